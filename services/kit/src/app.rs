@@ -1,0 +1,92 @@
+//! A service put together: its own routes, and around them what every service has.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::{Router, routing::get};
+use http::header;
+
+use crate::faults::{self, Faults};
+use crate::identity::{self, Identity};
+use crate::probes::{self, Readiness};
+use crate::problem::{unknown_method, unknown_path};
+
+/// The endpoints that are the kit's own. No fault ever applies to them.
+pub(crate) const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/whoami", "/faults", "/metrics"];
+
+/// What Prometheus and OpenMetrics call their text format.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// A service: who it is, its routes, and what the kit adds to them.
+#[derive(Clone)]
+pub struct App {
+    identity: Identity,
+    routes: Router,
+    readiness: Readiness,
+    metrics: Option<Metrics>,
+}
+
+/// A router whose answer to an unknown path is a problem. What a service without a fallback of its own starts from.
+pub fn router() -> Router {
+    Router::new().fallback(unknown_path)
+}
+
+impl App {
+    /// A service with these routes, ready from the start, without metrics.
+    pub fn new(identity: Identity, routes: Router) -> Self {
+        Self {
+            identity,
+            routes,
+            readiness: Readiness::ready(),
+            metrics: None,
+        }
+    }
+
+    /// What `/readyz` tells.
+    #[must_use]
+    pub fn readiness(mut self, readiness: Readiness) -> Self {
+        self.readiness = readiness;
+        self
+    }
+
+    /// Serves `/metrics` with this text, in the OpenMetrics format.
+    #[must_use]
+    pub fn metrics(mut self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Arc::new(text));
+        self
+    }
+
+    /// The whole of it: the kit's endpoints first, everything else to the service by way of the faults.
+    pub(crate) fn into_router(self, listen: SocketAddr) -> Router {
+        let faults = Faults::default();
+        let service = self
+            .routes
+            .method_not_allowed_fallback(unknown_method)
+            .layer(from_fn_with_state(faults.clone(), faults::inject));
+
+        let mut own = probes::routes(self.identity.clone(), self.readiness, listen);
+        if let Some(text) = self.metrics {
+            own = own.route(
+                "/metrics",
+                get(move || async move { ([(header::CONTENT_TYPE, METRICS_TYPE)], text()) }),
+            );
+        }
+        own.method_not_allowed_fallback(unknown_method)
+            .merge(faults::routes(faults))
+            .fallback_service(service)
+            .layer(from_fn(log))
+            .layer(from_fn_with_state(self.identity, identity::stamp))
+    }
+}
+
+async fn log(request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+    response
+}

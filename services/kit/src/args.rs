@@ -1,0 +1,75 @@
+//! The flags that every service has.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::identity::{Identity, InvalidInstance};
+
+/// Where a service listens and who it is. Each flag is also an environment variable.
+#[derive(Debug, Clone, Args)]
+pub struct ServiceArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "LISTEN", value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+
+    /// Name that every response carries in `x-served-by` [default: the host's name]
+    #[arg(long, env = "INSTANCE", value_name = "NAME", value_parser = parse_instance)]
+    pub instance: Option<String>,
+}
+
+impl ServiceArgs {
+    /// Who the service is: the name given, or the host's.
+    ///
+    /// # Errors
+    /// The host has no name, or one that cannot stand in a header.
+    pub fn identity(&self, service: &'static str) -> Result<Identity, InvalidInstance> {
+        match &self.instance {
+            Some(instance) => Identity::new(service, instance),
+            None => {
+                let host = hostname::get().map_err(|_| InvalidInstance { name: String::new() })?;
+                Identity::new(service, &host.to_string_lossy())
+            }
+        }
+    }
+}
+
+fn parse_instance(name: &str) -> Result<String, InvalidInstance> {
+    Identity::new("", name).map(|identity| identity.instance().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        service: ServiceArgs,
+    }
+
+    #[test]
+    fn the_instance_is_the_hosts_name_unless_given() {
+        let cli = Cli::try_parse_from(["x", "--listen", "127.0.0.1:0"]).unwrap();
+        assert_eq!(
+            cli.service.identity("pet").unwrap().instance(),
+            hostname::get().unwrap().to_string_lossy()
+        );
+        let cli = Cli::try_parse_from(["x", "--instance", "pet-1"]).unwrap();
+        assert_eq!(cli.service.identity("pet").unwrap().instance(), "pet-1");
+    }
+
+    #[test]
+    fn an_instance_that_no_header_can_carry_is_a_usage_error() {
+        for name in ["", "two words", "line\nbreak", "naïve"] {
+            assert!(Cli::try_parse_from(["x", "--instance", name]).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_needs_its_port() {
+        assert!(Cli::try_parse_from(["x", "--listen", "127.0.0.1"]).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! The TCP connection that a request came on.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::extract::FromRequestParts;
+use http::StatusCode;
+use http::request::Parts;
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::Problem;
+
+/// The connection that a request came on: who is at its ends, and the means to cut it.
+///
+/// [`crate::serve`] puts it into the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    peer: SocketAddr,
+    local: SocketAddr,
+    cut: CancellationToken,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: SocketAddr, local: SocketAddr, cut: CancellationToken) -> Self {
+        Self {
+            peer: canonical(peer),
+            local: canonical(local),
+            cut,
+        }
+    }
+
+    /// The other end, as this side of the connection sees it.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The address that the peer reached: never a wildcard, even if the service listens on one.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Cuts the connection: the peer sees it closed without a response.
+    ///
+    /// Never returns; the caller is dropped with the connection. Over HTTP/2 every stream of the connection goes too.
+    pub async fn cut(&self) -> Infallible {
+        self.cut.cancel();
+        std::future::pending().await
+    }
+
+    /// Resolves when the connection is to be cut.
+    pub(crate) async fn cancelled(&self) {
+        self.cut.cancelled().await;
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Connection {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail("the request came on no known connection")
+        })
+    }
+}
+
+/// A socket that listens on `[::]` sees an IPv4 peer as `::ffff:a.b.c.d`; people know it as `a.b.c.d`.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

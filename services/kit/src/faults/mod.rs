@@ -1,0 +1,80 @@
+//! Failing on purpose: `/faults`, and what it makes of the service's own routes.
+
+mod inject;
+mod spec;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::json::JsonBody;
+use crate::problem::{Problem, unknown_method, unknown_path};
+
+pub(crate) use inject::inject;
+pub use spec::{Fault, FaultError, FaultSpec};
+
+/// The fault that is in force, if any. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Faults(Arc<watch::Sender<Option<Arc<Fault>>>>);
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
+
+impl Faults {
+    fn current(&self) -> Option<Arc<Fault>> {
+        self.0.borrow().clone()
+    }
+
+    fn replace(&self, fault: Option<Arc<Fault>>) {
+        self.0.send_replace(fault);
+    }
+}
+
+/// `/faults`, which is not there for requests that came through an Envoy.
+pub(crate) fn routes(faults: Faults) -> Router {
+    Router::new()
+        .route("/faults", get(show).put(put).delete(clear))
+        .with_state(faults)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn(hide_from_envoy))
+}
+
+async fn show(State(faults): State<Faults>) -> Json<Value> {
+    Json(faults.current().map_or_else(|| json!({}), |fault| json!(*fault)))
+}
+
+async fn put(State(faults): State<Faults>, JsonBody(spec): JsonBody<FaultSpec>) -> Result<Json<Fault>, Problem> {
+    let fault = Fault::try_from(spec).map_err(|error| Problem::bad_request(error.to_string()))?;
+    tracing::info!(?fault, "failing on purpose from now on");
+    faults.replace(Some(Arc::new(fault.clone())));
+    Ok(Json(fault))
+}
+
+async fn clear(State(faults): State<Faults>) -> StatusCode {
+    faults.replace(None);
+    StatusCode::NO_CONTENT
+}
+
+async fn hide_from_envoy(uri: Uri, request: Request, next: Next) -> Response {
+    if came_through_envoy(request.headers()) {
+        return unknown_path(uri).await.into_response();
+    }
+    next.run(request).await
+}
+
+/// Envoy puts `x-forwarded-proto` on every request that it forwards, and most often some `x-envoy-…` too.
+fn came_through_envoy(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .any(|name| name.as_str() == "x-forwarded-proto" || name.as_str().starts_with("x-envoy-"))
+}

@@ -1,0 +1,161 @@
+//! A service as Envoy's ClusterLoadAssignment.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::Api;
+use crate::host::{Host, Service};
+use crate::name::ServiceName;
+
+/// The endpoints of one service, by zone.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClusterLoadAssignment<'a> {
+    #[serde(rename = "@type")]
+    kind: &'static str,
+    cluster_name: &'a str,
+    /// There even if it is empty: an explicit empty assignment takes every endpoint away.
+    endpoints: Vec<LocalityLbEndpoints<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LocalityLbEndpoints<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locality: Option<Locality<'a>>,
+    lb_endpoints: Vec<LbEndpoint>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Locality<'a> {
+    zone: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct LbEndpoint {
+    endpoint: Endpoint,
+    load_balancing_weight: u32,
+    metadata: Metadata,
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoint {
+    address: Address,
+}
+
+#[derive(Debug, Serialize)]
+struct Address {
+    socket_address: SocketAddress,
+}
+
+#[derive(Debug, Serialize)]
+struct SocketAddress {
+    address: IpAddr,
+    port_value: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct Metadata {
+    filter_metadata: FilterMetadata,
+}
+
+/// What subset load balancing and the `canary` statistics look at.
+#[derive(Debug, Serialize)]
+struct FilterMetadata {
+    #[serde(rename = "envoy.lb")]
+    lb: LbMetadata,
+}
+
+#[derive(Debug, Serialize)]
+struct LbMetadata {
+    canary: bool,
+}
+
+impl<'a> ClusterLoadAssignment<'a> {
+    pub(crate) fn new(api: Api, name: &'a ServiceName, service: &'a Service) -> Self {
+        let mut endpoints: Vec<LocalityLbEndpoints<'a>> = Vec::new();
+        for host in service.hosts.as_slice() {
+            let zone = host.tags.az.as_str();
+            let locality = (!zone.is_empty()).then_some(Locality { zone });
+            match endpoints.iter_mut().find(|group| group.locality == locality) {
+                Some(group) => group.lb_endpoints.push(lb_endpoint(host)),
+                None => endpoints.push(LocalityLbEndpoints {
+                    locality,
+                    lb_endpoints: vec![lb_endpoint(host)],
+                }),
+            }
+        }
+        Self {
+            kind: api.endpoint_type(),
+            cluster_name: name.as_str(),
+            endpoints,
+        }
+    }
+}
+
+fn lb_endpoint(host: &Host) -> LbEndpoint {
+    LbEndpoint {
+        endpoint: Endpoint {
+            address: Address {
+                socket_address: SocketAddress {
+                    address: host.ip_address,
+                    port_value: host.port.get(),
+                },
+            },
+        },
+        load_balancing_weight: host.tags.load_balancing_weight.get(),
+        metadata: Metadata {
+            filter_metadata: FilterMetadata {
+                lb: LbMetadata {
+                    canary: host.tags.canary,
+                },
+            },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn assignment(hosts: Value) -> Value {
+        let service: Service = serde_json::from_value(json!({"hosts": hosts})).unwrap();
+        let name = "pet".parse().unwrap();
+        serde_json::to_value(ClusterLoadAssignment::new(Api::V3, &name, &service)).unwrap()
+    }
+
+    fn endpoint(address: &str, weight: u32, canary: bool) -> Value {
+        json!({
+            "endpoint": {"address": {"socket_address": {"address": address, "port_value": 80}}},
+            "load_balancing_weight": weight,
+            "metadata": {"filter_metadata": {"envoy.lb": {"canary": canary}}},
+        })
+    }
+
+    #[test]
+    fn hosts_are_grouped_by_zone() {
+        let found = assignment(json!([
+            {"ip_address": "10.0.0.1", "port": 80, "tags": {"az": "b", "load_balancing_weight": 7}},
+            {"ip_address": "10.0.0.2", "port": 80},
+            {"ip_address": "::1", "port": 80, "tags": {"az": "b", "canary": true}},
+        ]));
+        assert_eq!(
+            found,
+            json!({
+                "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+                "cluster_name": "pet",
+                "endpoints": [
+                    {"locality": {"zone": "b"},
+                     "lb_endpoints": [endpoint("10.0.0.1", 7, false), endpoint("::1", 1, true)]},
+                    {"lb_endpoints": [endpoint("10.0.0.2", 1, false)]},
+                ],
+            })
+        );
+    }
+
+    #[test]
+    fn no_hosts_are_an_explicit_empty_assignment() {
+        assert_eq!(assignment(json!([]))["endpoints"], json!([]));
+    }
+}

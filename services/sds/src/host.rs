@@ -1,0 +1,196 @@
+//! The hosts of a service, in the shape of Envoy's v1 discovery service.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A service as it is registered, listed and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Where it runs. None at all is allowed, and meant: the service is there and has nobody to answer.
+    pub hosts: Hosts,
+}
+
+/// One address of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// An IP address: Envoy refuses host names here.
+    #[serde(deserialize_with = "ip_address")]
+    pub ip_address: IpAddr,
+    /// 1 to 65535.
+    #[serde(deserialize_with = "port")]
+    pub port: NonZeroU16,
+    /// What Envoy is to know of the host.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What Envoy is to know of a host. All of it is shown, even if it was not given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tags {
+    /// The availability zone; empty if there is none.
+    pub az: String,
+    /// Whether the host runs a version on trial.
+    pub canary: bool,
+    /// The host's share of the load, against that of the others; 1 by default.
+    #[serde(deserialize_with = "weight")]
+    pub load_balancing_weight: NonZeroU32,
+}
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self {
+            az: String::new(),
+            canary: false,
+            load_balancing_weight: NonZeroU32::MIN,
+        }
+    }
+}
+
+/// Hosts that Envoy accepts together: no address twice, and no zone with more weight than a `uint32` holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Host>")]
+pub struct Hosts(Vec<Host>);
+
+/// Why hosts do not hold together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHosts {
+    /// Two hosts are one.
+    #[error("the host {ip_address} with port {port} is there twice")]
+    Duplicate {
+        /// The address.
+        ip_address: IpAddr,
+        /// The port.
+        port: NonZeroU16,
+    },
+    /// Envoy would reject the whole assignment.
+    #[error("the weights of the hosts in zone {az:?} sum to {sum}, more than {}", u32::MAX)]
+    Weight {
+        /// The zone.
+        az: String,
+        /// Its weights together.
+        sum: u64,
+    },
+}
+
+impl TryFrom<Vec<Host>> for Hosts {
+    type Error = InvalidHosts;
+
+    fn try_from(hosts: Vec<Host>) -> Result<Self, InvalidHosts> {
+        let mut seen = BTreeSet::new();
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        for host in &hosts {
+            if !seen.insert((host.ip_address, host.port)) {
+                return Err(InvalidHosts::Duplicate {
+                    ip_address: host.ip_address,
+                    port: host.port,
+                });
+            }
+            let sum = sums.entry(&host.tags.az).or_default();
+            *sum = sum.saturating_add(host.tags.load_balancing_weight.get().into());
+        }
+        if let Some((az, sum)) = sums.into_iter().find(|(_, sum)| *sum > u32::MAX.into()) {
+            return Err(InvalidHosts::Weight { az: az.to_owned(), sum });
+        }
+        Ok(Self(hosts))
+    }
+}
+
+impl Hosts {
+    /// The hosts, in the order in which they were given.
+    pub fn as_slice(&self) -> &[Host] {
+        &self.0
+    }
+}
+
+fn ip_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|_| D::Error::custom(format!("an IP address is asked for, not {text:?}")))
+}
+
+fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU16, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    u16::try_from(number)
+        .ok()
+        .and_then(NonZeroU16::new)
+        .ok_or_else(|| D::Error::custom(format!("a port is 1 to {}, not {number}", u16::MAX)))
+}
+
+fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    u32::try_from(number)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| D::Error::custom(format!("a weight is 1 to {}, not {number}", u32::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn service(hosts: Value) -> Result<Service, String> {
+        let text = json!({"hosts": hosts}).to_string();
+        meshkat_kit::from_json(text.as_bytes()).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn tags_that_are_not_given_are_shown_all_the_same() {
+        let service = service(json!([{"ip_address": "10.0.0.1", "port": 80},
+                                     {"ip_address": "0:0::1", "port": 65535, "tags": {"canary": true}}]));
+        assert_eq!(
+            serde_json::to_value(service.unwrap()).unwrap(),
+            json!({"hosts": [
+                {"ip_address": "10.0.0.1", "port": 80, "tags": {"az": "", "canary": false, "load_balancing_weight": 1}},
+                {"ip_address": "::1", "port": 65535, "tags": {"az": "", "canary": true, "load_balancing_weight": 1}},
+            ]})
+        );
+    }
+
+    #[test]
+    fn what_envoy_would_refuse_is_refused_with_the_field() {
+        let host = json!({"ip_address": "10.0.0.1", "port": 80});
+        let heavy = json!({"ip_address": "10.0.0.2", "port": 80, "tags": {"load_balancing_weight": u32::MAX}});
+        for (hosts, message) in [
+            (
+                json!([{"ip_address": "pet.local", "port": 80}]),
+                "hosts[0].ip_address: an IP address is asked for, not \"pet.local\"",
+            ),
+            (
+                json!([host, {"ip_address": "10.0.0.2", "port": 0}]),
+                "hosts[1].port: a port is 1 to 65535, not 0",
+            ),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 65536}]),
+                "hosts[0].port: a port is 1 to 65535, not 65536",
+            ),
+            (json!([{"ip_address": "10.0.0.2"}]), "missing field `port`"),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"load_balancing_weight": 0}}]),
+                "hosts[0].tags.load_balancing_weight: a weight is 1 to 4294967295, not 0",
+            ),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"zone": "a"}}]),
+                "unknown field `zone`",
+            ),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 80, "tag": {}}]),
+                "unknown field `tag`",
+            ),
+            (json!([host, host]), "the host 10.0.0.1 with port 80 is there twice"),
+            (json!([host, heavy]), "sum to 4294967296"),
+        ] {
+            let error = service(hosts.clone()).unwrap_err();
+            assert!(error.contains(message), "{hosts}: {error}");
+        }
+        assert!(service(json!([heavy])).is_ok());
+    }
+}

@@ -1,0 +1,101 @@
+//! `/edsservice`: reading and changing the registry.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{StatusCode, header};
+use meshkat_kit::{JsonBody, Problem};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::host::Service;
+use crate::name::ServiceName;
+use crate::registry::{Change, Outcome, RegistryError};
+
+pub(super) fn routes() -> Router<Context> {
+    Router::new().route("/edsservice", get(list)).route(
+        "/edsservice/{service}",
+        get(show).post(create).put(replace).delete(remove),
+    )
+}
+
+async fn list(State(context): State<Context>) -> Json<Value> {
+    Json(json!({"services": *context.registry.snapshot()}))
+}
+
+async fn show(State(context): State<Context>, name: ServiceName) -> Result<Json<Arc<Service>>, Problem> {
+    find(&context, &name).map(Json)
+}
+
+/// The service that is registered under a name.
+pub(super) fn find(context: &Context, name: &ServiceName) -> Result<Arc<Service>, Problem> {
+    context
+        .registry
+        .snapshot()
+        .get(name)
+        .cloned()
+        .ok_or_else(|| RegistryError::Unknown(name.clone()).into())
+}
+
+async fn create(
+    State(context): State<Context>,
+    name: ServiceName,
+    JsonBody(service): JsonBody<Service>,
+) -> Result<Response, Problem> {
+    let body = Json(service.clone());
+    apply(context, Change::Create(name.clone(), service)).await?;
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, format!("/edsservice/{name}"))],
+        body,
+    )
+        .into_response())
+}
+
+async fn replace(
+    State(context): State<Context>,
+    name: ServiceName,
+    JsonBody(service): JsonBody<Service>,
+) -> Result<(StatusCode, Json<Service>), Problem> {
+    let body = Json(service.clone());
+    let status = match apply(context, Change::Put(name, service)).await? {
+        Outcome::Created => StatusCode::CREATED,
+        Outcome::Replaced | Outcome::Deleted => StatusCode::OK,
+    };
+    Ok((status, body))
+}
+
+async fn remove(State(context): State<Context>, name: ServiceName) -> Result<StatusCode, Problem> {
+    apply(context, Change::Delete(name)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a change on a thread that may block. It is made whole, even if the client goes away meanwhile.
+async fn apply(context: Context, change: Change) -> Result<Outcome, Problem> {
+    let Context { registry, metrics } = context;
+    let applied = tokio::task::spawn_blocking(move || registry.apply(change)).await;
+    let applied = applied.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string()))?;
+    match &applied {
+        Ok(outcome) => metrics.change(Some(*outcome)),
+        Err(RegistryError::State(error)) => {
+            tracing::error!("{error}");
+            metrics.change(None);
+        }
+        Err(RegistryError::Unknown(_) | RegistryError::Exists(_)) => {}
+    }
+    Ok(applied?)
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let status = match &error {
+            RegistryError::Unknown(_) => StatusCode::NOT_FOUND,
+            RegistryError::Exists(_) => StatusCode::CONFLICT,
+            RegistryError::State(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Problem::new(status).detail(error.to_string())
+    }
+}

@@ -1,0 +1,46 @@
+//! The surfaces over HTTP, one file each.
+
+mod edsservice;
+mod endpoints;
+mod registration;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+
+use crate::metrics::{Metrics, Surface};
+use crate::registry::Registry;
+
+/// What the handlers need.
+#[derive(Debug, Clone)]
+struct Context {
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+}
+
+/// All of the service's own routes.
+pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>) -> Router {
+    let context = Context {
+        registry: Arc::clone(registry),
+        metrics: Arc::clone(metrics),
+    };
+    let counted = |surface, routes: Router<Context>| {
+        routes
+            .with_state(context.clone())
+            .route_layer(from_fn_with_state((surface, Arc::clone(metrics)), count))
+    };
+    meshkat_kit::router()
+        .merge(counted(Surface::Registry, edsservice::routes()))
+        .merge(counted(Surface::V1, registration::routes()))
+        .merge(counted(Surface::V2, endpoints::v2()))
+        .merge(counted(Surface::V3, endpoints::v3()))
+}
+
+async fn count(State((surface, metrics)): State<(Surface, Arc<Metrics>)>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    metrics.request(surface, response.status());
+    response
+}

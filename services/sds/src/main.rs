@@ -1,0 +1,38 @@
+//! `sds`: the discovery service.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use meshkat_kit::{EXIT_USAGE, ServiceArgs};
+use sds::Registry;
+
+/// The discovery service: which hosts a service has, for Envoys to ask
+#[derive(Parser)]
+#[command(name = "sds", version)]
+struct Cli {
+    #[command(flatten)]
+    service: ServiceArgs,
+
+    /// Keep the registry in this file, of which this process is the only writer [default: in memory only]
+    #[arg(long, env = "STATE", value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let registry = match cli.state {
+        None => Registry::in_memory(),
+        Some(path) => match Registry::open(&path) {
+            Ok(registry) => registry,
+            Err(error) => {
+                eprintln!("sds: {error}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        },
+    };
+    meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
+        sds::run(listener, identity, Arc::new(registry), shutdown)
+    })
+}

@@ -1,0 +1,202 @@
+//! The registry on disk: crashes, failing disks, broken files, and the binary.
+
+mod common;
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use common::{ask, client, start};
+use meshkat_kit::testing::{Binary, DEADLINE, refused};
+use reqwest::Method;
+use sds::Registry;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_sds");
+
+fn host(port: u64) -> String {
+    json!({"hosts": [{"ip_address": "10.0.0.1", "port": port}]}).to_string()
+}
+
+fn port(listed: &Value) -> u64 {
+    listed["services"]["pet"]["hosts"][0]["port"].as_u64().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_kill_amid_writes_loses_no_acknowledged_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    let mut acknowledged = 0;
+    for round in 1..=5 {
+        let binary = Binary::start(BINARY, &["--state", state.to_str().unwrap()]);
+        let listed = ask(binary.url("/edsservice"), Method::GET, "").await.1;
+        // The change that was under way when the process died may have been made or not; nothing else may differ.
+        let found = port(&listed);
+        assert!(
+            found == acknowledged || found == acknowledged + 1,
+            "{acknowledged} was acknowledged, {found} found"
+        );
+
+        let url = binary.url("/edsservice/pet");
+        let writer = tokio::spawn(async move {
+            let client = client();
+            let mut last = found;
+            while let Ok(response) = client.put(&url).body(host(last + 1)).send().await {
+                assert!(response.status().is_success());
+                last += 1;
+            }
+            last
+        });
+        // Kill it when it is well under way, at another point of its work each round.
+        let goal = found + 10 * round;
+        let begun = std::time::Instant::now();
+        loop {
+            let now = port(&ask(binary.url("/edsservice"), Method::GET, "").await.1);
+            if now >= goal {
+                break;
+            }
+            assert!(begun.elapsed() < DEADLINE, "only {now} changes");
+        }
+        binary.kill();
+        acknowledged = writer.await.unwrap();
+        assert!(acknowledged >= goal);
+    }
+    let left: Vec<_> = {
+        // One more start cleans what the last kill left.
+        Registry::open(&state).unwrap();
+        fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect()
+    };
+    assert_eq!(left, ["registry.json"]);
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    let args = ["--state", state.to_str().unwrap()];
+    let binary = Binary::start(BINARY, &args);
+    ask(binary.url("/edsservice/pet"), Method::PUT, &host(1)).await;
+    ask(binary.url("/edsservice/drained"), Method::PUT, r#"{"hosts": []}"#).await;
+    ask(binary.url("/edsservice/gone"), Method::PUT, &host(2)).await;
+    ask(binary.url("/edsservice/gone"), Method::DELETE, "").await;
+    let before = ask(binary.url("/edsservice"), Method::GET, "").await;
+    let answer = ask(binary.url("/v3/discovery:endpoints"), Method::POST, "{}").await;
+    binary.terminate();
+    assert_eq!(binary.wait().await.0.code(), Some(0));
+
+    let binary = Binary::start(BINARY, &args);
+    assert_eq!(ask(binary.url("/edsservice"), Method::GET, "").await, before);
+    assert_eq!(
+        ask(binary.url("/v3/discovery:endpoints"), Method::POST, "{}").await,
+        answer
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_put_on_disk_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, away) = (folder.path().join("here"), folder.path().join("away"));
+    fs::create_dir(&here).unwrap();
+    let sds = start(Registry::open(&here.join("registry.json")).unwrap()).await;
+    ask(sds.url("/edsservice/pet"), Method::PUT, &host(1)).await;
+    let before = ask(sds.url("/edsservice"), Method::GET, "").await;
+    let on_disk = fs::read(here.join("registry.json")).unwrap();
+
+    fs::rename(&here, &away).unwrap();
+    for (method, name) in [(Method::PUT, "pet"), (Method::POST, "new"), (Method::DELETE, "pet")] {
+        let (status, problem) = ask(sds.url(&format!("/edsservice/{name}")), method, &host(2)).await;
+        assert_eq!(status, 500);
+        assert!(
+            problem["detail"].as_str().unwrap().contains("cannot be written"),
+            "{problem}"
+        );
+        assert_eq!(ask(sds.url("/edsservice"), Method::GET, "").await, before);
+    }
+    assert_eq!(fs::read(away.join("registry.json")).unwrap(), on_disk);
+    let metrics = client()
+        .get(sds.url("/metrics"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        metrics.contains(r#"sds_registry_changes_total{outcome="Failed"} 3"#),
+        "{metrics}"
+    );
+
+    fs::rename(&away, &here).unwrap();
+    assert_eq!(ask(sds.url("/edsservice/pet"), Method::PUT, &host(2)).await.0, 200);
+}
+
+#[test]
+fn a_broken_state_file_is_one_clear_line_and_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    let broken =
+        "{\"version\": 1, \"services\": {\"pet\": {\"hosts\": [\n{\"ip_address\": \"nowhere\", \"port\": 1}]}}}";
+    fs::write(&state, broken).unwrap();
+    let output = Command::new(BINARY).arg("--state").arg(&state).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for part in [
+        state.to_str().unwrap(),
+        "services.pet.hosts[0].ip_address",
+        "line 2 column 24",
+        "\"nowhere\"",
+    ] {
+        assert!(stderr.contains(part), "{part} is not in {stderr}");
+    }
+    assert_eq!(fs::read_to_string(&state).unwrap(), broken);
+}
+
+#[test]
+fn an_address_in_use_is_one_line_and_code_3() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = Command::new(BINARY).args(["--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.starts_with(&format!("sds: cannot listen on {address}: ")),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
+#[tokio::test]
+async fn a_change_in_flight_at_sigterm_is_made_and_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    let binary = Binary::start(BINARY, &["--state", state.to_str().unwrap()]);
+    let body = host(7);
+    let work = async {
+        let mut stream = TcpStream::connect(binary.address()).await.unwrap();
+        let length = body.len();
+        let head = format!(
+            "PUT /edsservice/pet HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).await.unwrap();
+        binary.terminate();
+        refused(binary.address()).await;
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = tokio::time::timeout(DEADLINE, work).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    let (status, took) = binary.wait().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(Registry::open(&state).unwrap().snapshot().len(), 1);
+}
