@@ -1,0 +1,110 @@
+//! What happens in a run, in order. Every report is made from these alone.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::results::{CaseResult, RunInfo, StepResult};
+
+/// One thing that happened. All come from one dispatcher, so their order is the order in which they happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// First of all; `cases` are all that will run, in the planned order.
+    RunStarted {
+        /// How the run is made.
+        run: RunInfo,
+        /// What will run.
+        cases: Vec<PlannedCase>,
+        /// How many meshes will be started.
+        meshes: usize,
+    },
+    /// A mesh begins to start.
+    MeshStarting {
+        /// Number of the mesh in the plan, from 0.
+        mesh: usize,
+        /// Its name, and how it departs from its file.
+        name: String,
+        /// The cases that will use it.
+        cases: Vec<String>,
+    },
+    /// Every Envoy is live and has the endpoints that were asked for.
+    MeshReady {
+        /// Number of the mesh in the plan.
+        mesh: usize,
+        /// Milliseconds since it began to start.
+        took_ms: u64,
+    },
+    /// A case begins.
+    CaseStarted {
+        /// The case's id.
+        id: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A step begins.
+    StepStarted {
+        /// The case's id.
+        id: String,
+        /// Number of the step, from 0.
+        index: usize,
+        /// How many steps the case has.
+        of: usize,
+        /// What the step says.
+        name: String,
+    },
+    /// A step has ended.
+    StepFinished {
+        /// The case's id.
+        id: String,
+        /// What came of it.
+        step: StepResult,
+    },
+    /// What a failed case leaves to look at. Comes before its `CaseFinished`.
+    Artifacts {
+        /// The case's id.
+        id: String,
+        /// The files.
+        files: Vec<Artifact>,
+    },
+    /// A case has ended, after all its attempts.
+    CaseFinished {
+        /// What came of it.
+        case: Box<CaseResult>,
+    },
+    /// Something that a person should know and that changes no verdict, such as trouble while tearing down.
+    Warning {
+        /// A sentence.
+        message: String,
+    },
+    /// Last of all.
+    RunFinished {
+        /// Milliseconds since the run started.
+        duration_ms: u64,
+        /// Whether a signal or `--fail-fast` ended it early.
+        interrupted: bool,
+    },
+}
+
+/// A case as the plan has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedCase {
+    /// `<folder>/<scenario>[axis=value,…]`.
+    pub id: String,
+    /// `<folder>/<scenario>`.
+    pub scenario: String,
+    /// What the scenario promises.
+    pub promise: String,
+    /// The value of each axis.
+    pub params: IndexMap<String, serde_json::Value>,
+    /// The scenario's tags.
+    pub tags: Vec<String>,
+}
+
+/// A file of a failed case's bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Path below the case's folder, such as `petstore-1/config_dump.json`.
+    pub path: String,
+    /// The content.
+    pub text: String,
+}

@@ -1,0 +1,17 @@
+//! What meshkat is told and what it says: scenarios, cases, observations, verdicts, events, results.
+//!
+//! Pure: no network, no clock. The one thing read from outside are the files of a [`project`].
+
+pub mod case;
+pub mod event;
+pub mod expression;
+pub mod mesh;
+pub mod mesh_file;
+pub mod observation;
+pub mod project;
+pub mod results;
+pub mod scenario;
+pub mod source;
+mod suggest;
+pub mod verdict;
+pub mod yaml;

@@ -1,0 +1,121 @@
+//! A mesh, resolved: every group of pods, with its application and its Envoy's configuration.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The applications that a pod can hold; each is a binary of this workspace, of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Service {
+    /// The pets of a store.
+    Pet,
+    /// A store and its pets, which it asks of `pet` through its own Envoy.
+    Petstore,
+    /// A backend that tells what reached it.
+    Echo,
+    /// The discovery service.
+    Sds,
+}
+
+impl Service {
+    /// The name of the binary, and of the service in the registry.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pet => "pet",
+            Self::Petstore => "petstore",
+            Self::Echo => "echo",
+            Self::Sds => "sds",
+        }
+    }
+}
+
+/// The ports inside a pod, the same in every pod of every runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Port {
+    /// Envoy's inbound listener: what other pods reach.
+    Inbound,
+    /// Envoy's outbound listener: how the pod's application reaches others.
+    Outbound,
+    /// Envoy's admin interface.
+    Admin,
+    /// The application itself.
+    Application,
+}
+
+impl Port {
+    /// The number: 10000, 9900, 8081 and 8080.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Inbound => 10000,
+            Self::Outbound => 9900,
+            Self::Admin => 8081,
+            Self::Application => 8080,
+        }
+    }
+}
+
+/// One of the two processes (or containers) of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Container {
+    /// The application.
+    Application,
+    /// The Envoy beside it.
+    Envoy,
+}
+
+impl std::fmt::Display for Container {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Application => "application",
+            Self::Envoy => "envoy",
+        })
+    }
+}
+
+/// Who is in a mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MeshSpec {
+    /// The mesh's name: its file's name without the ending.
+    pub name: String,
+    /// The groups of pods, by name, in the order of the file. A group's name is also its service's name in the registry.
+    pub groups: IndexMap<String, GroupSpec>,
+}
+
+/// Pods of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupSpec {
+    /// The application; none for an Envoy alone.
+    pub service: Option<Service>,
+    /// The file of the Envoy's configuration; none for an application alone.
+    pub envoy: Option<PathBuf>,
+    /// How many pods: `Some(3)` are named `pet-1` to `pet-3`; `None` is exactly one pod, named as the group.
+    pub replicas: Option<u32>,
+    /// Whether the pods run from the start.
+    pub started: bool,
+    /// Whether the pods are in the registry from the start.
+    pub registered: bool,
+}
+
+impl GroupSpec {
+    /// The names of this group's pods at the start.
+    pub fn pod_names(&self, group: &str) -> Vec<String> {
+        match self.replicas {
+            None => vec![group.to_owned()],
+            Some(n) => (1..=n).map(|i| format!("{group}-{i}")).collect(),
+        }
+    }
+}
+
+impl MeshSpec {
+    /// Every pod of the mesh at the start: its group's name and its own.
+    pub fn pods(&self) -> Vec<(String, String)> {
+        self.groups
+            .iter()
+            .flat_map(|(name, group)| group.pod_names(name).into_iter().map(|pod| (name.clone(), pod)))
+            .collect()
+    }
+}

@@ -1,0 +1,230 @@
+//! What was seen. No judgement in it.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use crate::{expression::Variables, scenario::step::TransportError};
+
+/// What came of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// The answer, or why there was none.
+    pub outcome: Result<Answer, NoAnswer>,
+    /// From sending to the end of the body.
+    pub took: Duration,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Headers, lower-case; repeated ones joined by a comma.
+    pub headers: IndexMap<String, String>,
+    /// The body, as text.
+    pub text: String,
+}
+
+/// Why there was no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// The kind; never `Any`.
+    pub kind: TransportError,
+    /// In words.
+    pub message: String,
+}
+
+impl Answer {
+    /// Who took part: the pod that answered (`x-served-by`), and those that it asked (`x-upstream-served-by`).
+    pub fn served_by(&self) -> Vec<&str> {
+        ["x-served-by", "x-upstream-served-by"]
+            .iter()
+            .filter_map(|name| self.headers.get(*name))
+            .flat_map(|value| value.split(',').map(str::trim))
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
+    /// The body as JSON, if it is.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.text).ok()
+    }
+}
+
+impl Response {
+    /// What expressions know of it.
+    pub fn variables(&self) -> Variables {
+        let mut variables = Variables::from([("duration_ms".to_owned(), json!(self.took.as_secs_f64() * 1000.0))]);
+        let empty = Answer::default();
+        let (answer, error) = match &self.outcome {
+            Ok(answer) => (answer, Value::Null),
+            Err(none) => (&empty, json!(none.message)),
+        };
+        variables.insert("status".to_owned(), json!(answer.status));
+        variables.insert("headers".to_owned(), json!(answer.headers));
+        variables.insert("text".to_owned(), json!(answer.text));
+        variables.insert("json".to_owned(), answer.json().unwrap_or(Value::Null));
+        variables.insert("served_by".to_owned(), json!(answer.served_by()));
+        variables.insert("error".to_owned(), error);
+        variables
+    }
+
+    /// In one line, for a failure's "actual".
+    pub fn summary(&self) -> String {
+        match &self.outcome {
+            Ok(answer) => {
+                let by = answer.served_by().join(" via ");
+                let by = if by.is_empty() {
+                    String::new()
+                } else {
+                    format!(", served by {by}")
+                };
+                let flags = answer.headers.get("x-envoy-overloaded").map_or("", |_| ", overloaded");
+                format!("{}{by}{flags}: {}", answer.status, shorten(answer.text.trim(), 300))
+            }
+            Err(none) => format!("no answer: {}", none.message),
+        }
+    }
+}
+
+/// The names that [`Response::variables`] has.
+pub const RESPONSE_VARIABLES: [&str; 7] = ["duration_ms", "error", "headers", "json", "served_by", "status", "text"];
+
+/// What became of a load's requests that fell due within a window.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Window {
+    /// How many were due.
+    pub requests: u64,
+    /// Without an answer, or with a status of 400 or more.
+    pub errors: u64,
+    /// Answers by status.
+    pub statuses: IndexMap<u16, u64>,
+    /// Answers by the pods that took part.
+    pub served_by: IndexMap<String, u64>,
+    /// The pods that answered themselves, without those that they asked.
+    pub answered_by: IndexMap<String, u64>,
+    /// Different failures in words, with how often each came.
+    pub failures: IndexMap<String, u64>,
+    /// Latencies of all that were answered, measured from when the request was due.
+    pub latency: Latency,
+}
+
+/// Quantiles of a latency.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// Half are within.
+    pub p50: Duration,
+    /// 95 of 100 are within.
+    pub p95: Duration,
+    /// 99 of 100 are within.
+    pub p99: Duration,
+    /// All are within.
+    pub max: Duration,
+}
+
+impl Window {
+    /// What expressions know of it.
+    pub fn variables(&self) -> Variables {
+        let ms = |time: Duration| json!(time.as_secs_f64() * 1000.0);
+        let statuses: IndexMap<String, u64> = self
+            .statuses
+            .iter()
+            .map(|(status, n)| (status.to_string(), *n))
+            .collect();
+        Variables::from([
+            ("requests".to_owned(), json!(self.requests)),
+            ("errors".to_owned(), json!(self.errors)),
+            ("statuses".to_owned(), json!(statuses)),
+            ("served_by".to_owned(), json!(self.served_by)),
+            ("failures".to_owned(), json!(self.failures)),
+            ("p50_ms".to_owned(), ms(self.latency.p50)),
+            ("p95_ms".to_owned(), ms(self.latency.p95)),
+            ("p99_ms".to_owned(), ms(self.latency.p99)),
+            ("max_ms".to_owned(), ms(self.latency.max)),
+        ])
+    }
+
+    /// In one line, for a failure's "actual".
+    pub fn summary(&self) -> String {
+        let mut parts = vec![format!("{} requests, {} errors", self.requests, self.errors)];
+        if !self.failures.is_empty() {
+            let worst: Vec<String> = self
+                .failures
+                .iter()
+                .take(3)
+                .map(|(what, n)| format!("{n} × {}", shorten(what, 160)))
+                .collect();
+            parts.push(worst.join("; "));
+        }
+        let by: Vec<String> = self.served_by.iter().map(|(pod, n)| format!("{pod} {n}")).collect();
+        if !by.is_empty() {
+            parts.push(format!("served by {}", by.join(", ")));
+        }
+        let latency = self.latency;
+        parts.push(format!(
+            "p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+            latency.p50, latency.p99, latency.max
+        ));
+        parts.join("; ")
+    }
+}
+
+/// The names that [`Window::variables`] has.
+pub const WINDOW_VARIABLES: [&str; 9] = [
+    "errors",
+    "failures",
+    "max_ms",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "requests",
+    "served_by",
+    "statuses",
+];
+
+/// What an Envoy says of itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EnvoyView {
+    /// What `/ready` says, or `unreachable`.
+    pub ready: String,
+    /// Counters and gauges; those that Envoy has not made yet are not there.
+    pub stats: IndexMap<String, f64>,
+    /// The endpoints of each cluster: names of pods, or addresses that are no pod's.
+    pub endpoints: IndexMap<String, Vec<String>>,
+}
+
+impl EnvoyView {
+    /// What expressions know of it.
+    pub fn variables(&self) -> Variables {
+        let number = |value: f64| {
+            if value.fract() == 0.0 {
+                json!(value as i64)
+            } else {
+                json!(value)
+            }
+        };
+        let stats: serde_json::Map<String, Value> = self
+            .stats
+            .iter()
+            .map(|(name, value)| (name.clone(), number(*value)))
+            .collect();
+        Variables::from([
+            ("ready".to_owned(), json!(self.ready)),
+            ("stats".to_owned(), Value::Object(stats)),
+            ("endpoints".to_owned(), json!(self.endpoints)),
+        ])
+    }
+}
+
+/// The names that [`EnvoyView::variables`] has.
+pub const ENVOY_VARIABLES: [&str; 3] = ["endpoints", "ready", "stats"];
+
+/// Cuts a text to `most` characters, and says so.
+pub fn shorten(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
+        None => text.to_owned(),
+    }
+}

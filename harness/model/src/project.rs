@@ -1,0 +1,164 @@
+//! The files of a project: `scenarios/`, `scenarios/meshes/` and `envoy-configs/`.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use indexmap::IndexMap;
+
+use crate::{
+    mesh::MeshSpec,
+    mesh_file::read_mesh,
+    scenario::{Meshes, Scenario},
+    source::{Diagnostic, Source},
+};
+
+/// Where the files of a project are.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder that holds `scenarios/` and `envoy-configs/`.
+    pub root: PathBuf,
+}
+
+/// The meshes of a project, read.
+#[derive(Debug, Default)]
+pub struct MeshFiles {
+    read: IndexMap<String, MeshSpec>,
+}
+
+impl Meshes for MeshFiles {
+    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
+        self.read.get(name).ok_or_else(|| self.read.keys().cloned().collect())
+    }
+}
+
+impl Project {
+    /// The project that `folder` lies in: the nearest folder upwards that has `scenarios/` and `envoy-configs/`.
+    pub fn find(folder: &Path) -> Option<Self> {
+        let root = folder
+            .ancestors()
+            .find(|up| up.join("scenarios").is_dir() && up.join("envoy-configs").is_dir())?;
+        Some(Self { root: root.to_owned() })
+    }
+
+    /// The folder of scenarios.
+    pub fn scenarios(&self) -> PathBuf {
+        self.root.join("scenarios")
+    }
+
+    /// The folder of meshes.
+    pub fn meshes(&self) -> PathBuf {
+        self.scenarios().join("meshes")
+    }
+
+    /// The folder of Envoy configurations.
+    pub fn configs(&self) -> PathBuf {
+        self.root.join("envoy-configs")
+    }
+
+    /// The files of all scenarios, by id, in the order of the ids. `meshes/` and `invalid/` hold none.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn scenario_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
+        let mut found = BTreeMap::new();
+        let base = self.scenarios();
+        let mut open = vec![base.clone()];
+        while let Some(folder) = open.pop() {
+            for path in yaml_and_folders(&folder)? {
+                if path.is_dir() {
+                    let skipped = folder == base && ["meshes", "invalid"].iter().any(|name| path.ends_with(name));
+                    if !skipped {
+                        open.push(path);
+                    }
+                } else {
+                    found.insert(self.scenario_id(&path), path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The id of the scenario in `path`: its place below `scenarios/` without the ending.
+    pub fn scenario_id(&self, path: &Path) -> String {
+        let base = self.scenarios();
+        let path = path.strip_prefix(&base).unwrap_or(path).with_extension("");
+        let parts: Vec<String> = path
+            .components()
+            .map(|part| part.as_os_str().to_string_lossy().into_owned())
+            .collect();
+        parts.join("/")
+    }
+
+    /// The mesh files, by the mesh's name.
+    ///
+    /// # Errors
+    /// A folder that cannot be read; one that is not there is empty.
+    pub fn mesh_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
+        if !self.meshes().is_dir() {
+            return Ok(BTreeMap::new());
+        }
+        let files = yaml_and_folders(&self.meshes())?
+            .into_iter()
+            .filter(|path| path.is_file());
+        Ok(files
+            .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path.clone())))
+            .collect())
+    }
+
+    /// Reads a file for showing: its name is told relative to the current folder where that is shorter.
+    ///
+    /// # Errors
+    /// What reading says; the text must be UTF-8.
+    pub fn source(&self, path: &Path) -> io::Result<Source> {
+        let name = std::env::current_dir()
+            .ok()
+            .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+        let name = name.unwrap_or_else(|| path.to_owned());
+        Ok(Source::new(name.display().to_string(), std::fs::read_to_string(path)?))
+    }
+
+    /// Reads every mesh.
+    ///
+    /// # Errors
+    /// Everything in mesh files that does not hold.
+    pub fn read_meshes(&self) -> io::Result<(MeshFiles, Vec<Diagnostic>)> {
+        let mut meshes = MeshFiles::default();
+        let mut wrong = Vec::new();
+        for (name, path) in self.mesh_files()? {
+            match read_mesh(&name, &self.source(&path)?, &self.configs()) {
+                Ok(mesh) => {
+                    meshes.read.insert(name, mesh);
+                }
+                Err(more) => wrong.extend(more),
+            }
+        }
+        Ok((meshes, wrong))
+    }
+
+    /// Reads one scenario's head.
+    ///
+    /// # Errors
+    /// What reading says, or everything in the head that does not hold.
+    pub fn read_scenario(&self, path: &Path) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
+        Ok(Scenario::read(self.scenario_id(path), self.source(path)?))
+    }
+}
+
+fn yaml_and_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir()
+            || path
+                .extension()
+                .is_some_and(|ending| ending == "yaml" || ending == "yml")
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,186 @@
+//! The shape of `results.json`, schema 1: what a run found, as other programs read it.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The version of the shape; it grows when a reader of an older one would be misled.
+pub const SCHEMA: u32 = 1;
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Always [`SCHEMA`].
+    pub schema: u32,
+    /// How the run was made.
+    pub run: RunInfo,
+    /// Counted over `cases`.
+    pub totals: Totals,
+    /// Every case that has ended, in the order in which they ended.
+    pub cases: Vec<CaseResult>,
+}
+
+/// How a run was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Unique to the run.
+    pub id: String,
+    /// From which every case's own seed derives.
+    pub seed: u64,
+    /// When it started, RFC 3339.
+    pub started: String,
+    /// How long it took, in milliseconds; 0 while it goes on.
+    pub duration_ms: u64,
+    /// `process`, `docker` or `kubernetes`.
+    pub runtime: String,
+    /// The version of meshkat.
+    pub meshkat: String,
+    /// The versions of Envoy that took part.
+    pub envoy: Vec<String>,
+    /// How combinations were chosen.
+    pub coverage: String,
+    /// `I/N` when the run was a part of a whole.
+    pub shard: Option<String>,
+    /// Whether a signal or `--fail-fast` ended the run before all cases had run.
+    pub interrupted: bool,
+}
+
+/// Counts over a report's cases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// All cases.
+    pub cases: u64,
+    /// Whose every expectation held.
+    pub passed: u64,
+    /// With an expectation that did not hold.
+    pub failed: u64,
+    /// That the environment broke, or that checked nothing.
+    pub errored: u64,
+    /// That this runtime cannot run.
+    pub skipped: u64,
+    /// That passed on a retry.
+    pub flaky: u64,
+    /// Expectations held against what was seen.
+    pub checks: u64,
+    /// Requests sent, the loads' included.
+    pub requests: u64,
+}
+
+/// How a case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Every expectation held, and there was at least one.
+    Passed,
+    /// An expectation did not hold.
+    Failed,
+    /// The environment broke, or nothing was checked.
+    Errored,
+    /// This runtime cannot run it; the failure's message says why.
+    Skipped,
+    /// Failed, then passed on a retry.
+    Flaky,
+}
+
+impl Status {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Errored => "errored",
+            Self::Skipped => "skipped",
+            Self::Flaky => "flaky",
+        }
+    }
+}
+
+/// A case that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// `<folder>/<scenario>[axis=value,…]`.
+    pub id: String,
+    /// `<folder>/<scenario>`.
+    pub scenario: String,
+    /// What the scenario promises.
+    #[serde(default)]
+    pub promise: String,
+    /// The value of each axis.
+    pub params: IndexMap<String, serde_json::Value>,
+    /// The scenario's tags.
+    pub tags: Vec<String>,
+    /// How it ended.
+    pub status: Status,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The last attempt's time, in milliseconds, without the mesh's start.
+    pub duration_ms: u64,
+    /// Expectations held against what was seen, in the last attempt.
+    pub checks: u64,
+    /// Requests sent in the last attempt, the loads' included.
+    pub requests: u64,
+    /// The command line that runs it again.
+    pub reproduce: String,
+    /// The steps of the last attempt that were begun.
+    pub steps: Vec<StepResult>,
+    /// Why it did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Why the attempts before the last one did not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_failures: Vec<Failure>,
+}
+
+/// A step that was begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// What it says, in one line.
+    pub name: String,
+    /// Passed, failed or errored.
+    pub status: Status,
+    /// Milliseconds from the start of the case.
+    pub started_ms: u64,
+    /// Milliseconds.
+    pub duration_ms: u64,
+    /// Expectations held against what was seen.
+    pub checks: u64,
+}
+
+/// Why a case did not pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step's name.
+    pub step: String,
+    /// The scenario's file, as given.
+    pub file: String,
+    /// The line of the expectation, from 1.
+    pub line: usize,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// What was asked for.
+    pub expected: String,
+    /// What was seen last.
+    pub actual: String,
+    /// What looked wrong in the mesh then: likely causes, and no part of the verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+impl Totals {
+    /// Counts `cases`.
+    pub fn of(cases: &[CaseResult]) -> Self {
+        let mut totals = Self::default();
+        for case in cases {
+            totals.cases += 1;
+            totals.checks += case.checks;
+            totals.requests += case.requests;
+            match case.status {
+                Status::Passed => totals.passed += 1,
+                Status::Failed => totals.failed += 1,
+                Status::Errored => totals.errored += 1,
+                Status::Skipped => totals.skipped += 1,
+                Status::Flaky => totals.flaky += 1,
+            }
+        }
+        totals
+    }
+}

@@ -1,0 +1,122 @@
+//! A step in one line, for reports.
+
+use super::{
+    step::{RequestStep, Step},
+    value::OneOrMany,
+};
+use crate::yaml::At;
+
+fn list(names: &OneOrMany<At<String>>) -> String {
+    names
+        .iter()
+        .map(|name| name.value.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl RequestStep {
+    /// The method and the path; a step that has none is a GET of nothing, which the checks before a run refuse.
+    pub fn line(&self) -> (&'static str, &str) {
+        let methods = [
+            ("GET", &self.get),
+            ("HEAD", &self.head),
+            ("POST", &self.post),
+            ("PUT", &self.put),
+            ("PATCH", &self.patch),
+            ("DELETE", &self.delete),
+        ];
+        methods
+            .into_iter()
+            .find_map(|(method, path)| path.as_ref().map(|path| (method, path.as_str())))
+            .unwrap_or(("GET", ""))
+    }
+
+    fn describe(&self) -> String {
+        let (method, path) = self.line();
+        let way = match (&self.at, &self.from, &self.straight_to) {
+            (Some(pod), _, _) => format!(" at {}", pod.value),
+            (_, Some(pod), _) => format!(" from {}", pod.value),
+            (_, _, Some(pod)) => format!(" straight to {}", pod.value),
+            _ => String::new(),
+        };
+        let host = self.host.as_ref().map_or(String::new(), |host| format!(" for {host}"));
+        let times = self
+            .times
+            .as_ref()
+            .map_or(String::new(), |times| format!(" {} times", times.value));
+        format!("{} {path}{host}{way}{times}", method.to_lowercase())
+    }
+}
+
+impl Step {
+    /// The step in one line.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Load(load) => format!("load {}: get {} at {}", load.load.value, load.get.value, load.rate),
+            Self::Expect(expect) => {
+                let time = match (expect.for_, expect.within) {
+                    (Some(time), _) => format!(" for {time}"),
+                    (_, Some(time)) => format!(" within {time}"),
+                    _ => String::new(),
+                };
+                format!("expect of {}{time}", expect.expect.value)
+            }
+            Self::StopLoad(stop) => format!("stop load {}", stop.stop_load.value),
+            Self::Fault(fault) => format!("fault in {}", list(&fault.fault)),
+            Self::Heal(heal) => format!("heal {}", list(&heal.heal)),
+            Self::Envoy(envoy) => format!("envoy of {}", list(&envoy.envoy)),
+            Self::Scale(scale) => {
+                let groups = scale
+                    .scale
+                    .iter()
+                    .map(|(group, count)| format!("{} to {}", group.value, count.value));
+                format!("scale {}", groups.collect::<Vec<_>>().join(", "))
+            }
+            Self::Register(register) => {
+                let services = register.register.iter().map(|(service, pods)| {
+                    let pods: Vec<&str> = pods.iter().map(|pod| pod.value.as_str()).collect();
+                    format!(
+                        "{}: {}",
+                        service.value,
+                        if pods.is_empty() {
+                            "none".to_owned()
+                        } else {
+                            pods.join(", ")
+                        }
+                    )
+                });
+                format!("register {}", services.collect::<Vec<_>>().join("; "))
+            }
+            Self::Unregister(unregister) => format!("unregister {}", list(&unregister.unregister)),
+            Self::Start(start) => format!(
+                "start {}{}",
+                list(&start.start),
+                if start.empty { " with an empty registry" } else { "" }
+            ),
+            Self::Stop(step) => format!("stop {}", list(&step.stop)),
+            Self::Kill(step) => format!("kill {}", list(&step.kill)),
+            Self::Pause(step) => format!("pause {}", list(&step.pause)),
+            Self::Resume(step) => format!("resume {}", list(&step.resume)),
+            Self::Check(check) => format!("check {}", list(&check.check)),
+            Self::Get(step)
+            | Self::Head(step)
+            | Self::Post(step)
+            | Self::Put(step)
+            | Self::Patch(step)
+            | Self::Delete(step) => step.describe(),
+        }
+    }
+
+    /// The request of a step that sends one.
+    pub fn request(&self) -> Option<&RequestStep> {
+        match self {
+            Self::Get(step)
+            | Self::Head(step)
+            | Self::Post(step)
+            | Self::Put(step)
+            | Self::Patch(step)
+            | Self::Delete(step) => Some(step),
+            _ => None,
+        }
+    }
+}
