@@ -1,0 +1,9 @@
+//! An Envoy's admin interface: what it says about itself.
+
+mod client;
+mod clusters;
+mod stats;
+
+pub use client::{Admin, AdminError, Ready};
+pub use clusters::{Cluster, Clusters, Host, HostHealth};
+pub use stats::{Stat, Stats};

@@ -1,0 +1,17 @@
+//! Envoy's binary: which versions there are, where one lies, and how one is fetched.
+
+mod cache;
+mod client;
+mod error;
+mod fetch;
+mod github;
+mod locate;
+mod program;
+mod release;
+mod version;
+
+pub use cache::{Cached, cached, list};
+pub use error::{Attempt, EnvoyError};
+pub use locate::{Envoy, Request, Source, locate};
+pub use release::{Platform, known_versions};
+pub use version::{Version, VersionError};

@@ -1,0 +1,19 @@
+//! Envoy's configuration as data: read, asked, rebound to a pod, written back, validated. No text templates.
+
+mod bootstrap;
+mod error;
+mod lint;
+mod path;
+mod place;
+mod query;
+mod rebind;
+mod validate;
+mod value;
+
+pub use bootstrap::Bootstrap;
+pub use error::{ConfigError, ValidateError};
+pub use lint::{Diagnostic, lint};
+pub use path::DocPath;
+pub use query::{EdsCluster, Listener};
+pub use rebind::Rebind;
+pub use validate::{validate, validate_file};

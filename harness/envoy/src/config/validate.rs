@@ -1,0 +1,94 @@
+//! Envoy's own judgement of a configuration, without starting it.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{Bootstrap, ValidateError};
+
+/// Asks the Envoy at `envoy` whether it would start with this configuration. Takes some 60 ms.
+///
+/// # Errors
+/// [`ValidateError::Refused`] with Envoy's reason.
+pub fn validate(envoy: &Path, config: &Bootstrap) -> Result<(), ValidateError> {
+    let mut file = tempfile::Builder::new().prefix("meshkat-").suffix(".json").tempfile()?;
+    file.write_all(config.to_json()?.as_bytes())?;
+    validate_file(envoy, file.path())
+}
+
+/// Asks the Envoy at `envoy` whether it would start with this file, as it lies there. Takes some 60 ms.
+///
+/// # Errors
+/// [`ValidateError::Refused`] with Envoy's reason.
+pub fn validate_file(envoy: &Path, file: &Path) -> Result<(), ValidateError> {
+    let output = Command::new(envoy)
+        .args(["--mode", "validate", "--log-level", "critical", "-c"])
+        .arg(file)
+        .stdin(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let message = match clean(&printed) {
+        message if message.is_empty() => format!("it ended with {} and said nothing", output.status),
+        message => message,
+    };
+    Err(ValidateError::Refused { message })
+}
+
+/// Envoy's message without the log's prefix, the file's name, and the copy of the whole document that may follow.
+fn clean(log: &str) -> String {
+    let messages: Vec<String> = log
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(clean_line)
+        .collect();
+    messages.join("\n")
+}
+
+fn clean_line(line: &str) -> String {
+    // `[time][pid][level][logger] [place in Envoy's source] message`
+    let mut rest = line.trim();
+    while let Some((_, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+        rest = after.trim_start();
+    }
+    if let Some((_, after)) = rest
+        .strip_prefix("error initializing configuration '")
+        .and_then(|name| name.split_once("': "))
+    {
+        rest = after;
+    }
+    if let Some((before, _)) = rest.split_once("): {\"") {
+        return one_spaced(&format!("{before})"));
+    }
+    one_spaced(rest)
+}
+
+/// Envoy's protobuf library puts random spaces into its messages, so that nobody relies on them.
+fn one_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_remains_of_the_log_is_the_reason() {
+        let line = "[2026-11-21 21:57:42.616][17911][critical][main] [source/server/config_validation/server.cc:76] error \
+                    initializing configuration '/tmp/x.yaml': Unable to parse JSON as proto (INVALID_ARGUMENT: invalid JSON in  \
+                    envoy.config.bootstrap.v3.Bootstrap @  node.id:   string): {\"node\":{\"id\":true}}\n";
+        assert_eq!(
+            clean(line),
+            "Unable to parse JSON as proto (INVALID_ARGUMENT: invalid JSON in envoy.config.bootstrap.v3.Bootstrap @ node.id: \
+             string)"
+        );
+        assert_eq!(
+            clean("[a][b] route: unknown cluster 'nobody'\n\n"),
+            "route: unknown cluster 'nobody'"
+        );
+    }
+}

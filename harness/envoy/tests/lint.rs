@@ -1,0 +1,84 @@
+//! Files that do not hold, and where they say so.
+
+mod support;
+
+use std::{fmt::Write as _, fs};
+
+use meshkat_envoy::config::lint;
+use support::{envoy, file};
+
+/// Lints the file `name` after `change`, and prints what was found: line, column, message, help.
+fn lint_changed(name: &str, change: impl FnOnce(String) -> String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("changed.yaml");
+    let original = fs::read_to_string(file(name)).unwrap();
+    let changed = change(original.clone());
+    assert_ne!(changed, original, "the change did not apply");
+    fs::write(&copy, changed).unwrap();
+    let mut told = String::new();
+    for found in lint(&copy, Some(&envoy().path)) {
+        assert_eq!(found.file, copy);
+        let place = found.line.map(|line| (line, found.column));
+        writeln!(told, "{place:?} {}", found.message).unwrap();
+        if let Some(help) = found.help {
+            writeln!(told, "    {help}").unwrap();
+        }
+    }
+    told
+}
+
+#[test]
+fn a_poll_that_would_crash_envoy() {
+    for delay in ["0s", "0.0009s", "0.009s"] {
+        let told = lint_changed("petstore", |text| {
+            text.replace("refresh_delay: 0.2s", &format!("refresh_delay: {delay}"))
+        });
+        assert!(
+            told.contains(&format!("a refresh_delay of {delay} is under 10 ms")),
+            "{told}"
+        );
+        assert!(told.starts_with("Some((") && told.lines().count() == 2, "{told}");
+    }
+    assert!(
+        lint_changed("petstore", |text| text
+            .replace("refresh_delay: 0.2s", "refresh_delay: 0.01s"))
+        .is_empty()
+    );
+}
+
+#[test]
+fn every_gap_is_told_at_once() {
+    let told = lint_changed("pet", |text| {
+        text.replace("node: {id: pet, cluster: pet}", "node: {id: pet}")
+            .replace("port_value: 8081", "port_value: 9901")
+            .replace("port_value: 9900", "port_value: 8080")
+    });
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_field_that_envoy_does_not_know_is_told_with_its_place() {
+    let told = lint_changed("pet", |text| {
+        text.replace("connect_timeout: 0.25s", "connect_timeout: true")
+    });
+    assert!(
+        told.contains("Envoy refuses it") && told.contains("connect_timeout"),
+        "{told}"
+    );
+    assert!(!told.contains("None"), "{told}");
+    let told = lint_changed("pet", |text| {
+        text.replace("connect_timeout: 0.25s", "conect_timeout: 0.25s")
+    });
+    assert!(told.contains("conect_timeout"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_no_yaml_and_one_that_is_not_there() {
+    let told = lint_changed("pet", |text| text.replace("admin:\n", "admin: [\n"));
+    assert!(told.starts_with("Some(("), "{told}");
+    let missing = lint("no/such/file.yaml".as_ref(), None);
+    assert!(
+        missing.len() == 1 && missing[0].message.contains("No such file"),
+        "{missing:?}"
+    );
+}
