@@ -1,0 +1,11 @@
+//! Axes to cases to shared meshes to an order. Pure: the same files and the same selection give the same plan.
+
+mod expand;
+mod group;
+mod select;
+mod shard;
+
+pub use expand::expand;
+pub use group::{Plan, PlannedMesh, plan};
+pub use select::{Selection, Unmatched};
+pub use shard::{Shard, in_shard};
