@@ -1,0 +1,82 @@
+//! A running mesh and what can be done to it.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use meshkat_model::mesh::Container;
+use tokio::sync::watch;
+
+use crate::{Pod, RuntimeError, Target};
+
+/// What [`Lease::release`] left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Released {
+    /// The folder with the logs and configurations, where they were kept.
+    pub kept: Option<PathBuf>,
+}
+
+/// A running mesh. Whoever holds it may fault it; giving it back removes all of it.
+///
+/// A target without a container is the whole pod. Every call may run beside every other; two that concern the same
+/// container take turns, but for [`Lease::kill`] and [`Lease::release`], which wait for nobody.
+#[async_trait]
+pub trait Lease: Send + Sync {
+    /// The lease's name, unique on this machine.
+    fn id(&self) -> &str;
+
+    /// Every pod as it is now, by the order of its group in the mesh and then by its number.
+    fn pods(&self) -> Vec<Pod>;
+
+    /// The pod of that name as it is now.
+    fn pod(&self, name: &str) -> Option<Pod> {
+        self.pods().into_iter().find(|pod| pod.name == name)
+    }
+
+    /// A counter that moves whenever what [`Lease::pods`] gives has changed, so that who waits for a condition also
+    /// sees a container exit.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Adds a pod to a group, under the lowest number that is free, and starts it.
+    async fn add(&self, group: &str) -> Result<Pod, RuntimeError>;
+
+    /// Takes a pod away: what is in flight finishes, then it stops, is forgotten, and its name and address are free.
+    async fn remove(&self, pod: &str) -> Result<(), RuntimeError>;
+
+    /// Starts what does not run. What already runs is left alone.
+    ///
+    /// # Errors
+    /// Also when a container is paused: that is [`Lease::resume`]'s.
+    async fn start(&self, target: &Target) -> Result<(), RuntimeError>;
+
+    /// Asks to end and waits; what has not ended when the grace is over is killed. What does not run is left alone.
+    async fn stop(&self, target: &Target) -> Result<(), RuntimeError>;
+
+    /// Ends at once, without any goodbye, and waits until it is gone. What does not run is left alone.
+    async fn kill(&self, target: &Target) -> Result<(), RuntimeError>;
+
+    /// Freezes: connections stay open and nothing answers. Returns when it is frozen.
+    ///
+    /// # Errors
+    /// Also when nothing of the target runs.
+    async fn pause(&self, target: &Target) -> Result<(), RuntimeError>;
+
+    /// Undoes [`Lease::pause`].
+    ///
+    /// # Errors
+    /// Also when nothing of the target runs.
+    async fn resume(&self, target: &Target) -> Result<(), RuntimeError>;
+
+    /// Removes what a pod's application has kept on disk, such as the registry of `sds`, so that it starts with nothing.
+    ///
+    /// # Errors
+    /// Also when the application lives: it would write it again.
+    async fn forget(&self, pod: &str) -> Result<(), RuntimeError>;
+
+    /// The end of what a container wrote to its standard output and error: whole lines, at most `tail_bytes`.
+    /// Empty when it never ran.
+    fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError>;
+
+    /// Stops everything and removes everything; again is harmless. With `keep`, the logs and configurations go to that
+    /// folder, which is made where it is missing.
+    async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError>;
+}

@@ -1,0 +1,19 @@
+//! What runs a mesh: the [`Backend`] trait, the one seam between the engine and a runtime, and its implementations.
+//!
+//! - [`process`]: plain processes on loopback addresses; needs neither root nor Docker.
+//! - [`scripted`]: nothing runs at all; for tests of whatever holds a lease.
+
+mod backend;
+mod capabilities;
+mod error;
+mod lease;
+mod pod;
+pub mod process;
+mod roster;
+pub mod scripted;
+
+pub use backend::Backend;
+pub use capabilities::{Capabilities, Capability};
+pub use error::RuntimeError;
+pub use lease::{Lease, Released};
+pub use pod::{ContainerState, Pod, Target};

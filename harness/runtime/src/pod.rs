@@ -1,0 +1,137 @@
+//! A pod as it was seen: where it is, and what its containers do.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use meshkat_model::mesh::{Container, Port};
+use serde::{Deserialize, Serialize};
+
+/// What to do something to: a pod, or one container of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The pod's name.
+    pub pod: String,
+    /// The container; none is all that the pod has.
+    pub container: Option<Container>,
+}
+
+impl Target {
+    /// A whole pod.
+    pub fn pod(name: impl Into<String>) -> Self {
+        Self {
+            pod: name.into(),
+            container: None,
+        }
+    }
+
+    /// One container of a pod.
+    pub fn container(pod: impl Into<String>, container: Container) -> Self {
+        Self {
+            pod: pod.into(),
+            container: Some(container),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.container {
+            Some(container) => write!(f, "{} of {}", container, self.pod),
+            None => f.write_str(&self.pod),
+        }
+    }
+}
+
+/// What a container does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum ContainerState {
+    /// It never ran.
+    NotStarted,
+    /// It runs.
+    Running {
+        /// Its process's number.
+        pid: u32,
+    },
+    /// It is frozen.
+    Paused {
+        /// Its process's number.
+        pid: u32,
+    },
+    /// It ended.
+    Exited {
+        /// The exit code, unless a signal ended it.
+        code: Option<i32>,
+        /// The signal that ended it.
+        signal: Option<i32>,
+        /// Whether it was asked to end; `false` is a crash, or an exit by itself.
+        expected: bool,
+    },
+}
+
+impl ContainerState {
+    /// The number of its process, while there is one.
+    pub fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Running { pid } | Self::Paused { pid } => Some(*pid),
+            Self::NotStarted | Self::Exited { .. } => None,
+        }
+    }
+
+    /// Whether it has a process, running or paused.
+    pub fn is_alive(&self) -> bool {
+        self.pid().is_some()
+    }
+
+    /// Whether it ended without having been asked to.
+    pub fn is_crashed(&self) -> bool {
+        matches!(self, Self::Exited { expected: false, .. })
+    }
+}
+
+impl fmt::Display for ContainerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotStarted => f.write_str("not started"),
+            Self::Running { .. } => f.write_str("running"),
+            Self::Paused { .. } => f.write_str("paused"),
+            Self::Exited {
+                signal: Some(signal), ..
+            } => write!(f, "ended by signal {signal}"),
+            Self::Exited { code: Some(code), .. } => write!(f, "exited with code {code}"),
+            Self::Exited { .. } => f.write_str("exited"),
+        }
+    }
+}
+
+/// A pod at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pod {
+    /// Its name, `pet-2`; also its Envoy's node id and its application's instance.
+    pub name: String,
+    /// Its group's name.
+    pub group: String,
+    /// Where other pods reach it.
+    pub address: IpAddr,
+    /// Where its own application and Envoy reach one another.
+    pub loopback: IpAddr,
+    /// Its application's state; none when it has no application.
+    pub application: Option<ContainerState>,
+    /// Its Envoy's state; none when it has no Envoy.
+    pub envoy: Option<ContainerState>,
+}
+
+impl Pod {
+    /// Where one of its ports is reached.
+    pub fn socket(&self, port: Port) -> SocketAddr {
+        SocketAddr::new(self.address, port.number())
+    }
+
+    /// The state of one of its containers; none when it has no such container.
+    pub fn container(&self, container: Container) -> Option<&ContainerState> {
+        match container {
+            Container::Application => self.application.as_ref(),
+            Container::Envoy => self.envoy.as_ref(),
+        }
+    }
+}

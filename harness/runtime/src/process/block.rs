@@ -1,0 +1,200 @@
+//! Blocks of loopback addresses: one for each mesh, kept apart by the kernel.
+//!
+//! A mesh takes `127.A.B.0/24`, A from 64 to 126, and each of its pods an address in it, so that every pod has the same
+//! four ports and no port is ever guessed. Linux answers on all of 127.0.0.0/8. macOS answers on 127.0.0.1 alone until
+//! the other addresses are added by hand (`sudo ifconfig lo0 alias 127.64.0.1 up`, and so on).
+//!
+//! Who has a block holds a UDP socket bound to its last address. Every process of the mesh inherits that socket, so the
+//! kernel frees the block at the moment when the last of them is gone, however they ended: not before, not later.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use meshkat_model::mesh::Port;
+
+use crate::RuntimeError;
+
+/// The UDP port of the socket that holds a block. Below the ports that a kernel gives out by itself.
+pub const LOCK_PORT: u16 = 10099;
+
+const FIRST: u8 = 64;
+const LAST: u8 = 126;
+const BLOCKS: u32 = (LAST as u32 - FIRST as u32 + 1) * 256;
+
+/// The address on which ports are tried out, and the one of the lock; what is below them is for pods.
+const TRIAL: u8 = 254;
+const LOCK: u8 = 255;
+
+/// A block of addresses that nobody else uses while its socket, or a copy of it in a child, is open.
+#[derive(Debug)]
+pub(super) struct Block {
+    prefix: [u8; 3],
+    socket: UdpSocket,
+}
+
+impl Block {
+    /// Takes a free block. The search begins at a place that differs from process to process and from call to call, so
+    /// that meshes side by side seldom meet, and an address is not used again soon after it was given back.
+    pub(super) fn take() -> Result<Self, RuntimeError> {
+        static TAKEN: AtomicU32 = AtomicU32::new(0);
+        let count = TAKEN.fetch_add(1, Ordering::Relaxed);
+        // An odd multiplier spreads neighbouring process numbers over all blocks.
+        let start = std::process::id().wrapping_mul(0x9E37_79B1) >> 8;
+        Self::take_from(start.wrapping_add(count))
+    }
+
+    fn take_from(start: u32) -> Result<Self, RuntimeError> {
+        for step in 0..BLOCKS {
+            if let Some(block) = Self::try_take(start.wrapping_add(step) % BLOCKS)? {
+                return Ok(block);
+            }
+        }
+        Err(RuntimeError::NoBlock { blocks: BLOCKS })
+    }
+
+    fn try_take(index: u32) -> Result<Option<Self>, RuntimeError> {
+        let [.., high, low] = index.to_be_bytes();
+        let prefix = [127, FIRST + high, low];
+        let address = in_block(prefix, LOCK);
+        // The standard library sets no SO_REUSEADDR on UDP sockets: a second bind fails.
+        match UdpSocket::bind((address, LOCK_PORT)) {
+            Ok(socket) => Ok(Some(Self { prefix, socket })),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+            Err(error) => Err(bind_error(address, error)),
+        }
+    }
+
+    /// Fails when something already listens on all addresses at a port that every pod needs.
+    pub(super) fn check_ports(&self) -> Result<(), RuntimeError> {
+        let address = in_block(self.prefix, TRIAL);
+        for port in [Port::Inbound, Port::Outbound, Port::Admin, Port::Application] {
+            match TcpListener::bind((address, port.number())) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(RuntimeError::PortTaken { port: port.number() });
+                }
+                Err(error) => return Err(bind_error(address, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The socket that children inherit.
+    pub(super) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// The addresses of this block, all free.
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses {
+            prefix: self.prefix,
+            taken: BTreeSet::new(),
+            next: 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/24", in_block(self.prefix, 0))
+    }
+}
+
+/// Which addresses of a block pods have.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    prefix: [u8; 3],
+    taken: BTreeSet<u8>,
+    next: u8,
+}
+
+impl Addresses {
+    /// How many pods a block has room for.
+    pub(super) const LIMIT: usize = TRIAL as usize - 1;
+
+    /// Takes one: the next that was never used, so that who still calls a pod that is gone does not reach another; then
+    /// the ones given back, in turn.
+    pub(super) fn take(&mut self) -> Result<IpAddr, RuntimeError> {
+        let last = TRIAL - 1;
+        let last_byte = (self.next..=last)
+            .chain(1..self.next)
+            .find(|byte| !self.taken.contains(byte))
+            .ok_or(RuntimeError::TooManyPods { limit: Self::LIMIT })?;
+        self.taken.insert(last_byte);
+        self.next = if last_byte == last { 1 } else { last_byte + 1 };
+        Ok(in_block(self.prefix, last_byte))
+    }
+
+    /// Gives one back.
+    pub(super) fn give_back(&mut self, address: IpAddr) {
+        if let IpAddr::V4(address) = address {
+            let [.., last_byte] = address.octets();
+            self.taken.remove(&last_byte);
+        }
+    }
+}
+
+fn in_block([a, b, c]: [u8; 3], last_byte: u8) -> IpAddr {
+    Ipv4Addr::new(a, b, c, last_byte).into()
+}
+
+fn bind_error(address: IpAddr, source: io::Error) -> RuntimeError {
+    match source.kind() {
+        io::ErrorKind::AddrNotAvailable => RuntimeError::NoAddress { address },
+        _ => RuntimeError::Bind { address, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_side_by_side_differ() {
+        let blocks: Vec<_> = (0..20).map(|_| Block::take().expect("there are free blocks")).collect();
+        let prefixes: BTreeSet<_> = blocks.iter().map(|block| block.prefix).collect();
+        assert_eq!(prefixes.len(), blocks.len());
+    }
+
+    #[test]
+    fn a_taken_block_is_passed_over_and_a_freed_one_found() {
+        // Far from where other tests look, and other for each process that runs this one.
+        let start = std::process::id().wrapping_mul(0x9E37_79B1) >> 8 ^ 0x2000;
+        let first = Block::take_from(start).expect("there are free blocks");
+        let second = Block::take_from(start).expect("there are free blocks");
+        assert_ne!(first.prefix, second.prefix);
+        let freed = first.prefix;
+        drop(first);
+        let third = Block::take_from(start).expect("there are free blocks");
+        assert_eq!(third.prefix, freed);
+    }
+
+    #[test]
+    fn a_listener_on_all_addresses_is_told() {
+        let block = Block::take().expect("there are free blocks");
+        block.check_ports().expect("the ports are free");
+        let address = in_block(block.prefix, TRIAL);
+        let _listener = TcpListener::bind((address, Port::Admin.number())).expect("the port is free");
+        let error = block.check_ports().expect_err("the port is taken");
+        assert!(matches!(error, RuntimeError::PortTaken { port: 8081 }), "{error}");
+    }
+
+    #[test]
+    fn an_address_is_used_again_as_late_as_can_be() {
+        let block = Block::take().expect("there are free blocks");
+        let mut addresses = block.addresses();
+        let first = addresses.take().expect("all are free");
+        addresses.give_back(first);
+        let others: Vec<_> = (1..Addresses::LIMIT)
+            .map(|_| addresses.take().expect("one is free"))
+            .collect();
+        assert!(!others.contains(&first));
+        assert_eq!(addresses.take().expect("the first is free"), first);
+        assert!(matches!(
+            addresses.take(),
+            Err(RuntimeError::TooManyPods { limit: 253 })
+        ));
+    }
+}

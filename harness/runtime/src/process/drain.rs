@@ -1,0 +1,149 @@
+//! Letting an Envoy finish what is in flight.
+
+use std::time::Duration;
+
+use meshkat_envoy::admin::{Admin, AdminError, Stat};
+use meshkat_model::mesh::Port;
+
+use crate::{ContainerState, Pod};
+
+/// How long one question to an Envoy may take.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How often to ask whether it is done.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The requests that an Envoy has in flight, listener by listener.
+const ACTIVE: &str = r"^http\..*\.downstream_rq_active$";
+
+/// The admin interface's own, which counts the very question.
+const ADMIN: &str = "http.admin.";
+
+/// Makes a pod's Envoy tell its clients to go away and refuse new ones, and waits until nothing is in flight, or the
+/// grace is over. An Envoy that does not answer has nothing to finish.
+///
+/// SIGTERM alone would cut what is in flight: Envoy leaves it to who stops it to drain it first.
+pub(super) async fn drain(pod: &Pod, grace: Duration) {
+    if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {
+        return;
+    }
+    match tokio::time::timeout(grace, finish(pod)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(pod = pod.name, %error, "cannot drain"),
+        Err(_) => tracing::warn!(pod = pod.name, ?grace, "did not finish what was in flight in time"),
+    }
+}
+
+async fn finish(pod: &Pod) -> Result<(), AdminError> {
+    let admin = Admin::new(pod.socket(Port::Admin))?;
+    // From here on every response closes its connection, for clients that would keep theirs.
+    admin.post("/healthcheck/fail", ANSWER).await?;
+    admin.post("/drain_listeners", ANSWER).await?;
+    loop {
+        let stats = admin.stats(Some(ACTIVE), ANSWER).await?;
+        let active = stats
+            .iter()
+            .any(|(name, stat)| !name.starts_with(ADMIN) && *stat != Stat::Number(0));
+        if !active {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::process::block::Block;
+
+    fn pod(address: IpAddr, envoy: ContainerState) -> Pod {
+        Pod {
+            name: "pet".to_owned(),
+            group: "pet".to_owned(),
+            address,
+            loopback: address,
+            application: None,
+            envoy: Some(envoy),
+        }
+    }
+
+    /// An admin interface that has something in flight for as many questions as it is told; it notes what it is asked.
+    async fn admin(address: IpAddr, busy: usize) -> Arc<Mutex<Vec<String>>> {
+        let listener = TcpListener::bind((address, Port::Admin.number()))
+            .await
+            .expect("the block is ours");
+        let asked = Arc::new(Mutex::new(Vec::<String>::new()));
+        let notes = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut stats = 0;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 4096];
+                let read = stream.read(&mut request).await.unwrap_or(0);
+                let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                let line = request.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+                stats += usize::from(line.starts_with("GET /stats"));
+                notes.lock().expect("nobody panics").push(line);
+                let active = u8::from(stats <= busy);
+                let body = format!(
+                    r#"{{"stats":[{{"name":"http.admin.downstream_rq_active","value":1}},
+                    {{"name":"http.inbound.downstream_rq_active","value":{active}}}]}}"#
+                );
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+                // A client that has gone away shows in what it asks next.
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        asked
+    }
+
+    #[tokio::test]
+    async fn it_waits_until_nothing_is_in_flight() {
+        let block = Block::take().expect("there are free blocks");
+        let address = block.addresses().take().expect("all are free");
+        let asked = admin(address, 3).await;
+        drain(
+            &pod(address, ContainerState::Running { pid: 1 }),
+            Duration::from_secs(30),
+        )
+        .await;
+        let asked = asked.lock().expect("nobody panics").clone();
+        assert_eq!(asked[..2], ["POST /healthcheck/fail", "POST /drain_listeners"]);
+        assert_eq!(asked.len(), 2 + 4, "three times busy, once not: {asked:?}");
+        assert!(asked[2].starts_with("GET /stats?"));
+    }
+
+    #[tokio::test]
+    async fn it_does_not_wait_for_ever() {
+        let block = Block::take().expect("there are free blocks");
+        let address = block.addresses().take().expect("all are free");
+        let asked = admin(address, usize::MAX).await;
+        let begun = Instant::now();
+        drain(
+            &pod(address, ContainerState::Running { pid: 1 }),
+            Duration::from_millis(200),
+        )
+        .await;
+        assert!(begun.elapsed() >= Duration::from_millis(200));
+        assert!(asked.lock().expect("nobody panics").len() > 3);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_answer_is_not_waited_for() {
+        let block = Block::take().expect("there are free blocks");
+        let address = block.addresses().take().expect("all are free");
+        let begun = Instant::now();
+        let grace = Duration::from_secs(60);
+        drain(&pod(address, ContainerState::Running { pid: 1 }), grace).await;
+        drain(&pod(address, ContainerState::Paused { pid: 1 }), grace).await;
+        drain(&pod(address, ContainerState::NotStarted), grace).await;
+        assert!(begun.elapsed() < grace);
+    }
+}

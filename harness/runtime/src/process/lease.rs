@@ -1,0 +1,412 @@
+//! A mesh of processes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use meshkat_model::mesh::{Container, MeshSpec, Service};
+use tokio::sync::watch;
+
+use super::backend::Core;
+use super::block::Block;
+use super::drain::drain;
+use super::folder::{RunFolder, failed, kept_folder};
+use super::ledger::LedgerFile;
+use super::log::tail;
+use super::members::{Member, Members, Place, hosts};
+use super::prepare::{self, Bootstraps};
+use super::slot::{Shared, Slot};
+use crate::{ContainerState, Lease, Pod, Released, RuntimeError, Target};
+
+/// A mesh of processes. Dropping it without a release kills its processes and removes its folder all the same.
+#[derive(Debug)]
+pub(super) struct ProcessLease {
+    id: String,
+    mesh: MeshSpec,
+    core: Arc<Core>,
+    folder: Arc<RunFolder>,
+    bootstraps: Bootstraps,
+    shared: Arc<Shared>,
+    members: Mutex<Members>,
+    /// What the first release gave, once it is through.
+    release: tokio::sync::Mutex<Option<Released>>,
+}
+
+impl ProcessLease {
+    /// Makes the mesh's folder and starts its pods.
+    pub(super) async fn start(core: Arc<Core>, id: String, mesh: MeshSpec) -> Result<Self, RuntimeError> {
+        let lease = tokio::task::spawn_blocking(move || Self::prepare(core, id, mesh))
+            .await
+            .map_err(|error| RuntimeError::Other {
+                message: format!("failed to prepare the mesh: {error}"),
+                help: None,
+            })??;
+        match lease.start_all().await {
+            Ok(()) => Ok(lease),
+            Err(error) => {
+                if let Err(also) = lease.release(None).await {
+                    tracing::warn!(id = lease.id, %also, "failed to clean up after a mesh that did not start");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything but the processes.
+    fn prepare(core: Arc<Core>, id: String, mesh: MeshSpec) -> Result<Self, RuntimeError> {
+        prepare::check_programs(&core.options, &mesh)?;
+        let bootstraps = Bootstraps::read(&mesh)?;
+        let block = Arc::new(Block::take()?);
+        block.check_ports()?;
+        let mut members = Members::new(block.addresses());
+        let places = members.initial(&mesh)?;
+        let folder = Arc::new(RunFolder::create(&core.options.state_dir, &id)?);
+        let path = folder.ledger();
+        let ledger = LedgerFile::create(path.clone(), &id, &mesh.name, core.owner.clone(), block.to_string())
+            .map_err(failed("write", &path))?;
+        let shared = Arc::new(Shared {
+            spawner: core.spawner.clone(),
+            block: Mutex::new(Some(block)),
+            ledger,
+            changes: watch::Sender::new(0),
+            released: AtomicBool::new(false),
+        });
+        let lease = Self {
+            id,
+            mesh,
+            core,
+            folder,
+            bootstraps,
+            shared,
+            members: Mutex::new(members),
+            release: tokio::sync::Mutex::new(None),
+        };
+        for place in &places {
+            let member = lease.member(place.clone(), hosts(&places))?;
+            lease.members().insert(Arc::new(member));
+        }
+        lease.note_members()?;
+        Ok(lease)
+    }
+
+    /// A pod at a place, not started; `hosts` are all that its configuration may name.
+    fn member(&self, place: Place, hosts: BTreeMap<String, IpAddr>) -> Result<Member, RuntimeError> {
+        let options = &self.core.options;
+        let spec = self
+            .mesh
+            .groups
+            .get(&place.group)
+            .ok_or_else(|| RuntimeError::UnknownGroup {
+                group: place.group.clone(),
+            })?;
+        let slot = |container, launch| Slot::new(&place.name, container, launch, Arc::clone(&self.shared));
+        let application = spec.service.map(|service| {
+            slot(
+                Container::Application,
+                prepare::application(options, &self.folder, &place, service),
+            )
+        });
+        let envoy = match &spec.envoy {
+            None => None,
+            Some(source) => {
+                let launch = prepare::envoy(options, &self.folder, &place, hosts, &self.bootstraps, source)?;
+                Some(slot(Container::Envoy, launch))
+            }
+        };
+        Ok(Member {
+            place,
+            application,
+            envoy,
+            leaving: tokio::sync::Mutex::new(()),
+        })
+    }
+
+    /// Starts every pod of a group that is to run from the start: the discovery service before all others, as they ask it
+    /// as soon as they run.
+    async fn start_all(&self) -> Result<(), RuntimeError> {
+        let of = |member: &Member| self.mesh.groups.get(&member.place.group);
+        let mut starting: Vec<_> = self.members().all().to_vec();
+        starting.retain(|member| of(member).is_some_and(|group| group.started));
+        // A stable sort: all others stay in order.
+        starting.sort_by_key(|member| of(member).and_then(|group| group.service) != Some(Service::Sds));
+        // Handed to the spawner's thread in this order, and started in it.
+        let starts = starting
+            .iter()
+            .flat_map(|member| member.slots())
+            .map(|slot| slot.start());
+        join_all(starts).await.into_iter().collect()
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        // Nothing that can panic leaves the list half changed.
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes who is in the mesh to the ledger.
+    fn note_members(&self) -> Result<(), RuntimeError> {
+        let pods = self.members().listed();
+        self.shared
+            .ledger
+            .set_pods(pods)
+            .map_err(failed("write", &self.folder.ledger()))
+    }
+
+    fn check_open(&self) -> Result<(), RuntimeError> {
+        if self.shared.released.load(Ordering::SeqCst) {
+            Err(RuntimeError::Released)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The containers that a target means.
+    fn slots(&self, target: &Target) -> Result<Vec<Arc<Slot>>, RuntimeError> {
+        self.check_open()?;
+        self.members().get(&target.pod)?.slots_of(target)
+    }
+
+    /// The containers that a target means and that live, for what can be done to a living one only. A pod that is meant
+    /// as a whole needs one that lives; a container that is meant has to, which is for the container to tell.
+    fn living(&self, action: &'static str, target: &Target) -> Result<Vec<Arc<Slot>>, RuntimeError> {
+        let mut slots = self.slots(target)?;
+        if target.container.is_none() {
+            slots.retain(|slot| slot.state().is_alive());
+            if slots.is_empty() {
+                let all = self.slots(target)?;
+                let state = all.first().map_or(ContainerState::NotStarted, |slot| slot.state());
+                return Err(RuntimeError::WrongState {
+                    action,
+                    target: target.clone(),
+                    state,
+                });
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Adds a pod, not started.
+    fn join(&self, group: &str) -> Result<Arc<Member>, RuntimeError> {
+        let mut members = self.members();
+        let place = members.next(&self.mesh, group)?;
+        let hosts = hosts(members.all().iter().map(|member| &member.place).chain([&place]));
+        match self.member(place.clone(), hosts) {
+            Ok(member) => {
+                let member = Arc::new(member);
+                members.insert(Arc::clone(&member));
+                Ok(member)
+            }
+            Err(error) => {
+                members.give_back(&place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a pod's containers for good and forgets the pod.
+    async fn leave(&self, member: &Arc<Member>) -> Result<(), RuntimeError> {
+        for slot in member.slots() {
+            slot.retire();
+        }
+        // What was about to start has started when the thread gets here; nothing will after that.
+        self.shared.spawner.run(|| ()).await?;
+        // The application first: what it is about may need the Envoy.
+        let mut stopped = Ok(());
+        for slot in member.slots() {
+            stopped = stopped.and(slot.stop(self.core.options.grace).await);
+        }
+        stopped?;
+        self.members().forget(member);
+        self.shared.changed();
+        remove_if_there(&self.folder.configuration(&member.place.name))?;
+        remove_if_there(&self.folder.sds_state(&member.place.name))?;
+        self.note_members()
+    }
+
+    /// Kills everything at once: nothing of a mesh that is given back has anything to finish.
+    async fn end_all(&self) -> Result<(), RuntimeError> {
+        self.shared.released.store(true, Ordering::SeqCst);
+        // What was about to start has started when the thread gets here; nothing will after that.
+        self.shared.spawner.run(|| ()).await?;
+        let slots: Vec<_> = self
+            .members()
+            .all()
+            .iter()
+            .flat_map(|member| member.slots())
+            .cloned()
+            .collect();
+        join_all(slots.iter().map(|slot| slot.kill()))
+            .await
+            .into_iter()
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Lease for ProcessLease {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn pods(&self) -> Vec<Pod> {
+        self.members().pods()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
+    }
+
+    async fn add(&self, group: &str) -> Result<Pod, RuntimeError> {
+        self.check_open()?;
+        let member = self.join(group)?;
+        self.shared.changed();
+        let started = async {
+            self.note_members()?;
+            join_all(member.slots().map(|slot| slot.start()))
+                .await
+                .into_iter()
+                .collect()
+        };
+        match started.await {
+            Ok(()) => Ok(member.pod()),
+            Err(error) => {
+                if let Err(also) = self.leave(&member).await {
+                    tracing::warn!(pod = member.place.name, %also, "failed to take back a pod that did not start");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn remove(&self, pod: &str) -> Result<(), RuntimeError> {
+        self.check_open()?;
+        let member = self.members().get(pod)?;
+        let _leaving = member.leaving.lock().await;
+        // Who waited for another removal finds the pod gone, or a new one of the same name.
+        if !Arc::ptr_eq(&member, &self.members().get(pod)?) {
+            return Err(RuntimeError::UnknownPod { pod: pod.to_owned() });
+        }
+        drain(&member.pod(), self.core.options.grace).await;
+        self.leave(&member).await
+    }
+
+    async fn start(&self, target: &Target) -> Result<(), RuntimeError> {
+        join_all(self.slots(target)?.iter().map(|slot| slot.start()))
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn stop(&self, target: &Target) -> Result<(), RuntimeError> {
+        let grace = self.core.options.grace;
+        join_all(self.slots(target)?.iter().map(|slot| slot.stop(grace)))
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn kill(&self, target: &Target) -> Result<(), RuntimeError> {
+        join_all(self.slots(target)?.iter().map(|slot| slot.kill()))
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn pause(&self, target: &Target) -> Result<(), RuntimeError> {
+        let slots = self.living("pause", target)?;
+        join_all(slots.iter().map(|slot| slot.pause()))
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn resume(&self, target: &Target) -> Result<(), RuntimeError> {
+        let slots = self.living("resume", target)?;
+        join_all(slots.iter().map(|slot| slot.resume()))
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    async fn forget(&self, pod: &str) -> Result<(), RuntimeError> {
+        let target = Target::container(pod, Container::Application);
+        for slot in self.slots(&target)? {
+            let state = slot.state();
+            if state.is_alive() {
+                return Err(RuntimeError::WrongState {
+                    action: "forget what is kept by",
+                    target,
+                    state,
+                });
+            }
+        }
+        remove_if_there(&self.folder.sds_state(pod))
+    }
+
+    fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError> {
+        let member = self.members().get(pod)?;
+        member.slots_of(&Target::container(pod, container))?;
+        let path = self.folder.log(pod, container);
+        tail(&path, tail_bytes).map_err(failed("read", &path))
+    }
+
+    async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError> {
+        let mut done = self.release.lock().await;
+        if let Some(released) = &*done {
+            return Ok(released.clone());
+        }
+        let ended = self.end_all().await;
+        let by_default = || {
+            self.core
+                .options
+                .keep
+                .then(|| kept_folder(&self.core.options.state_dir, &self.id))
+        };
+        let keep = keep.map(Path::to_owned).or_else(by_default);
+        let folder = Arc::clone(&self.folder);
+        let away = tokio::task::spawn_blocking(move || put_away(&folder, keep)).await;
+        // Even a process that did not go has no use for the folder; that it did not is told all the same.
+        ended?;
+        let released = away.map_err(|error| RuntimeError::Other {
+            message: format!("failed to put the folder of the mesh away: {error}"),
+            help: None,
+        })??;
+        self.shared.give_up_block();
+        if let Some(folder) = &released.kept {
+            tracing::info!(id = self.id, folder = %folder.display(), "kept what the mesh left");
+        }
+        Ok(done.insert(released).clone())
+    }
+}
+
+impl Drop for ProcessLease {
+    fn drop(&mut self) {
+        if self.release.get_mut().is_some() {
+            return;
+        }
+        self.shared.released.store(true, Ordering::SeqCst);
+        for slot in self.members().all().iter().flat_map(|member| member.slots()) {
+            slot.kill_now();
+        }
+        self.shared.give_up_block();
+    }
+}
+
+/// Moves a folder away, or removes it.
+fn put_away(folder: &RunFolder, keep: Option<PathBuf>) -> Result<Released, RuntimeError> {
+    match &keep {
+        Some(target) => folder.move_to(target)?,
+        None => folder.remove()?,
+    }
+    Ok(Released { kept: keep })
+}
+
+fn remove_if_there(file: &Path) -> Result<(), RuntimeError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("remove", file)(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,140 @@
+//! The list of what a run has started, on disk, for whoever has to clean up or to tell what runs.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use meshkat_model::mesh::Container;
+use serde::{Deserialize, Serialize};
+
+use super::identity::ProcessIdentity;
+
+/// The shape of the file; a file of another shape is not read.
+const SCHEMA: u32 = 1;
+
+/// What a run has started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The shape of this file: 1.
+    pub schema: u32,
+    /// The lease's name.
+    pub id: String,
+    /// The mesh's name.
+    pub mesh: String,
+    /// The process that holds the lease.
+    pub owner: ProcessIdentity,
+    /// The block of addresses, as `127.64.3.0/24`.
+    pub block: String,
+    /// The pods that there are, running or not.
+    pub pods: Vec<LedgerPod>,
+    /// The last process of each container that was ever started; some may have ended.
+    pub processes: Vec<LedgerProcess>,
+}
+
+/// A pod in a [`Ledger`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerPod {
+    /// Its name.
+    pub name: String,
+    /// Its group's name.
+    pub group: String,
+    /// Its address.
+    pub address: IpAddr,
+}
+
+/// A process in a [`Ledger`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerProcess {
+    /// Its pod's name.
+    pub pod: String,
+    /// Which of the pod's containers it is.
+    pub container: Container,
+    /// Its number and start.
+    #[serde(flatten)]
+    pub identity: ProcessIdentity,
+}
+
+impl Ledger {
+    /// Reads a ledger. None when there is no file.
+    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let ledger: Self = serde_json::from_slice(&text)?;
+        if ledger.schema != SCHEMA {
+            return Err(io::Error::other(format!(
+                "schema {} is not known to this version",
+                ledger.schema
+            )));
+        }
+        Ok(Some(ledger))
+    }
+}
+
+/// A ledger and its file; every change is on disk, whole, before the call returns.
+#[derive(Debug)]
+pub(super) struct LedgerFile {
+    path: PathBuf,
+    ledger: Mutex<Ledger>,
+}
+
+impl LedgerFile {
+    /// Writes a ledger without pods.
+    pub(super) fn create(
+        path: PathBuf,
+        id: &str,
+        mesh: &str,
+        owner: ProcessIdentity,
+        block: String,
+    ) -> io::Result<Self> {
+        let ledger = Ledger {
+            schema: SCHEMA,
+            id: id.to_owned(),
+            mesh: mesh.to_owned(),
+            owner,
+            block,
+            pods: Vec::new(),
+            processes: Vec::new(),
+        };
+        let file = Self {
+            path,
+            ledger: Mutex::new(ledger),
+        };
+        file.change(|_| {})?;
+        Ok(file)
+    }
+
+    /// Notes who is in the mesh now.
+    pub(super) fn set_pods(&self, pods: Vec<LedgerPod>) -> io::Result<()> {
+        self.change(|ledger| ledger.pods = pods)
+    }
+
+    /// Notes a process, in place of the container's last one.
+    pub(super) fn started(&self, process: LedgerProcess) -> io::Result<()> {
+        self.change(|ledger| {
+            ledger
+                .processes
+                .retain(|known| (&known.pod, known.container) != (&process.pod, process.container));
+            ledger.processes.push(process);
+        })
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Ledger)) -> io::Result<()> {
+        // A panic while the lock was held cannot have left the ledger half changed in a way that matters.
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut ledger);
+        write_whole(&self.path, &serde_json::to_vec_pretty(&*ledger)?)
+    }
+}
+
+/// Writes a file so that a reader sees the old text or the new, never a part. A crash of the machine may lose it, which
+/// is well: it ends the processes too.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    File::create(&unfinished)?.write_all(text)?;
+    std::fs::rename(&unfinished, path)
+}

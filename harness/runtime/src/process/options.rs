@@ -1,0 +1,72 @@
+//! What a process backend is told.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etcetera::BaseStrategy;
+use meshkat_envoy::command;
+
+use crate::RuntimeError;
+
+/// The variable that names the state folder.
+pub const STATE_DIR: &str = "MESHKAT_STATE_DIR";
+
+/// How a [`super::ProcessBackend`] runs meshes.
+#[derive(Debug, Clone)]
+pub struct ProcessOptions {
+    /// The Envoy to run.
+    pub envoy: PathBuf,
+    /// How its Envoys are started.
+    pub envoy_options: command::Options,
+    /// The folder of the services' binaries: `pet`, `petstore`, `echo`, `sds`.
+    pub services_dir: PathBuf,
+    /// Where runs keep their folders.
+    pub state_dir: PathBuf,
+    /// Whether a released lease's folder is kept, in `<state_dir>/kept`, when its release names no other place.
+    pub keep: bool,
+    /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
+    pub grace: Duration,
+    /// The command line of the reaper, which is given one more argument and calls [`super::reaper_main`] with it. None
+    /// is no reaper: then `kill -9` of this process leaves folders behind, for [`super::sweep`], and on other systems
+    /// than Linux processes too.
+    pub reaper: Option<Vec<OsString>>,
+}
+
+impl ProcessOptions {
+    /// Options with the default state folder, nothing kept, a grace of five seconds, and no reaper.
+    ///
+    /// # Errors
+    /// When there is no default state folder, as no home directory is known.
+    pub fn new(envoy: impl Into<PathBuf>, services_dir: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
+        Ok(Self {
+            envoy: envoy.into(),
+            envoy_options: command::Options::default(),
+            services_dir: services_dir.into(),
+            state_dir: default_state_dir()?,
+            keep: false,
+            grace: Duration::from_secs(5),
+            reaper: None,
+        })
+    }
+}
+
+/// Where runs keep their folders by default: `$MESHKAT_STATE_DIR`, or `meshkat` in the user's folder for state
+/// (`$XDG_STATE_HOME`, `~/.local/state`).
+///
+/// # Errors
+/// When neither is known.
+pub fn default_state_dir() -> Result<PathBuf, RuntimeError> {
+    if let Some(folder) = std::env::var_os(STATE_DIR).filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    let unknown = |message: String| RuntimeError::Other {
+        message,
+        help: Some(format!("name a folder for what runs keep on disk: {STATE_DIR}=FOLDER")),
+    };
+    let base = etcetera::base_strategy::Xdg::new().map_err(|error| unknown(error.to_string()))?;
+    let folder = base
+        .state_dir()
+        .ok_or_else(|| unknown("there is no folder for state".to_owned()))?;
+    Ok(folder.join("meshkat"))
+}

@@ -1,0 +1,129 @@
+//! The reaper: a small process that outlives a run that is killed, and cleans up after it.
+//!
+//! `kill -9` lets nobody say goodbye. So a backend starts its own program once more, as a reaper, before it makes the
+//! folder of its first mesh. The reaper reads from a pipe of which the backend alone holds the other end and into which
+//! nothing is ever written: when it ends, the backend is gone, in whatever way. It then kills what is still there and
+//! removes the folders. After an orderly end there are none.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::sweep::{Swept, clean};
+use crate::RuntimeError;
+
+/// What a reaper says when it is ready.
+const READY: u8 = b'.';
+
+/// How long it may take until it is.
+const START: Duration = Duration::from_secs(20);
+
+/// A reaper that runs. It sees by the pipe that this was dropped, or that this process has ended.
+#[derive(Debug)]
+pub(super) struct Reaper {
+    _pipe: OwnedFd,
+}
+
+impl Reaper {
+    /// Starts the reaper of all folders whose paths begin with `prefix`, and waits until it is ready.
+    pub(super) async fn start(command: &[OsString], prefix: &Path) -> Result<Self, RuntimeError> {
+        Self::try_start(command, prefix)
+            .await
+            .map_err(|source| RuntimeError::Reaper { source })
+    }
+
+    async fn try_start(command: &[OsString], prefix: &Path) -> io::Result<Self> {
+        let [program, arguments @ ..] = command else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "its command line is empty"));
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).arg(prefix);
+        // Of what it inherits nothing may keep a reader of this process's output waiting.
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        #[expect(unsafe_code, reason = "there is no safe way to act between fork and exec")]
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed; setsid is one, and the closure makes
+        // no other.
+        unsafe {
+            // Its own session: neither a terminal's Ctrl-C nor its closing reaches it.
+            command.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from));
+        }
+        let mut child = command.spawn()?;
+        let (Some(pipe), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("it has no pipes"));
+        };
+        match tokio::time::timeout(START, stdout.read_u8()).await {
+            Ok(Ok(READY)) => Ok(Self {
+                _pipe: pipe.into_owned_fd()?,
+            }),
+            Ok(_) => {
+                drop(pipe);
+                let status = child.wait().await?;
+                Err(io::Error::other(format!(
+                    "{} ended before it was ready: {status}",
+                    program.display()
+                )))
+            }
+            Err(_) => {
+                child.kill().await?;
+                Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("{} did not get ready", program.display()),
+                ))
+            }
+        }
+    }
+}
+
+/// What the reaper's process does, from its start to its end: says that it is ready, waits for the end of its standard
+/// input, and reaps. SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end it. Blocks.
+///
+/// To be called by the program that [`super::ProcessOptions::reaper`] names, with its last argument.
+///
+/// # Errors
+/// When it could not get ready. The backend then refuses to start anything.
+pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    // A signal with a handler no longer ends the process, and nobody asks this handler.
+    let _ignored = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+        SignalKind::quit(),
+    ]
+    .map(signal)
+    .into_iter()
+    .collect::<io::Result<Vec<_>>>()?;
+    io::stdout().write_all(&[READY])?;
+    io::stdout().flush()?;
+    // An error means that there is nothing more to wait for, as does the end.
+    let _ = io::copy(&mut io::stdin(), &mut io::sink());
+    Ok(reap(prefix))
+}
+
+/// Kills what is left of every run whose folder's path begins with `prefix`, waits until it is gone, and removes the
+/// folders. Blocks.
+pub fn reap(prefix: &Path) -> Vec<Swept> {
+    let Some((parent, start)) = prefix.parent().zip(prefix.file_name()) else {
+        return Vec::new();
+    };
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    let mine = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(start.as_encoded_bytes()))
+    };
+    let folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(mine).collect();
+    folders.iter().map(|folder| clean(folder, false)).collect()
+}

@@ -1,0 +1,108 @@
+//! The backend of tests, and that it has the states that a real one has.
+
+mod support;
+
+use meshkat_model::mesh::Container;
+use meshkat_runtime::scripted::{Call, Script, ScriptedBackend};
+use meshkat_runtime::{Backend, Capabilities, Capability, ContainerState, Lease, RuntimeError, Target};
+use support::Ground;
+
+fn script() -> Script {
+    ["ingress", "pet-1", "pet-2", "pet-3", "sds", "echo"]
+        .iter()
+        .enumerate()
+        .fold(Script::default(), |script, (at, pod)| {
+            script.address(pod, format!("127.0.0.{at}").parse().expect("an address"))
+        })
+}
+
+#[tokio::test]
+async fn calls_are_noted_and_states_follow() {
+    let ground = Ground::new();
+    let script = script().log("pet-1", Container::Envoy, "grüezi");
+    let lease = ScriptedBackend::new(script.clone())
+        .scripted_lease(&ground.mesh())
+        .expect("it starts");
+    let names: Vec<_> = lease.pods().into_iter().map(|pod| pod.name).collect();
+    assert_eq!(names, ["ingress", "pet-1", "pet-2", "sds", "echo"]);
+    assert_eq!(
+        lease.pod("pet-2").expect("it is there").address.to_string(),
+        "127.0.0.2"
+    );
+    assert_eq!(
+        lease.pod("echo").expect("it is there").application,
+        Some(ContainerState::NotStarted)
+    );
+
+    let changes = lease.changes();
+    let target = Target::pod("pet-1");
+    lease.pause(&target).await.expect("it runs");
+    assert!(changes.has_changed().expect("the lease is there"));
+    lease.start(&target).await.expect_err("it is paused");
+    lease.kill(&target).await.expect("it is alive");
+    let killed = Some(ContainerState::Exited {
+        code: None,
+        signal: Some(9),
+        expected: true,
+    });
+    let pod = lease.pod("pet-1").expect("it is there");
+    assert_eq!((&pod.application, &pod.envoy), (&killed, &killed));
+    lease.crash("pet-2", Container::Envoy, 3).expect("it has an Envoy");
+    assert!(
+        lease
+            .pod("pet-2")
+            .and_then(|pod| pod.envoy)
+            .is_some_and(|state| state.is_crashed())
+    );
+
+    assert_eq!(lease.add("pet").await.expect("it has an address").name, "pet-3");
+    lease.remove("pet-2").await.expect("it is there");
+    lease
+        .add("ingress")
+        .await
+        .expect_err("the script has no address for it");
+    assert_eq!(lease.log("pet-1", Container::Envoy, 5).expect("it has one"), "üezi");
+    assert_eq!(
+        lease.log("pet-1", Container::Envoy, 4).expect("it has one"),
+        "ezi",
+        "half a letter is none"
+    );
+    lease.release(None).await.expect("it ends");
+    let expected = [
+        Call::Lease("petshop".to_owned()),
+        Call::Pause(target.clone()),
+        Call::Start(target.clone()),
+        Call::Kill(target),
+        Call::Add("pet".to_owned()),
+        Call::Remove("pet-2".to_owned()),
+        Call::Add("ingress".to_owned()),
+        Call::Release,
+    ];
+    assert_eq!(script.calls(), expected);
+}
+
+#[tokio::test]
+async fn a_call_fails_once_where_the_script_says_so() {
+    let ground = Ground::new();
+    let script = script();
+    let backend =
+        ScriptedBackend::new(script.clone()).with(Capabilities::all().without(Capability::Pause, "no signals"));
+    assert!(!backend.capabilities().has(Capability::Pause));
+    script.fail(Call::Lease("petshop".to_owned()), "no memory");
+    let error = backend.lease(&ground.mesh()).await.err().expect("the script says so");
+    assert_eq!(error.to_string(), "no memory");
+    let lease = backend.lease(&ground.mesh()).await.expect("only once");
+    script.fail(Call::Stop(Target::pod("sds")), "no permission");
+    lease.stop(&Target::pod("sds")).await.expect_err("the script says so");
+    assert!(
+        lease
+            .pod("sds")
+            .and_then(|pod| pod.application)
+            .is_some_and(|state| state.is_alive())
+    );
+    lease.stop(&Target::pod("sds")).await.expect("only once");
+    assert!(matches!(
+        lease.stop(&Target::pod("dog")).await,
+        Err(RuntimeError::UnknownPod { .. })
+    ));
+}

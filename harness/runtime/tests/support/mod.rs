@@ -1,0 +1,218 @@
+//! Meshes whose programs are tiny scripts.
+
+#![allow(
+    dead_code,
+    reason = "each test program uses a part of this, and which differs from one to the other"
+)]
+
+use std::net::{IpAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
+use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessIdentity, ProcessOptions};
+use meshkat_runtime::{Backend, ContainerState, Lease, Pod, RuntimeError};
+use tempfile::TempDir;
+
+/// Long enough for a machine that is busy with other tests.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Tells what it was called with, and stays.
+pub(crate) const STAYS: &str = "#!/bin/sh\necho \"$@\"\nexec sleep 1000\n";
+
+/// What an Envoy of these tests is told; no real one reads it.
+const ENVOY: &str = "
+node: {id: x, cluster: pet}
+admin: {address: {socket_address: {address: 0.0.0.0, port_value: 8081}}}
+static_resources:
+  listeners: [{name: inbound, address: {socket_address: {address: 0.0.0.0, port_value: 10000}}}]
+  clusters:
+  - name: discovery
+    type: STRICT_DNS
+    load_assignment: {cluster_name: discovery, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: HOST, port_value: 8080}}}}]}]}
+";
+
+/// A folder with programs and room for state; gone with all that is in it when it is dropped.
+pub(crate) struct Ground {
+    path: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl Ground {
+    /// All programs stay when they are started.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let ground = Self {
+            path: folder.path().to_owned(),
+            _folder: Some(folder),
+        };
+        for part in ["bin", "state", "envoys"] {
+            std::fs::create_dir(ground.path.join(part)).expect("the folder is ours");
+        }
+        for program in ["envoy", "pet", "petstore", "echo", "sds"] {
+            ground.program(program, STAYS);
+        }
+        ground.envoy_file("sidecar", "sds");
+        ground
+    }
+
+    /// The same in another process, which does not own it.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _folder: None,
+        }
+    }
+
+    /// Puts a script in the place of a program.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        let path = self.bin().join(name);
+        std::fs::write(&path, script).expect("the folder is ours");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("the file is ours");
+    }
+
+    /// An Envoy configuration that finds its discovery service at `host`.
+    pub(crate) fn envoy_file(&self, name: &str, host: &str) -> PathBuf {
+        let path = self.path.join("envoys").join(format!("{name}.yaml"));
+        std::fs::write(&path, ENVOY.replace("HOST", host)).expect("the folder is ours");
+        path
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn bin(&self) -> PathBuf {
+        self.path.join("bin")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
+    /// The names in the folder of runs.
+    pub(crate) fn runs(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.state().join("runs")) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    pub(crate) fn options(&self) -> ProcessOptions {
+        ProcessOptions {
+            envoy: self.bin().join("envoy"),
+            envoy_options: Default::default(),
+            services_dir: self.bin(),
+            state_dir: self.state(),
+            keep: false,
+            grace: DEADLINE,
+            reaper: None,
+        }
+    }
+
+    /// `sds`, two `pet`s with their Envoys, an `ingress` that is an Envoy alone, and an `echo` that does not run yet.
+    pub(crate) fn mesh(&self) -> MeshSpec {
+        let sidecar = || Some(self.path.join("envoys/sidecar.yaml"));
+        let group = |service, envoy, replicas, started| GroupSpec {
+            service,
+            envoy,
+            replicas,
+            started,
+            registered: true,
+        };
+        MeshSpec {
+            name: "petshop".to_owned(),
+            groups: IndexMap::from([
+                ("ingress".to_owned(), group(None, sidecar(), None, true)),
+                ("pet".to_owned(), group(Some(Service::Pet), sidecar(), Some(2), true)),
+                ("sds".to_owned(), group(Some(Service::Sds), None, None, true)),
+                ("echo".to_owned(), group(Some(Service::Echo), None, None, false)),
+            ]),
+        }
+    }
+
+    /// One `echo` alone.
+    pub(crate) fn one(&self, script: &str) -> MeshSpec {
+        self.program("echo", script);
+        let group = GroupSpec {
+            service: Some(Service::Echo),
+            envoy: None,
+            replicas: None,
+            started: true,
+            registered: true,
+        };
+        MeshSpec {
+            name: "one".to_owned(),
+            groups: IndexMap::from([("echo".to_owned(), group)]),
+        }
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !so() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) const APPLICATION: Container = Container::Application;
+
+pub(crate) async fn lease(ground: &Ground, mesh: &MeshSpec) -> Arc<dyn Lease> {
+    lease_with(ground.options(), mesh).await.expect("the mesh starts")
+}
+
+pub(crate) async fn lease_with(options: ProcessOptions, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
+    ProcessBackend::new(options)?.lease(mesh).await
+}
+
+pub(crate) fn pod(lease: &Arc<dyn Lease>, name: &str) -> Pod {
+    lease.pod(name).expect("the pod is there")
+}
+
+pub(crate) fn application(lease: &Arc<dyn Lease>, name: &str) -> ContainerState {
+    pod(lease, name).application.expect("the pod has an application")
+}
+
+/// Waits for a state, and only by what [`Lease::changes`] tells.
+pub(crate) async fn until_state(
+    lease: &Arc<dyn Lease>,
+    name: &str,
+    so: impl Fn(&ContainerState) -> bool,
+) -> ContainerState {
+    let mut changes = lease.changes();
+    let seen = tokio::time::timeout(DEADLINE, changes.wait_for(|_| so(&application(lease, name)))).await;
+    seen.expect("the state comes in time").expect("the lease is there");
+    application(lease, name)
+}
+
+pub(crate) async fn until_log(lease: &Arc<dyn Lease>, name: &str, text: &str) -> String {
+    let log = || lease.log(name, APPLICATION, 10_000).expect("the log can be read");
+    until(&format!("{text} in the log"), || log().contains(text));
+    log()
+}
+
+pub(crate) fn is_alive(pid: u32) -> bool {
+    ProcessIdentity::of(pid).is_some()
+}
+
+/// Whether nobody holds the block of an address.
+pub(crate) fn block_is_free(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else {
+        panic!("pods have IPv4 addresses")
+    };
+    let [a, b, c, _] = address.octets();
+    UdpSocket::bind((IpAddr::from([a, b, c, 255]), LOCK_PORT)).is_ok()
+}
+
+pub(crate) fn is_running(state: &ContainerState) -> bool {
+    matches!(state, ContainerState::Running { .. })
+}
