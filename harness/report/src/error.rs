@@ -1,0 +1,101 @@
+//! What can go wrong with a report.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A report that could not be written or read. It changes no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The report folder cannot be used.
+    #[error("failed to prepare the report folder {}: {why}", path.display())]
+    Prepare {
+        /// What was in the way.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// A file could not be written.
+    #[error("failed to write {}: {why}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// A file could not be read.
+    #[error("failed to read {}: {why}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// A file is not a `results.json` that this version knows.
+    #[error("failed to read {}: it is not a report of meshkat: {why}", path.display())]
+    NotAReport {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// An artifact's path is not a plain path below its case's folder.
+    #[error("refused to write the artifact `{path}` of {id}: its path is not a plain one below the case's folder")]
+    ArtifactPath {
+        /// The case.
+        id: String,
+        /// The path, as given.
+        path: String,
+    },
+    /// The terminal could not be written to.
+    #[error("failed to write to the terminal: {0}")]
+    Terminal(io::Error),
+    /// A case could not be put as JSON.
+    #[error("failed to put {id} as JSON: {why}")]
+    Json {
+        /// The case.
+        id: String,
+        /// Why.
+        why: serde_json::Error,
+    },
+    /// The JUnit report could not be put as XML.
+    #[error("failed to make junit.xml: {0}")]
+    Junit(quick_junit::SerializeError),
+    /// A case ended before its run had started.
+    #[error("failed to report {id}: the run that it belongs to never started")]
+    NotStarted {
+        /// The case.
+        id: String,
+    },
+    /// More than one thing went wrong.
+    #[error("{}", lines(.0))]
+    Several(Vec<ReportError>),
+}
+
+impl ReportError {
+    /// Nothing, the one error, or all of them as one.
+    pub(crate) fn gather(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
+    pub(crate) fn write(path: &Path, why: io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            why,
+        }
+    }
+
+    pub(crate) fn read(path: &Path, why: io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            why,
+        }
+    }
+}
+
+fn lines(errors: &[ReportError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,140 @@
+//! Why a case did not pass, as every report tells it.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use indexmap::IndexMap;
+use meshkat_model::results::{CaseResult, Failure, Status};
+
+use crate::text::{self, time, visible};
+
+/// So many cases with the same status and message are told as one.
+const ALIKE: usize = 3;
+
+/// Cases that did not pass for one cause.
+pub(crate) struct Group<'a> {
+    pub(crate) first: &'a CaseResult,
+    pub(crate) others: Vec<&'a CaseResult>,
+}
+
+/// Whether a case has to be explained.
+pub(crate) fn is_broken(case: &CaseResult) -> bool {
+    matches!(case.status, Status::Failed | Status::Errored)
+}
+
+/// The failed and errored cases, those for one cause together, in the order in which their first ended.
+pub(crate) fn groups(cases: &[CaseResult]) -> Vec<Group<'_>> {
+    // What they say and who asked for it: the same words in another line of a scenario are another cause.
+    let mut alike: IndexMap<(Status, Cow<'_, str>, Option<String>), Vec<&CaseResult>> = IndexMap::new();
+    for case in cases.iter().filter(|case| is_broken(case)) {
+        let key = (case.status, message(case), case.failure.as_ref().and_then(place));
+        alike.entry(key).or_default().push(case);
+    }
+    let mut groups = Vec::new();
+    for list in alike.into_values() {
+        if list.len() >= ALIKE {
+            groups.push(Group {
+                first: list[0],
+                others: list[1..].to_vec(),
+            });
+        } else {
+            groups.extend(list.into_iter().map(|first| Group {
+                first,
+                others: Vec::new(),
+            }));
+        }
+    }
+    groups
+}
+
+/// What is wrong, in a sentence.
+pub(crate) fn message(case: &CaseResult) -> Cow<'_, str> {
+    match &case.failure {
+        Some(failure) if !failure.message.trim().is_empty() => visible(&failure.message),
+        _ => Cow::Borrowed("no reason was given"),
+    }
+}
+
+/// `file:line`, as far as it is known.
+pub(crate) fn place(failure: &Failure) -> Option<String> {
+    match (failure.file.as_str(), failure.line) {
+        ("", _) => None,
+        (file, 0) => Some(visible(file).into_owned()),
+        (file, line) => Some(format!("{}:{line}", visible(file))),
+    }
+}
+
+/// The failed step with its number, such as `4. expect shoppers`.
+pub(crate) fn step(case: &CaseResult) -> Option<String> {
+    let name = &case.failure.as_ref()?.step;
+    if name.is_empty() {
+        return None;
+    }
+    let name_shown = text::line(name, 300);
+    Some(match case.steps.iter().rposition(|step| step.name == *name) {
+        Some(at) => format!("{}. {name_shown}", at + 1),
+        None => name_shown,
+    })
+}
+
+/// What a status means to somebody who reads that something is wrong.
+pub(crate) fn meaning(status: Status) -> &'static str {
+    match status {
+        Status::Passed => "every expectation held",
+        Status::Failed => "an expectation did not hold",
+        Status::Errored => "the environment broke or nothing was checked, so nothing is known of the promise",
+        Status::Skipped => "this runtime cannot run it",
+        Status::Flaky => "failed, then passed on a retry",
+    }
+}
+
+/// The whole explanation as plain text, with nothing cut.
+pub(crate) fn in_full(case: &CaseResult) -> String {
+    let mut out = format!(
+        "{} {} after {}",
+        visible(&case.id),
+        case.status.word(),
+        time(case.duration_ms)
+    );
+    if case.attempts > 1 {
+        let _ = write!(out, ", on attempt {}", case.attempts);
+    }
+    let _ = writeln!(out, "\n({})\n", meaning(case.status));
+    field(&mut out, "promise", &case.promise);
+    if let Some(failure) = &case.failure {
+        one_failure(&mut out, failure);
+    }
+    field(&mut out, "reproduce", &case.reproduce);
+
+    if !case.steps.is_empty() {
+        out.push_str("\nsteps\n");
+    }
+    for (at, step) in case.steps.iter().enumerate() {
+        let (status, took, name) = (step.status.word(), time(step.duration_ms), text::line(&step.name, 1000));
+        let _ = writeln!(out, "  {:>2}. {status:<8} {took:>10}  {name}", at + 1);
+    }
+    for (at, failure) in case.earlier_failures.iter().enumerate() {
+        let _ = writeln!(out, "\nattempt {}", at + 1);
+        one_failure(&mut out, failure);
+    }
+    out
+}
+
+fn one_failure(out: &mut String, failure: &Failure) {
+    field(out, "step", &failure.step);
+    field(out, "at", &place(failure).unwrap_or_default());
+    field(out, "message", &failure.message);
+    field(out, "expected", &failure.expected);
+    field(out, "actual", &failure.actual);
+    field(out, "mesh", &failure.hints.join("\n"));
+}
+
+fn field(out: &mut String, label: &str, value: &str) {
+    let value = visible(value);
+    let mut lines = value.trim_end_matches('\n').lines();
+    let Some(first) = lines.next() else { return };
+    let _ = writeln!(out, "{label:<9}  {first}");
+    for line in lines {
+        let _ = writeln!(out, "{:11}{line}", "");
+    }
+}

@@ -1,0 +1,181 @@
+//! `index.html`: the whole run on one page that needs nothing else.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use meshkat_model::results::{CaseResult, Status};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::explain::{self, Group};
+use crate::record::{Record, ScenarioCount, others};
+use crate::text::{cut, line, number, time, visible};
+
+const STYLE: &str = include_str!("html.css");
+const VALUE_LINES: usize = 400;
+const VALUE_CHARS: usize = 16_000;
+/// What may stand in the path of a link as it is.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'=');
+
+pub(crate) fn render(record: &Record) -> String {
+    let title = record.closing_line();
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "meshkat: " (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { "meshkat" }
+                p.closing { (title) }
+                @if let Some(run) = &record.run {
+                    p.faint { "started " (visible(&run.started)) " · " (record.circumstances().unwrap_or_default()) }
+                }
+                (scenarios(record))
+                (failures(record))
+                (cases(record))
+                @if !record.warnings.is_empty() {
+                    h2 { "Warnings" }
+                    ul { @for warning in &record.warnings { li { (line(warning, 1000)) } } }
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn scenarios(record: &Record) -> Markup {
+    let rows = record.scenarios();
+    html! {
+        h2 { "Scenarios" }
+        table {
+            thead {
+                tr {
+                    th { "scenario" } th { "promise" } th { "cases" } th { "passed" } th { "failed" } th { "errored" }
+                    th { "skipped" } th { "flaky" } th { "checks" } th { "requests" } th { "time" }
+                }
+            }
+            tbody { @for row in &rows { (scenario(row)) } }
+        }
+    }
+}
+
+fn scenario(row: &ScenarioCount) -> Markup {
+    let totals = &row.totals;
+    html! {
+        tr {
+            td { code { (visible(&row.scenario)) } }
+            td { (line(&row.promise, 500)) }
+            td.n { (number(totals.cases)) @if totals.cases < row.planned { " of " (number(row.planned)) } }
+            td.n { (number(totals.passed)) }
+            @for (status, n) in others(totals) {
+                @if n > 0 { td.n.(status.word()) { (number(n)) } } @else { td.n.faint { "0" } }
+            }
+            td.n { (number(totals.checks)) }
+            td.n { (number(totals.requests)) }
+            td.n { (time(row.duration_ms)) }
+        }
+    }
+}
+
+fn failures(record: &Record) -> Markup {
+    let groups = explain::groups(&record.cases);
+    html! {
+        @if !groups.is_empty() { h2 { "What did not pass" } }
+        @for (at, group) in groups.iter().enumerate() { (failure(group, at < 3)) }
+    }
+}
+
+fn failure(group: &Group<'_>, open: bool) -> Markup {
+    let case = group.first;
+    html! {
+        details open[open] {
+            summary {
+                (badge(case.status)) " " code { (visible(&case.id)) } " " (line(&explain::message(case), 200))
+                @if !group.others.is_empty() { " (and " (number(group.others.len() as u64)) " more)" }
+            }
+            p { (line(&case.promise, 500)) }
+            p.faint { (explain::meaning(case.status)) }
+            dl {
+                @if let Some(step) = explain::step(case) { dt { "step" } dd { (step) } }
+                @if let Some(failure) = &case.failure {
+                    @if let Some(place) = explain::place(failure) { dt { "at" } dd { code { (place) } } }
+                    (value("expected", &failure.expected))
+                    (value("actual", &failure.actual))
+                    (value("mesh", &failure.hints.join("\n")))
+                }
+                (value("reproduce", &case.reproduce))
+                dt { "bundle" } dd { (bundle(case)) }
+            }
+            @if !case.earlier_failures.is_empty() {
+                p { "Earlier attempts:" }
+                ol { @for failure in &case.earlier_failures { li { (line(&failure.message, 1000)) } } }
+            }
+            @if !group.others.is_empty() {
+                p { "The same of:" }
+                ul {
+                    @for other in &group.others {
+                        li { code { (visible(&other.id)) } " " (bundle(other)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cases(record: &Record) -> Markup {
+    html! {
+        @if !record.cases.is_empty() { h2 { "Cases" } }
+        @for row in record.scenarios() {
+            @let cases: Vec<_> = record.cases.iter().filter(|case| case.scenario == row.scenario).collect();
+            @if !cases.is_empty() {
+                details {
+                    summary { code { (visible(&row.scenario)) } " " (number(cases.len() as u64)) }
+                    @for case in cases { (one_case(case)) }
+                }
+            }
+        }
+    }
+}
+
+fn one_case(case: &CaseResult) -> Markup {
+    html! {
+        details.case {
+            summary { (badge(case.status)) " " code { (visible(&case.id)) } " " span.faint { (time(case.duration_ms)) } }
+            @if case.status == Status::Skipped { p { (line(&explain::message(case), 500)) } }
+            @if case.status == Status::Flaky { p { (bundle(case)) } }
+            ol {
+                @for step in &case.steps {
+                    li { (badge(step.status)) " " (line(&step.name, 500)) " " span.faint { (time(step.duration_ms)) } }
+                }
+            }
+            pre { (visible(&case.reproduce)) }
+        }
+    }
+}
+
+fn badge(status: Status) -> Markup {
+    html! { span.badge.(status.word()) { (status.word()) } }
+}
+
+fn value(label: &str, value: &str) -> Markup {
+    let cut = cut(value, VALUE_LINES, VALUE_CHARS);
+    html! {
+        @if !cut.text.is_empty() {
+            dt { (label) }
+            dd { pre { (cut.text) } @if cut.short { p.faint { "Cut; the bundle has all of it." } } }
+        }
+    }
+}
+
+fn bundle(case: &CaseResult) -> Markup {
+    let path = format!("{}/{EXPLANATION}", bundle_folder(&case.id));
+    html! { a href=(utf8_percent_encode(&path, PATH).to_string()) { (path) } }
+}

@@ -1,0 +1,155 @@
+//! `results.json`: what other programs read.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use meshkat_model::event::Event;
+use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Totals};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::error::ReportError;
+use crate::folder::{self, RESULTS};
+use crate::record::add;
+use crate::reporter::Reporter;
+
+/// Up to so many cases, the file is written at every case's end.
+const EAGER: usize = 500;
+/// Beyond that, not more often than this: each write is of the whole file.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Writes `results.json` as the run goes, always as a whole, so that it is valid at every moment.
+///
+/// Until the run's own end is told, the file calls it interrupted, with a duration of 0: that is what a run that was
+/// killed leaves. It then has every case that had ended; beyond 500 cases, those of the last second may be missing.
+pub struct Json {
+    path: PathBuf,
+    run: Option<RunInfo>,
+    totals: Totals,
+    /// Each put as JSON once, however often the file is written.
+    cases: Vec<Box<RawValue>>,
+    behind: bool,
+    written: Option<Instant>,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    schema: u32,
+    run: &'a RunInfo,
+    totals: Totals,
+    cases: &'a [Box<RawValue>],
+}
+
+impl Json {
+    /// Writes to `results.json` in `dir`, which must be there.
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            path: dir.join(RESULTS),
+            run: None,
+            totals: Totals::default(),
+            cases: Vec::new(),
+            behind: false,
+            written: None,
+        }
+    }
+
+    fn take(&mut self, case: &CaseResult) -> Result<(), ReportError> {
+        if self.run.is_none() {
+            return Err(ReportError::NotStarted { id: case.id.clone() });
+        }
+        let raw = serde_json::value::to_raw_value(case).map_err(|why| ReportError::Json {
+            id: case.id.clone(),
+            why,
+        })?;
+        add(&mut self.totals, &Totals::of(std::slice::from_ref(case)));
+        self.cases.push(raw);
+        self.behind = true;
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), ReportError> {
+        let Some(run) = &self.run else { return Ok(()) };
+        let file = File {
+            schema: SCHEMA,
+            run,
+            totals: self.totals,
+            cases: &self.cases,
+        };
+        let mut text = serde_json::to_vec_pretty(&file).map_err(|why| ReportError::Json {
+            id: RESULTS.to_owned(),
+            why,
+        })?;
+        text.push(b'\n');
+        // Also after a failure: a disk that is full is not asked again at every event.
+        self.written = Some(Instant::now());
+        folder::write(&self.path, text)?;
+        self.behind = false;
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        let rested = self.written.is_none_or(|at| at.elapsed() >= PAUSE);
+        self.behind && (self.cases.len() <= EAGER || rested)
+    }
+}
+
+impl Reporter for Json {
+    fn event(&mut self, event: &Event) -> Result<(), ReportError> {
+        match event {
+            Event::RunStarted { run, .. } => {
+                self.run = Some(RunInfo {
+                    interrupted: true,
+                    duration_ms: 0,
+                    ..run.clone()
+                });
+                self.write()
+            }
+            Event::CaseFinished { case } => {
+                self.take(case)?;
+                if self.is_due() { self.write() } else { Ok(()) }
+            }
+            Event::RunFinished {
+                duration_ms,
+                interrupted,
+            } => {
+                if let Some(run) = &mut self.run {
+                    run.duration_ms = *duration_ms;
+                    run.interrupted = *interrupted;
+                }
+                self.behind = true;
+                self.write()
+            }
+            _ if self.is_due() && self.cases.len() > EAGER => self.write(),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), ReportError> {
+        if self.behind { self.write() } else { Ok(()) }
+    }
+}
+
+/// Reads the `results.json` of a report folder, or the file itself.
+///
+/// # Errors
+/// When there is none, or when it is not one that this version knows.
+pub fn read_results(path: &Path) -> Result<Results, ReportError> {
+    let path = if path.is_dir() {
+        path.join(RESULTS)
+    } else {
+        path.to_owned()
+    };
+    let text = std::fs::read_to_string(&path).map_err(|why| ReportError::read(&path, why))?;
+    let results: Results = serde_json::from_str(&text).map_err(|why| ReportError::NotAReport {
+        path: path.clone(),
+        why: why.to_string(),
+    })?;
+    if results.schema > SCHEMA {
+        let why = format!(
+            "its schema is {}, and this version knows up to {SCHEMA}",
+            results.schema
+        );
+        return Err(ReportError::NotAReport { path, why });
+    }
+    Ok(results)
+}

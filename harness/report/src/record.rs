@@ -1,0 +1,193 @@
+//! What a run's events come to, counted and put in order.
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+use meshkat_model::event::{Event, PlannedCase};
+use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
+
+use crate::text::{count, number, time};
+
+/// All that the reports at the end of a run need.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// How the run was made; none before it started.
+    pub run: Option<RunInfo>,
+    /// What was to run.
+    pub planned: Vec<PlannedCase>,
+    /// What has ended, in that order.
+    pub cases: Vec<CaseResult>,
+    /// What a person should know besides.
+    pub warnings: Vec<String>,
+    meshes: HashSet<usize>,
+    finished: bool,
+}
+
+/// What came of a scenario's cases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioCount {
+    /// `<folder>/<scenario>`.
+    pub scenario: String,
+    /// What it promises.
+    pub promise: String,
+    /// How many cases were to run.
+    pub planned: u64,
+    /// Counted over those that ended.
+    pub totals: Totals,
+    /// The cases' time taken together, in milliseconds.
+    pub duration_ms: u64,
+}
+
+impl Record {
+    /// Takes the next event.
+    pub fn see(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { run, cases, .. } => {
+                self.run = Some(run.clone());
+                self.planned = cases.clone();
+            }
+            Event::MeshStarting { mesh, .. } => {
+                self.meshes.insert(*mesh);
+            }
+            Event::CaseFinished { case } => self.cases.push((**case).clone()),
+            Event::Warning { message } => self.warnings.push(message.clone()),
+            Event::RunFinished {
+                duration_ms,
+                interrupted,
+            } => {
+                self.finished = true;
+                if let Some(run) = &mut self.run {
+                    run.duration_ms = *duration_ms;
+                    run.interrupted = *interrupted;
+                }
+            }
+            Event::MeshReady { .. }
+            | Event::CaseStarted { .. }
+            | Event::StepStarted { .. }
+            | Event::StepFinished { .. }
+            | Event::Artifacts { .. } => {}
+        }
+    }
+
+    /// Counted over the cases that have ended.
+    pub fn totals(&self) -> Totals {
+        Totals::of(&self.cases)
+    }
+
+    /// How many cases were to run.
+    pub fn planned(&self) -> u64 {
+        self.planned.len().max(self.cases.len()) as u64
+    }
+
+    /// How many meshes began to start.
+    pub fn meshes(&self) -> u64 {
+        self.meshes.len() as u64
+    }
+
+    /// Whether the run ended early; so does one whose end was never told.
+    pub fn interrupted(&self) -> bool {
+        !self.finished || self.run.as_ref().is_some_and(|run| run.interrupted)
+    }
+
+    /// Every scenario with a planned case, in the planned order.
+    pub fn scenarios(&self) -> Vec<ScenarioCount> {
+        let mut rows: IndexMap<&str, ScenarioCount> = IndexMap::new();
+        let new = |scenario: &str, promise: &str| ScenarioCount {
+            scenario: scenario.to_owned(),
+            promise: promise.to_owned(),
+            planned: 0,
+            totals: Totals::default(),
+            duration_ms: 0,
+        };
+        for case in &self.planned {
+            rows.entry(&case.scenario)
+                .or_insert_with(|| new(&case.scenario, &case.promise))
+                .planned += 1;
+        }
+        for case in &self.cases {
+            let row = rows
+                .entry(&case.scenario)
+                .or_insert_with(|| new(&case.scenario, &case.promise));
+            add(&mut row.totals, &Totals::of(std::slice::from_ref(case)));
+            row.planned = row.planned.max(row.totals.cases);
+            row.duration_ms += case.duration_ms;
+        }
+        rows.into_values().collect()
+    }
+
+    /// The run in a line: `30 cases: 28 passed, 2 failed in 12.3 s (1,234 checks, 5,678 requests, 14 meshes)`.
+    pub fn closing_line(&self) -> String {
+        let totals = self.totals();
+        let planned = self.planned();
+        let mut line = String::new();
+        if self.interrupted() {
+            line.push_str("interrupted after ");
+        }
+        if totals.cases < planned {
+            line.push_str(&format!("{} of ", number(totals.cases)));
+        }
+        line.push_str(&count(planned, "case", "cases"));
+        line.push_str(": ");
+        line.push_str(&verdicts(&totals));
+        match self.run.as_ref().map_or(0, |run| run.duration_ms) {
+            0 => {}
+            ms => line.push_str(&format!(" in {}", time(ms))),
+        }
+        let checks = count(totals.checks, "check", "checks");
+        let requests = count(totals.requests, "request", "requests");
+        line.push_str(&format!(" ({checks}, {requests}"));
+        if self.meshes() > 0 {
+            line.push_str(&format!(", {}", count(self.meshes(), "mesh", "meshes")));
+        }
+        line.push(')');
+        line
+    }
+
+    /// How the run was made, in a line.
+    pub(crate) fn circumstances(&self) -> Option<String> {
+        let run = self.run.as_ref()?;
+        let mut parts = vec![format!("runtime {}", run.runtime)];
+        if !run.envoy.is_empty() {
+            parts.push(format!("Envoy {}", run.envoy.join(", ")));
+        }
+        parts.push(format!("coverage {}", run.coverage));
+        parts.push(format!("seed {}", run.seed));
+        if let Some(shard) = &run.shard {
+            parts.push(format!("shard {shard}"));
+        }
+        parts.push(format!("meshkat {}", run.meshkat));
+        Some(parts.join(" · "))
+    }
+}
+
+/// `28 passed, 2 failed`: who passed, and whatever else is not 0.
+pub(crate) fn verdicts(totals: &Totals) -> String {
+    let mut parts = vec![format!("{} passed", number(totals.passed))];
+    for (status, n) in others(totals) {
+        if n > 0 {
+            parts.push(format!("{} {}", number(n), status.word()));
+        }
+    }
+    parts.join(", ")
+}
+
+/// The counts of all that did not simply pass.
+pub(crate) fn others(totals: &Totals) -> [(Status, u64); 4] {
+    [
+        (Status::Failed, totals.failed),
+        (Status::Errored, totals.errored),
+        (Status::Skipped, totals.skipped),
+        (Status::Flaky, totals.flaky),
+    ]
+}
+
+pub(crate) fn add(sum: &mut Totals, more: &Totals) {
+    sum.cases += more.cases;
+    sum.passed += more.passed;
+    sum.failed += more.failed;
+    sum.errored += more.errored;
+    sum.skipped += more.skipped;
+    sum.flaky += more.flaky;
+    sum.checks += more.checks;
+    sum.requests += more.requests;
+}

@@ -1,0 +1,122 @@
+//! Every report, side by side.
+
+use std::io;
+
+use meshkat_model::event::Event;
+
+use crate::bundle::Bundles;
+use crate::documents::Documents;
+use crate::error::ReportError;
+use crate::folder;
+use crate::json::Json;
+use crate::options::ReportOptions;
+use crate::terminal::Terminal;
+
+/// Makes a report from what happens.
+pub trait Reporter {
+    /// Takes the next event. An error is about this event only: the next one is given all the same.
+    fn event(&mut self, event: &Event) -> Result<(), ReportError>;
+
+    /// Completes the report, after the last event. Called once, also when the run did not come to its own end.
+    fn finish(&mut self) -> Result<(), ReportError>;
+}
+
+/// A list of reporters that all see every event. One that fails never starves the others.
+#[derive(Default)]
+pub struct Reporters {
+    list: Vec<Box<dyn Reporter + Send>>,
+    errors: Vec<ReportError>,
+}
+
+impl Reporters {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All reports of a run: the files in `options.dir`, and standard error.
+    ///
+    /// Makes the folder, and removes what an earlier run left in it and nothing else.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, emptied or written to.
+    pub fn for_run(options: &ReportOptions) -> Result<Self, ReportError> {
+        folder::prepare(&options.dir)?;
+        let mut reporters = Self::new();
+        // Files first: what the terminal points to is there when it is told of.
+        reporters.add(Json::new(&options.dir));
+        reporters.add(Bundles::new(&options.dir));
+        reporters.add(Documents::new(&options.dir));
+        reporters.add(Terminal::stderr(options));
+        Ok(reporters)
+    }
+
+    /// The files alone, in a folder that is made and emptied as for a run.
+    ///
+    /// # Errors
+    /// As for [`Reporters::for_run`].
+    pub fn for_files(dir: &std::path::Path) -> Result<Self, ReportError> {
+        folder::prepare(dir)?;
+        let mut reporters = Self::new();
+        reporters.add(Json::new(dir));
+        reporters.add(Bundles::new(dir));
+        reporters.add(Documents::new(dir));
+        Ok(reporters)
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, reporter: impl Reporter + Send + 'static) {
+        self.list.push(Box::new(reporter));
+    }
+
+    /// Gives `event` to all. What goes wrong is kept for [`Reporters::finish`].
+    pub fn event(&mut self, event: &Event) {
+        for reporter in &mut self.list {
+            if let Err(error) = reporter.event(event) {
+                keep(&mut self.errors, error);
+            }
+        }
+    }
+
+    /// Completes all reports.
+    ///
+    /// # Errors
+    /// All that went wrong since the start, each thing once.
+    pub fn finish(&mut self) -> Result<(), ReportError> {
+        for reporter in &mut self.list {
+            if let Err(error) = reporter.finish() {
+                keep(&mut self.errors, error);
+            }
+        }
+        ReportError::gather(std::mem::take(&mut self.errors))
+    }
+}
+
+/// Makes reports from a list of events: the same as if they had happened now.
+///
+/// # Errors
+/// As for [`Reporters::finish`].
+pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>, reporters: &mut Reporters) -> Result<(), ReportError> {
+    for event in events {
+        reporters.event(event);
+    }
+    reporters.finish()
+}
+
+/// A disk that is full fails every event in the same words; they are told once.
+fn keep(errors: &mut Vec<ReportError>, error: ReportError) {
+    // Whoever reads standard error has gone; there is nobody to tell.
+    if matches!(&error, ReportError::Terminal(why) if why.kind() == io::ErrorKind::BrokenPipe) {
+        return;
+    }
+    let new = match error {
+        ReportError::Several(list) => list,
+        one => vec![one],
+    };
+    for error in new {
+        let text = error.to_string();
+        if !errors.iter().any(|known| known.to_string() == text) {
+            errors.push(error);
+        }
+    }
+}

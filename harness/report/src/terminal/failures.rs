@@ -1,0 +1,134 @@
+//! Why cases did not pass, as it is told at the end.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use meshkat_model::results::{CaseResult, Status};
+use owo_colors::OwoColorize as _;
+
+use super::look::style;
+use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::explain::{self, Group};
+use crate::folder::SUMMARY;
+use crate::record::Record;
+use crate::text::{count, cut, line, number, time};
+
+/// More than these are not read on a screen.
+const EXPLAINED: usize = 10;
+const VALUE_LINES: usize = 8;
+const VALUE_CHARS: usize = 1_000;
+const OTHERS: usize = 4;
+const NOTES: usize = 10;
+
+/// All explanations, each after an empty line.
+pub(super) fn render(record: &Record, dir: &Path) -> String {
+    let mut out = String::new();
+    notes(&mut out, &record.cases);
+    let groups = explain::groups(&record.cases);
+    for group in groups.iter().take(EXPLAINED) {
+        out.push('\n');
+        out.push_str(&explanation(group, dir));
+    }
+    let left: usize = groups.iter().skip(EXPLAINED).map(|group| 1 + group.others.len()).sum();
+    if left > 0 {
+        let _ = writeln!(
+            out,
+            "\n+{} more in {}",
+            number(left as u64),
+            dir.join(SUMMARY).display()
+        );
+    }
+    out
+}
+
+fn explanation(group: &Group<'_>, dir: &Path) -> String {
+    let case = group.first;
+    let folder = dir.join(bundle_folder(&case.id));
+    let word = case.status.word().to_uppercase();
+    let mut head = format!("{} {}", word.style(style(case.status)), line(&case.id, 300).bold());
+    let attempt = if case.attempts > 1 {
+        format!(", attempt {}", case.attempts)
+    } else {
+        String::new()
+    };
+    let _ = write!(
+        head,
+        "  {}",
+        format!("after {}{attempt}", time(case.duration_ms)).dimmed()
+    );
+    let mut out = format!("{head}\n");
+    if case.status == Status::Errored {
+        let _ = writeln!(out, "  {}", explain::meaning(case.status).style(style(case.status)));
+    }
+    let mut field = |label: &str, value: &str| {
+        let cut = cut(value, VALUE_LINES, VALUE_CHARS);
+        let mut lines = cut.text.lines();
+        let Some(first) = lines.next() else { return };
+        let _ = writeln!(out, "  {}  {first}", format!("{label:<9}").dimmed());
+        for line in lines {
+            let _ = writeln!(out, "  {:11}{line}", "");
+        }
+        if cut.short {
+            let all = format!("… all of it in {}", folder.join(EXPLANATION).display());
+            let _ = writeln!(out, "  {:11}{}", "", all.dimmed());
+        }
+    };
+    field("promise", &line(&case.promise, 500));
+    field("step", &explain::step(case).unwrap_or_default());
+    field(
+        "at",
+        &case.failure.as_ref().and_then(explain::place).unwrap_or_default(),
+    );
+    field("message", &explain::message(case));
+    if let Some(failure) = &case.failure {
+        field("expected", &failure.expected);
+        field("actual", &failure.actual);
+        field("mesh", &failure.hints.join("\n"));
+    }
+    field("reproduce", &case.reproduce);
+    field("bundle", &folder.display().to_string());
+    if !group.others.is_empty() {
+        let shown = group.others.iter().take(OTHERS).map(|case| line(&case.id, 300));
+        let mut list: Vec<String> = shown.collect();
+        if group.others.len() > OTHERS {
+            list.push(format!("+{} more", number((group.others.len() - OTHERS) as u64)));
+        }
+        field("same in", &list.join("\n"));
+    }
+    out
+}
+
+/// What was skipped and why, and what passed only on a retry.
+fn notes(out: &mut String, cases: &[CaseResult]) {
+    let mut skipped: IndexMap<String, u64> = IndexMap::new();
+    for case in cases.iter().filter(|case| case.status == Status::Skipped) {
+        *skipped.entry(line(&explain::message(case), 300)).or_default() += 1;
+    }
+    let word = "skipped".style(style(Status::Skipped)).to_string();
+    let skips = skipped
+        .into_iter()
+        .map(|(why, n)| format!("{word} {}: {why}", count(n, "case", "cases")));
+
+    let word = "flaky".style(style(Status::Flaky)).to_string();
+    let flaky = cases.iter().filter(|case| case.status == Status::Flaky).map(|case| {
+        let why = case.earlier_failures.first().map_or(String::new(), |failure| {
+            let place = explain::place(failure)
+                .map(|place| format!("{place}: "))
+                .unwrap_or_default();
+            format!("; first {place}{}", line(&failure.message, 200))
+        });
+        format!(
+            "{word} {} passed on attempt {}{why}",
+            line(&case.id, 300),
+            case.attempts
+        )
+    });
+    let notes: Vec<String> = skips.chain(flaky).collect();
+    for note in notes.iter().take(NOTES) {
+        let _ = writeln!(out, "{note}");
+    }
+    if notes.len() > NOTES {
+        let _ = writeln!(out, "+{} more", number((notes.len() - NOTES) as u64));
+    }
+}

@@ -1,0 +1,142 @@
+//! A bar over all cases, and a line for each mesh that starts and each case that runs.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use meshkat_model::event::Event;
+use owo_colors::OwoColorize as _;
+
+use super::look::{Look, style};
+use crate::record::{Record, others};
+use crate::text::{line, number};
+
+const TICK: Duration = Duration::from_millis(120);
+
+pub(super) struct Live {
+    all: MultiProgress,
+    bar: ProgressBar,
+    look: Look,
+    cases: HashMap<String, ProgressBar>,
+    meshes: HashMap<usize, StartingMesh>,
+}
+
+struct StartingMesh {
+    line: ProgressBar,
+    cases: Vec<String>,
+}
+
+impl Live {
+    pub(super) fn new(to: ProgressDrawTarget, look: Look) -> Self {
+        let all = MultiProgress::with_draw_target(to);
+        let bar = all.add(ProgressBar::new(0).with_style(template("{bar:30} {pos}/{len} cases  {msg}  {elapsed}")));
+        Self {
+            all,
+            bar,
+            look,
+            cases: HashMap::new(),
+            meshes: HashMap::new(),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event, record: &Record) {
+        match event {
+            Event::RunStarted { .. } => {
+                self.bar.set_length(record.planned());
+                self.bar.enable_steady_tick(TICK);
+            }
+            Event::MeshStarting { mesh, name, cases } => {
+                let line = self.line(format!("starting {}", line(name, 200)));
+                if let Some(old) = self.meshes.insert(
+                    *mesh,
+                    StartingMesh {
+                        line,
+                        cases: cases.clone(),
+                    },
+                ) {
+                    old.line.finish_and_clear();
+                }
+            }
+            Event::MeshReady { mesh, .. } => {
+                if let Some(mesh) = self.meshes.remove(mesh) {
+                    mesh.line.finish_and_clear();
+                }
+            }
+            Event::CaseStarted { id, attempt } => {
+                let again = if *attempt > 1 {
+                    format!("  attempt {attempt}")
+                } else {
+                    String::new()
+                };
+                let new = self.line(format!("{}{again}", line(id, 200)));
+                if let Some(old) = self.cases.insert(id.clone(), new) {
+                    old.finish_and_clear();
+                }
+            }
+            Event::StepStarted { id, index, of, name } => {
+                if let Some(case) = self.cases.get(id) {
+                    let step = format!("{}/{of} {}", index + 1, line(name, 200));
+                    case.set_message(self.look.paint(&format!("{}  {}", line(id, 200), step.dimmed())));
+                }
+            }
+            Event::CaseFinished { case } => self.ended(&case.id, record),
+            Event::StepFinished { .. }
+            | Event::Artifacts { .. }
+            | Event::Warning { .. }
+            | Event::RunFinished { .. } => {}
+        }
+    }
+
+    fn ended(&mut self, id: &str, record: &Record) {
+        if let Some(line) = self.cases.remove(id) {
+            line.finish_and_clear();
+        }
+        // A mesh that never comes up is told of by its cases alone.
+        let given_up: Vec<usize> = self
+            .meshes
+            .iter()
+            .filter(|(_, mesh)| mesh.cases.iter().any(|case| case == id))
+            .map(|(n, _)| *n)
+            .collect();
+        for mesh in given_up.iter().filter_map(|mesh| self.meshes.remove(mesh)) {
+            mesh.line.finish_and_clear();
+        }
+        let counted = others(&record.totals()).into_iter().filter(|(_, n)| *n > 0);
+        let counted: Vec<String> = counted
+            .map(|(status, n)| {
+                format!("{} {}", number(n), status.word())
+                    .style(style(status))
+                    .to_string()
+            })
+            .collect();
+        self.bar.set_message(self.look.paint(&counted.join(", ")));
+        self.bar.set_position(record.cases.len() as u64);
+    }
+
+    /// A line above the bar, for as long as something goes on.
+    fn line(&self, message: String) -> ProgressBar {
+        let line = ProgressBar::new_spinner().with_style(template("{spinner} {elapsed:>4} {wide_msg}"));
+        let line = self.all.insert_before(&self.bar, line.with_message(message));
+        line.enable_steady_tick(TICK);
+        line
+    }
+
+    /// Writes something else without disturbing the view.
+    pub(super) fn suspend(&self, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.all.suspend(write)
+    }
+
+    /// Takes the view away.
+    pub(super) fn clear(self) {
+        for line in self.cases.values().chain(self.meshes.values().map(|mesh| &mesh.line)) {
+            line.finish_and_clear();
+        }
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A template that does not parse would be a mistake in this file; the default view is better than none.
+fn template(text: &str) -> ProgressStyle {
+    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,7 @@
+//! Reports as a whole, held to runs whose outcome is known.
+
+mod files;
+mod live;
+mod model;
+mod properties;
+mod reports;

@@ -1,0 +1,416 @@
+//! Whole runs.
+
+use meshkat_model::event::{Artifact, Event, PlannedCase};
+use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
+
+use super::{Fixture, case, failure};
+
+pub(super) fn all() -> Vec<Fixture> {
+    vec![
+        all_passed(),
+        one_failed(),
+        every_status(),
+        nothing_started(),
+        interrupted(),
+        killed(),
+        nothing_ran(),
+        hostile(),
+        many(),
+        failed_fast(),
+    ]
+}
+
+pub(crate) fn run() -> RunInfo {
+    RunInfo {
+        id: "20300102-030405-abcd".to_owned(),
+        seed: 7,
+        started: "2030-01-02T03:04:05Z".to_owned(),
+        duration_ms: 0,
+        runtime: "process".to_owned(),
+        meshkat: "0.1.0".to_owned(),
+        envoy: vec!["1.40.0".to_owned()],
+        coverage: "pairwise".to_owned(),
+        shard: None,
+        interrupted: false,
+    }
+}
+
+pub(crate) fn planned(case: &CaseResult) -> PlannedCase {
+    PlannedCase {
+        id: case.id.clone(),
+        scenario: case.scenario.clone(),
+        promise: case.promise.clone(),
+        params: case.params.clone(),
+        tags: case.tags.clone(),
+    }
+}
+
+/// A run of `cases` has started, and so has its one mesh.
+pub(crate) fn started(cases: &[CaseResult]) -> Vec<Event> {
+    let ids = cases.iter().map(|case| case.id.clone()).collect();
+    vec![
+        Event::RunStarted {
+            run: run(),
+            cases: cases.iter().map(planned).collect(),
+            meshes: 1,
+        },
+        Event::MeshStarting {
+            mesh: 0,
+            name: "petshop".to_owned(),
+            cases: ids,
+        },
+        Event::MeshReady {
+            mesh: 0,
+            took_ms: 1_200,
+        },
+    ]
+}
+
+/// All the events of a case.
+pub(crate) fn finished(case: &CaseResult, files: Vec<Artifact>) -> Vec<Event> {
+    let id = || case.id.clone();
+    let mut events = vec![Event::CaseStarted { id: id(), attempt: 1 }];
+    if case.attempts > 1 {
+        events.push(Event::CaseStarted { id: id(), attempt: 2 });
+    }
+    for (index, step) in case.steps.iter().enumerate() {
+        events.push(Event::StepStarted {
+            id: id(),
+            index,
+            of: 3,
+            name: step.name.clone(),
+        });
+        events.push(Event::StepFinished {
+            id: id(),
+            step: step.clone(),
+        });
+    }
+    if !files.is_empty() {
+        events.push(Event::Artifacts { id: id(), files });
+    }
+    events.push(Event::CaseFinished {
+        case: Box::new(case.clone()),
+    });
+    events
+}
+
+fn whole(cases: &[CaseResult]) -> Vec<Event> {
+    let mut events = started(cases);
+    events.extend(cases.iter().flat_map(|case| finished(case, Vec::new())));
+    events.push(Event::RunFinished {
+        duration_ms: 12_345,
+        interrupted: false,
+    });
+    events
+}
+
+fn file(path: &str, text: &str) -> Artifact {
+    Artifact {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn all_passed() -> Fixture {
+    let ids = [
+        "eds/outage[outage=hung,pets=1]",
+        "eds/outage[outage=killed,pets=3]",
+        "routing/host",
+    ];
+    Fixture {
+        name: "all-passed",
+        events: whole(&ids.map(|id| case(id, Status::Passed))),
+        totals: Totals {
+            cases: 3,
+            passed: 3,
+            checks: 30,
+            requests: 300,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "3 cases: 3 passed in 12.3 s (30 checks, 300 requests, 1 mesh)",
+        explained: vec![],
+        bundles: vec![],
+    }
+}
+
+fn one_failed() -> Fixture {
+    let passed = case("routing/host", Status::Passed);
+    let mut failed = case("eds/outage[outage=hung,pets=3]", Status::Failed);
+    failed.requests = 1_234;
+    let actual: Vec<String> = (1..=20).map(|n| format!("{n:>3} errors after {n}00 ms")).collect();
+    failed.failure = Some(failure("shoppers saw errors", "errors: 0", &actual.join("\n")));
+    let mut events = started(&[passed.clone(), failed.clone()]);
+    events.extend(finished(&passed, vec![]));
+    let files = vec![
+        file("petstore-1/config_dump.json", "{}\n"),
+        file("petstore-1/envoy.log", "warming\n"),
+    ];
+    events.extend(finished(&failed, files));
+    events.push(Event::RunFinished {
+        duration_ms: 65_000,
+        interrupted: false,
+    });
+    Fixture {
+        name: "one-failed",
+        events,
+        totals: Totals {
+            cases: 2,
+            passed: 1,
+            failed: 1,
+            checks: 20,
+            requests: 1_334,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "2 cases: 1 passed, 1 failed in 1 min 05 s (20 checks, 1,334 requests, 1 mesh)",
+        explained: vec!["eds/outage[outage=hung,pets=3]"],
+        bundles: vec!["eds/outage[outage=hung,pets=3]"],
+    }
+}
+
+fn every_status() -> Fixture {
+    let passed = case("a/passed", Status::Passed);
+    let mut failed = case("a/failed", Status::Failed);
+    failed.attempts = 2;
+    failed.failure = Some(failure("the status is not 200", "status: 200", "status: 503"));
+    failed.earlier_failures = vec![failure("nobody answered", "status: 200", "a timeout after 1 s")];
+    let mut errored = case("a/errored", Status::Errored);
+    errored.failure = Some(failure("petstore-1 has exited with code 1", "", ""));
+    let mut skipped = case("b/skipped", Status::Skipped);
+    skipped.failure = Some(failure("the docker runtime cannot pause a pod", "", ""));
+    let mut flaky = case("b/flaky", Status::Flaky);
+    flaky.attempts = 2;
+    flaky.earlier_failures = vec![failure("p99 is above 100 ms", "p99: < 100ms", "p99: 140ms")];
+    let mut events = whole(&[passed, failed, errored, skipped, flaky]);
+    let warning = Event::Warning {
+        message: "pet-2 did not stop within 5 s and was killed".to_owned(),
+    };
+    events.insert(events.len() - 1, warning);
+    Fixture {
+        name: "every-status",
+        events,
+        totals: Totals {
+            cases: 5,
+            passed: 1,
+            failed: 1,
+            errored: 1,
+            skipped: 1,
+            flaky: 1,
+            checks: 40,
+            requests: 400,
+        },
+        interrupted: false,
+        closing: "5 cases: 1 passed, 1 failed, 1 errored, 1 skipped, 1 flaky in 12.3 s (40 checks, 400 requests, 1 mesh)",
+        explained: vec!["a/failed", "a/errored"],
+        bundles: vec!["a/errored", "a/failed", "b/flaky"],
+    }
+}
+
+/// One cause for all: it is told once.
+fn nothing_started() -> Fixture {
+    let broken = |n: usize| {
+        let mut case = case(&format!("eds/outage[pets={n}]"), Status::Errored);
+        (case.checks, case.requests, case.duration_ms) = (0, 0, 0);
+        case.steps.clear();
+        let mut why = failure("no Envoy was found; run `meshkat envoy fetch`", "", "");
+        why.step.clear();
+        (why.file, why.line) = (String::new(), 0);
+        case.failure = Some(why);
+        case
+    };
+    let cases: Vec<_> = (1..=7).map(broken).collect();
+    Fixture {
+        name: "nothing-started",
+        events: whole(&cases),
+        totals: Totals {
+            cases: 7,
+            errored: 7,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "7 cases: 0 passed, 7 errored in 12.3 s (0 checks, 0 requests, 1 mesh)",
+        explained: vec!["eds/outage[pets=1]"],
+        bundles: vec![
+            "eds/outage[pets=1]",
+            "eds/outage[pets=2]",
+            "eds/outage[pets=3]",
+            "eds/outage[pets=4]",
+            "eds/outage[pets=5]",
+            "eds/outage[pets=6]",
+            "eds/outage[pets=7]",
+        ],
+    }
+}
+
+fn interrupted() -> Fixture {
+    let cases = ["a/one", "a/two", "b/three"].map(|id| case(id, Status::Passed));
+    let mut events = started(&cases);
+    events.extend(finished(&cases[0], vec![]));
+    events.push(Event::CaseStarted {
+        id: cases[1].id.clone(),
+        attempt: 1,
+    });
+    events.push(Event::RunFinished {
+        duration_ms: 900,
+        interrupted: true,
+    });
+    Fixture {
+        name: "interrupted",
+        events,
+        totals: Totals {
+            cases: 1,
+            passed: 1,
+            checks: 10,
+            requests: 100,
+            ..Totals::default()
+        },
+        interrupted: true,
+        closing: "interrupted after 1 of 3 cases: 1 passed in 900 ms (10 checks, 100 requests, 1 mesh)",
+        explained: vec![],
+        bundles: vec![],
+    }
+}
+
+/// Its end was never told.
+fn killed() -> Fixture {
+    let Fixture { mut events, totals, .. } = interrupted();
+    events.pop();
+    Fixture {
+        name: "killed",
+        events,
+        totals,
+        interrupted: true,
+        closing: "interrupted after 1 of 3 cases: 1 passed (10 checks, 100 requests, 1 mesh)",
+        explained: vec![],
+        bundles: vec![],
+    }
+}
+
+fn nothing_ran() -> Fixture {
+    Fixture {
+        name: "nothing-ran",
+        events: vec![
+            Event::RunStarted {
+                run: run(),
+                cases: vec![],
+                meshes: 0,
+            },
+            Event::RunFinished {
+                duration_ms: 3,
+                interrupted: false,
+            },
+        ],
+        totals: Totals::default(),
+        interrupted: false,
+        closing: "0 cases: 0 passed in 3 ms (0 checks, 0 requests)",
+        explained: vec![],
+        bundles: vec![],
+    }
+}
+
+/// Text that some report could take for its own.
+fn hostile() -> Fixture {
+    let mut failed = case("edge/header[value=</td>&\"|x]", Status::Failed);
+    failed.promise = "<script>alert(1)</script> | `code` *bold* ]]>".to_owned();
+    let actual = "```\n\u{1b}[2J\u{7}\0 ]]> </pre><script>alert(2)</script>\r\n\u{fffe}";
+    failed.failure = Some(failure("a | b\n<b>c</b> `d`", "``` fence", actual));
+    Fixture {
+        name: "hostile",
+        events: whole(&[failed]),
+        totals: Totals {
+            cases: 1,
+            failed: 1,
+            checks: 10,
+            requests: 100,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "1 case: 0 passed, 1 failed in 12.3 s (10 checks, 100 requests, 1 mesh)",
+        explained: vec!["edge/header[value=</td>&\"|x]"],
+        bundles: vec!["edge/header[value=__td_&__x]~537e779c"],
+    }
+}
+
+/// More than fits on a screen.
+fn many() -> Fixture {
+    let mut cases = Vec::new();
+    for n in 0..60 {
+        let folder = ["eds", "edge", "routing"][n % 3];
+        cases.push(case(&format!("{folder}/s{n:02}[pets=1]"), Status::Passed));
+        cases.push(case(&format!("{folder}/s{n:02}[pets=3]"), Status::Passed));
+    }
+    for (n, case) in cases.iter_mut().skip(1).step_by(10).enumerate() {
+        case.status = Status::Failed;
+        case.failure = Some(failure(&format!("{n} errors"), "errors: 0", &format!("errors: {n}")));
+    }
+    Fixture {
+        name: "many",
+        events: whole(&cases),
+        totals: Totals {
+            cases: 120,
+            passed: 108,
+            failed: 12,
+            checks: 1_200,
+            requests: 12_000,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "120 cases: 108 passed, 12 failed in 12.3 s (1,200 checks, 12,000 requests, 1 mesh)",
+        explained: vec![
+            "eds/s00[pets=3]",
+            "routing/s05[pets=3]",
+            "edge/s10[pets=3]",
+            "eds/s15[pets=3]",
+            "routing/s20[pets=3]",
+            "edge/s25[pets=3]",
+            "eds/s30[pets=3]",
+            "routing/s35[pets=3]",
+            "edge/s40[pets=3]",
+            "eds/s45[pets=3]",
+        ],
+        bundles: vec![
+            "edge/s10[pets=3]",
+            "edge/s25[pets=3]",
+            "edge/s40[pets=3]",
+            "edge/s55[pets=3]",
+            "eds/s00[pets=3]",
+            "eds/s15[pets=3]",
+            "eds/s30[pets=3]",
+            "eds/s45[pets=3]",
+            "routing/s05[pets=3]",
+            "routing/s20[pets=3]",
+            "routing/s35[pets=3]",
+            "routing/s50[pets=3]",
+        ],
+    }
+}
+
+/// Most of what was planned never ran.
+fn failed_fast() -> Fixture {
+    let mut cases: Vec<_> = (0..40).map(|n| case(&format!("eds/s{n:02}"), Status::Passed)).collect();
+    cases[3].status = Status::Failed;
+    cases[3].failure = Some(failure("the status is not 200", "status: 200", "status: 503"));
+    let mut events = started(&cases);
+    events.extend(cases[..4].iter().flat_map(|case| finished(case, vec![])));
+    events.push(Event::RunFinished {
+        duration_ms: 4_000,
+        interrupted: true,
+    });
+    Fixture {
+        name: "failed-fast",
+        events,
+        totals: Totals {
+            cases: 4,
+            passed: 3,
+            failed: 1,
+            checks: 40,
+            requests: 400,
+            ..Totals::default()
+        },
+        interrupted: true,
+        closing: "interrupted after 4 of 40 cases: 3 passed, 1 failed in 4.0 s (40 checks, 400 requests, 1 mesh)",
+        explained: vec!["eds/s03"],
+        bundles: vec!["eds/s03"],
+    }
+}
