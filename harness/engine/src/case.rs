@@ -1,0 +1,281 @@
+//! One case on a running mesh: its steps, one after the other, until one does not hold.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use indexmap::IndexMap;
+use meshkat_driver::{Client, Load};
+use meshkat_model::{
+    case::Case,
+    event::Event,
+    observation::EnvoyView,
+    results::{Failure, Status, StepResult},
+    scenario::step::Step,
+    verdict::{Check, Surroundings},
+    yaml::At,
+};
+use meshkat_runtime::ContainerState;
+use serde_json::json;
+
+use crate::{
+    mesh::{MeshError, RunningMesh},
+    run::Sink,
+};
+
+/// How long a case may take where its scenario does not say.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What came of one attempt at a case.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) status: Status,
+    pub(crate) duration: Duration,
+    pub(crate) checks: u64,
+    pub(crate) requests: u64,
+    pub(crate) steps: Vec<StepResult>,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Why a step did not hold.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// An expectation did not hold, or the mesh did not do what it was asked for.
+    Expectation(Check),
+    /// The environment broke.
+    Environment(String),
+}
+
+/// A load of a case, and where its last `expect` ended.
+pub(crate) struct RunningLoad {
+    pub(crate) load: Load,
+    pub(crate) judged_until: Duration,
+    /// When it was stopped, on its own clock.
+    pub(crate) stopped: Option<Duration>,
+}
+
+/// A case while it runs.
+pub(crate) struct CaseRun<'a> {
+    pub(crate) mesh: &'a RunningMesh,
+    pub(crate) case: &'a Case,
+    pub(crate) client: Client,
+    pub(crate) loads: IndexMap<String, RunningLoad>,
+    pub(crate) views: HashMap<String, EnvoyView>,
+    kept: IndexMap<String, serde_json::Value>,
+    pub(crate) checks: u64,
+    pub(crate) requests: u64,
+}
+
+impl<'a> CaseRun<'a> {
+    pub(crate) fn new(mesh: &'a RunningMesh, case: &'a Case, client: Client) -> Self {
+        let kept = IndexMap::new();
+        Self {
+            mesh,
+            case,
+            client,
+            loads: IndexMap::new(),
+            views: HashMap::new(),
+            kept,
+            checks: 0,
+            requests: 0,
+        }
+    }
+
+    /// Runs the steps until one does not hold.
+    pub(crate) async fn run(mut self, sink: &Sink) -> Attempt {
+        let start = Instant::now();
+        let limit = self.case.deadline.unwrap_or(DEADLINE);
+        let mut steps = Vec::new();
+        let mut failure = None;
+        let mut status = Status::Passed;
+        let of = self.case.steps.len();
+        for (index, step) in self.case.steps.iter().enumerate() {
+            let name = step.value.describe();
+            sink.send(Event::StepStarted {
+                id: self.case.id.clone(),
+                index,
+                of,
+                name: name.clone(),
+            });
+            let begun = Instant::now();
+            let checks_before = self.checks;
+            let rest = limit.saturating_sub(start.elapsed());
+            let outcome = match tokio::time::timeout(rest, self.step(step)).await {
+                Ok(outcome) => outcome.and_then(|()| self.nothing_crashed(step)),
+                Err(_) => Err(self.too_long(step, limit)),
+            };
+            let step_status = match &outcome {
+                Ok(()) => Status::Passed,
+                Err(Broken::Expectation(_)) => Status::Failed,
+                Err(Broken::Environment(_)) => Status::Errored,
+            };
+            let result = StepResult {
+                name: name.clone(),
+                status: step_status,
+                started_ms: millis(begun - start),
+                duration_ms: millis(begun.elapsed()),
+                checks: self.checks - checks_before,
+            };
+            sink.send(Event::StepFinished {
+                id: self.case.id.clone(),
+                step: result.clone(),
+            });
+            steps.push(result);
+            if let Err(broken) = outcome {
+                status = step_status;
+                failure = Some(self.failure(name, step, broken));
+                break;
+            }
+        }
+        for load in self.loads.values() {
+            load.load.stop().await;
+            self.requests += load.load.requests();
+        }
+        if status == Status::Passed && self.checks == 0 {
+            status = Status::Errored;
+            failure = Some(Failure {
+                step: String::new(),
+                file: self.case.source.name().to_owned(),
+                line: 1,
+                message: "the case checked nothing".to_owned(),
+                expected: "at least one check".to_owned(),
+                actual: "0 checks".to_owned(),
+                hints: Vec::new(),
+            });
+        }
+        Attempt {
+            status,
+            duration: start.elapsed(),
+            checks: self.checks,
+            requests: self.requests,
+            steps,
+            failure,
+        }
+    }
+
+    fn failure(&self, name: String, step: &At<Step>, broken: Broken) -> Failure {
+        let file = self.case.source.name().to_owned();
+        match broken {
+            Broken::Expectation(Check {
+                line,
+                message,
+                expected,
+                actual,
+                ..
+            }) => {
+                let line = if line == 0 { step.place.line } else { line };
+                Failure {
+                    step: name,
+                    file,
+                    line,
+                    message,
+                    expected,
+                    actual,
+                    hints: Vec::new(),
+                }
+            }
+            Broken::Environment(message) => Failure {
+                step: name,
+                file,
+                line: step.place.line,
+                message,
+                expected: "an environment in which the step can run".to_owned(),
+                actual: "it broke".to_owned(),
+                hints: Vec::new(),
+            },
+        }
+    }
+
+    /// A container that ended by itself breaks the case, whatever the step said.
+    fn nothing_crashed(&self, step: &At<Step>) -> Result<(), Broken> {
+        match self.mesh.crashed() {
+            None => Ok(()),
+            Some(error) => Err(Broken::Expectation(Check {
+                line: step.place.line,
+                held: false,
+                message: "a container ended by itself".to_owned(),
+                expected: "every container runs until it is told to end".to_owned(),
+                actual: error.to_string(),
+            })),
+        }
+    }
+
+    fn too_long(&self, step: &At<Step>, limit: Duration) -> Broken {
+        Broken::Expectation(Check {
+            line: step.place.line,
+            held: false,
+            message: "the case took too long".to_owned(),
+            expected: format!("all steps within {limit:?}"),
+            actual: "this step had not ended".to_owned(),
+        })
+    }
+
+    /// Counts checks, and gives the first that did not hold.
+    pub(crate) fn judge(&mut self, checks: Vec<Check>) -> Result<(), Broken> {
+        self.checks += checks.len() as u64;
+        match checks.into_iter().find(|check| !check.held) {
+            None => Ok(()),
+            Some(check) => Err(Broken::Expectation(check)),
+        }
+    }
+
+    /// Something that the mesh had to do is one check.
+    pub(crate) fn judge_mesh(
+        &mut self,
+        line: usize,
+        outcome: Result<(), MeshError>,
+        expected: &str,
+    ) -> Result<(), Broken> {
+        match outcome {
+            Ok(()) => {
+                self.checks += 1;
+                Ok(())
+            }
+            Err(MeshError::Runtime(error)) => Err(Broken::Environment(error.to_string())),
+            Err(error) => Err(Broken::Expectation(Check {
+                line,
+                held: false,
+                message: "the mesh did not follow".to_owned(),
+                expected: expected.to_owned(),
+                actual: error.to_string(),
+            })),
+        }
+    }
+
+    /// Remembers what a step saw for later expressions.
+    pub(crate) fn keep(&mut self, name: &str, variables: meshkat_model::expression::Variables) {
+        self.kept.insert(name.to_owned(), json!(variables));
+    }
+
+    /// What expectations refer to beside what was just seen.
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        let mut surroundings = Surroundings {
+            variables: self.kept.clone(),
+            ..Surroundings::default()
+        };
+        let mut pods = serde_json::Map::new();
+        let alive = |state: &Option<ContainerState>| state.as_ref().is_some_and(ContainerState::is_alive);
+        for pod in self.mesh.pods() {
+            let about = json!({
+                "group": pod.group,
+                "address": pod.address,
+                "loopback": pod.loopback,
+                "application": alive(&pod.application),
+                "envoy": alive(&pod.envoy),
+            });
+            pods.insert(pod.name.clone(), about);
+            surroundings.groups.insert(pod.name, pod.group);
+        }
+        surroundings.variables.insert("pods".to_owned(), pods.into());
+        surroundings
+            .variables
+            .insert("params".to_owned(), json!(self.case.params));
+        surroundings
+    }
+}
+
+/// Whole milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

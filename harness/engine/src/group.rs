@@ -1,0 +1,227 @@
+//! One mesh of the plan: brought up, used by its cases one after the other, given back.
+
+use std::{sync::Arc, time::Duration, time::Instant};
+
+use meshkat_driver::Client;
+use meshkat_model::{
+    case::Case,
+    event::Event,
+    mesh::MeshSpec,
+    results::{CaseResult, Failure, Status},
+};
+use meshkat_plan::PlannedMesh;
+use meshkat_runtime::Backend;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    bundle,
+    case::{Attempt, CaseRun, millis},
+    diagnose::diagnose,
+    mesh::{MeshError, RunningMesh, bring_up},
+    run::{Keep, RunOptions, Sink},
+};
+
+struct Group {
+    number: usize,
+    backend: Arc<dyn Backend>,
+    options: Arc<RunOptions>,
+    stop: CancellationToken,
+    sink: Sink,
+}
+
+/// Runs the cases of one mesh. Ends early, with the mesh given back, when `stop` is cancelled.
+pub(crate) async fn run(
+    number: usize,
+    planned: PlannedMesh,
+    backend: Arc<dyn Backend>,
+    options: Arc<RunOptions>,
+    stop: CancellationToken,
+    sink: Sink,
+) {
+    let group = Group {
+        number,
+        backend,
+        options,
+        stop,
+        sink,
+    };
+    let mut mesh: Option<RunningMesh> = None;
+    for case in &planned.cases {
+        if group.stop.is_cancelled() {
+            break;
+        }
+        let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
+        match ended {
+            Some(result) => group.sink.send(Event::CaseFinished { case: Box::new(result) }),
+            None => break,
+        }
+    }
+    if let Some(mesh) = mesh {
+        group.release(&mesh).await;
+    }
+}
+
+impl Group {
+    /// A case with all its attempts; none if the run was stopped meanwhile. `mesh` is the one that the cases share, once it
+    /// is up.
+    async fn case(
+        &self,
+        spec: &MeshSpec,
+        planned: &PlannedMesh,
+        case: &Case,
+        mesh: &mut Option<RunningMesh>,
+    ) -> Option<CaseResult> {
+        let mut earlier: Vec<Failure> = Vec::new();
+        for number in 1.. {
+            if number > 1
+                && let Some(used) = mesh.take()
+            {
+                // A retry never meets what the attempt before it left behind.
+                self.release(&used).await;
+            }
+            self.sink.send(Event::CaseStarted {
+                id: case.id.clone(),
+                attempt: number,
+            });
+            let attempt = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => None,
+                attempt = self.attempt(spec, planned, case, mesh) => Some(attempt),
+            }?;
+            let again = attempt.status != Status::Passed && number <= self.options.retries;
+            if again {
+                earlier.extend(attempt.failure);
+                continue;
+            }
+            return Some(self.result(case, attempt, number, earlier));
+        }
+        None
+    }
+
+    async fn attempt(
+        &self,
+        spec: &MeshSpec,
+        planned: &PlannedMesh,
+        case: &Case,
+        mesh: &mut Option<RunningMesh>,
+    ) -> Attempt {
+        let running = match mesh {
+            Some(running) => running,
+            none => match self.bring_up(spec, planned).await {
+                Ok(running) => none.insert(running),
+                Err(error) => return not_up(case, &error),
+            },
+        };
+        let client = match Client::new() {
+            Ok(client) => client,
+            Err(error) => return broken(case, format!("failed to set up HTTP: {error}"), Status::Errored),
+        };
+        let mut attempt = CaseRun::new(running, case, client).run(&self.sink).await;
+        let keep = match self.options.keep {
+            Keep::Never => false,
+            Keep::Failed => attempt.status != Status::Passed,
+            Keep::Always => true,
+        };
+        if let Some(failure) = &mut attempt.failure {
+            failure.hints = diagnose(running).await;
+        }
+        if keep {
+            let files = bundle::collect(running).await;
+            self.sink.send(Event::Artifacts {
+                id: case.id.clone(),
+                files,
+            });
+        }
+        attempt
+    }
+
+    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<RunningMesh, MeshError> {
+        let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
+        self.sink.send(Event::MeshStarting {
+            mesh: self.number,
+            name: spec.name.clone(),
+            cases,
+        });
+        let start = Instant::now();
+        let mesh = bring_up(&*self.backend, spec, self.options.ready_within).await?;
+        self.sink.send(Event::MeshReady {
+            mesh: self.number,
+            took_ms: millis(start.elapsed()),
+        });
+        Ok(mesh)
+    }
+
+    async fn release(&self, mesh: &RunningMesh) {
+        // Trouble while tearing down is told and turns no verdict.
+        if let Err(error) = mesh.release(None).await {
+            let message = format!(
+                "failed to remove mesh {} ({}): {error}",
+                mesh.lease().id(),
+                mesh.spec().name
+            );
+            self.sink.send(Event::Warning { message });
+        }
+    }
+
+    fn result(&self, case: &Case, attempt: Attempt, attempts: u32, earlier_failures: Vec<Failure>) -> CaseResult {
+        let status = if attempt.status == Status::Passed && attempts > 1 {
+            Status::Flaky
+        } else {
+            attempt.status
+        };
+        CaseResult {
+            id: case.id.clone(),
+            scenario: case.scenario.clone(),
+            promise: case.promise.clone(),
+            params: case.params.clone(),
+            tags: case.tags.clone(),
+            status,
+            attempts,
+            duration_ms: millis(attempt.duration),
+            checks: attempt.checks,
+            requests: attempt.requests,
+            reproduce: format!("meshkat run '{}'{}", case.id, self.options.reproduce),
+            steps: attempt.steps,
+            failure: attempt.failure,
+            earlier_failures,
+        }
+    }
+}
+
+/// The mesh did not come up. An Envoy that refuses its configuration is the mesh's failure, and not the environment's.
+fn not_up(case: &Case, error: &MeshError) -> Attempt {
+    let (status, message) = match error {
+        MeshError::Refused { .. } => (Status::Failed, "an Envoy refuses its configuration".to_owned()),
+        _ => (Status::Errored, "the mesh did not come up".to_owned()),
+    };
+    let mut attempt = broken(case, message, status);
+    if let Some(failure) = &mut attempt.failure {
+        failure.expected = "every Envoy live, with the endpoints that were asked for".to_owned();
+        failure.actual = error.to_string();
+        failure.hints.extend(error.help());
+        if let MeshError::Refused { file, .. } = error {
+            failure.file = file.clone();
+        }
+    }
+    attempt
+}
+
+fn broken(case: &Case, message: String, status: Status) -> Attempt {
+    let failure = Failure {
+        step: "start the mesh".to_owned(),
+        file: case.source.name().to_owned(),
+        line: 1,
+        message,
+        expected: String::new(),
+        actual: String::new(),
+        hints: Vec::new(),
+    };
+    Attempt {
+        status,
+        duration: Duration::ZERO,
+        checks: 0,
+        requests: 0,
+        steps: Vec::new(),
+        failure: Some(failure),
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs a plan on a backend and tells what happened as events.
+//!
+//! [`run`] is the dispatcher: it owns the order of events. Each mesh of the plan has one [`group`] that brings it up, runs
+//! its cases one after the other, and gives it back. What only a running mesh knows is behind [`mesh::RunningMesh`].
+
+mod bundle;
+mod case;
+mod diagnose;
+mod group;
+pub mod mesh;
+mod run;
+mod steps;
+mod wait;
+
+pub use run::{Keep, RunOptions, Summary, run};

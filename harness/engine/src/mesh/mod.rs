@@ -1,0 +1,242 @@
+//! A running mesh: its pods, its registry, and what its Envoys say.
+
+mod bring_up;
+mod converge;
+mod registry;
+mod scale;
+mod view;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use meshkat_envoy::{
+    admin::Admin,
+    config::{Bootstrap, ConfigError, EdsCluster},
+};
+use meshkat_model::mesh::{Container, MeshSpec, Port};
+use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
+
+pub use bring_up::{BringUp, bring_up};
+
+/// How long an admin interface or the registry may take for one answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How much of a log is shown when a container ended by itself.
+const LOG_TAIL: usize = 2_000;
+
+/// Why a mesh is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum MeshError {
+    /// The environment does not let it run.
+    #[error("{0}")]
+    Runtime(#[from] RuntimeError),
+    /// A configuration cannot be read.
+    #[error("{0}")]
+    Configuration(#[from] ConfigError),
+    /// The HTTP library cannot be set up.
+    #[error("failed to set up HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    /// An Envoy ended because it does not take its configuration.
+    #[error("the Envoy of {pod} refuses its configuration {file}: {message}")]
+    Refused {
+        /// The pod.
+        pod: String,
+        /// The configuration's file.
+        file: String,
+        /// What Envoy says.
+        message: String,
+    },
+    /// A container ended without having been asked to.
+    #[error("the {container} of {pod} {state}; the end of its log:\n{log}")]
+    Crashed {
+        /// The pod.
+        pod: String,
+        /// Which of its two.
+        container: Container,
+        /// How it ended.
+        state: String,
+        /// The end of what it wrote.
+        log: String,
+    },
+    /// The mesh did not become what was asked for in time.
+    #[error("the mesh did not {what} within {limit:?}; last seen: {seen}")]
+    NotInTime {
+        /// What was waited for.
+        what: &'static str,
+        /// The limit.
+        limit: Duration,
+        /// The last look, in words.
+        seen: String,
+    },
+    /// The registry refused a change, or cannot be reached.
+    #[error("{0}")]
+    Registry(String),
+}
+
+impl MeshError {
+    /// The way out, where one is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Runtime(error) => error.help(),
+            _ => None,
+        }
+    }
+}
+
+/// A mesh that runs, until it is released.
+pub struct RunningMesh {
+    lease: Arc<dyn Lease>,
+    spec: MeshSpec,
+    http: reqwest::Client,
+    /// The clusters of each group's Envoy that are found by EDS.
+    eds: HashMap<String, Vec<EdsCluster>>,
+    state: Mutex<State>,
+}
+
+/// What changes while a mesh runs.
+#[derive(Debug, Default)]
+struct State {
+    /// What the registry was told: for each service, the pods that are its hosts.
+    registry: BTreeMap<String, Vec<String>>,
+    /// Whether the registry has been told all of it. It has not before `sds` runs for the first time.
+    told: bool,
+}
+
+impl RunningMesh {
+    fn new(lease: Arc<dyn Lease>, spec: &MeshSpec) -> Result<Self, MeshError> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER)
+            .build()?;
+        let mut eds = HashMap::new();
+        for (group, of) in &spec.groups {
+            if let Some(file) = &of.envoy {
+                eds.insert(group.clone(), Bootstrap::read(file)?.eds_clusters());
+            }
+        }
+        Ok(Self {
+            lease,
+            spec: spec.clone(),
+            http,
+            eds,
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the mesh was made from.
+    pub fn spec(&self) -> &MeshSpec {
+        &self.spec
+    }
+
+    /// Every pod as it is now.
+    pub fn pods(&self) -> Vec<Pod> {
+        self.lease.pods()
+    }
+
+    /// A pod by its name; a group's name is its first pod.
+    pub fn pod(&self, name: &str) -> Option<Pod> {
+        let pods = self.pods();
+        let exact = pods.iter().find(|pod| pod.name == name);
+        exact.or_else(|| pods.iter().find(|pod| pod.group == name)).cloned()
+    }
+
+    /// The pods that a name stands for: one pod, or all of a group.
+    pub fn pods_of(&self, name: &str) -> Vec<Pod> {
+        let mut pods = self.pods();
+        if pods.iter().any(|pod| pod.name == name) {
+            pods.retain(|pod| pod.name == name);
+        } else {
+            pods.retain(|pod| pod.group == name);
+        }
+        pods
+    }
+
+    /// The admin interface of a pod's Envoy.
+    pub fn admin(&self, pod: &Pod) -> Admin {
+        Admin::with_client(pod.socket(Port::Admin), self.http.clone())
+    }
+
+    /// What runs the mesh.
+    pub fn lease(&self) -> &dyn Lease {
+        &*self.lease
+    }
+
+    /// A container that ended without having been asked to, if there is one.
+    pub fn crashed(&self) -> Option<MeshError> {
+        self.pods().iter().find_map(|pod| {
+            [Container::Application, Container::Envoy]
+                .into_iter()
+                .find_map(|container| {
+                    let state = pod.container(container).filter(|state| state.is_crashed())?;
+                    Some(self.crash(pod, container, state.to_string()))
+                })
+        })
+    }
+
+    fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {
+        let log = self
+            .lease
+            .log(&pod.name, container, LOG_TAIL)
+            .unwrap_or_else(|error| error.to_string());
+        let file = self.spec.groups.get(&pod.group).and_then(|group| group.envoy.as_ref());
+        match (container, file) {
+            // Envoy ends with this line, and code 1, when it does not take its configuration.
+            (Container::Envoy, Some(file)) if log.contains("error initializing config") => MeshError::Refused {
+                pod: pod.name.clone(),
+                file: file.display().to_string(),
+                message: refusal(&log),
+            },
+            _ => MeshError::Crashed {
+                pod: pod.name.clone(),
+                container,
+                state,
+                log,
+            },
+        }
+    }
+
+    /// Ends the mesh and removes all of it.
+    ///
+    /// # Errors
+    /// What could not be removed.
+    pub async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError> {
+        self.lease.release(keep).await
+    }
+
+    /// A signal or the like for what a name stands for: each container, pod, or pod of a group.
+    pub(crate) fn targets(&self, name: &str) -> Vec<Target> {
+        let (pod, container) = match name.split_once('/') {
+            Some((pod, "envoy")) => (pod, Some(Container::Envoy)),
+            Some((pod, _)) => (pod, Some(Container::Application)),
+            None => (name, None),
+        };
+        self.pods_of(pod)
+            .into_iter()
+            .map(|pod| Target {
+                pod: pod.name,
+                container,
+            })
+            .collect()
+    }
+}
+
+/// What Envoy says about its configuration, without the decoration of its log.
+fn refusal(log: &str) -> String {
+    let line = log
+        .lines()
+        .rev()
+        .find(|line| line.contains("error initializing config"))
+        .unwrap_or(log);
+    let text = line
+        .split_once("error initializing config")
+        .map_or(line, |(_, rest)| rest);
+    text.trim_start_matches([' ', '\'']).to_owned()
+}

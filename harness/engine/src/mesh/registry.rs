@@ -1,0 +1,84 @@
+//! Telling the discovery service what the hosts of services are, as any client would.
+
+use meshkat_model::mesh::Port;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{MeshError, RunningMesh};
+
+impl RunningMesh {
+    /// The pods that a service was last told to have; none if it is not registered.
+    pub fn registered(&self, service: &str) -> Option<Vec<String>> {
+        self.state().registry.get(service).cloned()
+    }
+
+    /// The services that are registered.
+    pub(crate) fn registered_services(&self) -> Vec<String> {
+        self.state().registry.keys().cloned().collect()
+    }
+
+    /// Sets a service's hosts, in the registry and in what the mesh is expected to follow.
+    ///
+    /// # Errors
+    /// What the discovery service says, or that it cannot be reached; then nothing is changed.
+    pub async fn register(&self, service: &str, pods: Vec<String>) -> Result<(), MeshError> {
+        self.put(service, &pods).await?;
+        self.state().registry.insert(service.to_owned(), pods);
+        Ok(())
+    }
+
+    /// Takes a service out of the registry. Envoys keep what they have.
+    ///
+    /// # Errors
+    /// What the discovery service says, or that it cannot be reached; then nothing is changed.
+    pub async fn unregister(&self, service: &str) -> Result<(), MeshError> {
+        self.call(Method::DELETE, service, None).await?;
+        self.state().registry.remove(service);
+        Ok(())
+    }
+
+    /// Tells a discovery service that runs for the first time all that was planned for it.
+    pub(super) async fn tell_all(&self) -> Result<(), MeshError> {
+        let planned = self.state().registry.clone();
+        for (service, pods) in &planned {
+            self.put(service, pods).await?;
+        }
+        self.state().told = true;
+        Ok(())
+    }
+
+    async fn put(&self, service: &str, pods: &[String]) -> Result<(), MeshError> {
+        let now = self.pods();
+        let hosts: Vec<Value> = pods
+            .iter()
+            .filter_map(|name| now.iter().find(|pod| pod.name == *name))
+            // The port of the pod's Envoy, never the application's: that is what makes it a mesh.
+            .map(|pod| json!({"ip_address": pod.address, "port": Port::Inbound.number()}))
+            .collect();
+        self.call(Method::PUT, service, Some(json!({ "hosts": hosts }))).await
+    }
+
+    async fn call(&self, method: Method, service: &str, body: Option<Value>) -> Result<(), MeshError> {
+        let sds = self
+            .pod("sds")
+            .ok_or_else(|| MeshError::Registry("this mesh has no discovery service".to_owned()))?;
+        let url = format!("http://{}/edsservice/{service}", sds.socket(Port::Application));
+        let mut request = self.http.request(method.clone(), &url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let failed =
+            |what: String| MeshError::Registry(format!("failed to {method} `{service}` in the registry: {what}"));
+        let response = request
+            .send()
+            .await
+            .map_err(|error| failed(format!("sds cannot be reached ({error})")))?;
+        match response.status() {
+            StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
+            status => Err(failed(format!(
+                "sds answered {status}: {}",
+                response.text().await.unwrap_or_default()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The dispatcher: it owns the order of events, counts, and decides when to stop.
+
+use std::{sync::Arc, time::Duration, time::Instant};
+
+use futures::{StreamExt, stream};
+use meshkat_model::{
+    case::Case,
+    event::Event,
+    results::{RunInfo, Status, Totals},
+};
+use meshkat_plan::Plan;
+use meshkat_runtime::Backend;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{case::millis, group};
+
+/// Whose evidence (logs, dumps, access logs) is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Nobody's.
+    Never,
+    /// That of cases that did not pass.
+    Failed,
+    /// Everybody's.
+    Always,
+}
+
+/// How a plan is run.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// What every report begins with.
+    pub info: RunInfo,
+    /// How many meshes run at the same time.
+    pub jobs: usize,
+    /// How often a case that did not pass is tried again, each time on a mesh of its own.
+    pub retries: u32,
+    /// Stop after the first case that did not pass.
+    pub fail_fast: bool,
+    /// Whose evidence is kept.
+    pub keep: Keep,
+    /// How long a mesh may take to be ready.
+    pub ready_within: Duration,
+    /// What follows the case's id in the line that reproduces it.
+    pub reproduce: String,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Counted over the cases that ended.
+    pub totals: Totals,
+    /// Whether it ended early.
+    pub interrupted: bool,
+}
+
+/// Where executors tell what happens. They never speak to a reporter.
+#[derive(Debug, Clone)]
+pub(crate) struct Sink(mpsc::UnboundedSender<Event>);
+
+impl Sink {
+    pub(crate) fn send(&self, event: Event) {
+        // The dispatcher listens for as long as any executor runs.
+        let sent = self.0.send(event);
+        debug_assert!(sent.is_ok(), "the dispatcher is gone");
+    }
+}
+
+/// Runs every case of `plan`, and gives `tell` each event in order. Ends early when `cancel` is cancelled: then meshes are
+/// given back, and cases that had not ended are not told as ended.
+pub async fn run(
+    plan: Plan,
+    backend: Arc<dyn Backend>,
+    options: RunOptions,
+    cancel: CancellationToken,
+    mut tell: impl FnMut(Event),
+) -> Summary {
+    let start = Instant::now();
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let sink = Sink(sender);
+    tell(Event::RunStarted {
+        run: options.info.clone(),
+        cases: plan.cases().map(Case::planned).collect(),
+        meshes: plan.meshes.len(),
+    });
+    let options = Arc::new(options);
+    // `--fail-fast` ends the run in the same way as a person does.
+    let stop = cancel.child_token();
+    let work = {
+        let (options, stop) = (Arc::clone(&options), stop.clone());
+        async move {
+            stream::iter(plan.meshes.into_iter().enumerate())
+                .map(|(number, mesh)| {
+                    group::run(
+                        number,
+                        mesh,
+                        Arc::clone(&backend),
+                        Arc::clone(&options),
+                        stop.clone(),
+                        sink.clone(),
+                    )
+                })
+                .buffer_unordered(options.jobs.max(1))
+                .collect::<Vec<()>>()
+                .await;
+        }
+    };
+    let mut summary = Summary::default();
+    let dispatch = async {
+        while let Some(event) = events.recv().await {
+            if let Event::CaseFinished { case } = &event {
+                count(&mut summary.totals, case.status, case.checks, case.requests);
+                if options.fail_fast && matches!(case.status, Status::Failed | Status::Errored) {
+                    stop.cancel();
+                }
+            }
+            tell(event);
+        }
+    };
+    // `work` drops the last sink when it ends, and that ends `dispatch`.
+    futures::future::join(work, dispatch).await;
+    summary.interrupted = stop.is_cancelled();
+    tell(Event::RunFinished {
+        duration_ms: millis(start.elapsed()),
+        interrupted: summary.interrupted,
+    });
+    summary
+}
+
+fn count(totals: &mut Totals, status: Status, checks: u64, requests: u64) {
+    totals.cases += 1;
+    totals.checks += checks;
+    totals.requests += requests;
+    match status {
+        Status::Passed => totals.passed += 1,
+        Status::Failed => totals.failed += 1,
+        Status::Errored => totals.errored += 1,
+        Status::Skipped => totals.skipped += 1,
+        Status::Flaky => totals.flaky += 1,
+    }
+}

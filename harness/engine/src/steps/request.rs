@@ -1,0 +1,200 @@
+//! Requests: once, several times, until they hold, or as long as they must hold.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use indexmap::IndexMap;
+use meshkat_driver::{Request, Route};
+use meshkat_model::{
+    mesh::Port,
+    observation::Response,
+    scenario::step::RequestStep,
+    verdict::{self, Check},
+    yaml::At,
+};
+use meshkat_runtime::Pod;
+
+use crate::case::{Broken, CaseRun};
+
+/// How long one answer may take where the step does not say: as long as the routes of the mesh's own configurations, and a
+/// little more, so that it is Envoy that gives up first and says why.
+const TIMEOUT: Duration = Duration::from_secs(6);
+/// Between two requests of a step that waits, or that must hold for a time.
+const PACE: Duration = Duration::from_millis(10);
+
+impl CaseRun<'_> {
+    pub(super) async fn request(&mut self, line: usize, step: &RequestStep) -> Result<(), Broken> {
+        let request = self.prepare(step)?;
+        let mut seen = BTreeSet::new();
+        let outcome = match (step.within, step.for_) {
+            (Some(limit), _) => self.until_it_holds(step, &request, limit.0, &mut seen).await,
+            (_, Some(time)) => self.as_long_as(step, &request, time.0, &mut seen).await,
+            _ => self.times(step, &request, &mut seen).await,
+        };
+        outcome.map_err(|mut check| {
+            if check.line == 0 {
+                check.line = line;
+            }
+            Broken::Expectation(check)
+        })
+    }
+
+    async fn times(&mut self, step: &RequestStep, request: &Request, seen: &mut BTreeSet<String>) -> Result<(), Check> {
+        let times = step.times.as_ref().map_or(1, |times| times.value);
+        for number in 1..=times {
+            let checks = self.once(step, request, seen).await;
+            self.held(checks).map_err(|check| {
+                if times > 1 {
+                    note(check, &format!("request {number} of {times}"))
+                } else {
+                    check
+                }
+            })?;
+        }
+        let surroundings = self.surroundings();
+        self.held(verdict::distinct(step, seen, &surroundings))
+    }
+
+    async fn until_it_holds(
+        &mut self,
+        step: &RequestStep,
+        request: &Request,
+        limit: Duration,
+        seen: &mut BTreeSet<String>,
+    ) -> Result<(), Check> {
+        let start = Instant::now();
+        for attempt in 1_u64.. {
+            let mut checks = self.once(step, request, seen).await;
+            checks.extend(verdict::distinct(step, seen, &self.surroundings()));
+            match checks.iter().find(|check| !check.held) {
+                None => return self.held(checks),
+                Some(failed) if start.elapsed() >= limit => {
+                    self.checks += checks.len() as u64;
+                    return Err(note(
+                        failed.clone(),
+                        &format!("not within {limit:?}, in {attempt} attempts; the last one"),
+                    ));
+                }
+                Some(_) => tokio::time::sleep(PACE).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn as_long_as(
+        &mut self,
+        step: &RequestStep,
+        request: &Request,
+        time: Duration,
+        seen: &mut BTreeSet<String>,
+    ) -> Result<(), Check> {
+        let start = Instant::now();
+        while start.elapsed() < time {
+            let checks = self.once(step, request, seen).await;
+            self.held(checks)
+                .map_err(|check| note(check, &format!("after {:.1?} of {time:?}", start.elapsed())))?;
+            tokio::time::sleep(PACE).await;
+        }
+        let surroundings = self.surroundings();
+        self.held(verdict::distinct(step, seen, &surroundings))
+    }
+
+    async fn once(&mut self, step: &RequestStep, request: &Request, seen: &mut BTreeSet<String>) -> Vec<Check> {
+        self.requests += 1;
+        let response = self.client.send(request).await;
+        if let Ok(answer) = &response.outcome {
+            seen.extend(answer.served_by().into_iter().map(str::to_owned));
+        }
+        let checks = verdict::response(step, &response, &self.surroundings());
+        self.keep_response(step, &response);
+        checks
+    }
+
+    fn keep_response(&mut self, step: &RequestStep, response: &Response) {
+        if let Some(name) = &step.keep {
+            self.keep(name, response.variables());
+        }
+    }
+
+    fn held(&mut self, checks: Vec<Check>) -> Result<(), Check> {
+        self.judge(checks).map_err(|broken| match broken {
+            Broken::Expectation(check) => check,
+            Broken::Environment(message) => failed_check(message),
+        })
+    }
+
+    fn prepare(&self, step: &RequestStep) -> Result<Request, Broken> {
+        let (method, path) = step.line();
+        let ways = Ways {
+            at: step.at.as_ref(),
+            from: step.from.as_ref(),
+            straight_to: step.straight_to.as_ref(),
+        };
+        let timeout = step.timeout.map_or(TIMEOUT, |time| time.0);
+        let request = self.make_request(method, path, &ways, step.host.as_ref(), &step.headers, timeout)?;
+        Ok(match &step.body {
+            Some(body) => request.body(&body.0),
+            None => request,
+        })
+    }
+
+    /// A request that goes one of three ways: into a pod's Envoy, out of it, or past it.
+    pub(super) fn make_request(
+        &self,
+        method: &str,
+        path: &str,
+        ways: &Ways<'_>,
+        host: Option<&String>,
+        headers: &IndexMap<String, String>,
+        timeout: Duration,
+    ) -> Result<Request, Broken> {
+        let (name, port) = match (ways.at, ways.from, ways.straight_to) {
+            (_, Some(pod), _) => (pod.as_str(), Port::Outbound),
+            (_, _, Some(pod)) => (pod.as_str(), Port::Application),
+            (Some(pod), _, _) => (pod.as_str(), Port::Inbound),
+            _ => ("ingress", Port::Inbound),
+        };
+        let pod = self.existing(name)?;
+        let route = Route {
+            socket: pod.socket(port),
+            host: host.cloned(),
+        };
+        Request::new(method, &route, path, headers, timeout).map_err(Broken::Environment)
+    }
+
+    /// A pod that is there now; one that was scaled away is the scenario's mistake, told as such.
+    pub(super) fn existing(&self, name: &str) -> Result<Pod, Broken> {
+        self.mesh.pod(name).ok_or_else(|| {
+            let pods: Vec<String> = self.mesh.pods().into_iter().map(|pod| pod.name).collect();
+            let mut check = failed_check(format!("there is no pod `{name}` at this moment"));
+            check.expected = format!("a pod `{name}`");
+            check.actual = format!("there are {}", pods.join(", "));
+            Broken::Expectation(check)
+        })
+    }
+}
+
+/// The ways that a request can go; none is the ingress.
+pub(super) struct Ways<'a> {
+    pub(super) at: Option<&'a At<String>>,
+    pub(super) from: Option<&'a At<String>>,
+    pub(super) straight_to: Option<&'a At<String>>,
+}
+
+/// A check that did not hold, without a line of its own: the step's is told.
+pub(super) fn failed_check(message: String) -> Check {
+    Check {
+        line: 0,
+        held: false,
+        message,
+        expected: String::new(),
+        actual: String::new(),
+    }
+}
+
+fn note(mut check: Check, when: &str) -> Check {
+    check.actual = format!("{when}: {}", check.actual);
+    check
+}
