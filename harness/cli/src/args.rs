@@ -1,0 +1,298 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use meshkat_plan::Shard;
+
+/// A local end-to-end mesh lab and test harness for Envoy.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Sets the choice for all that is printed.
+    pub(crate) fn write_global(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios.
+    Run(Box<RunArgs>),
+    /// List the cases that `run` would run.
+    List(ListArgs),
+    /// Check scenario, mesh and Envoy files; starts nothing.
+    Lint(LintArgs),
+    /// Show a case as it would run: parameters, steps, each pod's Envoy configuration.
+    Explain(ExplainArgs),
+    /// Start a mesh and keep it up until Ctrl-C, or in the background.
+    Up(UpArgs),
+    /// Show the meshes that run.
+    Status,
+    /// End meshes that `up` started.
+    Down(DownArgs),
+    /// Do harm to a pod of a mesh that runs.
+    Fault(FaultArgs),
+    /// Tell what on this machine stands in the way of a run.
+    Doctor(EnvoyChoice),
+    /// Remove what ended runs left behind.
+    Clean(CleanArgs),
+    /// Print the JSON Schema of scenario or mesh files.
+    Schema(SchemaArgs),
+    /// Print completions for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// List, fetch or find Envoy.
+    Envoy {
+        #[command(subcommand)]
+        command: EnvoyCommand,
+    },
+    /// Work with reports.
+    Report {
+        #[command(subcommand)]
+        command: ReportCommand,
+    },
+    /// Clean up after the process that holds the other end of standard input.
+    #[command(hide = true)]
+    Reap { prefix: PathBuf },
+}
+
+/// Which Envoy.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct EnvoyChoice {
+    /// A version (1.40, 1.40.0) or the path of a binary. Without it: the one on PATH, or 1.40.0 from the cache, fetched
+    /// once.
+    #[arg(long, value_name = "VERSION|PATH", env = "MESHKAT_ENVOY", hide_env_values = true)]
+    pub(crate) envoy: Option<String>,
+}
+
+/// Which cases.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Select {
+    /// Scenario files or folders, case ids, or globs over case ids such as 'eds/*'; none is all.
+    #[arg(value_name = "SELECT")]
+    pub(crate) select: Vec<String>,
+    /// Only cases that have this tag.
+    #[arg(long, value_name = "T")]
+    pub(crate) tag: Vec<String>,
+    /// Only the I-th of N parts.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
+    /// What runs the meshes.
+    #[arg(long, value_enum, default_value = "process")]
+    pub(crate) runtime: Runtime,
+    /// Which combinations of the axes' values.
+    #[arg(long, value_enum, default_value = "full")]
+    pub(crate) coverage: Coverage,
+    /// From which all that is random derives.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many meshes run at the same time.
+    #[arg(short, long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+    /// How often a case that did not pass is tried again; it is told as flaky if it passes then.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
+    pub(crate) retries: u32,
+    /// Stop after the first case that did not pass.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Only the cases that did not pass, or did not run, in the last run of the report folder.
+    #[arg(long, value_enum)]
+    pub(crate) rerun: Option<Rerun>,
+    /// Whose logs, dumps and access logs are kept in the report.
+    #[arg(long, value_enum, default_value = "failed")]
+    pub(crate) keep: KeepChoice,
+    /// Where the report goes.
+    #[arg(long, value_name = "DIR", default_value = "reports/latest")]
+    pub(crate) report_dir: PathBuf,
+    /// Seconds that a mesh may take to be ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) ready_within: u64,
+    /// Print what would run, and start nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Half of the processors: a mesh keeps more than one busy.
+fn default_jobs() -> u16 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from((processors / 2).clamp(1, 8)).unwrap_or(1)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// Plain processes, every pod with a loopback address of its own.
+    Process,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Coverage {
+    /// Every combination.
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rerun {
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeepChoice {
+    Never,
+    Failed,
+    Always,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: ListFormat,
+    /// Tell for each case in which of N parts it is.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) shards: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Table,
+    Json,
+    /// A `matrix:` for GitHub Actions, one job a part.
+    GithubMatrix,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LintArgs {
+    /// Files or folders; none is all of scenarios/ and envoy-configs/.
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// A case's id.
+    pub(crate) case: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpArgs {
+    /// The mesh: a name from scenarios/meshes/.
+    #[arg(default_value = "petshop")]
+    pub(crate) mesh: String,
+    /// Come back when the mesh is ready, and leave it running until `meshkat down`.
+    #[arg(long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
+    /// Seconds that the mesh may take to be ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) ready_within: u64,
+    /// What `--detach` starts: tells that it is ready by closing its standard output.
+    #[arg(long, hide = true)]
+    pub(crate) in_background: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DownArgs {
+    /// The meshes' ids, as `status` shows them; none is all that `up` started.
+    pub(crate) ids: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FaultArgs {
+    /// What to do.
+    #[arg(value_enum)]
+    pub(crate) action: FaultAction,
+    /// A pod (`pet-1`), or one of its containers (`pet-1/envoy`, `pet-1/application`).
+    pub(crate) target: String,
+    /// The mesh's id, where several run.
+    #[arg(long)]
+    pub(crate) mesh: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FaultAction {
+    /// SIGKILL.
+    Kill,
+    /// SIGSTOP: connections stay open, nothing answers.
+    Pause,
+    /// SIGCONT.
+    Resume,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CleanArgs {
+    /// End the runs that live, too.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SchemaArgs {
+    /// Which kind of file.
+    #[arg(value_enum, default_value = "scenario")]
+    pub(crate) kind: SchemaKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    Scenario,
+    Mesh,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnvoyCommand {
+    /// The versions that are known, and which of them are in the cache.
+    List,
+    /// Fetch a version into the cache.
+    Fetch {
+        /// The version.
+        #[arg(default_value = "1.40.0")]
+        version: String,
+    },
+    /// Print the path of the Envoy that a run would use.
+    Path(EnvoyChoice),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Make one report of several, such as those of shards.
+    Merge {
+        /// The reports' folders.
+        #[arg(required = true)]
+        dirs: Vec<PathBuf>,
+        /// Where the merged report goes.
+        #[arg(long, value_name = "DIR", default_value = "reports/merged")]
+        report_dir: PathBuf,
+    },
+}

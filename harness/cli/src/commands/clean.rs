@@ -1,0 +1,43 @@
+//! `meshkat clean`: removes what ended runs left behind.
+
+use meshkat_runtime::process::{default_state_dir, sweep};
+
+use crate::{
+    args::CleanArgs,
+    backend::runtime_error,
+    exit::{Exit, count},
+    output::say,
+};
+
+pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
+    let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
+    let force = args.force;
+    let swept = tokio::task::spawn_blocking(move || sweep(&state_dir, force)).await;
+    let swept = swept
+        .map_err(|error| Exit::environment(error.to_string()))?
+        .map_err(|error| runtime_error(&error))?;
+    let mut left = 0;
+    for run in &swept {
+        match &run.failure {
+            None => say(&format!(
+                "removed {} ({} killed)",
+                run.id,
+                count(run.killed.len(), "process").replace("processs", "processes")
+            )),
+            Some(failure) => {
+                left += 1;
+                say(&format!("failed to remove {}: {failure}", run.folder.display()));
+            }
+        }
+    }
+    if left > 0 {
+        return Err(Exit::environment(format!(
+            "{} could not be removed",
+            count(left, "run")
+        )));
+    }
+    if swept.is_empty() {
+        say("nothing was left behind");
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! `meshkat doctor`: every problem of this machine at once, each with its way out.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+
+use meshkat_model::mesh::{Port, Service};
+use meshkat_runtime::process::default_state_dir;
+
+use crate::{
+    args::EnvoyChoice,
+    backend,
+    exit::{Exit, count},
+    output::say,
+};
+
+/// An address of a pod; see the address blocks of the process runtime.
+const SAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 64, 0, 1));
+
+pub(crate) async fn run(choice: &EnvoyChoice) -> Result<(), Exit> {
+    let checks = [
+        envoy(choice).await,
+        services(),
+        addresses(),
+        state_dir(),
+        load_project(),
+    ];
+    let mut bad = 0;
+    for check in checks {
+        match check {
+            Ok(good) => say(&format!("ok    {good}")),
+            Err((problem, way_out)) => {
+                bad += 1;
+                say(&format!("error {problem}\n      help: {way_out}"));
+            }
+        }
+    }
+    if bad == 0 {
+        Ok(())
+    } else {
+        Err(Exit::environment(format!(
+            "{} in the way of a run",
+            count(bad, "problem")
+        )))
+    }
+}
+
+type Check = Result<String, (String, String)>;
+
+async fn envoy(choice: &EnvoyChoice) -> Check {
+    match backend::envoy(choice).await {
+        Ok(envoy) => Ok(format!("Envoy {} at {}", envoy.version, envoy.path.display())),
+        Err(exit) => Err(exit.into_parts()),
+    }
+}
+
+fn services() -> Check {
+    let dir = backend::services_dir().map_err(Exit::into_parts)?;
+    let all = [Service::Pet, Service::Petstore, Service::Echo, Service::Sds];
+    let missing: Vec<&str> = all
+        .into_iter()
+        .map(Service::name)
+        .filter(|name| !dir.join(name).is_file())
+        .collect();
+    if missing.is_empty() {
+        Ok(format!("the services' binaries in {}", dir.display()))
+    } else {
+        Err((
+            format!("{} missing in {}", missing.join(", "), dir.display()),
+            "cargo build --workspace, or set MESHKAT_SERVICES to their folder".to_owned(),
+        ))
+    }
+}
+
+fn addresses() -> Check {
+    for port in [Port::Inbound, Port::Outbound, Port::Admin, Port::Application] {
+        if let Err(error) = TcpListener::bind(SocketAddr::new(SAMPLE, port.number())) {
+            let way_out = match error.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    format!(
+                        "something listens on 0.0.0.0:{0}: find it with `ss -ltnp 'sport = :{0}'` and end it",
+                        port.number()
+                    )
+                }
+                _ => format!("give the machine loopback addresses, on macOS: sudo ifconfig lo0 alias {SAMPLE} up"),
+            };
+            return Err((
+                format!("port {} cannot be used on {SAMPLE}: {error}", port.number()),
+                way_out,
+            ));
+        }
+    }
+    Ok("the four ports on loopback addresses of their own".to_owned())
+}
+
+fn state_dir() -> Check {
+    let dir = default_state_dir().map_err(|error| backend::runtime_error(&error).into_parts())?;
+    let probe = dir.join(format!("doctor-{}", std::process::id()));
+    let written = std::fs::create_dir_all(&dir)
+        .and_then(|()| std::fs::write(&probe, ""))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match written {
+        Ok(()) => Ok(format!("the state folder {}", dir.display())),
+        Err(error) => Err((
+            format!("the state folder {} cannot be written: {error}", dir.display()),
+            "set MESHKAT_STATE_DIR to a folder that can".to_owned(),
+        )),
+    }
+}
+
+fn load_project() -> Check {
+    let project = crate::load::project().map_err(Exit::into_parts)?;
+    Ok(format!("the project in {}", project.root.display()))
+}

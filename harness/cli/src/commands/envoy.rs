@@ -1,0 +1,35 @@
+//! `meshkat envoy list|fetch|path`.
+
+use meshkat_envoy::binary::{Request, list};
+
+use crate::{
+    args::{EnvoyChoice, EnvoyCommand},
+    backend,
+    exit::Exit,
+    output::{print, say},
+};
+
+pub(crate) async fn run(command: EnvoyCommand) -> Result<(), Exit> {
+    match command {
+        EnvoyCommand::List => {
+            let request = Request::from_environment(None)
+                .map_err(|error| Exit::environment(error.to_string()).help(error.help()))?;
+            for known in list(&request) {
+                let path = known.path.map_or("-".to_owned(), |path| path.display().to_string());
+                let default = if known.is_default { " (default)" } else { "" };
+                print(&format!("{}{default}\t{path}\n", known.version));
+            }
+            Ok(())
+        }
+        EnvoyCommand::Fetch { version } => {
+            let envoy = backend::envoy(&EnvoyChoice { envoy: Some(version) }).await?;
+            say(&format!("Envoy {} is at {}", envoy.version, envoy.path.display()));
+            Ok(())
+        }
+        EnvoyCommand::Path(choice) => {
+            let envoy = backend::envoy(&choice).await?;
+            print(&format!("{}\n", envoy.path.display()));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `meshkat explain`: a case as it would run.
+
+use meshkat_envoy::config::Bootstrap;
+use meshkat_model::case::Case;
+
+use crate::{args::ExplainArgs, exit::Exit, load, output::print};
+
+pub(crate) fn run(args: &ExplainArgs) -> Result<(), Exit> {
+    let project = load::project()?;
+    let cases = load::cases(&project)?.cases;
+    let case = find(&cases, &args.case)?;
+    let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
+    for (name, value) in &case.params {
+        out.push_str(&format!("  {name} = {value}\n"));
+    }
+    out.push_str(&format!("\nmesh {}\n", case.mesh.name));
+    for (name, group) in &case.mesh.groups {
+        let what = match (group.service, &group.envoy) {
+            (Some(service), Some(_)) => format!("{} and its Envoy", service.name()),
+            (Some(service), None) => service.name().to_owned(),
+            _ => "an Envoy alone".to_owned(),
+        };
+        let pods = group.pod_names(name).join(", ");
+        let started = if group.started { "" } else { ", not started" };
+        let registered = if group.registered || group.service.is_none() || group.envoy.is_none() {
+            ""
+        } else {
+            ", not registered"
+        };
+        out.push_str(&format!("  {pods}: {what}{started}{registered}\n"));
+    }
+    out.push_str("\nsteps\n");
+    for (number, step) in case.steps.iter().enumerate() {
+        out.push_str(&format!(
+            "  {}. {}   ({}:{})\n",
+            number + 1,
+            step.value.describe(),
+            case.source.name(),
+            step.place.line
+        ));
+    }
+    let configs: std::collections::BTreeSet<_> = case
+        .mesh
+        .groups
+        .values()
+        .filter_map(|group| group.envoy.as_ref())
+        .collect();
+    for file in configs {
+        let bootstrap = Bootstrap::read(file).map_err(|error| Exit::usage(error.to_string()))?;
+        let yaml = bootstrap.to_yaml().map_err(|error| Exit::usage(error.to_string()))?;
+        out.push_str(&format!(
+            "\n# {}, before its addresses become a pod's own\n{yaml}",
+            file.display()
+        ));
+    }
+    out.push_str(&format!("\nreproduce\n  meshkat run '{}'\n", case.id));
+    print(&out);
+    Ok(())
+}
+
+fn find<'a>(cases: &'a [Case], id: &str) -> Result<&'a Case, Exit> {
+    if let Some(case) = cases.iter().find(|case| case.id == id) {
+        return Ok(case);
+    }
+    let of_scenario: Vec<&Case> = cases.iter().filter(|case| case.scenario == id).collect();
+    match of_scenario.as_slice() {
+        [] => Err(Exit::nothing(format!("there is no case `{id}`")).help("`meshkat list` shows the ids")),
+        [only] => Ok(only),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|case| case.id.as_str()).collect();
+            Err(Exit::usage(format!("`{id}` has {} cases", ids.len())).help(format!("choose one: {}", ids.join(", "))))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `meshkat lint`: scenario, mesh and Envoy files, checked as a run would check them; nothing starts but Envoy's own
+//! validation.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use meshkat_envoy::config::lint as lint_config;
+use meshkat_model::{
+    mesh_file::read_mesh,
+    project::Project,
+    source::{Diagnostic, Place, Source},
+};
+
+use crate::{
+    args::LintArgs,
+    backend,
+    exit::{Exit, count},
+    load,
+    output::say,
+};
+
+/// What a file is, by where it lies.
+enum Kind {
+    Scenario,
+    Mesh,
+    Config,
+}
+
+pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
+    let project = load::project()?;
+    let files = files(&project, &args.paths)?;
+    if files.is_empty() {
+        return Err(Exit::nothing("there is no YAML file to check"));
+    }
+    let (meshes, mesh_problems) = load::meshes(&project)?;
+    let wants_envoy = files.iter().any(|file| matches!(kind(&project, file), Kind::Config));
+    let envoy = if wants_envoy {
+        Some(backend::envoy(&args.envoy).await?)
+    } else {
+        None
+    };
+    let mut wrong: Vec<Diagnostic> = Vec::new();
+    let mut cases = 0;
+    for file in &files {
+        match kind(&project, file) {
+            Kind::Mesh => {
+                let name = file
+                    .file_stem()
+                    .map(|name| name.to_string_lossy().into_owned())
+                    .unwrap_or_default();
+                let source = project.source(file).map_err(|error| load::cannot_read(file, &error))?;
+                wrong.extend(read_mesh(&name, &source, &project.configs()).err().unwrap_or_default());
+            }
+            // A scenario that needs a mesh that does not hold is told once, with the mesh.
+            Kind::Scenario => match load::scenario_cases(&project, file, &meshes)? {
+                Ok(more) => cases += more.len(),
+                Err(_) if !mesh_problems.is_empty() => wrong.extend(mesh_problems.iter().cloned()),
+                Err(more) => wrong.extend(more),
+            },
+            Kind::Config => {
+                let (file, envoy) = (file.clone(), envoy.as_ref().map(|envoy| envoy.path.clone()));
+                let found = tokio::task::spawn_blocking(move || (lint_config(&file, envoy.as_deref()), file)).await;
+                let (found, file) = found.map_err(|error| Exit::environment(error.to_string()))?;
+                wrong.extend(found.into_iter().map(|problem| of_config(&project, &file, problem)));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    wrong.retain(|problem| seen.insert(problem.to_string()));
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    say(&format!(
+        "{} hold, with {}",
+        count(files.len(), "file"),
+        count(cases, "case")
+    ));
+    Ok(())
+}
+
+fn kind(project: &Project, file: &Path) -> Kind {
+    let under = |folder: PathBuf| std::fs::canonicalize(folder).is_ok_and(|folder| file.starts_with(folder));
+    let in_folder = |name: &str| file.parent().is_some_and(|parent| parent.ends_with(name));
+    if under(project.meshes()) || in_folder("meshes") {
+        Kind::Mesh
+    } else if under(project.configs()) || in_folder("envoy-configs") || in_folder("configs") {
+        Kind::Config
+    } else {
+        Kind::Scenario
+    }
+}
+
+/// The files that were asked for, each once, as absolute paths.
+fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit> {
+    let mut found = BTreeSet::new();
+    if asked.is_empty() {
+        let read = |error: std::io::Error| Exit::usage(format!("failed to read the project's folders: {error}"));
+        found.extend(project.scenario_files().map_err(read)?.into_values());
+        found.extend(project.mesh_files().map_err(read)?.into_values());
+        walk(&project.configs(), &mut found)?;
+    }
+    for path in asked {
+        walk(path, &mut found)?;
+    }
+    let absolute = |path: PathBuf| std::fs::canonicalize(&path).map_err(|error| load::cannot_read(&path, &error));
+    found.into_iter().map(absolute).collect()
+}
+
+fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
+    if path.is_file() {
+        found.insert(path.to_owned());
+        return Ok(());
+    }
+    let entries =
+        std::fs::read_dir(path).map_err(|error| load::cannot_read(path, &error).help("give a file or a folder"))?;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir()
+            || path
+                .extension()
+                .is_some_and(|ending| ending == "yaml" || ending == "yml")
+        {
+            walk(&path, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// A problem of an Envoy configuration, shown like all others.
+fn of_config(project: &Project, file: &Path, problem: meshkat_envoy::config::Diagnostic) -> Diagnostic {
+    let source = project
+        .source(file)
+        .unwrap_or_else(|_| Source::new(file.display().to_string(), String::new()));
+    let place = problem.line.map_or(Place::default(), |line| {
+        source.place(line, problem.column.unwrap_or(1), 1)
+    });
+    Diagnostic {
+        source,
+        place,
+        message: problem.message,
+        label: String::new(),
+        help: problem.help,
+    }
+}

@@ -1,0 +1,49 @@
+//! The commands, one file each.
+
+mod clean;
+mod completions;
+mod doctor;
+mod down;
+mod envoy;
+mod explain;
+mod fault;
+mod lint;
+mod list;
+pub(crate) mod reap;
+mod report;
+mod run;
+mod schema;
+mod status;
+mod up;
+
+use crate::{
+    args::{Args, Command},
+    exit::Exit,
+};
+
+/// Runs the command.
+pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
+    match args.command {
+        Command::Run(run) => run::run(*run, args.color).await,
+        Command::List(list) => list::run(&list),
+        Command::Lint(lint) => lint::run(&lint).await,
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Up(up) => up::run(up).await,
+        Command::Status => status::run().await,
+        Command::Down(down) => down::run(&down).await,
+        Command::Fault(fault) => fault::run(&fault),
+        Command::Doctor(choice) => doctor::run(&choice).await,
+        Command::Clean(clean) => clean::run(&clean).await,
+        Command::Schema(schema) => schema::run(&schema),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Envoy { command } => envoy::run(command).await,
+        Command::Report { command } => report::run(command),
+        Command::Reap { prefix } => {
+            // Handled before anything else is set up.
+            Err(Exit::usage(format!(
+                "`reap {}` is for meshkat itself",
+                prefix.display()
+            )))
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `meshkat run`.
+
+use std::time::Duration;
+
+use meshkat_engine::{Keep, RunOptions, Summary};
+use meshkat_model::results::{RunInfo, Status};
+use meshkat_plan::{Plan, plan};
+use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
+
+use crate::{
+    args::{Color, KeepChoice, RunArgs, Select},
+    backend,
+    commands::list,
+    exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED},
+    load,
+    output::say,
+    signals,
+};
+
+pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
+    let project = load::project()?;
+    let cases = load::selected(&project, &rerun(&args)?)?;
+    let plan = plan(cases);
+    if args.dry_run {
+        return list::table(&plan);
+    }
+    let envoy = backend::envoy(&args.envoy).await?;
+    let cancel = signals::cancel_on_signal()?;
+    let backend = backend::process(&envoy)?;
+    let options = options(&args, &envoy.version.to_string(), backend.name());
+    let report = ReportOptions {
+        dir: args.report_dir.clone(),
+        color: match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        },
+        progress: true,
+    };
+    let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::environment(error.to_string()))?;
+    let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), |event| reporters.event(&event)).await;
+    let written = reporters.finish().map_err(|error| Exit::environment(error.to_string()));
+    verdict(&summary, cancel.is_cancelled())?;
+    // A report that could not be written is no reason to hide a failure, and no success either.
+    written
+}
+
+/// The exit code: a failed case is never the environment's code, and a broken environment is never a failed case's.
+fn verdict(summary: &Summary, by_signal: bool) -> Result<(), Exit> {
+    let totals = summary.totals;
+    if by_signal {
+        Err(Exit::silent(INTERRUPTED))
+    } else if totals.failed > 0 {
+        Err(Exit::silent(FAILED))
+    } else if totals.errored > 0 {
+        Err(Exit::silent(ENVIRONMENT))
+    } else if totals.passed + totals.flaky == 0 {
+        Err(Exit::nothing("every case was skipped"))
+    } else {
+        Ok(())
+    }
+}
+
+/// What to select: with `--rerun failed`, what did not pass or did not run in the last report.
+fn rerun(args: &RunArgs) -> Result<Select, Exit> {
+    let mut select = args.select.clone();
+    if args.rerun.is_none() {
+        return Ok(select);
+    }
+    let dir = &args.report_dir;
+    let last = read_results(dir).map_err(|error| {
+        Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
+            .help("run without `--rerun` first, or say `--report-dir`")
+    })?;
+    let passed: Vec<&str> = last
+        .cases
+        .iter()
+        .filter(|case| case.status == Status::Passed)
+        .map(|case| case.id.as_str())
+        .collect();
+    let project = load::project()?;
+    let again = load::selected(&project, &select)?
+        .into_iter()
+        .map(|case| case.id)
+        .filter(|id| !passed.contains(&id.as_str()));
+    select.select = again.collect();
+    if select.select.is_empty() {
+        say("every case passed in the last run: there is nothing to run again");
+        return Err(Exit::silent(0));
+    }
+    Ok(select)
+}
+
+fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
+    let now = jiff::Timestamp::now();
+    let mut reproduce = format!(" --seed {}", args.seed);
+    if let Some(asked) = &args.envoy.envoy {
+        reproduce.push_str(&format!(" --envoy {asked}"));
+    }
+    RunOptions {
+        info: RunInfo {
+            id: format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id()),
+            seed: args.seed,
+            started: now.to_string(),
+            duration_ms: 0,
+            runtime: runtime.to_owned(),
+            meshkat: env!("CARGO_PKG_VERSION").to_owned(),
+            envoy: vec![envoy.to_owned()],
+            coverage: "full".to_owned(),
+            shard: args.select.shard.map(|shard| shard.to_string()),
+            interrupted: false,
+        },
+        jobs: usize::from(args.jobs),
+        retries: args.retries,
+        fail_fast: args.fail_fast,
+        keep: match args.keep {
+            KeepChoice::Never => Keep::Never,
+            KeepChoice::Failed => Keep::Failed,
+            KeepChoice::Always => Keep::Always,
+        },
+        ready_within: Duration::from_secs(args.ready_within),
+        reproduce,
+    }
+}
+
+/// How many cases and meshes a plan has.
+pub(crate) fn size(plan: &Plan) -> (usize, usize) {
+    (plan.cases().count(), plan.meshes.len())
+}

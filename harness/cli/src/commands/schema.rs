@@ -1,0 +1,22 @@
+//! `meshkat schema`.
+
+use meshkat_model::scenario::schemas;
+
+use crate::{
+    args::{SchemaArgs, SchemaKind},
+    exit::Exit,
+    output::print,
+};
+
+pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
+    let name = match args.kind {
+        SchemaKind::Scenario => "scenario",
+        SchemaKind::Mesh => "mesh",
+    };
+    let schemas = schemas();
+    let schema = schemas
+        .get(name)
+        .ok_or_else(|| Exit::usage(format!("there is no schema `{name}`")))?;
+    print(&format!("{schema:#}\n"));
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! `meshkat status`: the meshes that run.
+
+use std::time::Duration;
+
+use meshkat_envoy::admin::{Admin, Ready};
+use meshkat_model::mesh::{Container, Port};
+use meshkat_runtime::process::{Ledger, default_state_dir, live_runs, run_folder};
+use tabled::{builder::Builder, settings::Style};
+
+use super::up::MARK;
+use crate::{
+    backend::runtime_error,
+    exit::Exit,
+    output::{print, say},
+};
+
+const ANSWER: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run() -> Result<(), Exit> {
+    let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
+    let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
+    if runs.is_empty() {
+        say("no mesh runs; `meshkat up` starts one");
+    }
+    for run in runs {
+        let by = if run_folder(&state_dir, &run.id).join(MARK).exists() {
+            "up"
+        } else {
+            "a test run"
+        };
+        print(&format!(
+            "{}: mesh {}, started by {by} (process {}), addresses {}\n",
+            run.id, run.mesh, run.owner.pid, run.block
+        ));
+        print(&format!("{}\n", pods(&run).await));
+    }
+    Ok(())
+}
+
+async fn pods(run: &Ledger) -> String {
+    let mut rows = Builder::default();
+    rows.push_record(["pod", "address", "application", "envoy"]);
+    for pod in &run.pods {
+        let process = |container| {
+            run.processes
+                .iter()
+                .find(|process| process.pod == pod.name && process.container == container)
+        };
+        let application = match process(Container::Application) {
+            Some(process) if process.identity.is_alive() => format!("process {}", process.identity.pid),
+            Some(_) => "ended".to_owned(),
+            None => "-".to_owned(),
+        };
+        let envoy = match process(Container::Envoy) {
+            Some(process) if process.identity.is_alive() => {
+                let socket = std::net::SocketAddr::new(pod.address, Port::Admin.number());
+                match Admin::new(socket) {
+                    Ok(admin) => match admin.ready(ANSWER).await {
+                        Ready::Live => "LIVE".to_owned(),
+                        Ready::NotReady(state) => state,
+                        Ready::Unreachable(why) => format!("unreachable: {why}"),
+                    },
+                    Err(error) => error.to_string(),
+                }
+            }
+            Some(_) => "ended".to_owned(),
+            None => "-".to_owned(),
+        };
+        rows.push_record([pod.name.clone(), pod.address.to_string(), application, envoy]);
+    }
+    rows.build().with(Style::sharp()).to_string()
+}

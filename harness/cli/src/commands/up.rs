@@ -1,0 +1,192 @@
+//! `meshkat up`: a mesh for people.
+
+use std::{process::Stdio, time::Duration};
+
+use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
+use meshkat_model::{mesh::Port, scenario::Meshes};
+use meshkat_runtime::process::run_folder;
+use tabled::{builder::Builder, settings::Style};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+
+use crate::{
+    args::UpArgs,
+    backend,
+    exit::{Exit, INTERRUPTED},
+    load,
+    output::{print, say},
+    signals,
+};
+
+/// The file in a run's folder that tells that `up` made it, so that `down` ends it and not a test run.
+pub(crate) const MARK: &str = "up";
+
+pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
+    if args.detach {
+        return detach(&args).await;
+    }
+    let project = load::project()?;
+    let (meshes, wrong) = load::meshes(&project)?;
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    let spec = meshes.mesh(&args.mesh).map_err(|known| {
+        Exit::usage(format!("there is no mesh `{}`", args.mesh)).help(format!("the meshes are {}", known.join(", ")))
+    })?;
+    let envoy = backend::envoy(&args.envoy).await?;
+    let cancel = signals::cancel_on_signal()?;
+    let options = backend::process_options(&envoy)?;
+    let state_dir = options.state_dir.clone();
+    let backend = backend::process(&envoy)?;
+    let limit = Duration::from_secs(args.ready_within);
+    let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
+    // Told before the mesh is ready, so that who waits for it can ask it.
+    print(&entrances(bring_up.mesh()));
+    let ready = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        ready = bring_up.ready(limit) => Some(ready.map_err(|error| not_up(&error))),
+    };
+    let Some(ready) = ready else {
+        bring_up
+            .mesh()
+            .release(None)
+            .await
+            .map_err(|error| backend::runtime_error(&error))?;
+        return Err(Exit::silent(INTERRUPTED));
+    };
+    let mesh = bring_up.into_mesh();
+    if let Err(exit) = ready {
+        mesh.release(None)
+            .await
+            .map_err(|error| backend::runtime_error(&error))?;
+        return Err(exit);
+    }
+    let marked = std::fs::write(run_folder(&state_dir, mesh.lease().id()).join(MARK), &args.mesh);
+    marked.map_err(|error| Exit::environment(format!("failed to write into the run's folder: {error}")))?;
+    if args.in_background {
+        print("ready\n");
+    } else {
+        say(&roster(&mesh));
+        say("ready; Ctrl-C ends it");
+    }
+    watch(&mesh, &cancel).await;
+    mesh.release(None)
+        .await
+        .map_err(|error| backend::runtime_error(&error))?;
+    Ok(())
+}
+
+/// Until it is told to end: says when a container ends by itself.
+async fn watch(mesh: &RunningMesh, cancel: &tokio_util::sync::CancellationToken) {
+    let mut changes = mesh.lease().changes();
+    let mut told = std::collections::BTreeSet::new();
+    loop {
+        for pod in mesh.pods() {
+            for (what, state) in [("application", &pod.application), ("envoy", &pod.envoy)] {
+                if let Some(state) = state.as_ref().filter(|state| state.is_crashed())
+                    && told.insert(format!("{what} of {} {state}", pod.name))
+                {
+                    say(&format!("the {what} of {} {state}", pod.name));
+                }
+            }
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// One line for each way in: machine output.
+fn entrances(mesh: &RunningMesh) -> String {
+    let ways = mesh.pods().into_iter().filter(|pod| pod.group == "ingress");
+    ways.map(|pod| format!("{} http://{}\n", pod.name, pod.socket(Port::Inbound)))
+        .collect()
+}
+
+fn roster(mesh: &RunningMesh) -> String {
+    let mut rows = Builder::default();
+    rows.push_record(["pod", "inbound", "outbound", "admin", "application"]);
+    for pod in mesh.pods() {
+        let envoy = |port: Port| {
+            if pod.envoy.is_some() {
+                pod.socket(port).to_string()
+            } else {
+                "-".to_owned()
+            }
+        };
+        let application = if pod.application.is_some() {
+            pod.socket(Port::Application).to_string()
+        } else {
+            "-".to_owned()
+        };
+        let outbound = if pod.application.is_some() {
+            envoy(Port::Outbound)
+        } else {
+            "-".to_owned()
+        };
+        rows.push_record([
+            pod.name.clone(),
+            envoy(Port::Inbound),
+            outbound,
+            envoy(Port::Admin),
+            application,
+        ]);
+    }
+    let table = rows.build().with(Style::sharp()).to_string();
+    let ingress = mesh.pods().into_iter().find(|pod| pod.group == "ingress");
+    match ingress {
+        Some(pod) if mesh.spec().groups.contains_key("petstore") => {
+            format!("{table}\ntry: curl http://{}/stores/1", pod.socket(Port::Inbound))
+        }
+        _ => table,
+    }
+}
+
+fn not_up(error: &MeshError) -> Exit {
+    Exit::environment(format!("the mesh did not come up: {error}")).maybe_help(error.help())
+}
+
+/// Starts `up` again in the background, and comes back when that one is ready or has failed.
+async fn detach(args: &UpArgs) -> Result<(), Exit> {
+    let mut command = tokio::process::Command::new(backend::own_path()?);
+    command.args([
+        "up",
+        &args.mesh,
+        "--in-background",
+        "--ready-within",
+        &args.ready_within.to_string(),
+    ]);
+    if let Some(envoy) = &args.envoy.envoy {
+        command.args(["--envoy", envoy]);
+    }
+    // A group of its own, so that the terminal's Ctrl-C does not reach it.
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let failed = |error: std::io::Error| Exit::environment(format!("failed to start in the background: {error}"));
+    let mut child = command.spawn().map_err(failed)?;
+    let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Exit::environment("failed to start in the background: it has no output"));
+    };
+    let mut lines = BufReader::new(out).lines();
+    while let Some(line) = lines.next_line().await.map_err(failed)? {
+        if line == "ready" {
+            say("ready; `meshkat status` shows it, `meshkat down` ends it");
+            return Ok(());
+        }
+        print(&format!("{line}\n"));
+    }
+    let mut told = String::new();
+    err.read_to_string(&mut told).await.map_err(failed)?;
+    say(told.trim_end());
+    let status = child.wait().await.map_err(failed)?;
+    Err(Exit::silent(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(crate::exit::ENVIRONMENT),
+    ))
+}

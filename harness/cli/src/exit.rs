@@ -1,0 +1,121 @@
+//! How a command ends: exit codes, and errors with their way out.
+
+use std::{io::Write as _, process::ExitCode};
+
+use meshkat_model::source::Diagnostic;
+
+/// A case failed.
+pub(crate) const FAILED: u8 = 1;
+/// Usage, or a file that does not hold.
+pub(crate) const USAGE: u8 = 2;
+/// The environment failed.
+pub(crate) const ENVIRONMENT: u8 = 3;
+/// Nothing was selected.
+pub(crate) const NOTHING: u8 = 4;
+/// Interrupted.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    code: u8,
+    message: Option<String>,
+    help: Option<String>,
+}
+
+impl Exit {
+    /// Ends with a code, all having been told.
+    pub(crate) fn silent(code: u8) -> Self {
+        Self {
+            code,
+            message: None,
+            help: None,
+        }
+    }
+
+    /// What a person typed, or a file, does not hold.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            code: USAGE,
+            message: Some(message.into()),
+            help: None,
+        }
+    }
+
+    /// The environment does not let the command run.
+    pub(crate) fn environment(message: impl Into<String>) -> Self {
+        Self {
+            code: ENVIRONMENT,
+            message: Some(message.into()),
+            help: None,
+        }
+    }
+
+    /// Nothing was selected.
+    pub(crate) fn nothing(message: impl Into<String>) -> Self {
+        Self {
+            code: NOTHING,
+            message: Some(message.into()),
+            help: None,
+        }
+    }
+
+    /// Adds the way out.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the way out, if there is one.
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    /// What is wrong, and the way out.
+    pub(crate) fn into_parts(self) -> (String, String) {
+        (
+            self.message.unwrap_or_default(),
+            self.help.unwrap_or_else(|| "none is known".to_owned()),
+        )
+    }
+
+    /// Files that do not hold: shows each diagnostic.
+    pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) -> Self {
+        let mut err = anstream::stderr();
+        for diagnostic in diagnostics {
+            // Colours are taken out again where they are not wanted.
+            drop(writeln!(err, "{}", diagnostic.render(true).trim_end()));
+            drop(writeln!(err));
+        }
+        let files: std::collections::BTreeSet<&str> = diagnostics.iter().map(|d| d.source.name()).collect();
+        Self::usage(format!(
+            "{} in {}",
+            count(diagnostics.len(), "problem"),
+            count(files.len(), "file")
+        ))
+    }
+}
+
+/// `1 problem`, `2 problems`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Tells what went wrong and gives the exit code.
+pub(crate) fn code(result: Result<(), Exit>) -> ExitCode {
+    let Err(exit) = result else { return ExitCode::SUCCESS };
+    let mut err = anstream::stderr();
+    let red = anstyle_error();
+    if let Some(message) = &exit.message {
+        drop(writeln!(err, "{red}error{red:#}: {message}"));
+    }
+    if let Some(help) = &exit.help {
+        drop(writeln!(err, "  help: {help}"));
+    }
+    ExitCode::from(exit.code)
+}
+
+fn anstyle_error() -> clap::builder::styling::Style {
+    clap::builder::styling::AnsiColor::Red.on_default().bold()
+}

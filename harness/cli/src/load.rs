@@ -1,0 +1,111 @@
+//! From the files of a project to the cases that were asked for.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use meshkat_model::{case::Case, project::MeshFiles, project::Project, source::Diagnostic};
+use meshkat_plan::{Selection, expand, in_shard};
+
+use crate::{args::Select, exit::Exit};
+
+/// The project that the current folder lies in.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn project() -> Result<Project, Exit> {
+    let here = std::env::current_dir()
+        .map_err(|error| Exit::environment(format!("failed to find the current folder: {error}")))?;
+    Project::find(&here).ok_or_else(|| {
+        Exit::usage(format!("{} is not in a meshkat project", here.display()))
+            .help("go to a folder that has `scenarios/` and `envoy-configs/`, or below it")
+    })
+}
+
+/// Every case of a project, with the file of each scenario.
+pub(crate) struct Loaded {
+    pub(crate) cases: Vec<Case>,
+    pub(crate) files: BTreeMap<String, PathBuf>,
+}
+
+/// Reads the meshes.
+///
+/// # Errors
+/// A file that cannot be read. What does not hold is given beside the meshes that do.
+pub(crate) fn meshes(project: &Project) -> Result<(MeshFiles, Vec<Diagnostic>), Exit> {
+    project
+        .read_meshes()
+        .map_err(|error| Exit::usage(format!("failed to read the meshes: {error}")))
+}
+
+/// Reads all scenarios. One that does not hold stops everything, before anything starts: nobody wants half a run.
+///
+/// # Errors
+/// Everything that does not hold, shown.
+pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
+    let (meshes, mut wrong) = meshes(project)?;
+    let files = project
+        .scenario_files()
+        .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
+    let mut cases = Vec::new();
+    // Scenarios that need a mesh that does not hold would each say so again.
+    if wrong.is_empty() {
+        for path in files.values() {
+            match scenario_cases(project, path, &meshes)? {
+                Ok(more) => cases.extend(more),
+                Err(more) => wrong.extend(more),
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(Loaded { cases, files })
+    } else {
+        Err(Exit::diagnostics(&wrong))
+    }
+}
+
+/// Reads one scenario.
+///
+/// # Errors
+/// A file that cannot be read; inside, everything in it that does not hold.
+pub(crate) fn scenario_cases(
+    project: &Project,
+    path: &Path,
+    meshes: &MeshFiles,
+) -> Result<Result<Vec<Case>, Vec<Diagnostic>>, Exit> {
+    let read = project.read_scenario(path).map_err(|error| cannot_read(path, &error))?;
+    Ok(read.and_then(|scenario| expand(&scenario, meshes)))
+}
+
+/// A file that cannot be read.
+pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
+    Exit::usage(format!("failed to read {}: {error}", path.display())).help("scenario files are UTF-8 text")
+}
+
+/// The cases that were asked for.
+///
+/// # Errors
+/// What does not hold; nothing that was asked for; a word that matches nothing.
+pub(crate) fn selected(project: &Project, select: &Select) -> Result<Vec<Case>, Exit> {
+    let Loaded { cases, files } = cases(project)?;
+    let known: Vec<String> = files.keys().cloned().collect();
+    let exists = |path: &Path| std::fs::canonicalize(path).ok();
+    let selection = Selection::new(&select.select, &select.tag, exists);
+    let file = |scenario: &str| files.get(scenario).and_then(|path| std::fs::canonicalize(path).ok());
+    let cases = selection.select(cases, file).map_err(|unmatched| {
+        let words: Vec<String> = unmatched.into_iter().map(|word| format!("`{}`", word.0)).collect();
+        Exit::nothing(format!("no case matches {}", words.join(", "))).help(format!(
+            "`meshkat list` shows the ids; the scenarios are {}",
+            known.join(", ")
+        ))
+    })?;
+    let cases = match select.shard {
+        Some(shard) => in_shard(cases, shard),
+        None => cases,
+    };
+    if cases.is_empty() {
+        return Err(Exit::nothing("nothing was selected").help("`meshkat list` shows what there is"));
+    }
+    Ok(cases)
+}
