@@ -1,6 +1,9 @@
 //! Mesh files, and how a scenario departs from one.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Component, Path},
+};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -13,11 +16,13 @@ use crate::{
     mesh::{GroupSpec, MeshSpec, Service},
     source::{Diagnostic, Source},
     suggest::did_you_mean,
-    yaml::{self, At},
+    yaml::{self, At, Kind, Node},
 };
 
 /// A hundred pods are two hundred processes; more is a slip of the pen.
 const MAXIMUM_REPLICAS: u32 = 100;
+
+const SMALLEST: &str = "the smallest mesh is `pods: {ingress: {envoy: ingress.yaml}}`";
 
 /// A mesh file: `scenarios/meshes/NAME.yaml`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -131,8 +136,13 @@ impl MeshUse {
         }
         for name in &change.not_registered {
             group(name, &mut |group| {
+                let message = format!("`{}` is not in the registry anyway", name.value);
+                let never = (!group.registered).then(|| {
+                    Diagnostic::new(source, name.place, message, "never registered")
+                        .help("pods with a service and an Envoy are; remove this one")
+                });
                 group.registered = false;
-                None
+                never
             });
         }
         if wrong.is_empty() { Ok(mesh) } else { Err(wrong) }
@@ -182,59 +192,71 @@ pub(crate) fn check_replicas(
 /// Reads a mesh file. `name` is the mesh's, `configs` is the folder of Envoy configurations.
 ///
 /// # Errors
-/// Everything in the file that does not hold.
+/// Everything in the file that does not hold, in the order of the file.
 pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec, Vec<Diagnostic>> {
-    let node = yaml::parse(source).map_err(|wrong| vec![wrong])?;
-    let file: MeshFile = yaml::from_node(&node).map_err(|error| vec![error.diagnose(source)])?;
+    let node = yaml::parse(source).map_err(|mut wrong| {
+        wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
+        vec![wrong]
+    })?;
+    no_axes(source, &node)?;
+    let file: MeshFile = yaml::from_node(&node).map_err(|errors| {
+        let mut wrong = yaml::diagnose(source, errors);
+        // What cannot be read hides nothing that can be told of the files all the same.
+        wrong.extend(configs_named(&node).filter_map(|file| check_config(source, &file, configs)));
+        wrong.sort_by_key(|diagnostic| diagnostic.place.offset);
+        wrong
+    })?;
     let mut wrong = Vec::new();
     let mut groups = IndexMap::new();
     for (group, spec) in file.pods {
-        if let Some(diagnostic) = check_group(source, &group, &spec) {
-            wrong.push(diagnostic);
-        }
+        wrong.extend(check_group(source, &group, &spec));
         if let Some(count) = &spec.replicas {
             wrong.extend(check_replicas(source, &group, count, true));
         }
-        let envoy = spec.envoy.map(|file| {
-            let path = configs.join(&file.value);
-            if !path.is_file() {
-                let message = format!("there is no Envoy configuration `{}`", file.value);
-                let here = list_yaml(configs);
-                wrong.push(
-                    Diagnostic::new(source, file.place, message, format!("not in {}", configs.display()))
-                        .help(did_you_mean(&file.value, here.iter().map(String::as_str))),
-                );
-            }
-            path
-        });
+        if let Some(file) = &spec.envoy {
+            wrong.extend(check_config(source, file, configs));
+        }
+        let envoy = spec.envoy.map(|file| configs.join(&file.value));
         let is_sds = spec.service == Some(Service::Sds);
         let registered = spec.service.is_some() && envoy.is_some() && !is_sds;
         let replicas = spec.replicas.map(|count| count.value);
-        groups.insert(
-            group.value,
-            GroupSpec {
-                service: spec.service,
-                envoy,
-                replicas,
-                started: true,
-                registered,
-            },
-        );
+        let spec = GroupSpec {
+            service: spec.service,
+            envoy,
+            replicas,
+            started: true,
+            registered,
+        };
+        groups.insert(group.value, spec);
     }
     if groups.is_empty() {
-        let place = source.place(1, 1, 1);
+        let place = node.key("pods").map_or(node.place, |key| key.place);
         wrong.push(
-            Diagnostic::new(source, place, "a mesh without pods", "`pods` is empty").help("add a group below `pods`"),
+            Diagnostic::new(source, place, "a mesh without pods", "there is nothing below `pods`")
+                .help("add a group, such as `ingress: {envoy: ingress.yaml}`"),
         );
     }
     if wrong.is_empty() {
-        Ok(MeshSpec {
-            name: name.to_owned(),
-            groups,
-        })
+        let name = name.to_owned();
+        Ok(MeshSpec { name, groups })
     } else {
         Err(wrong)
     }
+}
+
+/// A mesh file is the same for every case; what varies is said by the scenario.
+fn no_axes(source: &Source, node: &Node) -> Result<(), Vec<Diagnostic>> {
+    let mut wrong = Vec::new();
+    node.visit(&mut |text, place| {
+        if text.contains("${") {
+            wrong.push(
+                Diagnostic::new(source, place, "a mesh file has no axes", "nothing is put in here").help(
+                    "let the scenario depart from the file, as in `mesh: {use: NAME, replicas: {pet: \"${pets}\"}}`",
+                ),
+            );
+        }
+    });
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 fn check_group(source: &Source, name: &At<String>, group: &GroupFile) -> Option<Diagnostic> {
@@ -247,42 +269,85 @@ fn check_group(source: &Source, name: &At<String>, group: &GroupFile) -> Option<
     let ends_in_number = name
         .rsplit_once('-')
         .is_some_and(|(_, end)| end.chars().all(|c| c.is_ascii_digit()));
-    if !good_name || ends_in_number || name.len() > 40 {
-        let message = format!("`{}` is not a name for a group of pods", name.value);
-        return Some(Diagnostic::new(source, name.place, message, "not a group's name").help(
-            "lower-case letters, digits and hyphens, beginning with a letter, not ending in a number, up to 40 characters",
-        ));
+    let tell =
+        |message: String, label: &str, help: &str| Some(Diagnostic::new(source, name.place, message, label).help(help));
+    if !good_name || name.len() > 40 {
+        return tell(
+            format!("`{}` is not a name for a group of pods", name.value),
+            "not a group's name",
+            "lower-case letters, digits and hyphens, beginning with a letter, up to 40 characters",
+        );
+    }
+    if ends_in_number {
+        return tell(
+            format!("the name `{}` ends in a number, as the names of pods do", name.value),
+            "not a group's name",
+            "name the group by a word, and say with `replicas` how many pods it has",
+        );
     }
     match (group.service, &group.envoy) {
-        (None, None) => Some(
-            Diagnostic::new(
-                source,
-                name.place,
-                format!("the pods of `{}` hold nothing", name.value),
-                "an empty pod",
-            )
-            .help("give it a `service`, an `envoy`, or both"),
+        (None, None) => tell(
+            format!("the pods of `{}` hold nothing", name.value),
+            "an empty pod",
+            "give it a `service`, an `envoy`, or both",
         ),
-        (Some(Service::Sds), _) if name.value != "sds" || group.envoy.is_some() || group.replicas.is_some() => Some(
-            Diagnostic::new(
-                source,
-                name.place,
-                "the discovery service is one pod, named `sds`, without an Envoy",
-                "this one is not",
-            )
-            .help("write `sds: {service: sds}`"),
+        (Some(Service::Sds), _) if name.value != "sds" || group.envoy.is_some() || group.replicas.is_some() => tell(
+            "the discovery service is one pod, named `sds`, without an Envoy".to_owned(),
+            "this one is not",
+            "write `sds: {service: sds}`",
         ),
-        (service, _) if name.value == "sds" && service != Some(Service::Sds) => Some(
-            Diagnostic::new(
-                source,
-                name.place,
-                "the name `sds` is the discovery service's",
-                "another kind of pod",
-            )
-            .help("give the group another name, or write `sds: {service: sds}`"),
+        (service, _) if name.value == "sds" && service != Some(Service::Sds) => tell(
+            "the name `sds` is the discovery service's".to_owned(),
+            "another kind of pod",
+            "give the group another name, or write `sds: {service: sds}`",
         ),
         _ => None,
     }
+}
+
+/// The configurations that the groups of a mesh file name, whether or not the rest can be read.
+fn configs_named(node: &Node) -> impl Iterator<Item = At<String>> {
+    let groups = match node.get("pods").map(|pods| &pods.kind) {
+        Some(Kind::Mapping(groups)) => groups.as_slice(),
+        _ => &[],
+    };
+    groups.iter().filter_map(|(_, group)| match group.get("envoy")? {
+        Node {
+            kind: Kind::Scalar { text, .. },
+            place,
+        } => Some(At {
+            place: *place,
+            value: text.clone(),
+        }),
+        _ => None,
+    })
+}
+
+/// That an Envoy's configuration is a file in its folder.
+fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Diagnostic> {
+    // The same words on every machine: where the project lies is not told.
+    let folder = configs
+        .file_name()
+        .unwrap_or(configs.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    let inside = Path::new(&file.value)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !inside || file.is_empty() {
+        let message = format!("`{}` is not the name of a file in `{folder}`", file.value);
+        return Some(
+            Diagnostic::new(source, file.place, message, "outside the folder")
+                .help("name the file alone, such as `pet.yaml`"),
+        );
+    }
+    if configs.join(&file.value).is_file() {
+        return None;
+    }
+    let message = format!("there is no Envoy configuration `{}` in `{folder}`", file.value);
+    let here = list_yaml(configs);
+    let help = did_you_mean(&file.value, here.iter().map(String::as_str));
+    Some(Diagnostic::new(source, file.place, message, "no such file").help(help))
 }
 
 fn list_yaml(folder: &Path) -> Vec<String> {

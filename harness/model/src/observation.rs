@@ -228,3 +228,6 @@ pub fn shorten(text: &str, most: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,22 +113,31 @@ impl Project {
     /// # Errors
     /// What reading says; the text must be UTF-8.
     pub fn source(&self, path: &Path) -> io::Result<Source> {
-        let name = std::env::current_dir()
-            .ok()
-            .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-        let name = name.unwrap_or_else(|| path.to_owned());
-        Ok(Source::new(name.display().to_string(), std::fs::read_to_string(path)?))
+        read(path)?.map_err(|wrong| {
+            let place = wrong.place;
+            let message = format!(
+                "{} at line {}, column {}: {}",
+                wrong.message, place.line, place.column, wrong.label
+            );
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })
     }
 
     /// Reads every mesh.
     ///
     /// # Errors
-    /// Everything in mesh files that does not hold.
+    /// What reading says of a folder or a file. Everything in mesh files that does not hold is given beside the meshes that
+    /// do.
     pub fn read_meshes(&self) -> io::Result<(MeshFiles, Vec<Diagnostic>)> {
         let mut meshes = MeshFiles::default();
         let mut wrong = Vec::new();
         for (name, path) in self.mesh_files()? {
-            match read_mesh(&name, &self.source(&path)?, &self.configs()) {
+            let source =
+                read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let mesh = source
+                .map_err(|wrong| vec![wrong])
+                .and_then(|source| read_mesh(&name, &source, &self.configs()));
+            match mesh {
                 Ok(mesh) => {
                     meshes.read.insert(name, mesh);
                 }
@@ -143,8 +152,18 @@ impl Project {
     /// # Errors
     /// What reading says, or everything in the head that does not hold.
     pub fn read_scenario(&self, path: &Path) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
-        Ok(Scenario::read(self.scenario_id(path), self.source(path)?))
+        let source = read(path)?.map_err(|wrong| vec![wrong]);
+        Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source)))
     }
+}
+
+/// A file's text, or where it is not text.
+fn read(path: &Path) -> io::Result<Result<Source, Diagnostic>> {
+    let name = std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+    let name = name.unwrap_or_else(|| path.to_owned());
+    Ok(Source::from_bytes(name.display().to_string(), std::fs::read(path)?))
 }
 
 fn yaml_and_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {

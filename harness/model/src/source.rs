@@ -1,53 +1,178 @@
 //! Where something was written, and how to tell a person that it does not hold.
 
+mod excerpt;
+
 use std::{fmt, sync::Arc};
 
-use miette::{LabeledSpan, NamedSource, SourceCode};
+use miette::{LabeledSpan, SourceCode};
+
+use self::excerpt::Excerpt;
 
 /// A file that a person wrote: its name as given and its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Source {
-    inner: Arc<(String, String)>,
+    inner: Arc<Inner>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Inner {
+    name: String,
+    text: String,
+    /// The bytes before each line.
+    lines: Vec<usize>,
 }
 
 impl Source {
-    /// `name` is the path as a person would type it.
+    /// `name` is the path as a person would type it. A byte order mark at the start is left out.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            inner: Arc::new((name.into(), text.into())),
+        let mut text: String = text.into();
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
         }
+        let lines = line_starts(&text);
+        Self {
+            inner: Arc::new(Inner {
+                name: name.into(),
+                text,
+                lines,
+            }),
+        }
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// The first byte that is not UTF-8, shown in the text as it can be read.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
+        let name = name.into();
+        String::from_utf8(bytes)
+            .map(|text| Self::new(name.clone(), text))
+            .map_err(|error| {
+                let (good, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+                let source = Self::new(name, String::from_utf8_lossy(bytes));
+                // What comes before the first bad byte is as long in the text that can be shown, but for a byte order mark.
+                let mark = if bytes.starts_with("\u{feff}".as_bytes()) {
+                    '\u{feff}'.len_utf8()
+                } else {
+                    0
+                };
+                let place = source.at(good.saturating_sub(mark), '\u{fffd}'.len_utf8());
+                let byte = bytes.get(good).copied().unwrap_or_default();
+                Diagnostic::new(
+                    &source,
+                    place,
+                    "the file is not UTF-8",
+                    format!("the byte 0x{byte:02x}"),
+                )
+                .help("save the file as UTF-8")
+            })
     }
 
     /// The path as a person would type it.
     pub fn name(&self) -> &str {
-        &self.inner.0
+        &self.inner.name
     }
 
     /// The whole text.
     pub fn text(&self) -> &str {
-        &self.inner.1
+        &self.inner.text
     }
 
-    /// The place of `len` bytes that begin at `line` and `column`, both from 1; columns count characters.
+    /// The place of `len` bytes that begin at `line` and `column`, both from 1; columns count characters. A place beyond
+    /// the text is its end.
     pub fn place(&self, line: usize, column: usize, len: usize) -> Place {
-        let mut offset = 0;
-        for (number, text) in self.text().split_inclusive('\n').enumerate() {
-            if number + 1 == line {
-                let within: usize = text.chars().take(column.saturating_sub(1)).map(char::len_utf8).sum();
-                offset += within;
-                break;
+        let text = self.text();
+        let Some(&start) = self.inner.lines.get(line.saturating_sub(1)) else {
+            return self.at(text.len(), 0);
+        };
+        let within: usize = self
+            .line(line)
+            .chars()
+            .take(column.saturating_sub(1))
+            .map(char::len_utf8)
+            .sum();
+        self.at(start + within, len)
+    }
+
+    /// The place of `len` bytes after the first `offset` ones, as far as they are in one line.
+    pub fn at(&self, offset: usize, len: usize) -> Place {
+        let text = self.text();
+        let floor = |mut at: usize| {
+            at = at.min(text.len());
+            while !text.is_char_boundary(at) {
+                at -= 1;
             }
-            offset += text.len();
-        }
-        let offset = offset.min(self.text().len());
-        let rest = self.text()[offset..].split('\n').next().unwrap_or_default().len();
+            at
+        };
+        let offset = floor(offset);
+        let line = self.inner.lines.partition_point(|start| *start <= offset);
+        let start = self.inner.lines[line - 1];
+        let end = (start + self.line(line).len()).max(offset);
+        let len = floor(offset.saturating_add(len)).min(end) - offset;
         Place {
             offset,
-            len: len.min(rest),
+            len,
             line,
-            column,
+            column: text[start..offset].chars().count() + 1,
         }
     }
+
+    /// The text of a line, counted from 1, without its ending. Lines beyond the last are empty.
+    pub fn line(&self, number: usize) -> &str {
+        let lines = &self.inner.lines;
+        let Some(&start) = number.checked_sub(1).and_then(|index| lines.get(index)) else {
+            return "";
+        };
+        let end = lines.get(number).copied().unwrap_or(self.text().len());
+        self.text()[start..end].trim_end_matches(['\n', '\r'])
+    }
+
+    /// Where a part of a scalar stands: `offset` bytes into its `text`, `len` bytes long. None where the text was not
+    /// written as it reads, as with escapes or values that were put in.
+    pub(crate) fn inside(&self, place: Place, text: &str, offset: usize, len: usize) -> Option<Place> {
+        let start = place.offset;
+        let quoted = self.text().get(start..)?.starts_with(['"', '\'']) && !text.starts_with(['"', '\'']);
+        let mut written = self
+            .text()
+            .get(start + usize::from(quoted)..)?
+            .char_indices()
+            .peekable();
+        let mut found = None;
+        let mut read = text.char_indices().peekable();
+        while let Some((at, c)) = read.next() {
+            if at >= offset + len && found.is_some() {
+                break;
+            }
+            let &(here, _) = written.peek()?;
+            if at == offset {
+                found = Some(start + usize::from(quoted) + here);
+            }
+            if c.is_whitespace() {
+                // Where a text goes over several lines, blanks stand for line breaks and the indentation behind them.
+                while read.next_if(|(at, c)| *at != offset && c.is_whitespace()).is_some() {}
+                written.next_if(|(_, c)| c.is_whitespace())?;
+                while written.next_if(|(_, c)| c.is_whitespace()).is_some() {}
+            } else {
+                written.next_if(|(_, w)| *w == c)?;
+            }
+        }
+        // What is missing at the end of a text is told behind its last character.
+        let end = || {
+            written
+                .peek()
+                .map_or(self.text().len(), |(here, _)| start + usize::from(quoted) + here)
+        };
+        Some(self.at(found.unwrap_or_else(end), len.max(1)))
+    }
+}
+
+/// The bytes before each line; a line ends as YAML has it: with `\n`, `\r\n` or a lone `\r`.
+fn line_starts(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let ends = |at: usize| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+    std::iter::once(0)
+        .chain((0..bytes.len()).filter(|at| ends(*at)).map(|at| at + 1))
+        .collect()
 }
 
 impl fmt::Debug for Source {
@@ -115,7 +240,7 @@ impl Diagnostic {
         let mut out = String::new();
         let report = Report {
             diagnostic: self,
-            source: NamedSource::new(self.source.name(), self.source.text().to_owned()),
+            excerpt: Excerpt::around(&self.source, self.place),
         };
         match handler.render_report(&mut out, &report) {
             Ok(()) => out,
@@ -146,16 +271,16 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// A [`Diagnostic`] as miette wants it, with the source's name.
+/// A [`Diagnostic`] as miette wants it, with the lines to show.
 #[derive(Debug)]
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: NamedSource<String>,
+    excerpt: Excerpt,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&excerpt::in_words(&self.diagnostic.message))
     }
 }
 
@@ -170,20 +295,19 @@ impl miette::Diagnostic for Report<'_> {
         self.diagnostic
             .help
             .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+            .map(|help| Box::new(excerpt::in_words(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        (self.diagnostic.place.line > 0).then_some(&self.source as &dyn SourceCode)
+        (self.diagnostic.place.line > 0).then_some(&self.excerpt as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let place = self.diagnostic.place;
-        let label = (!self.diagnostic.label.is_empty()).then(|| self.diagnostic.label.clone());
-        Some(Box::new(std::iter::once(LabeledSpan::new(
-            label,
-            place.offset,
-            place.len.max(1),
-        ))))
+        let label = Some(excerpt::in_words(&self.diagnostic.label)).filter(|label| !label.is_empty());
+        let (offset, len) = self.excerpt.label();
+        Some(Box::new(std::iter::once(LabeledSpan::new(label, offset, len))))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,13 +188,7 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
             .as_deref()
             .is_some_and(|pod| names.iter().any(|name| surroundings.is(pod, name)));
         let expected = format!("served by {}", names.join(" or "));
-        checks.add(
-            names.place.line,
-            held,
-            "served by somebody else",
-            expected,
-            summary.clone(),
-        );
+        checks.add(names.place.line, held, "served by somebody else", expected, summary);
     }
     checks.expressions(&step.that);
     checks.all
@@ -337,7 +331,7 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             .collect();
         let held = some && others.is_empty() && !seen.answered_by.is_empty();
         let actual = if others.is_empty() {
-            summary.clone()
+            summary
         } else {
             format!("also by {}; {summary}", others.join(", "))
         };
@@ -451,3 +445,6 @@ pub fn expressions(expressions: &OneOrMany<At<String>>, surroundings: &Surroundi
     checks.expressions(expressions);
     checks.all
 }
+
+#[cfg(test)]
+mod tests;

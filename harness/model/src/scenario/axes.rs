@@ -4,160 +4,271 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    source::{Diagnostic, Source},
-    suggest::did_you_mean,
-    yaml::{Kind, Node},
+    source::{Diagnostic, Place, Source},
+    suggest::{did_you_mean, nearest},
+    yaml::{Key, Kind, Node},
 };
 
 /// Reads `axes:` of a scenario; none is an empty map.
+///
+/// # Errors
+/// Axes that do not hold, that nothing refers to, and references to axes that are not there.
 pub(super) fn read(source: &Source, node: &Node) -> Result<IndexMap<String, Vec<Value>>, Vec<Diagnostic>> {
     let mut axes = IndexMap::new();
-    let Some(written) = node.get("axes") else {
-        return Ok(axes);
-    };
-    let Kind::Mapping(entries) = &written.kind else {
-        return Err(vec![
-            Diagnostic::new(
-                source,
-                written.place,
-                "`axes` is a mapping of names to lists of values",
-                "not a mapping",
-            )
-            .help("for example `axes: {pets: [1, 3]}`"),
-        ]);
-    };
     let mut wrong = Vec::new();
+    let entries = match node.get("axes") {
+        None => &[],
+        Some(Node {
+            kind: Kind::Mapping(entries),
+            ..
+        }) => entries.as_slice(),
+        Some(other) => {
+            let message = "`axes` is a mapping of names to lists of values";
+            return Err(vec![
+                Diagnostic::new(source, other.place, message, "not a mapping")
+                    .help("for example `axes: {pets: [1, 3]}`"),
+            ]);
+        }
+    };
     for (key, values) in entries {
-        let name = &key.text;
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-            wrong.push(
-                Diagnostic::new(
-                    source,
-                    key.place,
-                    format!("`{name}` is not a name for an axis"),
-                    "not an axis' name",
-                )
-                .help("letters, digits, hyphens and underscores"),
-            );
-        }
-        let Kind::Sequence(items) = &values.kind else {
-            wrong.push(
-                Diagnostic::new(
-                    source,
-                    values.place,
-                    format!("the axis `{name}` needs a list of values"),
-                    "not a list",
-                )
-                .help(format!("for example `{name}: [1, 3]`")),
-            );
-            continue;
-        };
-        if items.is_empty() {
-            wrong.push(
-                Diagnostic::new(
-                    source,
-                    values.place,
-                    format!("the axis `{name}` has no values"),
-                    "an empty list",
-                )
-                .help("a scenario with an axis without values has no cases; remove the axis or give it a value"),
-            );
-        }
-        let mut all = Vec::new();
-        for item in items {
-            let value = item.to_json();
-            if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) {
-                wrong.push(
-                    Diagnostic::new(
-                        source,
-                        item.place,
-                        "an axis' value is a word, a number, true or false",
-                        "not one of these",
-                    )
-                    .help("name the variants by words"),
-                );
-            } else if text(&value).is_empty() || text(&value).contains(['[', ']', ',', '=', '\n', '/']) {
-                wrong.push(
-                    Diagnostic::new(source, item.place, format!("`{}` cannot be a value in a case's id", text(&value)), "not allowed")
-                        .help("ids have the form name[axis=value,axis=value]: avoid brackets, commas, slashes and equals signs"),
-                );
-            } else if all.contains(&value) {
-                wrong.push(
-                    Diagnostic::new(
-                        source,
-                        item.place,
-                        format!("the axis `{name}` has `{}` twice", text(&value)),
-                        "the second one",
-                    )
-                    .help("remove one of them"),
-                );
-            }
-            all.push(value);
-        }
-        axes.insert(name.clone(), all);
+        axes.insert(key.text.clone(), axis(source, key, values, &mut wrong));
     }
-    wrong.extend(unused(source, node, entries));
+    let references = references(source, node, entries);
+    let meant = |axis: &str| references.iter().any(|name| near(name, entries) == Some(axis));
+    if node.get("steps").is_some() {
+        wrong.extend(
+            entries
+                .iter()
+                .filter(|(key, _)| !meant(&key.text))
+                .map(|(key, _)| unused(source, key)),
+        );
+    }
+    wrong.extend(unknown(source, node, entries));
     if wrong.is_empty() { Ok(axes) } else { Err(wrong) }
 }
 
-/// Axes that nothing in the file refers to: they would only run the same case several times.
-fn unused(source: &Source, node: &Node, axes: &[(crate::yaml::Key, Node)]) -> Vec<Diagnostic> {
-    let text = source.text();
-    let refers = |name: &str| text.contains(&format!("${{{name}}}")) || text.contains(&format!("params.{name}"));
-    if node.get("steps").is_none() {
-        return Vec::new();
+/// The values of one axis.
+fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) -> Vec<Value> {
+    let name = &key.text;
+    let mut tell = |place: Place, message: String, label: &str, help: String| {
+        wrong.push(Diagnostic::new(source, place, message, label).help(help));
+    };
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        let message = format!("`{name}` is not a name for an axis");
+        tell(
+            key.place,
+            message,
+            "not an axis' name",
+            "letters, digits, hyphens and underscores".to_owned(),
+        );
     }
-    axes.iter()
-        .filter(|(key, _)| !refers(&key.text))
-        .map(|(key, _)| {
-            Diagnostic::new(
-                source,
-                key.place,
-                format!("the axis `{}` varies nothing", key.text),
-                "never used",
-            )
-            .help(format!(
-                "use it as `${{{}}}` in the mesh or in a step, or remove it",
-                key.text
-            ))
-        })
-        .collect()
+    let Kind::Sequence(items) = &values.kind else {
+        let message = format!("the axis `{name}` needs a list of values");
+        tell(
+            values.place,
+            message,
+            "not a list",
+            format!("for example `{name}: [1, 3]`"),
+        );
+        return Vec::new();
+    };
+    if items.is_empty() {
+        let help = "a scenario with an axis without values has no cases; remove the axis or give it a value";
+        tell(
+            values.place,
+            format!("the axis `{name}` has no values"),
+            "an empty list",
+            help.to_owned(),
+        );
+    }
+    let mut all: Vec<Value> = Vec::new();
+    for item in items {
+        let value = item.to_json();
+        let word = text(&value);
+        if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) {
+            let message = "an axis' value is a word, a number, true or false".to_owned();
+            tell(
+                item.place,
+                message,
+                "not one of these",
+                "name the variants by words".to_owned(),
+            );
+        } else if word.is_empty() || word.contains(|c: char| "[],=/".contains(c) || c.is_control()) {
+            let help =
+                "ids have the form name[axis=value,axis=value]: avoid brackets, commas, slashes and equals signs";
+            tell(
+                item.place,
+                format!("`{word}` cannot be a value in a case's id"),
+                "not allowed",
+                help.to_owned(),
+            );
+        } else if all.iter().any(|known| text(known) == word) {
+            let message = format!("the axis `{name}` has `{word}` twice");
+            tell(item.place, message, "the second one", "remove one of them".to_owned());
+        }
+        all.push(value);
+    }
+    all
+}
+
+fn unused(source: &Source, axis: &Key) -> Diagnostic {
+    let name = &axis.text;
+    Diagnostic::new(
+        source,
+        axis.place,
+        format!("the axis `{name}` varies nothing"),
+        "never used",
+    )
+    .help(format!(
+        "use it in the mesh or in a step, as `${{{name}}}`, or in an expression, as `params.{name}`; or remove it"
+    ))
+}
+
+/// The axis that a name means, misspelt or not.
+fn near<'a>(name: &str, axes: &'a [(Key, Node)]) -> Option<&'a str> {
+    let mut known = axes.iter().map(|(key, _)| key.text.as_str());
+    known
+        .find(|axis| *axis == name)
+        .or_else(|| nearest(name, axes.iter().map(|(key, _)| key.text.as_str())))
+}
+
+/// The names to which the mesh and the steps refer. In the rest of a file a reference varies nothing but words.
+fn references<'a>(source: &Source, node: &'a Node, axes: &[(Key, Node)]) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for part in ["mesh", "steps"].iter().filter_map(|key| node.get(key)) {
+        part.visit(&mut |text, place| {
+            for reference in split(text) {
+                match reference {
+                    Part::Reference { name, .. } => found.push(name),
+                    // One that is not closed is told with its place, and not as one that is not there.
+                    Part::Unclosed { at } => found.extend(unclosed(source, place, text, at, axes).1),
+                    Part::Text(_) => {}
+                }
+            }
+            found.extend(params(text));
+        });
+    }
+    found
+}
+
+/// The fields of `params` in an expression, as far as they can be told without reading it.
+fn params(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices("params").filter_map(move |(at, word)| {
+        let rest = &text[at + word.len()..];
+        match rest.strip_prefix('.') {
+            Some(name) => Some(&name[..name.find(|c| !is_word(c)).unwrap_or(name.len())]),
+            None => rest
+                .strip_prefix("['")
+                .or(rest.strip_prefix("[\""))?
+                .split(['\'', '"'])
+                .next(),
+        }
+    })
+}
+
+/// References to axes that are not there, and references that are not closed, anywhere in the file.
+fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic> {
+    let mut wrong = Vec::new();
+    let mut look = |text: &str, place: Place| {
+        for part in split(text) {
+            match part {
+                Part::Reference { at, name } if !axes.iter().any(|(key, _)| key.text == name) => {
+                    let place = source.inside(place, text, at, name.len() + 3).unwrap_or(place);
+                    let help = if axes.is_empty() {
+                        format!("this file has no axes; add for example `axes: {{{name}: [1, 3]}}`")
+                    } else {
+                        did_you_mean(name, axes.iter().map(|(key, _)| key.text.as_str()))
+                    };
+                    let message = format!("there is no axis `{name}`");
+                    wrong.push(Diagnostic::new(source, place, message, "unknown axis").help(help));
+                }
+                Part::Unclosed { at } => wrong.push(unclosed(source, place, text, at, axes).0),
+                _ => {}
+            }
+        }
+    };
+    let Kind::Mapping(entries) = &node.kind else {
+        return wrong;
+    };
+    for (_, value) in entries.iter().filter(|(key, _)| key.text != "axes") {
+        value.visit(&mut look);
+    }
+    wrong
+}
+
+/// That a reference is not closed, and the axis that it was meant to be.
+fn unclosed<'a>(
+    source: &Source,
+    place: Place,
+    text: &'a str,
+    at: usize,
+    axes: &[(Key, Node)],
+) -> (Diagnostic, Option<&'a str>) {
+    let name = &text[at + 2..];
+    let name = &name[..name
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        .unwrap_or(name.len())];
+    let here = source.inside(place, text, at, name.len() + 2).unwrap_or(place);
+    let shown = if near(name, axes).is_some() { name } else { "axis" };
+    let diagnostic =
+        Diagnostic::new(source, here, "`${` without its `}`", "not closed").help(format!("write `${{{shown}}}`"));
+    (diagnostic, Some(name))
+}
+
+/// A part of a text that may refer to axes.
+enum Part<'a> {
+    Text(&'a str),
+    Reference { at: usize, name: &'a str },
+    Unclosed { at: usize },
+}
+
+fn split(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find("${").map(|start| from + start) {
+        parts.push(Part::Text(&text[from..start]));
+        let Some(end) = text[start..].find('}').map(|end| start + end) else {
+            parts.push(Part::Unclosed { at: start });
+            return parts;
+        };
+        parts.push(Part::Reference {
+            at: start,
+            name: &text[start + 2..end],
+        });
+        from = end + 1;
+    }
+    parts.push(Part::Text(&text[from..]));
+    parts
 }
 
 /// The file's tree with `${axis}` replaced by the case's values.
-pub(super) fn substitute(source: &Source, node: &Node, params: &IndexMap<String, Value>) -> Result<Node, Diagnostic> {
+pub(super) fn substitute(node: &Node, params: &IndexMap<String, Value>) -> Node {
     let mut node = node.clone();
-    node.rewrite(&mut |written, plain, place| {
-        let mut done = String::new();
-        let mut rest = written.as_str();
-        let mut whole = None;
-        while let Some(start) = rest.find("${") {
-            let Some(end) = rest[start..].find('}') else {
-                return Err(
-                    Diagnostic::new(source, place, "`${` without its `}`", "not closed").help("write `${axis}`")
-                );
-            };
-            let name = &rest[start + 2..start + end];
-            let value = params.get(name).ok_or_else(|| {
-                Diagnostic::new(source, place, format!("there is no axis `{name}`"), "unknown axis")
-                    .help(did_you_mean(name, params.keys().map(String::as_str)))
-            })?;
-            if start == 0 && rest.len() == written.len() && end + 1 == rest.len() {
-                whole = Some(value);
-            }
-            done.push_str(&rest[..start]);
-            done.push_str(&text(value));
-            rest = &rest[start + end + 1..];
-        }
-        if let Some(value) = whole {
+    let done: Result<(), std::convert::Infallible> = node.rewrite(&mut |written, plain, _| {
+        let parts = split(written);
+        let value_of = |name: &str| params.get(name);
+        if let [Part::Text(""), Part::Reference { name, .. }, Part::Text("")] = parts.as_slice()
+            && let Some(value) = value_of(name)
+        {
             // A value that stands alone keeps its type, whether or not the reference was quoted.
             *plain = !value.is_string();
+            *written = text(value);
+            return Ok(());
         }
-        done.push_str(rest);
-        *written = done;
+        let replaced: String = parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => (*text).to_owned(),
+                Part::Reference { name, .. } => value_of(name).map_or_else(|| format!("${{{name}}}"), text),
+                Part::Unclosed { at } => written[*at..].to_owned(),
+            })
+            .collect();
+        *written = replaced;
         Ok(())
-    })?;
-    Ok(node)
+    });
+    let Ok(()) = done;
+    node
 }
 
 /// An axis' value as it stands in ids and texts.

@@ -3,18 +3,22 @@
 mod axes;
 mod check;
 mod describe;
+mod expects;
 pub mod quantity;
+mod schema;
 pub mod step;
 pub mod value;
 mod when;
 
 pub(crate) use axes::text;
 use indexmap::IndexMap;
+pub use schema::schemas;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     case::{Case, case_id},
+    expression::Problem,
     mesh::MeshSpec,
     mesh_file::MeshUse,
     scenario::{quantity::Time, step::Step},
@@ -22,6 +26,8 @@ use crate::{
     suggest::did_you_mean,
     yaml::{self, At, Node},
 };
+
+const SMALLEST: &str = "the smallest scenario has the keys `promise`, `mesh` and `steps`";
 
 /// A scenario file.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -69,7 +75,10 @@ impl Scenario {
     /// # Errors
     /// What is not YAML, and axes that do not hold.
     pub fn read(id: impl Into<String>, source: Source) -> Result<Self, Vec<Diagnostic>> {
-        let node = yaml::parse(&source).map_err(|wrong| vec![wrong])?;
+        let node = yaml::parse(&source).map_err(|mut wrong| {
+            wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
+            vec![wrong]
+        })?;
         let axes = axes::read(&source, &node)?;
         Ok(Self {
             id: id.into(),
@@ -82,48 +91,38 @@ impl Scenario {
     /// The case with these values, one for each axis.
     ///
     /// # Errors
-    /// Everything in the file that does not hold with these values.
+    /// Everything in the file that does not hold with these values, in the order of the file.
     pub fn case(
         &self,
         params: IndexMap<String, serde_json::Value>,
         meshes: &dyn Meshes,
     ) -> Result<Case, Vec<Diagnostic>> {
         let source = &self.source;
-        let mut node = axes::substitute(source, &self.node, &params).map_err(|wrong| vec![wrong])?;
-        when::keep_taken(source, &mut node, &params).map_err(|wrong| vec![wrong])?;
-        let file: ScenarioFile = yaml::from_node(&node).map_err(|error| vec![error.diagnose(source)])?;
-        let mesh = self.mesh(&file.mesh, meshes)?;
-        let mut wrong = Vec::new();
-        if file.promise.trim().is_empty() {
-            wrong.push(
-                Diagnostic::new(
-                    source,
-                    file.promise.place,
-                    "the promise is empty",
-                    "say it in a sentence",
-                )
-                .help("it heads the case in every report, for example \"Every pet is seen serving.\""),
-            );
+        let mut node = axes::substitute(&self.node, &params);
+        let mut wrong = when::keep_taken(source, &mut node, &params);
+        let file: ScenarioFile = match yaml::from_node(&node) {
+            Ok(file) if wrong.is_empty() => file,
+            read => {
+                let errors = read.err().unwrap_or_default();
+                let more = missing(&node, &errors);
+                wrong.extend(yaml::diagnose(source, errors.into_iter().chain(more).collect()));
+                return Err(in_order(wrong));
+            }
+        };
+        wrong.extend(self.head(&file));
+        let mesh = match self.mesh(&node, &file.mesh, meshes) {
+            Ok(mesh) => mesh,
+            Err(more) => {
+                wrong.extend(more);
+                return Err(in_order(wrong));
+            }
+        };
+        wrong.extend(check::steps(source, &node, &file.steps, &mesh, &params));
+        if wrong.is_empty() && !file.steps.iter().any(|step| step.expects()) {
+            wrong.push(self.expects_nothing());
         }
-        if file.steps.is_empty() {
-            let place = self.node.get("steps").map_or(Place::default(), |steps| steps.place);
-            wrong.push(
-                Diagnostic::new(source, place, "a scenario without steps", "`steps` is empty")
-                    .help("a case that checks nothing does not pass; add a step, such as `get: /stores/1`"),
-            );
-        }
-        wrong.extend(
-            file.tags
-                .iter()
-                .filter(|tag| tag.is_empty() || tag.contains(char::is_whitespace))
-                .map(|tag| {
-                    Diagnostic::new(source, tag.place, format!("`{}` is not a tag", tag.value), "one word")
-                        .help("join the words with a hyphen")
-                }),
-        );
-        wrong.extend(check::steps(source, &file.steps, &mesh, &params));
         if !wrong.is_empty() {
-            return Err(wrong);
+            return Err(in_order(wrong));
         }
         Ok(Case {
             id: case_id(&self.id, &params),
@@ -136,6 +135,41 @@ impl Scenario {
             mesh,
             steps: file.steps,
         })
+    }
+
+    /// What is wrong beside the mesh and the steps.
+    fn head(&self, file: &ScenarioFile) -> Vec<Diagnostic> {
+        let mut wrong = Vec::new();
+        if file.promise.trim().is_empty() {
+            let help = "it heads the case in every report, for example \"Every pet is seen serving.\"";
+            let place = file.promise.place;
+            wrong.push(Diagnostic::new(&self.source, place, "the promise is empty", "say it in a sentence").help(help));
+        }
+        let bad_tags = file
+            .tags
+            .iter()
+            .filter(|tag| tag.is_empty() || tag.contains(char::is_whitespace));
+        wrong.extend(bad_tags.map(|tag| {
+            Diagnostic::new(
+                &self.source,
+                tag.place,
+                format!("`{}` is not a tag", tag.value),
+                "one word",
+            )
+            .help("join the words with a hyphen")
+        }));
+        wrong
+    }
+
+    /// That a case would pass whatever the mesh does; such a one does not count as passed.
+    fn expects_nothing(&self) -> Diagnostic {
+        let place = self.node.key("steps").map_or(self.node.place, |key| key.place);
+        let (message, label) = match self.node.get("steps").map(|steps| &steps.kind) {
+            Some(yaml::Kind::Sequence(steps)) if steps.is_empty() => ("a scenario without steps", "an empty list"),
+            _ => ("nothing is expected in any step", "no expectation below"),
+        };
+        Diagnostic::new(&self.source, place, message, label)
+            .help("a case that checks nothing does not pass; add an expectation, such as `{get: /stores, status: 200}`")
     }
 
     /// That a step is in none of `cases`, which are all of this scenario: its `when` is never true.
@@ -158,13 +192,15 @@ impl Scenario {
             .collect()
     }
 
-    fn mesh(&self, use_: &At<MeshUse>, meshes: &dyn Meshes) -> Result<MeshSpec, Vec<Diagnostic>> {
+    fn mesh(&self, node: &Node, use_: &At<MeshUse>, meshes: &dyn Meshes) -> Result<MeshSpec, Vec<Diagnostic>> {
         match meshes.mesh(use_.name()) {
             Ok(mesh) => use_.apply(mesh, &self.source),
             Err(known) => {
+                let name = node.get("mesh").and_then(|mesh| mesh.get("use"));
+                let place = name.map_or(use_.place, |name| name.place);
                 let message = format!("there is no mesh `{}`", use_.name());
                 Err(vec![
-                    Diagnostic::new(&self.source, use_.place, message, "unknown mesh")
+                    Diagnostic::new(&self.source, place, message, "unknown mesh")
                         .help(did_you_mean(use_.name(), known.iter().map(String::as_str))),
                 ])
             }
@@ -172,12 +208,23 @@ impl Scenario {
     }
 }
 
-/// The JSON Schemas for editors, by the name of the file: `scenario` and `mesh`.
-pub fn schemas() -> IndexMap<&'static str, serde_json::Value> {
-    let mut scenario = schemars::schema_for!(ScenarioFile).to_value();
-    when::add_to_schema(&mut scenario);
-    IndexMap::from([
-        ("scenario", scenario),
-        ("mesh", schemars::schema_for!(crate::mesh_file::MeshFile).to_value()),
-    ])
+/// Reading stops at the first key that is missing; these are the others.
+fn missing(node: &Node, told: &[yaml::Error]) -> Vec<yaml::Error> {
+    let needed = ["promise", "mesh", "steps"].into_iter();
+    let missing = needed.filter(|key| node.key(key).is_none() && !told.iter().any(|error| error.is_about(key)));
+    missing.map(|key| yaml::Error::missing(key, node)).collect()
 }
+
+fn in_order(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    wrong.sort_by_key(|diagnostic| diagnostic.place.offset);
+    wrong
+}
+
+/// What is wrong in an expression that was written at `place`.
+fn of_expression(source: &Source, place: Place, text: &str, problem: Problem) -> Diagnostic {
+    let inside = source.inside(place, text, problem.at, problem.len);
+    Diagnostic::new(source, inside.unwrap_or(place), problem.message, problem.label).help(problem.help)
+}
+
+#[cfg(test)]
+mod tests;

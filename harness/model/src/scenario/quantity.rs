@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// Implements `Deserialize` through `FromStr` for what is written as one word or number.
 macro_rules! from_text {
-    ($type:ty, $expecting:literal, $pattern:literal) => {
+    ($type:ty, $expecting:literal, $types:tt, $pattern:literal) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Text;
@@ -44,7 +44,7 @@ macro_rules! from_text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "description": $expecting, "type": ["string", "number"], "pattern": $pattern })
+                json_schema!({ "description": $expecting, "type": $types, "pattern": $pattern })
             }
         }
     };
@@ -57,6 +57,7 @@ pub struct Time(pub Duration);
 from_text!(
     Time,
     "a time with its unit, such as 250ms, 5s or 1m",
+    ["string"],
     r"^\s*[0-9.]+\s*(ms|s|m)\s*$"
 );
 
@@ -107,7 +108,7 @@ impl fmt::Display for Time {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate(pub f64);
 
-from_text!(Rate, "a rate such as 200/s", r"^\s*[0-9.]+\s*/\s*s\s*$");
+from_text!(Rate, "a rate such as 200/s", ["string"], r"^\s*[0-9.]+\s*/\s*s\s*$");
 
 /// A load above this measures this machine and not the mesh.
 const MAXIMUM_RATE: f64 = 5000.0;
@@ -208,10 +209,44 @@ pub struct Bound {
 from_text!(
     Bound,
     "a number, or a comparison with one such as >= 100",
+    ["string", "number"],
     r"^\s*([<>]=?|!=|==?)?\s*-?[0-9.]+\s*$"
 );
 
+/// What can be said of a bound before anything is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Always {
+    /// It holds whatever is seen.
+    Holds,
+    /// It holds of nothing that can be seen.
+    Fails,
+}
+
 impl Bound {
+    /// Whether the bound says nothing about a number of things, of which there may be `most`.
+    pub(crate) fn always(self, most: Option<u32>) -> Option<Always> {
+        self.within(most.map_or(f64::INFINITY, f64::from), true)
+    }
+
+    /// Whether the bound says nothing about a number from 0 to `most`.
+    fn within(self, most: f64, whole: bool) -> Option<Always> {
+        let value = self.value;
+        let possible = (0.0..=most).contains(&value) && !(whole && value.fract() != 0.0);
+        let (holds, fails) = match self.comparison {
+            Comparison::Equal => (false, !possible),
+            Comparison::NotEqual => (!possible, false),
+            Comparison::Less => (value > most, value <= 0.0),
+            Comparison::AtMost => (value >= most, value < 0.0),
+            Comparison::More => (value < 0.0, value >= most),
+            Comparison::AtLeast => (value <= 0.0, value > most),
+        };
+        if holds {
+            Some(Always::Holds)
+        } else {
+            fails.then_some(Always::Fails)
+        }
+    }
+
     /// Whether `seen` is within the bound.
     pub fn holds(self, seen: f64) -> bool {
         self.comparison.holds(seen, self.value)
@@ -252,10 +287,20 @@ pub struct Share {
 from_text!(
     Share,
     "a number or a share, such as 0, <= 5 or < 1%",
+    ["string", "number"],
     r"^\s*([<>]=?|!=|==?)?\s*[0-9.]+\s*%?\s*$"
 );
 
 impl Share {
+    /// Whether the bound says nothing about a part of all requests.
+    pub(crate) fn always(self) -> Option<Always> {
+        if self.percent {
+            self.bound.within(100.0, false)
+        } else {
+            self.bound.always(None)
+        }
+    }
+
     /// Whether `part` of `whole` is within the bound.
     pub fn holds(self, part: u64, whole: u64) -> bool {
         if self.percent {
@@ -298,6 +343,7 @@ pub struct TimeBound {
 from_text!(
     TimeBound,
     "a comparison with a time, such as < 100ms",
+    ["string"],
     r"^\s*([<>]=?)\s*[0-9.]+\s*(ms|s|m)\s*$"
 );
 
@@ -355,5 +401,47 @@ mod tests {
         assert!(time.holds(Duration::from_millis(99)) && !time.holds(Duration::from_millis(100)));
         assert!("100ms".parse::<TimeBound>().is_err());
         assert!("0/s".parse::<Rate>().is_err());
+    }
+
+    #[test]
+    fn a_bound_that_says_nothing_is_known() {
+        let bound = |text: &str, most| text.parse::<Bound>().unwrap().always(most);
+        for (text, most) in [
+            (">= 0", None),
+            ("> -1", None),
+            ("<= 3", Some(3)),
+            ("< 4", Some(3)),
+            ("!= 9", Some(3)),
+            ("!= 0.5", None),
+        ] {
+            assert_eq!(bound(text, most), Some(Always::Holds), "{text}");
+        }
+        for (text, most) in [
+            ("< 0", None),
+            ("<= -1", None),
+            ("4", Some(3)),
+            ("> 3", Some(3)),
+            (">= 4", Some(3)),
+            ("1.5", None),
+        ] {
+            assert_eq!(bound(text, most), Some(Always::Fails), "{text}");
+        }
+        for (text, most) in [
+            ("0", None),
+            (">= 1", None),
+            ("3", Some(3)),
+            ("< 3", Some(3)),
+            (">= 3", Some(3)),
+            ("!= 3", Some(3)),
+        ] {
+            assert_eq!(bound(text, most), None, "{text}");
+        }
+        let share = |text: &str| text.parse::<Share>().unwrap().always();
+        assert_eq!(share("<= 100%"), Some(Always::Holds));
+        assert_eq!(share("> 100%"), Some(Always::Fails));
+        assert_eq!(share("100%"), None);
+        assert_eq!(share("33.3%"), None);
+        assert_eq!(share("> 0%"), None);
+        assert_eq!(share("< 150"), None);
     }
 }

@@ -1,8 +1,13 @@
 //! The steps of a scenario, as they are written: one verb each.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::{self, Deserializer, SeqAccess, Visitor},
+};
 
 use super::{
     quantity::{Bound, Rate, Share, Time, TimeBound},
@@ -280,13 +285,42 @@ pub struct EnvoyStep {
 }
 
 /// The endpoints that a cluster should have.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[serde(untagged)]
 pub enum Endpoints {
     /// So many.
     Count(u32),
     /// These pods.
     Pods(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Endpoints {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // An untagged enum would forget where its parts were written.
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Endpoints;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of endpoints, or a list of pods")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let number =
+                    u32::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))?;
+                Ok(Endpoints::Count(number))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut pods = Vec::new();
+                while let Some(pod) = seq.next_element()? {
+                    pods.push(pod);
+                }
+                Ok(Endpoints::Pods(pods))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// Changes how many pods groups have. Pods that come are registered once they run; pods that go are taken out of the

@@ -3,26 +3,30 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use super::of_expression;
 use crate::{
-    expression::{Expression, Variables},
+    expression::{Expression, Known, Variables},
     source::{Diagnostic, Place, Source},
-    suggest::did_you_mean,
     yaml::{Kind, Node},
 };
 
-const WHEN: &str = "when";
+pub(super) const WHEN: &str = "when";
 
-/// Takes out the steps whose `when` is not true of the case's values, and the key itself from the others.
-pub(super) fn keep_taken(source: &Source, node: &mut Node, params: &IndexMap<String, Value>) -> Result<(), Diagnostic> {
-    let Some(steps) = steps_mut(node) else { return Ok(()) };
-    let mut kept = Vec::with_capacity(steps.len());
-    for mut step in std::mem::take(steps) {
-        if take_condition(&mut step).map_or(Ok(true), |condition| is_true(source, &condition, params))? {
-            kept.push(step);
-        }
-    }
-    *steps = kept;
-    Ok(())
+/// Takes out the steps whose `when` is not true of the case's values, and the key itself from the others. Gives back what
+/// is wrong in conditions; the step of such a one stays.
+pub(super) fn keep_taken(source: &Source, node: &mut Node, params: &IndexMap<String, Value>) -> Vec<Diagnostic> {
+    let mut wrong = Vec::new();
+    let Some(steps) = steps_mut(node) else { return wrong };
+    steps.retain_mut(|step| {
+        let Some(condition) = take_condition(step) else {
+            return true;
+        };
+        is_true(source, &condition, params).unwrap_or_else(|more| {
+            wrong.extend(more);
+            true
+        })
+    });
+    wrong
 }
 
 /// The places of the steps that have a condition, each with the condition's own place.
@@ -55,51 +59,44 @@ fn take_condition(step: &mut Node) -> Option<Node> {
     Some(entries.remove(at).1)
 }
 
-fn is_true(source: &Source, condition: &Node, params: &IndexMap<String, Value>) -> Result<bool, Diagnostic> {
-    let wrong = |message: String, help: String| Diagnostic::new(source, condition.place, message, "here").help(help);
-    let example = || "for example `when: params.how == 'killed'`".to_owned();
-    let Kind::Scalar { text, .. } = &condition.kind else {
-        return Err(wrong("`when` is a CEL expression over the axes".to_owned(), example()));
+fn is_true(source: &Source, condition: &Node, params: &IndexMap<String, Value>) -> Result<bool, Vec<Diagnostic>> {
+    let axes: Vec<&str> = params.keys().map(String::as_str).collect();
+    let example = match axes.first() {
+        Some(axis) => format!("for example `when: params.{axis} == …`"),
+        None => "this file has no axes, so every case has this step; remove the `when`".to_owned(),
     };
-    let expression = Expression::compile(text)
-        .map_err(|error| wrong(format!("not a CEL expression: {}", error.message), example()))?;
-    if let Some(unknown) = expression.unknown_variable(&["params"]) {
-        let help = format!(
-            "a case's steps are chosen before anything runs, so only the axes can be asked; {}",
-            example()
-        );
-        return Err(wrong(format!("`when` has no variable `{unknown}`"), help));
+    let wrong = |message: String| vec![Diagnostic::new(source, condition.place, message, "here").help(example.clone())];
+    let Kind::Scalar { text, .. } = &condition.kind else {
+        return Err(wrong("`when` is a CEL expression over the axes".to_owned()));
+    };
+    let expression =
+        Expression::compile(text).map_err(|problem| vec![of_expression(source, condition.place, text, problem)])?;
+    // Which steps a case has is settled before anything runs, so only the axes can be asked.
+    let mut known = Known {
+        variables: vec!["params"],
+        not_truths: vec!["params"],
+        axes,
+    };
+    if params.is_empty() {
+        known.variables.clear();
     }
-    if let Some(unknown) = expression.unknown_function() {
-        return Err(wrong(
-            format!("CEL has no function `{unknown}`"),
-            did_you_mean(&unknown, Expression::functions()),
-        ));
+    let problems = expression.problems(&known);
+    if !problems.is_empty() {
+        let tell = |mut problem: crate::expression::Problem| {
+            if problem.message.starts_with("there is no variable") {
+                let axes_alone = format!("`when` can ask the axes alone, as `params.NAME`; {example}");
+                problem.help = if params.is_empty() { example.clone() } else { axes_alone };
+            }
+            of_expression(source, condition.place, text, problem)
+        };
+        return Err(problems.into_iter().map(tell).collect());
     }
-    match expression.holds(&Variables::from([("params".to_owned(), json!(params))])) {
-        Ok(()) => Ok(true),
-        Err(unheld) if unheld.actual.starts_with("it cannot") || unheld.actual.starts_with("neither") => {
-            let axes: Vec<&str> = params.keys().map(String::as_str).collect();
-            Err(wrong(
-                format!("`when` is {}", unheld.actual),
-                format!("the axes are: {}", axes.join(", ")),
-            ))
-        }
-        Err(_) => Ok(false),
-    }
+    let variables = Variables::from([("params".to_owned(), json!(params))]);
+    expression
+        .truth(&variables)
+        .map_err(|neither| wrong(format!("`when` is neither true nor false: {}", reason(&neither))))
 }
 
-/// Every kind of step may have a `when`, which is taken out before the step itself is read.
-pub(super) fn add_to_schema(schema: &mut Value) {
-    let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for (name, definition) in definitions {
-        if let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut)
-            && name.ends_with("Step")
-        {
-            let about = "Only in cases of which this CEL expression over `params` is true.";
-            properties.insert(WHEN.to_owned(), json!({ "description": about, "type": "string" }));
-        }
-    }
+fn reason(neither: &str) -> &str {
+    neither.strip_prefix("neither true nor false: ").unwrap_or(neither)
 }

@@ -1,19 +1,14 @@
 //! From a [`Node`] to a typed value, through serde, keeping the place of what does not fit.
 
-use std::fmt;
-
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
-    value::{MapAccessDeserializer, StrDeserializer, U64Deserializer},
+    value::{StrDeserializer, U64Deserializer},
 };
 
 use super::{
+    error::{Error, Gone},
     node::{Key, Kind, Node, scalar},
     place::AT,
-};
-use crate::{
-    source::{Diagnostic, Place, Source},
-    suggest::did_you_mean,
 };
 
 /// An enum of this name is chosen by the first of its variants that is a key of the mapping, and gets the whole mapping:
@@ -23,100 +18,34 @@ const BY_VERB: &str = "Step";
 /// A newtype of this name takes one value as well as a list of them.
 pub(crate) const ONE_OR_MANY: &str = "$meshkat::OneOrMany";
 
-/// What does not fit, and where.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Error {
-    place: Option<Place>,
-    message: String,
-    label: String,
-    help: Option<String>,
-}
-
-impl Error {
-    fn at(mut self, place: Place) -> Self {
-        self.place.get_or_insert(place);
-        self
-    }
-
-    /// As something to show.
-    pub fn diagnose(self, source: &Source) -> Diagnostic {
-        Diagnostic {
-            source: source.clone(),
-            place: self.place.unwrap_or_default(),
-            message: self.message,
-            label: self.label,
-            help: self.help,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        // A type may bring its way out behind a line break.
-        let text = message.to_string();
-        let (message, help) = match text.split_once('\n') {
-            Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
-            None => (text, None),
-        };
-        Self {
-            place: None,
-            message,
-            label: "here".to_owned(),
-            help,
-        }
-    }
-
-    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            place: None,
-            message: format!("unknown key `{field}`"),
-            label: "not a key that is known here".to_owned(),
-            help: Some(did_you_mean(field, expected.iter().copied())),
-        }
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            place: None,
-            message: format!("unknown word `{variant}`"),
-            label: "not a word that is known here".to_owned(),
-            help: Some(did_you_mean(variant, expected.iter().copied())),
-        }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self {
-            place: None,
-            message: format!("the key `{field}` is missing"),
-            label: "in this mapping".to_owned(),
-            help: Some(format!("add `{field}: …`")),
-        }
-    }
-
-    fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self {
-            place: None,
-            message: format!("expected {expected}, found {unexpected}"),
-            label: format!("expected {expected}"),
-            help: None,
-        }
-    }
-}
+/// How many mistakes of one file are told at once.
+const MOST_ERRORS: usize = 50;
 
 /// Turns a node into a typed value.
 ///
 /// # Errors
-/// The first part that does not fit, with its place.
-pub fn from_node<T: de::DeserializeOwned>(node: &Node) -> Result<T, Error> {
-    T::deserialize(De(node))
+/// Every part that does not fit, with its place: each is taken out, and the rest read again.
+pub fn from_node<T: de::DeserializeOwned>(node: &Node) -> Result<T, Vec<Error>> {
+    let first = match T::deserialize(De(node)) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let mut rest = node.clone();
+    let mut gone: Vec<(Error, Gone)> = Vec::new();
+    let mut told = Vec::new();
+    let mut next = Some(first);
+    while let Some(error) = next.take() {
+        if !error.follows_from(&gone) {
+            told.push(error.clone());
+        }
+        if told.len() < MOST_ERRORS
+            && let Some(part) = error.prune(&mut rest)
+        {
+            gone.push((error, part));
+            next = T::deserialize(De(&rest)).err();
+        }
+    }
+    Err(told)
 }
 
 #[derive(Clone, Copy)]
@@ -255,49 +184,20 @@ impl<'de> Deserializer<'de> for De<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
+        let place = self.0.place;
         match &self.0.kind {
-            Kind::Scalar { text, .. } if name != BY_VERB => visitor.visit_enum(StrDeserializer::<Error>::new(text)),
-            Kind::Mapping(entries) if name == BY_VERB => {
-                match variants.iter().find(|verb| self.0.get(verb).is_some()) {
-                    Some(verb) => visitor.visit_enum(Verb { verb, node: self.0 }),
-                    None => Err(no_verb(entries, variants)),
-                }
-            }
-            Kind::Mapping(entries) if entries.len() == 1 => visitor.visit_enum(MapAccessDeserializer::new(Entries {
-                entries: entries.iter(),
-                current: None,
-            })),
-            Kind::Scalar { .. } | Kind::Sequence(_) if name == BY_VERB => Err(Error {
-                place: None,
-                message: "a step is a mapping that begins with its verb".to_owned(),
-                label: "not a mapping".to_owned(),
-                help: Some("for example `get: /stores/1`".to_owned()),
-            }),
-            _ => self.any(visitor),
+            Kind::Mapping(_) if name == BY_VERB => match variants.iter().find(|verb| self.0.get(verb).is_some()) {
+                Some(verb) => visitor
+                    .visit_enum(Verb { verb, node: self.0 })
+                    .map_err(|error| error.in_step(self.0, verb, variants)),
+                None => Err(Error::no_verb(self.0, variants)),
+            },
+            Kind::Scalar { text, .. } if name == BY_VERB => Err(Error::no_step(text, variants)),
+            Kind::Sequence(_) if name == BY_VERB => Err(Error::no_step("", variants)),
+            Kind::Scalar { text, .. } if !self.is_null() => visitor.visit_enum(StrDeserializer::<Error>::new(text)),
+            _ => Err(Error::no_word(variants)),
         }
-        .map_err(|error| error.at(self.0.place))
-    }
-}
-
-/// A step none of whose keys is a verb: tell which one was perhaps meant.
-fn no_verb(entries: &[(Key, Node)], verbs: &'static [&'static str]) -> Error {
-    let misspelt = entries
-        .iter()
-        .find_map(|(key, _)| crate::suggest::nearest(&key.text, verbs.iter().copied()).map(|_| key))
-        .or(entries.first().map(|(key, _)| key));
-    match misspelt {
-        Some(key) => Error {
-            place: Some(key.place),
-            message: format!("this step has no verb: `{}` is not one", key.text),
-            label: "expected a verb".to_owned(),
-            help: Some(did_you_mean(&key.text, verbs.iter().copied())),
-        },
-        None => Error {
-            place: None,
-            message: "this step is empty".to_owned(),
-            label: "expected a verb".to_owned(),
-            help: Some(did_you_mean("", verbs.iter().copied())),
-        },
+        .map_err(|error| error.at(place))
     }
 }
 
@@ -332,7 +232,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         let node = Node { place: key.place, kind };
         seed.deserialize(De(&node))
             .map(Some)
-            .map_err(|error| error.at(key.place))
+            .map_err(|error| error.at_key(key.place))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {

@@ -4,10 +4,23 @@
 //! serde, with the place of what does not fit.
 
 mod de;
+mod error;
 mod node;
 mod place;
+mod syntax;
 
 pub(crate) use de::ONE_OR_MANY;
-pub use de::{Error, from_node};
+pub use de::from_node;
+pub use error::Error;
 pub use node::{Key, Kind, Node, parse};
 pub use place::At;
+
+use crate::source::{Diagnostic, Source};
+
+/// As something to show.
+pub(crate) fn diagnose(source: &Source, errors: Vec<Error>) -> Vec<Diagnostic> {
+    errors.into_iter().map(|error| error.diagnose(source)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! The tree of a YAML file, each part with its place.
 
-use marked_yaml::{LoaderOptions, Marker, Node as Marked, parse_yaml_with_options};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use marked_yaml::{LoaderOptions, Marker, Node as Marked, Span, parse_yaml_with_options};
+
+use super::syntax;
 use crate::source::{Diagnostic, Place, Source};
 
 /// A part of a YAML file.
@@ -59,6 +62,28 @@ impl Node {
         }
     }
 
+    /// The key `key` of this mapping, if it has it.
+    pub fn key(&self, key: &str) -> Option<&Key> {
+        match &self.kind {
+            Kind::Mapping(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(key, _)| key),
+            _ => None,
+        }
+    }
+
+    /// Calls `look` on every scalar and every key below this node.
+    pub fn visit<'a>(&'a self, look: &mut impl FnMut(&'a str, Place)) {
+        match &self.kind {
+            Kind::Scalar { text, .. } => look(text, self.place),
+            Kind::Sequence(items) => items.iter().for_each(|item| item.visit(look)),
+            Kind::Mapping(entries) => {
+                for (key, node) in entries {
+                    look(&key.text, key.place);
+                    node.visit(look);
+                }
+            }
+        }
+    }
+
     /// Calls `change` on every scalar and every key below this node.
     pub fn rewrite<E>(
         &mut self,
@@ -97,104 +122,122 @@ pub(super) fn scalar(text: &str, plain: bool) -> serde_json::Value {
     }
 }
 
-/// Reads one YAML document.
+/// Reads one YAML document. Where the file holds no mapping at all, the diagnostic has no help: the caller knows what the
+/// file should hold.
 ///
 /// # Errors
-/// What is not YAML, repeats a key, or uses anchors or tags (neither is of use here).
+/// What is not YAML, repeats a key, holds several documents, or uses anchors or tags (neither is of use here).
 pub fn parse(source: &Source) -> Result<Node, Diagnostic> {
-    let options = LoaderOptions::default().error_on_duplicate_keys(true);
-    parse_yaml_with_options(0, source.text(), options)
-        .map(|node| convert(source, &node))
-        .map_err(|error| {
-            use marked_yaml::LoadError as E;
-            let at = |mark: &Marker| source.place(mark.line(), mark.column(), 1);
-            match &error {
-                E::TopLevelMustBeMapping(mark) | E::TopLevelMustBeSequence(mark) => Diagnostic::new(
-                    source,
-                    at(mark),
-                    "the file must hold a mapping",
-                    "expected `key: value` here",
-                )
-                .help("the smallest scenario has the keys `promise`, `mesh` and `steps`"),
-                E::UnexpectedAnchor(mark) => Diagnostic::new(
-                    source,
-                    at(mark),
-                    "YAML anchors and aliases are not used here",
-                    "an anchor or an alias",
-                )
-                .help("write the value out; what varies is an axis"),
-                E::MappingKeyMustBeScalar(mark) => Diagnostic::new(
-                    source,
-                    at(mark),
-                    "a key must be a single word",
-                    "this key is a list or a mapping",
-                )
-                .help("quote a key that begins with `{` or `[`"),
-                E::UnexpectedTag(mark) => Diagnostic::new(source, at(mark), "YAML tags are not used here", "a tag")
-                    .help("remove the word that begins with `!`, or quote the text"),
-                E::DuplicateKey(keys) => {
-                    let span = keys.key.span().start().map_or(Place::default(), |mark| {
-                        source.place(mark.line(), mark.column(), keys.key.as_str().len())
-                    });
-                    let first = keys.prev_key.span().start().map_or(0, Marker::line);
-                    Diagnostic::new(
-                        source,
-                        span,
-                        format!("the key `{}` is there twice", keys.key.as_str()),
-                        "the second one",
-                    )
-                    .help(format!("the first one is in line {first}; keep one of them"))
-                }
-                E::ScanError(mark, scan) => {
-                    let text = scan.to_string();
-                    let text = text.split(" at byte").next().unwrap_or(&text);
-                    Diagnostic::new(source, at(mark), format!("not YAML: {text}"), "here")
-                        .help("look at the indentation and the quotes in this line and in the one before")
-                }
-            }
-        })
+    syntax::check(source)?;
+    // Scalars are told apart by their quotes only if the loader is asked not to guess.
+    let options = LoaderOptions::default()
+        .error_on_duplicate_keys(true)
+        .prevent_coercion(true);
+    // A parser that fails inside must not take the whole run with it.
+    let read = catch_unwind(AssertUnwindSafe(|| parse_yaml_with_options(0, source.text(), options)));
+    match read {
+        Ok(Ok(node)) => Ok(convert(source, &node, None)),
+        Ok(Err(error)) => Err(syntax::explain(source, &error)),
+        Err(_) => Err(
+            Diagnostic::new(source, source.at(0, 1), "not YAML", "this file cannot be read")
+                .help("compare it with another file of its kind"),
+        ),
+    }
 }
 
-fn convert(source: &Source, node: &Marked) -> Node {
-    let place = |span: &marked_yaml::Span, len: usize| {
-        span.start()
-            .map_or(Place::default(), |mark| source.place(mark.line(), mark.column(), len))
-    };
+/// `empty` is the place of a scalar that was not written at all.
+fn convert(source: &Source, node: &Marked, empty: Option<Place>) -> Node {
     match node {
         Marked::Scalar(scalar) => {
-            let plain = scalar.may_coerce();
-            let len = scalar.as_str().len() + if plain { 0 } else { 2 };
+            let (text, plain) = (scalar.as_str(), scalar.may_coerce());
+            let written = begins(source, scalar.span(), |start| {
+                extent(&source.text()[start..], text, plain)
+            });
+            let place = if plain && text.is_empty() {
+                empty.unwrap_or(written)
+            } else {
+                written
+            };
             let kind = Kind::Scalar {
-                text: scalar.as_str().to_owned(),
+                text: text.to_owned(),
                 plain,
             };
-            Node {
-                place: place(scalar.span(), len),
-                kind,
-            }
+            Node { place, kind }
         }
         Marked::Mapping(mapping) => {
-            let entries = mapping.iter().map(|(key, value)| {
-                let place = place(key.span(), key.as_str().len());
-                (
-                    Key {
+            let entries: Vec<(Key, Node)> = mapping
+                .iter()
+                .map(|(key, value)| {
+                    let text = key.as_str();
+                    let place = begins(source, key.span(), |start| {
+                        extent(&source.text()[start..], text, key.may_coerce())
+                    });
+                    let key = Key {
                         place,
-                        text: key.as_str().to_owned(),
-                    },
-                    convert(source, value),
-                )
-            });
-            Node {
-                place: place(mapping.span(), 1),
-                kind: Kind::Mapping(entries.collect()),
-            }
+                        text: text.to_owned(),
+                    };
+                    (key, convert(source, value, Some(place)))
+                })
+                .collect();
+            let braces = begins(source, mapping.span(), |_| 1);
+            let in_braces = source.text()[braces.offset..].starts_with('{');
+            // The loader's mark of a mapping without braces is behind its first key.
+            let place = match entries.first() {
+                Some((first, _)) if !in_braces => first.place,
+                _ => braces,
+            };
+            let kind = Kind::Mapping(entries);
+            Node { place, kind }
         }
         Marked::Sequence(sequence) => {
-            let items = sequence.iter().map(|item| convert(source, item)).collect();
-            Node {
-                place: place(sequence.span(), 1),
-                kind: Kind::Sequence(items),
-            }
+            let place = begins(source, sequence.span(), |_| 1);
+            let mut line = place.line;
+            let items = sequence.iter().map(|item| {
+                // An item that was not written is a dash alone; the loader's mark is on what comes next.
+                let absent = item
+                    .as_scalar()
+                    .is_some_and(|item| item.may_coerce() && item.as_str().is_empty());
+                let dash = absent.then(|| (line..=line + 50).find_map(|number| lone_dash(source, number)));
+                let item = convert(source, item, Some(dash.flatten().unwrap_or(place)));
+                line = item.place.line + 1;
+                item
+            });
+            let kind = Kind::Sequence(items.collect());
+            Node { place, kind }
         }
     }
+}
+
+fn begins(source: &Source, span: &Span, len: impl FnOnce(usize) -> usize) -> Place {
+    let mark = |mark: &Marker| source.place(mark.line(), mark.column(), 1);
+    span.start().map_or(Place::default(), |start| {
+        let offset = mark(start).offset;
+        source.at(offset, len(offset))
+    })
+}
+
+/// How many bytes a scalar has that begins where `written` does, its quotes included.
+fn extent(written: &str, text: &str, plain: bool) -> usize {
+    let quote = written.chars().next().filter(|c| !plain && ['"', '\''].contains(c));
+    let Some(quote) = quote else {
+        return text.lines().next().unwrap_or_default().len();
+    };
+    let mut escaped = false;
+    for (at, c) in written.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            // Two single quotes are one inside single quotes.
+            '\'' if quote == '\'' && written[at + 1..].starts_with('\'') => escaped = true,
+            _ if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    written.len()
+}
+
+fn lone_dash(source: &Source, line: usize) -> Option<Place> {
+    let text = source.line(line);
+    let content = text.split(" #").next().unwrap_or(text).trim();
+    (content == "-").then(|| source.place(line, text.find('-').unwrap_or_default() + 1, 1))
 }

@@ -5,7 +5,6 @@ use crate::{
     mesh_file::check_replicas,
     observation::ENVOY_VARIABLES,
     scenario::step::{Endpoints, EnvoyStep, FaultStep, RegisterStep, ScaleStep, StartStep, UnregisterStep},
-    source::Place,
     suggest::did_you_mean,
     yaml::At,
 };
@@ -15,17 +14,22 @@ const READY: [&str; 5] = ["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING"
 
 impl Check<'_> {
     pub(super) fn fault(&mut self, fault: &FaultStep) {
-        fault.fault.iter().for_each(|pod| self.application(pod));
-        let place = fault.fault.place;
+        self.applications(&fault.fault);
         if fault.status.is_none() && fault.delay.is_none() && !fault.abort {
+            let help = "give it a `status`, a `delay` or `abort: true`";
+            self.wrong(self.verb(), "this fault does nothing", "no effect", help);
+        }
+        if fault.status.is_some() && fault.abort {
+            let help = "a connection that is cut has no answer, and so no status; keep one of the two";
             self.wrong(
-                place,
-                "this fault does nothing",
-                "no effect",
-                "give it a `status`, a `delay` or `abort: true`",
+                self.later("status", "abort"),
+                "a fault has a `status` or `abort`, not both",
+                "contradicts the other",
+                help,
             );
         }
         if fault.status.is_some_and(|status| !(200..=599).contains(&status)) {
+            let place = self.value(&["status"]);
             self.wrong(
                 place,
                 "a fault's status is from 200 to 599",
@@ -33,29 +37,46 @@ impl Check<'_> {
                 "for example `status: 503`",
             );
         }
-        if fault.probability.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+        if let Some(share) = fault.probability.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            let help = if share > 1.0 && share <= 100.0 {
+                format!("for {share} of 100 requests write `probability: {}`", share / 100.0)
+            } else {
+                "for example `probability: 0.5`".to_owned()
+            };
             self.wrong(
-                place,
+                self.value(&["probability"]),
                 "a probability is more than 0 and up to 1",
                 "out of range",
-                "for example `probability: 0.5`",
+                help,
+            );
+        }
+        for (index, path) in fault
+            .paths
+            .iter()
+            .enumerate()
+            .filter(|(_, path)| !path.starts_with('/'))
+        {
+            let place = self.item(&["paths"], index);
+            self.wrong(
+                place,
+                "a path begins with a slash",
+                "not a path",
+                format!("write `/{path}`"),
             );
         }
     }
 
-    pub(super) fn envoy(&mut self, step: Place, envoy: &EnvoyStep) {
+    pub(super) fn envoy(&mut self, envoy: &EnvoyStep) {
+        self.at_least_one(&envoy.envoy);
         envoy.envoy.iter().for_each(|pod| self.with_envoy(pod));
-        if envoy.envoy.is_empty() {
-            self.wrong(envoy.envoy.place, "no Envoy is asked", "an empty list", "name a pod");
-        }
-        let expects =
-            envoy.ready.is_some() || !envoy.stats.is_empty() || !envoy.endpoints.is_empty() || !envoy.that.is_empty();
+        let expects = envoy.expects();
         if !expects && envoy.keep.is_none() {
+            let help = "add `ready`, `stats`, `endpoints` or `that`";
             self.wrong(
-                step,
+                self.verb(),
                 "this step expects nothing of the Envoy",
                 "no expectation",
-                "add `ready`, `stats`, `endpoints` or `that`",
+                help,
             );
         }
         if let Some(ready) = envoy.ready.as_ref().filter(|ready| !READY.contains(&ready.as_str())) {
@@ -69,44 +90,22 @@ impl Check<'_> {
         }
         for (cluster, endpoints) in &envoy.endpoints {
             if let Endpoints::Pods(pods) = endpoints {
-                for pod in pods {
-                    self.pod(&At {
-                        place: cluster.place,
+                for (index, pod) in pods.iter().enumerate() {
+                    let place = self.item(&["endpoints", cluster.as_str()], index);
+                    self.with_envoy(&At {
+                        place,
                         value: pod.clone(),
                     });
                 }
             }
         }
-        self.either_within_or_for(step, envoy.within.is_some(), envoy.for_.is_some());
-        if let Some(since) = &envoy.since {
-            if self.kept.get(&since.value) != Some(&Kept::Envoy) {
-                let known: Vec<String> = self
-                    .kept
-                    .iter()
-                    .filter(|(_, what)| **what == Kept::Envoy)
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                let help = did_you_mean(since, known.iter().map(String::as_str));
-                self.wrong(
-                    since.place,
-                    format!("no `envoy` step before this one kept `{}`", since.value),
-                    "unknown name",
-                    help,
-                );
-            }
-            if envoy.envoy.len() != 1 {
-                self.wrong(
-                    since.place,
-                    "`since` compares one Envoy with itself",
-                    "several are asked",
-                    "name one pod",
-                );
-            }
-        }
+        self.either_within_or_for(envoy.within.is_some(), envoy.for_.is_some());
+        self.since(envoy);
         self.expressions(&envoy.that, &ENVOY_VARIABLES);
-        if envoy.keep.is_some() && envoy.envoy.len() != 1 {
+        if envoy.keep.is_some() && envoy.envoy.len() > 1 {
+            let place = self.key(&["keep"]);
             self.wrong(
-                step,
+                place,
                 "`keep` keeps what one Envoy says",
                 "several are asked",
                 "name one pod",
@@ -115,7 +114,56 @@ impl Check<'_> {
         self.keep(envoy.keep.as_ref(), Kept::Envoy);
     }
 
+    fn since(&mut self, envoy: &EnvoyStep) {
+        let Some(since) = &envoy.since else { return };
+        if self.kept.get(&since.value) != Some(&Kept::Envoy) {
+            let known: Vec<&str> = self
+                .kept
+                .iter()
+                .filter(|(_, what)| **what == Kept::Envoy)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let help = match known.is_empty() {
+                true => format!(
+                    "add a step such as `{{envoy: petstore-1, keep: {}}}` before it",
+                    since.value
+                ),
+                false => did_you_mean(since, known),
+            };
+            self.wrong(
+                since.place,
+                format!("no `envoy` step before this one kept `{}`", since.value),
+                "unknown name",
+                help,
+            );
+        }
+        if envoy.envoy.len() > 1 {
+            self.wrong(
+                since.place,
+                "`since` compares one Envoy with itself",
+                "several are asked",
+                "name one pod",
+            );
+        }
+        if envoy.stats.is_empty() {
+            self.wrong(
+                self.key(&["since"]),
+                "`since` compares `stats`, and this step has none",
+                "compares nothing",
+                "add `stats`",
+            );
+        }
+    }
+
     pub(super) fn scale(&mut self, scale: &ScaleStep) {
+        if scale.scale.is_empty() {
+            self.wrong(
+                self.value(&["scale"]),
+                "no group is scaled",
+                "an empty mapping",
+                "for example `scale: {pet: 3}`",
+            );
+        }
         for (name, count) in &scale.scale {
             match self.mesh.groups.get(&name.value) {
                 None => self.group(name),
@@ -127,38 +175,50 @@ impl Check<'_> {
         }
     }
 
-    fn needs_sds(&mut self, step: Place) {
+    fn needs_sds(&mut self) {
         if !self.mesh.groups.contains_key("sds") {
+            let help = "add `sds: {service: sds}` to the mesh";
             self.wrong(
-                step,
+                self.verb(),
                 "this mesh has no discovery service",
                 "there is no registry",
-                "add `sds: {service: sds}` to the mesh",
+                help,
             );
         }
     }
 
-    pub(super) fn register(&mut self, step: Place, register: &RegisterStep) {
-        self.needs_sds(step);
+    pub(super) fn register(&mut self, register: &RegisterStep) {
+        self.needs_sds();
         for (service, pods) in &register.register {
             self.group(service);
             pods.iter().for_each(|pod| self.with_envoy(pod));
         }
+        if register.unawaited && register.within.is_some() {
+            let help = "`within` is how long the mesh may take; remove one of the two";
+            self.wrong(
+                self.key(&["within"]),
+                "what is not awaited has no time",
+                "beside `unawaited`",
+                help,
+            );
+        }
     }
 
-    pub(super) fn unregister(&mut self, step: Place, unregister: &UnregisterStep) {
-        self.needs_sds(step);
+    pub(super) fn unregister(&mut self, unregister: &UnregisterStep) {
+        self.needs_sds();
+        self.at_least_one(&unregister.unregister);
         unregister.unregister.iter().for_each(|service| self.group(service));
     }
 
     pub(super) fn start(&mut self, start: &StartStep) {
         self.targets(&start.start);
         if start.empty && (start.start.len() != 1 || start.start[0].value != "sds") {
+            let help = "remove `empty`, or write `start: sds`";
             self.wrong(
-                start.start.place,
+                self.key(&["empty"]),
                 "`empty` is about the registry of `sds`",
-                "not `sds`",
-                "write `start: sds` with it",
+                "this is not `sds`",
+                help,
             );
         }
     }

@@ -11,26 +11,35 @@ use super::step::Step;
 use crate::{
     mesh::MeshSpec,
     source::{Diagnostic, Place, Source},
-    yaml::At,
+    yaml::{At, Kind, Node},
 };
 
-/// Everything in `steps` that does not hold in `mesh`.
+/// Everything in `steps` that does not hold in `mesh`. `node` is the file from which the steps were read.
 pub(super) fn steps(
     source: &Source,
+    node: &Node,
     steps: &[At<Step>],
     mesh: &MeshSpec,
     params: &IndexMap<String, serde_json::Value>,
 ) -> Vec<Diagnostic> {
+    let nodes = match node.get("steps").map(|steps| &steps.kind) {
+        Some(Kind::Sequence(nodes)) => nodes.as_slice(),
+        _ => &[],
+    };
     let mut check = Check {
         source,
+        node,
         mesh,
         most: most_replicas(mesh, steps),
-        has_params: !params.is_empty(),
+        axes: params.keys().map(String::as_str).collect(),
         kept: IndexMap::new(),
+        kept_later: steps.iter().filter_map(|step| step.keep()).collect(),
         loads: IndexMap::new(),
+        loads_later: steps.iter().filter_map(|step| step.load()).collect(),
         wrong: Vec::new(),
     };
-    for step in steps {
+    for (step, node) in steps.iter().zip(nodes) {
+        check.node = node;
         check.step(step);
     }
     for (name, load) in &check.loads {
@@ -66,12 +75,18 @@ struct Load {
 
 struct Check<'a> {
     source: &'a Source,
+    /// The step that is looked at, as it was written.
+    node: &'a Node,
     mesh: &'a MeshSpec,
     /// The highest number of pods that each group has at any time.
     most: IndexMap<String, u32>,
-    has_params: bool,
+    axes: Vec<&'a str>,
     kept: IndexMap<String, Kept>,
+    /// All names that any step keeps.
+    kept_later: Vec<&'a At<String>>,
     loads: IndexMap<String, Load>,
+    /// The names of all loads.
+    loads_later: Vec<&'a At<String>>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -96,31 +111,74 @@ impl Check<'_> {
     fn step(&mut self, step: &At<Step>) {
         match &step.value {
             Step::Load(load) => self.load(load),
-            Step::Expect(expect) => self.expect(step.place, expect),
+            Step::Expect(expect) => self.expect(expect),
             Step::StopLoad(stop) => self.stop_load(&stop.stop_load),
             Step::Fault(fault) => self.fault(fault),
-            Step::Heal(heal) => heal.heal.iter().for_each(|pod| self.application(pod)),
-            Step::Envoy(envoy) => self.envoy(step.place, envoy),
+            Step::Heal(heal) => self.applications(&heal.heal),
+            Step::Envoy(envoy) => self.envoy(envoy),
             Step::Scale(scale) => self.scale(scale),
-            Step::Register(register) => self.register(step.place, register),
-            Step::Unregister(unregister) => self.unregister(step.place, unregister),
+            Step::Register(register) => self.register(register),
+            Step::Unregister(unregister) => self.unregister(unregister),
             Step::Start(start) => self.start(start),
             Step::Stop(stop) => self.targets(&stop.stop),
             Step::Kill(kill) => self.targets(&kill.kill),
             Step::Pause(pause) => self.targets(&pause.pause),
             Step::Resume(resume) => self.targets(&resume.resume),
-            Step::Check(check) => self.expressions(&check.check, &[]),
+            Step::Check(check) => self.check(check),
             Step::Get(request)
             | Step::Head(request)
             | Step::Post(request)
             | Step::Put(request)
             | Step::Patch(request)
-            | Step::Delete(request) => self.request(step.place, request),
+            | Step::Delete(request) => self.request(request),
         }
     }
 
     fn wrong(&mut self, place: Place, message: impl Into<String>, label: &str, help: impl Into<String>) {
         self.wrong
             .push(Diagnostic::new(self.source, place, message, label).help(help));
+    }
+
+    /// The first key of the step, which is its verb where it is written as it should be.
+    fn verb(&self) -> Place {
+        match &self.node.kind {
+            Kind::Mapping(entries) => entries.first().map_or(self.node.place, |(key, _)| key.place),
+            _ => self.node.place,
+        }
+    }
+
+    /// The key at the end of `path` in this step; the step's verb if it is not there.
+    fn key(&self, path: &[&str]) -> Place {
+        let Some((last, above)) = path.split_last() else {
+            return self.verb();
+        };
+        let node = above.iter().try_fold(self.node, |node, key| node.get(key));
+        node.and_then(|node| node.key(last))
+            .map_or_else(|| self.verb(), |key| key.place)
+    }
+
+    /// The value at the end of `path` in this step; the step's verb if it is not there.
+    fn value(&self, path: &[&str]) -> Place {
+        let node = path.iter().try_fold(self.node, |node, key| node.get(key));
+        node.map_or_else(|| self.verb(), |node| node.place)
+    }
+
+    /// One of several values at the end of `path`, or the only one.
+    fn item(&self, path: &[&str], index: usize) -> Place {
+        let node = path.iter().try_fold(self.node, |node, key| node.get(key));
+        match node.map(|node| &node.kind) {
+            Some(Kind::Sequence(items)) => items.get(index).map_or_else(|| self.value(path), |item| item.place),
+            _ => self.value(path),
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.node.key(key).is_some()
+    }
+
+    /// The later of two keys, both of which are there.
+    fn later(&self, one: &str, other: &str) -> Place {
+        let (one, other) = (self.key(&[one]), self.key(&[other]));
+        if one.offset > other.offset { one } else { other }
     }
 }

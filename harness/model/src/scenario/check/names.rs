@@ -1,14 +1,21 @@
 //! Names in steps: pods, groups, containers, what was kept; and expressions.
 
 use super::{Check, Kept};
-use crate::{expression::Expression, mesh::GroupSpec, scenario::value::OneOrMany, suggest::did_you_mean, yaml::At};
+use crate::{
+    expression::{Expression, Known},
+    mesh::GroupSpec,
+    observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
+    scenario::{of_expression, step::CheckStep, value::OneOrMany},
+    suggest::did_you_mean,
+    yaml::At,
+};
 
 /// What `pods` and `params` are called in expressions; nothing kept may be called so.
 const GLOBAL: [&str; 2] = ["pods", "params"];
 
 impl Check<'_> {
     /// The group of the pod `name`, if the mesh has such a pod at any time.
-    pub(super) fn group_of(&self, name: &str) -> Option<(&str, &GroupSpec)> {
+    fn group_of(&self, name: &str) -> Option<(&str, &GroupSpec)> {
         if let Some((group, spec)) = self.mesh.groups.get_key_value(name) {
             return spec.replicas.is_none().then_some((group, spec));
         }
@@ -21,8 +28,16 @@ impl Check<'_> {
         (ordinal <= *self.most.get(group)?).then_some((group, spec))
     }
 
+    /// How many pods a group has at the most.
+    pub(super) fn most(&self, group: &str) -> Option<u32> {
+        self.mesh
+            .groups
+            .contains_key(group)
+            .then(|| self.most.get(group).copied().unwrap_or(1))
+    }
+
     /// The names of all pods and groups, for suggestions.
-    pub(super) fn pod_names(&self) -> Vec<String> {
+    fn pod_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (group, spec) in &self.mesh.groups {
             names.push(group.clone());
@@ -34,9 +49,24 @@ impl Check<'_> {
         names
     }
 
-    pub(super) fn unknown_pod(&mut self, name: &At<String>) {
-        let known = self.pod_names();
-        let help = did_you_mean(name, known.iter().map(String::as_str));
+    fn unknown_pod(&mut self, name: &At<String>) {
+        // Where the group is right, the number is not.
+        let group = name
+            .rsplit_once('-')
+            .map(|(group, _)| group)
+            .filter(|group| self.mesh.groups.contains_key(*group));
+        let help = match group.map(|group| (group, self.most.get(group))) {
+            Some((group, Some(0))) => format!("the group `{group}` has no pods; `scale` gives it some"),
+            Some((group, Some(1))) => format!("the group `{group}` has one pod, `{group}-1`; `scale` gives it more"),
+            Some((group, Some(most))) => {
+                format!("the group `{group}` has the pods `{group}-1` to `{group}-{most}`; `scale` gives it more")
+            }
+            Some((group, None)) => format!("`{group}` is a single pod of that name"),
+            None => {
+                let known = self.pod_names();
+                did_you_mean(name, known.iter().map(String::as_str))
+            }
+        };
         self.wrong(
             name.place,
             format!("there is no pod `{}` in this mesh", name.value),
@@ -46,7 +76,7 @@ impl Check<'_> {
     }
 
     /// A pod, or a group, by whose name a single pod can be chosen: a group stands for its first pod.
-    pub(super) fn pod(&mut self, name: &At<String>) -> Option<GroupSpec> {
+    fn pod(&mut self, name: &At<String>) -> Option<GroupSpec> {
         let spec = self
             .mesh
             .groups
@@ -62,11 +92,12 @@ impl Check<'_> {
     /// A pod or group that has an Envoy.
     pub(super) fn with_envoy(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.envoy.is_none()) {
+            let help = "choose a pod with an Envoy, or reach the application with `straight-to`";
             self.wrong(
                 name.place,
                 format!("`{}` has no Envoy", name.value),
                 "an application alone",
-                "choose a pod with an Envoy, or reach the application with `straight-to`",
+                help,
             );
         }
     }
@@ -74,44 +105,51 @@ impl Check<'_> {
     /// A pod or group that has an application.
     pub(super) fn application(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.service.is_none()) {
-            self.wrong(
-                name.place,
-                format!("`{}` has no application", name.value),
-                "an Envoy alone",
-                "choose a pod with a service",
-            );
+            let message = format!("`{}` has no application", name.value);
+            self.wrong(name.place, message, "an Envoy alone", "choose a pod with a service");
+        }
+    }
+
+    /// At least one pod or group, each with an application.
+    pub(super) fn applications(&mut self, names: &At<OneOrMany<At<String>>>) {
+        self.at_least_one(names);
+        names.iter().for_each(|name| self.application(name));
+    }
+
+    pub(super) fn at_least_one<T>(&mut self, names: &At<OneOrMany<T>>) {
+        if names.is_empty() {
+            let help = "name a pod, such as `pet-1`, or a group, such as `pet`";
+            self.wrong(names.place, "nobody is named", "an empty list", help);
         }
     }
 
     /// `POD`, `POD/envoy`, `POD/application` or `GROUP`, each.
     pub(super) fn targets(&mut self, targets: &At<OneOrMany<At<String>>>) {
-        if targets.is_empty() {
-            self.wrong(
-                targets.place,
-                "no target",
-                "an empty list",
-                "name a pod, such as `pet-1`",
-            );
-        }
+        self.at_least_one(targets);
         for target in targets.iter() {
             let (pod, container) = match target.split_once('/') {
-                Some((pod, container)) => (pod.to_owned(), Some(container.to_owned())),
-                None => (target.value.clone(), None),
+                Some((pod, container)) => (pod, Some(container)),
+                None => (target.as_str(), None),
             };
-            let pod = At {
-                place: target.place,
-                value: pod,
-            };
-            match container.as_deref() {
-                None => {
-                    self.pod(&pod);
+            let inside = |part: &str, at: usize| {
+                let place = self.source.inside(target.place, target, at, part.len());
+                At {
+                    place: place.unwrap_or(target.place),
+                    value: part.to_owned(),
                 }
-                Some("envoy") => self.with_envoy(&pod),
-                Some("application") => self.application(&pod),
+            };
+            let (name, container) = (inside(pod, 0), container.map(|part| inside(part, pod.len() + 1)));
+            match container.as_ref().map(|container| container.as_str()) {
+                None => {
+                    self.pod(&name);
+                }
+                Some("envoy") => self.with_envoy(&name),
+                Some("application") => self.application(&name),
                 Some(other) => {
                     let help = did_you_mean(other, ["envoy", "application"]);
+                    let place = container.as_ref().map_or(target.place, |container| container.place);
                     self.wrong(
-                        target.place,
+                        place,
                         format!("a pod has no container `{other}`"),
                         "unknown container",
                         help,
@@ -121,19 +159,13 @@ impl Check<'_> {
         }
     }
 
-    /// Pods or groups.
-    pub(super) fn pods_or_groups(&mut self, names: &At<OneOrMany<String>>) {
-        if names.is_empty() {
-            self.wrong(
-                names.place,
-                "nobody is named",
-                "an empty list",
-                "name a pod, such as `pet-1`, or a group, such as `pet`",
-            );
-        }
-        for name in names.iter() {
+    /// Pods or groups, below `key` of this step.
+    pub(super) fn pods_or_groups(&mut self, key: &str, names: &At<OneOrMany<String>>) {
+        self.at_least_one(names);
+        for (index, name) in names.iter().enumerate() {
+            let place = self.item(&[key], index);
             self.pod(&At {
-                place: names.place,
+                place,
                 value: name.clone(),
             });
         }
@@ -150,66 +182,78 @@ impl Check<'_> {
 
     pub(super) fn keep(&mut self, name: Option<&At<String>>, what: Kept) {
         let Some(name) = name else { return };
-        let word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && name.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !word || GLOBAL.contains(&name.as_str()) || Expression::functions().any(|function| function == name.value) {
+        let text = name.as_str();
+        let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && text.starts_with(|c: char| c.is_ascii_alphabetic());
+        let mut taken = [&GLOBAL[..], &RESPONSE_VARIABLES, &WINDOW_VARIABLES, &ENVOY_VARIABLES]
+            .into_iter()
+            .flatten();
+        if !word {
+            let message = format!("`{text}` cannot be a name in expressions");
             self.wrong(
                 name.place,
-                format!("`{}` cannot be a name in expressions", name.value),
+                message,
+                "not a name",
+                "a letter, then letters, digits and underscores",
+            );
+        } else if taken.any(|own| *own == text) || Expression::functions().any(|function| function == text) {
+            let message = format!("`{text}` is something else in expressions");
+            self.wrong(
+                name.place,
+                message,
                 "not a free name",
-                "letters, digits and underscores; not `pods`, `params` or a function of CEL",
+                "choose another name, such as `before`",
             );
         }
         self.kept.insert(name.value.clone(), what);
     }
 
+    /// Expressions over what was kept and the pods.
+    pub(super) fn check(&mut self, check: &CheckStep) {
+        if check.check.is_empty() {
+            self.wrong(
+                check.check.place,
+                "nothing is checked",
+                "an empty list",
+                "write an expression, or remove the step",
+            );
+        }
+        self.expressions(&check.check, &[]);
+    }
+
     /// Expressions over `own` variables, the global ones, and what was kept so far.
     pub(super) fn expressions(&mut self, expressions: &OneOrMany<At<String>>, own: &[&str]) {
         for text in expressions.iter() {
-            match Expression::compile(text) {
-                Err(error) => {
-                    let mut place = text.place;
-                    // The label points into the expression where it is written in one piece.
-                    if place.len >= text.len() && text.is_char_boundary(error.column.saturating_sub(1)) {
-                        let quote = (place.len - text.len()) / 2;
-                        let skip = (error.column - 1).min(text.len().saturating_sub(1));
-                        place.offset += quote + skip;
-                        place.column += quote + skip;
-                        place.len = 1;
-                    }
-                    self.wrong(
-                        place,
-                        format!("not a CEL expression: {}", error.message),
-                        "here",
-                        "for example `status == 200 && json.pets.size() > 0`",
+            let problems = match Expression::compile(text) {
+                Err(problem) => vec![problem],
+                Ok(expression) => expression.problems(&self.known(own)),
+            };
+            for mut problem in problems {
+                let name = text.get(problem.at..problem.at + problem.len).unwrap_or_default();
+                if let Some(later) = self.kept_later.iter().find(|kept| kept.value == name) {
+                    problem.help = format!(
+                        "it is kept in line {}; a step knows what the steps before it kept",
+                        later.place.line
                     );
+                } else if name == "params" {
+                    problem.help = "this file has no axes".to_owned();
                 }
-                Ok(expression) => {
-                    let mut known: Vec<&str> = own.to_vec();
-                    known.push("pods");
-                    if self.has_params {
-                        known.push("params");
-                    }
-                    known.extend(self.kept.keys().map(String::as_str));
-                    if let Some(unknown) = expression.unknown_variable(&known) {
-                        let help = did_you_mean(&unknown, known.iter().copied());
-                        self.wrong(
-                            text.place,
-                            format!("this expression has no variable `{unknown}`"),
-                            "unknown variable",
-                            help,
-                        );
-                    } else if let Some(unknown) = expression.unknown_function() {
-                        let help = did_you_mean(&unknown, Expression::functions());
-                        self.wrong(
-                            text.place,
-                            format!("CEL has no function `{unknown}`"),
-                            "unknown function",
-                            help,
-                        );
-                    }
-                }
+                self.wrong.push(of_expression(self.source, text.place, text, problem));
             }
+        }
+    }
+
+    fn known<'a>(&'a self, own: &[&'a str]) -> Known<'a> {
+        let mut variables = own.to_vec();
+        variables.push("pods");
+        variables.extend((!self.axes.is_empty()).then_some("params"));
+        variables.extend(self.kept.keys().map(String::as_str));
+        // Whether a JSON body is true nobody knows before it is there.
+        let not_truths = variables.iter().copied().filter(|name| *name != "json").collect();
+        Known {
+            variables,
+            not_truths,
+            axes: self.axes.clone(),
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Steps that send requests, and steps that judge loads.
 
+use indexmap::IndexMap;
+
 use super::{Check, Kept, Load};
 use crate::{
     observation::{RESPONSE_VARIABLES, WINDOW_VARIABLES},
-    scenario::step::{ExpectStep, LoadStep, RequestStep},
+    scenario::{
+        quantity::{Always, Bound},
+        step::{ExpectStep, LoadStep, RequestStep},
+    },
     source::Place,
     suggest::did_you_mean,
     yaml::At,
@@ -13,7 +18,7 @@ use crate::{
 const MAXIMUM_TIMES: u32 = 10_000;
 
 impl Check<'_> {
-    pub(super) fn request(&mut self, step: Place, request: &RequestStep) {
+    pub(super) fn request(&mut self, request: &RequestStep) {
         let methods = [
             &request.get,
             &request.head,
@@ -22,7 +27,8 @@ impl Check<'_> {
             &request.patch,
             &request.delete,
         ];
-        let paths: Vec<&At<String>> = methods.into_iter().flatten().collect();
+        let mut paths: Vec<&At<String>> = methods.into_iter().flatten().collect();
+        paths.sort_by_key(|path| path.place.offset);
         if let [_, second, ..] = paths.as_slice() {
             self.wrong(
                 second.place,
@@ -32,31 +38,21 @@ impl Check<'_> {
             );
         }
         paths.iter().for_each(|path| self.path(path));
-        self.route(
-            step,
-            request.at.as_ref(),
-            request.from.as_ref(),
-            request.straight_to.as_ref(),
-        );
-        self.headers(step, request.headers.keys());
-        let expects_answer = request.status.is_some()
-            || request.text.is_some()
-            || request.contains.is_some()
-            || request.json.is_some()
-            || request.served_by.is_some()
-            || !request.response_headers.is_empty()
-            || !request.distinct.is_empty();
+        self.route(request.at.as_ref(), request.from.as_ref(), request.straight_to.as_ref());
+        self.headers(&request.headers);
+        let expects_answer = request.expects_answer();
         if let (Some(error), true) = (&request.error, expects_answer) {
+            let help = "remove one of the two";
             self.wrong(
                 error.place,
                 "a request has an answer or an `error`, not both",
                 "contradicts the rest",
-                "remove one of the two",
+                help,
             );
         }
         if !expects_answer && request.error.is_none() && request.that.is_empty() && request.keep.is_none() {
             self.wrong(
-                step,
+                self.verb(),
                 "this request expects nothing",
                 "no expectation",
                 "add one, such as `status: 200`",
@@ -72,32 +68,35 @@ impl Check<'_> {
                     help,
                 );
             }
-            if request.within.is_some() || request.for_.is_some() {
+            if let Some(time) = ["within", "for"].into_iter().find(|key| self.has(key)) {
+                let place = self.later("times", time);
                 self.wrong(
-                    times.place,
-                    "`times` does not go with `within` or `for`",
+                    place,
+                    format!("`times` does not go with `{time}`"),
                     "one of them too many",
-                    "choose one of the three",
+                    "choose one of the two",
                 );
             }
         }
-        self.either_within_or_for(step, request.within.is_some(), request.for_.is_some());
+        self.either_within_or_for(request.within.is_some(), request.for_.is_some());
         if let Some(names) = &request.served_by {
-            self.pods_or_groups(names);
+            self.pods_or_groups("served-by", names);
         }
-        request.distinct.keys().for_each(|group| self.group(group));
+        self.distinct(&request.distinct);
         self.expressions(&request.that, &RESPONSE_VARIABLES);
         self.keep(request.keep.as_ref(), Kept::Response);
     }
 
     fn path(&mut self, path: &At<String>) {
-        if !path.starts_with('/') {
-            self.wrong(
-                path.place,
-                "a path begins with a slash",
-                "not a path",
-                format!("write `/{}`; the host goes into `host`", path.value),
-            );
+        if let Some((host, rest)) = path
+            .split_once("://")
+            .map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))
+        {
+            let help = format!("write `/{rest}`, and `host: {host}` beside it");
+            self.wrong(path.place, "a path is not a URL", "not a path", help);
+        } else if !path.starts_with('/') {
+            let help = format!("write `/{}`; the host goes into `host`", path.value);
+            self.wrong(path.place, "a path begins with a slash", "not a path", help);
         } else if path.contains(|c: char| c.is_whitespace() || c.is_control()) {
             self.wrong(
                 path.place,
@@ -108,113 +107,120 @@ impl Check<'_> {
         }
     }
 
-    fn headers<'a>(&mut self, step: Place, names: impl Iterator<Item = &'a String>) {
-        for name in names {
+    fn headers(&mut self, headers: &IndexMap<String, String>) {
+        for name in headers.keys() {
             let token = !name.is_empty()
                 && name
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+            let place = self.key(&["headers", name.as_str()]);
             if !token {
-                self.wrong(
-                    step,
-                    format!("`{name}` is not the name of a header"),
-                    "in this step",
-                    "letters, digits and hyphens",
-                );
+                let message = format!("`{name}` is not the name of a header");
+                self.wrong(place, message, "not a header's name", "letters, digits and hyphens");
             } else if name.eq_ignore_ascii_case("host") {
-                self.wrong(
-                    step,
-                    "the `Host` header has a key of its own",
-                    "in this step",
-                    "use `host: …` beside `headers`",
-                );
+                let help = "use `host: …` beside `headers`";
+                self.wrong(place, "the `Host` header has a key of its own", "not here", help);
             }
         }
     }
 
-    fn route(
-        &mut self,
-        step: Place,
-        at: Option<&At<String>>,
-        from: Option<&At<String>>,
-        straight: Option<&At<String>>,
-    ) {
-        let ways: Vec<&At<String>> = [at, from, straight].into_iter().flatten().collect();
+    fn route(&mut self, at: Option<&At<String>>, from: Option<&At<String>>, straight: Option<&At<String>>) {
+        let mut ways: Vec<&At<String>> = [at, from, straight].into_iter().flatten().collect();
+        ways.sort_by_key(|way| way.place.offset);
         if let [_, second, ..] = ways.as_slice() {
-            self.wrong(
-                second.place,
-                "a request goes one way",
-                "a second way",
-                "choose one of `at`, `from` and `straight-to`",
-            );
+            let help = "choose one of `at`, `from` and `straight-to`";
+            self.wrong(second.place, "a request goes one way", "a second way", help);
         }
         match (at, from, straight) {
             (Some(pod), _, _) | (_, Some(pod), _) => self.with_envoy(pod),
             (_, _, Some(pod)) => self.application(pod),
-            (None, None, None) if !self.mesh.groups.contains_key("ingress") => self.wrong(
-                step,
-                "this mesh has no ingress to send the request to",
-                "goes nowhere",
-                "say `at: POD`, `from: POD` or `straight-to: POD`",
-            ),
+            (None, None, None) if !self.mesh.groups.contains_key("ingress") => {
+                let help = "say `at: POD`, `from: POD` or `straight-to: POD`";
+                self.wrong(
+                    self.verb(),
+                    "this mesh has no ingress to send the request to",
+                    "goes nowhere",
+                    help,
+                );
+            }
             _ => {}
         }
     }
 
-    pub(super) fn either_within_or_for(&mut self, step: Place, within: bool, for_: bool) {
+    pub(super) fn either_within_or_for(&mut self, within: bool, for_: bool) {
         if within && for_ {
+            let message = "a step becomes true `within` a time or stays true `for` a time, not both";
             self.wrong(
-                step,
-                "a step becomes true `within` a time or stays true `for` a time",
-                "has both",
+                self.later("within", "for"),
+                message,
+                "the second of the two",
                 "make two steps of it",
             );
         }
     }
 
+    /// How many pods of groups take part: the groups are there, and the bound says something about them.
+    fn distinct(&mut self, distinct: &IndexMap<At<String>, Bound>) {
+        for (group, bound) in distinct {
+            match self.most(group) {
+                None => self.group(group),
+                Some(most) => {
+                    let help = format!("the group `{}` has {most} pods at the most", group.value);
+                    self.bound(
+                        self.value(&["distinct", group.as_str()]),
+                        bound.always(Some(most)),
+                        help,
+                    );
+                }
+            }
+        }
+    }
+
+    /// An expectation that always holds, or never, expects nothing.
+    fn bound(&mut self, place: Place, always: Option<Always>, help: impl Into<String>) {
+        match always {
+            Some(Always::Holds) => self.wrong(place, "this holds whatever happens", "always true", help),
+            Some(Always::Fails) => self.wrong(place, "this can never hold", "never true", help),
+            None => {}
+        }
+    }
+
     pub(super) fn load(&mut self, load: &LoadStep) {
         self.path(&load.get);
-        self.route(
-            load.load.place,
-            load.at.as_ref(),
-            load.from.as_ref(),
-            load.straight_to.as_ref(),
-        );
-        self.headers(load.load.place, load.headers.keys());
+        self.route(load.at.as_ref(), load.from.as_ref(), load.straight_to.as_ref());
+        self.headers(&load.headers);
         if self.loads.contains_key(&load.load.value) {
-            self.wrong(
-                load.load.place,
-                format!("there is a load `{}` already", load.load.value),
-                "the second one",
-                "give it another name",
-            );
+            let message = format!("there is a load `{}` already", load.load.value);
+            self.wrong(load.load.place, message, "the second one", "give it another name");
         }
-        self.loads.insert(
-            load.load.value.clone(),
-            Load {
-                place: load.load.place,
-                judged: false,
-                running: true,
-            },
-        );
+        let running = Load {
+            place: load.load.place,
+            judged: false,
+            running: true,
+        };
+        self.loads.insert(load.load.value.clone(), running);
     }
 
     pub(super) fn stop_load(&mut self, name: &At<String>) {
         match self.loads.get_mut(&name.value) {
             Some(load) if load.running => load.running = false,
-            Some(_) => self.wrong(
-                name.place,
-                format!("the load `{}` was stopped before", name.value),
-                "stopped already",
-                "remove this step",
-            ),
+            Some(_) => {
+                let message = format!("the load `{}` was stopped before", name.value);
+                self.wrong(name.place, message, "stopped already", "remove this step");
+            }
             None => self.unknown_load(name),
         }
     }
 
     fn unknown_load(&mut self, name: &At<String>) {
-        let known: Vec<String> = self.loads.keys().cloned().collect();
-        let help = did_you_mean(name, known.iter().map(String::as_str));
+        let later = self.loads_later.iter().find(|load| load.value == name.value);
+        let help = match later {
+            Some(later) => format!(
+                "it is started in line {}; a load is judged after it was started",
+                later.place.line
+            ),
+            None => did_you_mean(name, self.loads.keys().map(String::as_str)),
+        };
         self.wrong(
             name.place,
             format!("no load `{}` was started before this step", name.value),
@@ -223,14 +229,16 @@ impl Check<'_> {
         );
     }
 
-    pub(super) fn expect(&mut self, step: Place, expect: &ExpectStep) {
+    pub(super) fn expect(&mut self, expect: &ExpectStep) {
         match self.loads.get_mut(&expect.expect.value) {
             Some(load) => {
                 load.judged = true;
-                if !load.running && (expect.for_.is_some() || expect.within.is_some()) {
+                let running = load.running;
+                if let Some(time) = ["for", "within"].into_iter().find(|key| !running && self.has(key)) {
+                    let message = "this load was stopped: no request falls due any more";
                     self.wrong(
-                        step,
-                        "this load was stopped: no request falls due any more",
+                        self.key(&[time]),
+                        message,
                         "waits for a stopped load",
                         "judge it before `stop-load`",
                     );
@@ -238,36 +246,69 @@ impl Check<'_> {
             }
             None => self.unknown_load(&expect.expect),
         }
-        let expects = expect.errors.is_some()
-            || expect.requests.is_some()
-            || !expect.statuses.is_empty()
-            || [&expect.p50, &expect.p95, &expect.p99, &expect.max]
-                .iter()
-                .any(|bound| bound.is_some())
-            || expect.served_by.is_some()
-            || !expect.distinct.is_empty()
-            || !expect.that.is_empty();
-        if !expects {
+        if !expect.expects() {
             self.wrong(
-                step,
+                self.verb(),
                 "this step expects nothing of the load",
                 "no expectation",
                 "add one, such as `errors: 0`",
             );
         }
-        self.either_within_or_for(step, expect.within.is_some(), expect.for_.is_some());
+        self.either_within_or_for(expect.within.is_some(), expect.for_.is_some());
         if expect.window.is_some() && expect.within.is_none() {
+            let help = "with `for: 2s` the window is these 2 seconds; with neither, it is all since the load began";
             self.wrong(
-                step,
+                self.key(&["window"]),
                 "`window` goes with `within`",
-                "no `within`",
-                "with `for: 2s` the window is these 2 seconds",
+                "there is no `within`",
+                help,
             );
         }
-        if let Some(names) = &expect.served_by {
-            self.pods_or_groups(names);
+        if let Some(time) = ["for", "within"]
+            .into_iter()
+            .find(|key| self.has("since") && self.has(key))
+        {
+            let help = format!("`{time}` says which requests are judged; remove one of the two");
+            self.wrong(
+                self.key(&["since"]),
+                format!("`since` does not go with `{time}`"),
+                "one of them too many",
+                help,
+            );
         }
-        expect.distinct.keys().for_each(|group| self.group(group));
+        self.expect_bounds(expect);
+        if let Some(names) = &expect.served_by {
+            self.pods_or_groups("served-by", names);
+        }
+        self.distinct(&expect.distinct);
         self.expressions(&expect.that, &WINDOW_VARIABLES);
+    }
+
+    fn expect_bounds(&mut self, expect: &ExpectStep) {
+        if let Some(errors) = &expect.errors {
+            self.bound(
+                errors.place,
+                errors.always(),
+                "for example `errors: 0` or `errors: < 1%`",
+            );
+        }
+        if let Some(requests) = &expect.requests {
+            self.bound(
+                requests.place,
+                requests.always(None),
+                "for example `requests: \">= 100\"`",
+            );
+        }
+        for (status, share) in &expect.statuses {
+            self.bound(
+                self.value(&["statuses", &status.value.to_string()]),
+                share.always(),
+                "for example `statuses: {200: 100%}`",
+            );
+            if !(100..=599).contains(&status.value) {
+                let message = format!("`{}` is not an HTTP status", status.value);
+                self.wrong(status.place, message, "out of range", "it is a number from 100 to 599");
+            }
+        }
     }
 }

@@ -1,0 +1,106 @@
+//! Every broken configuration of `scenarios/invalid/configs/` is told with its place and, where there is one, its way out.
+//! A file of which nothing is said fails, and so does a picture whose file is gone.
+
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    fmt::Write as _,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use insta::{Settings, assert_snapshot};
+use meshkat_envoy::config::lint;
+use support::envoy;
+
+fn folder(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
+}
+
+fn broken() -> PathBuf {
+    folder("../../scenarios/invalid/configs")
+}
+
+fn pictures() -> PathBuf {
+    folder("tests/snapshots/invalid")
+}
+
+fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let files = entries.filter(|path| path.extension().is_some_and(|found| found == ending));
+    files
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect()
+}
+
+/// What a person is told: `line:column message`, and the way out.
+fn told(name: &str) -> String {
+    let file = broken().join(format!("{name}.yaml"));
+    let mut told = String::new();
+    for found in lint(&file, Some(&envoy().path)) {
+        assert_eq!(found.file, file);
+        let number = |number: Option<usize>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let (line, column) = (number(found.line), number(found.column));
+        writeln!(
+            told,
+            "{name}.yaml:{line}:{column}: {}",
+            without_the_copy(&found.message)
+        )
+        .unwrap();
+        if let Some(help) = found.help {
+            writeln!(told, "  help: {help}").unwrap();
+        }
+    }
+    assert!(!told.is_empty(), "{name} is broken, and nothing is said of it");
+    told
+}
+
+/// Envoy judges a copy of the document, with its fields in no certain order: what it tells of places in the copy, and the copy
+/// itself, which it may print before its reason, are different every time.
+fn without_the_copy(message: &str) -> String {
+    let mut text = match (
+        message.find("goo.gle/"),
+        message.find("Proto constraint validation failed"),
+    ) {
+        (Some(copy), Some(reason)) if copy < reason => format!("{}{}", &message[..copy], &message[reason..]),
+        _ => message.to_owned(),
+    };
+    while let Some((before, after)) = text.split_once(", near ")
+        && let Some((_, rest)) = after.split_once(')')
+    {
+        text = format!("{before}{rest}");
+    }
+    text
+}
+
+#[test]
+fn every_broken_configuration_is_told() {
+    let names = names(&broken(), "yaml");
+    assert!(!names.is_empty());
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path(pictures());
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    // All of them, and not only the first that fails.
+    let fails = |name: &&String| {
+        catch_unwind(AssertUnwindSafe(|| {
+            settings.bind(|| assert_snapshot!(name.as_str(), told(name)));
+        }))
+        .is_err()
+    };
+    let failed: Vec<&String> = names.iter().filter(fails).collect();
+    assert!(failed.is_empty(), "not told as they should be: {failed:?}");
+}
+
+#[test]
+fn no_picture_is_without_its_file() {
+    let (files, pictures) = (names(&broken(), "yaml"), names(&pictures(), "snap"));
+    let orphans: Vec<&String> = pictures.difference(&files).collect();
+    assert!(orphans.is_empty(), "pictures whose file is gone: {orphans:?}");
+}

@@ -1,0 +1,269 @@
+use serde_json::json;
+
+use super::*;
+
+fn holds(text: &str) -> Result<(), String> {
+    let variables = Variables::from([
+        ("status".to_owned(), json!(200)),
+        (
+            "json".to_owned(),
+            json!({"pets": [{"id": 1, "name": "Rex"}, {"id": 2, "name": "Tom"}]}),
+        ),
+        ("rate".to_owned(), json!(0.5)),
+    ]);
+    Expression::compile(text)
+        .unwrap()
+        .holds(&variables)
+        .map_err(|unheld| unheld.actual)
+}
+
+#[test]
+fn true_expressions_hold() {
+    for text in [
+        "status == 200",
+        "status >= 200 && status < 300",
+        "json.pets.size() == 2",
+        "size(json.pets) == 2",
+        "json.pets.all(pet, pet.id > 0)",
+        "json.pets.exists(pet, pet.name == 'Rex')",
+        "json.pets[0].name.startsWith('R')",
+        "status in [200, 503]",
+        "rate < 0.6 && rate > 0.4",
+        "has(json.pets) && !has(json.cats)",
+        "json.pets.map(pet, pet.id) == [1, 2]",
+    ] {
+        assert_eq!(holds(text), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn a_false_one_shows_both_sides() {
+    assert_eq!(holds("json.pets.size() == 3"), Err("2 == 3 is false".to_owned()));
+    assert_eq!(
+        holds("status == 200 && json.pets[1].name == 'Rex'"),
+        Err("\"Tom\" == \"Rex\" is false".to_owned())
+    );
+    assert_eq!(
+        holds("status in [404, 503]"),
+        Err("200 in [404,503] is false".to_owned())
+    );
+    assert!(
+        holds("json.cats.size() == 1")
+            .unwrap_err()
+            .starts_with("it cannot be evaluated")
+    );
+    assert_eq!(holds("status + 1"), Err("neither true nor false: 201".to_owned()));
+}
+
+fn problems(text: &str) -> Vec<(String, String)> {
+    let known = Known {
+        variables: vec!["json", "status", "text", "params"],
+        not_truths: vec!["status", "text"],
+        axes: vec!["how"],
+    };
+    let found = Expression::compile(text).unwrap().problems(&known);
+    found
+        .into_iter()
+        .map(|problem| (text[problem.at..][..problem.len].to_owned(), problem.message))
+        .collect()
+}
+
+#[test]
+fn unknown_names_are_found_before_anything_runs() {
+    for fine in [
+        "json.pets.all(pet, pet.id > 0) && status == 1",
+        "json.pets.size() == 1 && json.pets.all(p, p.name.matches('^R')) || !(1 + 1 > -2)",
+        "json.pets.exists(a, a.friends.exists(b, b == a.id))",
+        "has(json.pets) && type(json.id) == int",
+        "params.how == 'x' && params['how'] == \"x\"",
+        "{'a': status}.a == 1 && [status][0] == 1",
+        "status == 200 ? true : json.fine",
+    ] {
+        assert_eq!(problems(fine), [], "{fine}");
+    }
+    let first = |text: &str| problems(text).into_iter().next().unwrap();
+    let told = |word: &str, message: &str| (word.to_owned(), message.to_owned());
+    assert_eq!(
+        first("\"žž\" == text && stauts == 1"),
+        told("stauts", "there is no variable `stauts` here")
+    );
+    assert_eq!(
+        first("lenght(json) == 1"),
+        told("lenght", "CEL has no function `lenght`")
+    );
+    assert_eq!(first("max(status, 1) == 1"), told("max", "CEL has no function `max`"));
+    assert_eq!(
+        first("contains(text, 'a')"),
+        told("contains", "`contains` is called on a value")
+    );
+    assert_eq!(
+        first("json.id.int() == 1"),
+        told("int", "`int` takes its value in brackets")
+    );
+    assert_eq!(first("json.pets.all(pet)"), told("all", "`all` is not called so"));
+    assert_eq!(first("params.hwo == 'x'"), told("hwo", "there is no axis `hwo`"));
+    assert_eq!(first("params['hwo'] == 'x'"), told("hwo", "there is no axis `hwo`"));
+    // What a macro names is known inside it alone.
+    assert_eq!(
+        first("json.all(pet, pet > 0) && pet == 1"),
+        told("pet", "there is no variable `pet` here")
+    );
+    assert_eq!(problems("a == b && c == a").len(), 3, "each name once");
+}
+
+#[test]
+fn what_can_be_neither_true_nor_false_is_found_before_anything_runs() {
+    for text in [
+        "status",
+        "1",
+        "'a'",
+        "[status]",
+        "status + 1",
+        "json.size()",
+        "-status",
+        "{'a': 1}",
+    ] {
+        assert_eq!(
+            problems(text)[0].1,
+            "this expression is neither true nor false",
+            "{text}"
+        );
+    }
+    for text in ["json", "true", "json.fine", "status == 200", "json.all(x, x)"] {
+        assert_eq!(problems(text), [], "{text}");
+    }
+}
+
+#[test]
+fn every_function_that_is_offered_is_there() {
+    let uses = [
+        "[1].all(x, x > 0)",
+        "bool('true')",
+        "b'a' == bytes('a')",
+        "'ab'.contains('a')",
+        "double(1) > 0.5",
+        "dyn(1) == 1",
+        "'ab'.endsWith('b')",
+        "[1].exists(x, x == 1)",
+        "[1].exists_one(x, x == 1)",
+        "[1].filter(x, x > 0) == [1]",
+        "has({'a': 1}.a)",
+        "int('1') == 1",
+        "[1].map(x, x + 1) == [2]",
+        "'ab'.matches('a.')",
+        "matches('ab', 'a.')",
+        "size([1]) == 1",
+        "[1].size() == 1",
+        "'ab'.startsWith('a')",
+        "string(1) == '1'",
+        "uint(1) == 1u",
+        "type(1) == int",
+    ];
+    for text in uses {
+        let expression = Expression::compile(text).unwrap();
+        assert_eq!(expression.problems(&Known::default()), [], "{text}");
+        assert_eq!(expression.holds(&Variables::new()), Ok(()), "{text}");
+    }
+    for name in Expression::functions() {
+        assert!(uses.iter().any(|text| text.contains(&format!("{name}("))), "{name}");
+    }
+}
+
+#[test]
+fn numbers_compare_whether_or_not_they_are_whole() {
+    let variables = Variables::from([
+        ("half".to_owned(), json!(0.5)),
+        ("two".to_owned(), json!(2.0)),
+        ("one".to_owned(), json!(1)),
+    ]);
+    for text in [
+        "half < 1",
+        "two == 2",
+        "two > one",
+        "one <= 1.0",
+        "one + 1 == 2",
+        "half * 2.0 == 1.0",
+    ] {
+        assert_eq!(Expression::compile(text).unwrap().holds(&variables), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_cel_is_told_at_its_word() {
+    let told = |text: &str| {
+        let problem = Expression::compile(text).unwrap_err();
+        (
+            text[problem.at..][..problem.len.min(text.len() - problem.at)].to_owned(),
+            problem.message,
+            problem.help,
+        )
+    };
+    let expect = |text: &str, word: &str, message: &str, help: &str| {
+        let (at, said, way_out) = told(text);
+        assert_eq!(at, word, "{text}");
+        assert!(said.contains(message), "{text}: {said}");
+        assert!(way_out.contains(help), "{text}: {way_out}");
+    };
+    expect("status = 200", "=", "`=` is no operator", "`==`");
+    expect("status == 200 and json", "and", "`and` cannot stand here", "`&&`");
+    expect("not a", "a", "cannot stand here", "`!`");
+    expect("status <> 200", ">", "cannot stand here", "`!=`");
+    expect("a == 1 &", "&", "no operator", "`&&`");
+    expect("a == ", "", "it ends too early", "for example");
+    expect("(a == 1", "", "a `(` is not closed", "`)`");
+    expect("a == 'b", "'", "a quote is not closed", "close it");
+    expect("\"žž\" == x y", "y", "`y` cannot stand here", "for example");
+    expect("if a", "a", "`a` cannot stand here", "for example");
+    expect("", "", "the expression is empty", "for example");
+    expect("${x} == 1", "$", "`$` means nothing", "params.NAME");
+}
+
+#[test]
+fn what_is_not_cel_is_an_error_and_never_a_panic() {
+    for text in [
+        "status ==",
+        "(",
+        "status = 200",
+        "'",
+        "a b",
+        "",
+        "..",
+        "${x}",
+        "json.[0]",
+        "\u{0}",
+        "ž",
+    ] {
+        let problem = Expression::compile(text).map(|fine| fine.problems(&Known::default()));
+        assert!(
+            problem.is_err() || problem.is_ok_and(|found| !found.is_empty()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_is_endless_is_refused_before_the_parser_goes_down_into_it() {
+    let endless = [
+        ("(".to_owned(), "a".to_owned(), ")".to_owned()),
+        ("[".to_owned(), String::new(), "]".to_owned()),
+        ("a.all(x, ".to_owned(), "a".to_owned(), ")".to_owned()),
+        ("!".to_owned(), "a".to_owned(), String::new()),
+        ("1+".to_owned(), "1".to_owned(), String::new()),
+        ("a==".to_owned(), "a".to_owned(), String::new()),
+        (String::new(), "a".to_owned(), ".b".to_owned()),
+        (String::new(), "a".to_owned(), "[0]".to_owned()),
+        ("a?b:".to_owned(), "c".to_owned(), String::new()),
+    ];
+    for (before, middle, after) in endless {
+        for times in [10_usize, 25, 100, 450, 10_000] {
+            let text = format!("{}{middle}{}", before.repeat(times), after.repeat(times));
+            // Whether or not it is taken, nothing overflows; what is taken can be evaluated.
+            if let Ok(expression) = Expression::compile(&text) {
+                let _ = expression.problems(&Known::default());
+                let _ = expression.holds(&Variables::from([("a".to_owned(), json!([1]))]));
+            } else {
+                assert!(times > 10, "{text}");
+            }
+        }
+    }
+}

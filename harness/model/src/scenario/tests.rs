@@ -1,0 +1,178 @@
+use serde_json::json;
+
+use super::{
+    step::{EnvoyStep, RequestStep, Step},
+    *,
+};
+use crate::{
+    mesh::{GroupSpec, Service},
+    scenario::step::Endpoints,
+};
+
+/// One mesh, `petshop`: an ingress and up to three pets.
+struct Petshop(MeshSpec);
+
+impl Petshop {
+    fn new() -> Self {
+        let group = |service: Option<Service>, envoy: bool, replicas| GroupSpec {
+            service,
+            envoy: envoy.then(|| "envoy.yaml".into()),
+            replicas,
+            started: true,
+            registered: service.is_some() && envoy,
+        };
+        let groups = IndexMap::from([
+            ("sds".to_owned(), group(Some(Service::Sds), false, None)),
+            ("ingress".to_owned(), group(None, true, None)),
+            ("pet".to_owned(), group(Some(Service::Pet), true, Some(3))),
+        ]);
+        Self(MeshSpec {
+            name: "petshop".to_owned(),
+            groups,
+        })
+    }
+}
+
+impl Meshes for Petshop {
+    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
+        if name == self.0.name {
+            Ok(&self.0)
+        } else {
+            Err(vec![self.0.name.clone()])
+        }
+    }
+}
+
+fn case_of(text: &str, params: serde_json::Value) -> Result<Case, Vec<Diagnostic>> {
+    let serde_json::Value::Object(params) = params else {
+        panic!("parameters are a mapping")
+    };
+    let scenario = Scenario::read("folder/name", Source::new("s.yaml", text))?;
+    scenario.case(params.into_iter().collect(), &Petshop::new())
+}
+
+/// `line:column message` of everything that is wrong.
+fn told(text: &str, params: serde_json::Value) -> Vec<String> {
+    let wrong = match case_of(text, params) {
+        Ok(case) => panic!("nothing is wrong with {}", case.id),
+        Err(wrong) => wrong,
+    };
+    wrong
+        .iter()
+        .map(|wrong| format!("{}:{} {}", wrong.place.line, wrong.place.column, wrong.message))
+        .collect()
+}
+
+fn request(case: &Case, index: usize) -> &RequestStep {
+    case.steps[index].request().unwrap()
+}
+
+fn envoy(case: &Case, index: usize) -> &EnvoyStep {
+    match &case.steps[index].value {
+        Step::Envoy(step) => step,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_smallest_scenario_is_five_lines() {
+    let text = "promise: Every pet is there.\nmesh: petshop\nsteps:\n  - get: /pets\n    status: 200\n";
+    let case = case_of(text, json!({})).unwrap();
+    assert_eq!(
+        (case.id.as_str(), case.promise.as_str()),
+        ("folder/name", "Every pet is there.")
+    );
+    assert_eq!(case.steps.len(), 1);
+    assert_eq!((case.steps[0].place.line, case.steps[0].place.column), (4, 5));
+}
+
+#[test]
+fn a_value_that_stands_alone_keeps_its_type_and_one_among_words_is_text() {
+    let text = "promise: ${pets} pets\nmesh: {use: petshop, replicas: {pet: \"${pets}\"}}\naxes: {pets: [3], word: ['3'], yes: [true]}\n\
+                steps:\n  - get: /pets/${pets}\n    status: 200\n    times: ${pets}\n    text: ${word}\n    contains: n ${pets}\n    \
+                json: {number: \"${pets}\", word: \"${word}\", yes: \"${yes}\", \"key-${word}\": \"${pets}${word}\"}\n  \
+                - envoy: ingress\n    endpoints: {pet: '${pets}'}\n    that: ready == 'LIVE' && params.pets == ${pets}\n";
+    let case = case_of(text, json!({"pets": 3, "word": "3", "yes": true})).unwrap();
+    assert_eq!(case.id, "folder/name[pets=3,word=3,yes=true]");
+    assert_eq!(case.promise, "3 pets");
+    assert_eq!(case.mesh.groups["pet"].replicas, Some(3));
+    let step = request(&case, 0);
+    assert_eq!(step.get.as_ref().unwrap().value, "/pets/3");
+    assert_eq!(step.times.as_ref().unwrap().value, 3);
+    assert_eq!(step.text.as_ref().unwrap().value, "3");
+    assert_eq!(step.contains.as_ref().unwrap().0, ["n 3"]);
+    assert_eq!(
+        step.json.as_ref().unwrap().0,
+        json!({"number": 3, "word": "3", "yes": true, "key-3": "33"})
+    );
+    assert_eq!(envoy(&case, 1).endpoints[0], Endpoints::Count(3));
+    assert_eq!(envoy(&case, 1).that[0].value, "ready == 'LIVE' && params.pets == 3");
+}
+
+#[test]
+fn a_step_with_a_condition_is_in_the_cases_of_which_it_is_true() {
+    let text = "promise: p\nmesh: petshop\naxes: {how: [killed, paused], pets: [1, 2]}\nsteps:\n  - when: params.how == 'killed'\n    \
+                kill: pet-1\n  - pause: pet-1\n    when: params.how == 'paused' && params.pets > 1\n  - get: /pets/${pets}\n    status: 200\n";
+    let verbs = |how: &str, pets: u32| {
+        let case = case_of(text, json!({"how": how, "pets": pets})).unwrap();
+        case.steps
+            .iter()
+            .map(|step| step.describe().split(' ').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(verbs("killed", 2), ["kill", "get"]);
+    assert_eq!(verbs("paused", 2), ["pause", "get"]);
+    assert_eq!(verbs("paused", 1), ["get"]);
+}
+
+#[test]
+fn mistakes_are_told_in_the_order_of_the_file() {
+    let text = "promise: ''\nmesh: petshop\ntags: [two words]\nsteps:\n  - kill: pet-9\n  - load: l\n    get: x\n    rate: 1/s\n  \
+                - get: /\n    that: stauts == 1 && foo(1)\n  - kill: {a: b}\n";
+    // What cannot be read comes first: nothing can be said of the rest before.
+    assert_eq!(told(text, json!({})), ["11:11 expected a text, found a mapping"]);
+    let text = text.replace("{a: b}", "nobody");
+    assert_eq!(
+        told(&text, json!({})),
+        [
+            "1:10 the promise is empty",
+            "3:8 `two words` is not a tag",
+            "5:11 there is no pod `pet-9` in this mesh",
+            "6:11 nothing is expected of the load `l`",
+            "7:10 a path begins with a slash",
+            "10:11 there is no variable `stauts` here",
+            "10:26 CEL has no function `foo`",
+            "11:11 there is no pod `nobody` in this mesh",
+        ]
+    );
+}
+
+#[test]
+fn a_file_has_the_same_places_whatever_ends_its_lines() {
+    let text = "promise: ž\nmesh: petshop\nsteps:\n  - kill: pet-9\n  - get: /\n    that: text == 'ž' && stauts\n    status: 200\n";
+    for text in [text.to_owned(), text.replace('\n', "\r\n"), format!("\u{feff}{text}")] {
+        assert_eq!(
+            told(&text, json!({})),
+            [
+                "4:11 there is no pod `pet-9` in this mesh",
+                "6:26 there is no variable `stauts` here"
+            ],
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn an_expression_with_a_value_put_in_is_told_as_a_whole() {
+    let text =
+        "promise: p\nmesh: petshop\naxes: {n: [1]}\nsteps:\n  - get: /\n    that: status == ${n} && stauts == 2\n";
+    // The value is shorter than what stands for it, so the parts behind it are elsewhere.
+    assert_eq!(told(text, json!({"n": 1})), ["6:11 there is no variable `stauts` here"]);
+}
+
+#[test]
+fn a_case_without_a_check_is_told_even_where_other_cases_have_one() {
+    let text = "promise: p\nmesh: petshop\naxes: {how: [a, b]}\nsteps:\n  - kill: pet-1\n  - get: /\n    when: params.how == 'a'\n    status: 200\n";
+    assert!(case_of(text, json!({"how": "a"})).is_ok());
+    assert_eq!(told(text, json!({"how": "b"})), ["4:1 nothing is expected in any step"]);
+}

@@ -1,0 +1,122 @@
+use super::*;
+
+fn picture(text: &str, line: usize, column: usize, len: usize) -> String {
+    let source = Source::new("f.yaml", text);
+    Diagnostic::new(&source, source.place(line, column, len), "wrong", "here").render(false)
+}
+
+#[test]
+fn columns_count_characters_and_lengths_count_bytes() {
+    let source = Source::new("f.yaml", "a: b\nkůň: žluť\n");
+    let place = source.place(2, 6, 6);
+    assert_eq!((place.offset, place.len, place.line, place.column), (12, 6, 2, 6));
+    assert_eq!(&source.text()[place.offset..][..place.len], "žluť");
+    assert_eq!(source.at(12, 6), place);
+}
+
+#[test]
+fn a_place_ends_with_its_line_whatever_ends_the_line() {
+    for ending in ["\n", "\r\n", "\r"] {
+        let source = Source::new("f.yaml", format!("one: 1{ending}two: 2{ending}three: 3"));
+        let place = source.place(2, 1, 100);
+        assert_eq!(&source.text()[place.offset..][..place.len], "two: 2", "{ending:?}");
+        assert_eq!(source.line(3), "three: 3", "{ending:?}");
+        assert_eq!(source.at(place.offset, 3), source.place(2, 1, 3), "{ending:?}");
+    }
+}
+
+#[test]
+fn a_place_beyond_the_text_is_its_end() {
+    let source = Source::new("f.yaml", "a: b\n");
+    for place in [
+        source.place(7, 1, 1),
+        source.place(2, 9, 1),
+        source.at(99, 9),
+        source.at(5, usize::MAX),
+    ] {
+        assert_eq!((place.offset, place.len, place.line), (5, 0, 2));
+    }
+    assert_eq!(source.place(1, 99, 1).column, 5);
+    // In the middle of a character is at the character.
+    assert_eq!(Source::new("f.yaml", "ž").at(1, 1).offset, 0);
+}
+
+#[test]
+fn the_heading_tells_the_column_in_characters() {
+    assert!(
+        picture("kůň: žluť\n", 1, 6, 6).contains("[f.yaml:1:6]"),
+        "{}",
+        picture("kůň: žluť\n", 1, 6, 6)
+    );
+}
+
+#[test]
+fn a_label_at_the_very_end_is_shown() {
+    let told = picture("a:\n", 2, 1, 1);
+    assert!(told.contains("╰── here") && told.contains("[f.yaml:2:1]"), "{told}");
+    let told = picture("", 1, 1, 1);
+    assert!(told.contains("╰── here"), "{told}");
+}
+
+#[test]
+fn of_a_long_line_only_what_is_near_is_shown() {
+    let text = format!("a: {}x{}\n", "b".repeat(5000), "c".repeat(5000));
+    let told = picture(&text, 1, 5004, 1);
+    assert!(
+        told.contains("[f.yaml:1:5004]") && told.contains("bxc") && told.contains("╰── here"),
+        "{told}"
+    );
+    assert!(told.len() < 1500, "{}", told.len());
+}
+
+#[test]
+fn control_characters_cannot_reach_the_terminal() {
+    let source = Source::new("f.yaml", "a: \u{1b}[31mred\u{0}\u{202e}\n");
+    let told = Diagnostic::new(&source, source.place(1, 4, 4), "bad \u{1b}[0m", "\u{7}")
+        .help("\u{9b}")
+        .render(false);
+    assert!(!told.chars().any(|c| c.is_control() && c != '\n'), "{told:?}");
+    assert!(told.contains("␛[31mred␀"), "{told}");
+}
+
+#[test]
+fn a_byte_that_is_not_utf8_is_told_with_its_place() {
+    let wrong = Source::from_bytes("f.yaml", b"one: 1\nk\xc5\xaf: \xff\xfe\n".to_vec()).unwrap_err();
+    assert_eq!((wrong.place.line, wrong.place.column), (2, 5));
+    assert_eq!(wrong.label, "the byte 0xff");
+    assert!(wrong.render(false).contains("save the file as UTF-8"));
+    let good = Source::from_bytes("f.yaml", "\u{feff}a: 1".as_bytes().to_vec()).unwrap();
+    assert_eq!(good.text(), "a: 1", "a byte order mark is not part of the text");
+}
+
+#[test]
+fn a_part_of_a_text_is_found_where_it_was_written() {
+    let found = |written: &str, text: &str, part: &str| {
+        let source = Source::new("f.yaml", written);
+        let offset = text.find(part).unwrap();
+        let place = source.inside(source.at(3, 1), text, offset, part.len())?;
+        Some((
+            place.line,
+            place.column,
+            source.text()[place.offset..][..place.len].to_owned(),
+        ))
+    };
+    let at = |line, column, text: &str| Some((line, column, text.to_owned()));
+    assert_eq!(found("a: b && c", "b && c", "c"), at(1, 9, "c"));
+    assert_eq!(found("a: 'b && c'", "b && c", "c"), at(1, 10, "c"));
+    assert_eq!(found("a: 'b' == c", "'b' == c", "c"), at(1, 11, "c"));
+    assert_eq!(found("a: b\n   &&  ž\r\n   && c", "b && ž && c", "c"), at(3, 7, "c"));
+    assert_eq!(
+        found("a: \"b\\tc\"", "b\tc", "c"),
+        None,
+        "an escape is not what it reads as"
+    );
+    assert_eq!(found("a: ${x} c", "12 c", "c"), None, "a value was put in");
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_told_behind_the_end() {
+    let source = Source::new("f.yaml", "a: 'b &&' # c\n");
+    let place = source.inside(source.at(3, 1), "b &&", 4, 1).unwrap();
+    assert_eq!((place.line, place.column), (1, 9));
+}

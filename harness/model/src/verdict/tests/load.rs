@@ -1,0 +1,142 @@
+//! Windows of loads.
+
+use super::*;
+use crate::observation::Latency;
+
+fn seen() -> Window {
+    let counts = |all: &[(&str, u64)]| {
+        all.iter()
+            .map(|(name, n)| ((*name).to_owned(), *n))
+            .collect::<IndexMap<_, _>>()
+    };
+    let ms = Duration::from_millis;
+    Window {
+        requests: 100,
+        errors: 3,
+        statuses: IndexMap::from([(200, 97), (503, 2)]),
+        served_by: counts(&[("petstore-1", 97), ("pet-1", 50), ("pet-2", 47)]),
+        answered_by: counts(&[("petstore-1", 97)]),
+        failures: counts(&[("503: no healthy upstream", 2), ("no answer: timeout", 1)]),
+        latency: Latency {
+            p50: ms(2),
+            p95: ms(10),
+            p99: ms(50),
+            max: ms(90),
+        },
+    }
+}
+
+const WINDOW: &str = "100 requests, 3 errors; 2 × 503: no healthy upstream; 1 × no answer: timeout; served by petstore-1 97, pet-1 \
+                      50, pet-2 47; p50 2.0ms, p99 50.0ms, max 90.0ms";
+
+fn of_load(expectation: &str, seen: &Window) -> Check {
+    let mut checks = window(
+        &step(&format!("expect: shoppers\n{expectation}\n")),
+        seen,
+        &surroundings(),
+    );
+    assert_eq!(checks.len(), 1, "{checks:?}");
+    checks.remove(0)
+}
+
+#[test]
+fn a_window_of_a_load() {
+    for fine in [
+        "errors: 3",
+        "errors: < 4%",
+        "errors: '>= 1'",
+        "requests: 100",
+        "requests: '> 50'",
+        "statuses: {200: 97}",
+        "statuses: {503: 2%}",
+        "statuses: {404: 0}",
+        "p50: < 3ms",
+        "p95: <= 10ms",
+        "p99: < 51ms",
+        "max: < 100ms",
+        "served-by: petstore",
+        "served-by: petstore-1",
+        "served-by: [ingress, petstore]",
+        "distinct: {pet: 2}",
+        "distinct: {petstore: 1}",
+        "that: requests == 100 && errors == 3 && statuses['200'] == 97 && served_by['pet-1'] == 50",
+        "that: p50_ms < 3.0 && p95_ms == 10.0 && p99_ms == 50.0 && max_ms > 89.0",
+        "that: failures.exists(text, text.contains('upstream'))",
+    ] {
+        let check = of_load(fine, &seen());
+        assert!(check.held, "{fine}: {check:?}");
+        assert_eq!(check.line, 2);
+    }
+    for (broken, expected, actual) in [
+        ("errors: 0", "0 errors", WINDOW.to_owned()),
+        ("errors: < 3%", "< 3% errors", WINDOW.to_owned()),
+        ("requests: < 100", "< 100 requests", WINDOW.to_owned()),
+        (
+            "statuses: {200: 100%}",
+            "100% answers with status 200",
+            format!("97; {WINDOW}"),
+        ),
+        (
+            "statuses: {404: '> 0'}",
+            "> 0 answers with status 404",
+            format!("0; {WINDOW}"),
+        ),
+        ("p50: < 2ms", "p50 < 2ms", format!("p50 2.0ms; {WINDOW}")),
+        ("p95: < 10ms", "p95 < 10ms", format!("p95 10.0ms; {WINDOW}")),
+        ("p99: <= 49ms", "p99 <= 49ms", format!("p99 50.0ms; {WINDOW}")),
+        ("max: < 90ms", "max < 90ms", format!("max 90.0ms; {WINDOW}")),
+        (
+            "served-by: pet",
+            "all served by pet",
+            format!("also by petstore-1; {WINDOW}"),
+        ),
+        (
+            "distinct: {pet: 3}",
+            "3 different pods of `pet`",
+            "2: pet-1, pet-2".to_owned(),
+        ),
+        ("that: errors == 0", "errors == 0", "3 == 0 is false".to_owned()),
+    ] {
+        let check = of_load(broken, &seen());
+        assert_eq!(
+            (check.held, check.line, check.expected.as_str()),
+            (false, 2, expected),
+            "{broken}"
+        );
+        assert_eq!(check.actual, actual, "{broken}");
+    }
+}
+
+#[test]
+fn a_window_without_requests_holds_nothing() {
+    for expectation in [
+        "errors: 0",
+        "errors: < 5%",
+        "statuses: {503: 0}",
+        "statuses: {200: 100%}",
+        "p50: < 1s",
+        "p95: < 1s",
+        "p99: < 1s",
+        "max: < 1s",
+        "served-by: petstore",
+        "requests: '> 0'",
+        "distinct: {pet: 1}",
+        "that: requests > 0",
+    ] {
+        let check = of_load(expectation, &Window::default());
+        assert!(!check.held, "{expectation}: {check:?}");
+    }
+    // That there were none can be asked for in so many words.
+    assert!(of_load("requests: 0", &Window::default()).held);
+}
+
+#[test]
+fn a_load_that_nobody_answered_was_served_by_nobody() {
+    let unanswered = Window {
+        requests: 5,
+        errors: 5,
+        ..Window::default()
+    };
+    assert!(!of_load("served-by: petstore", &unanswered).held);
+    assert!(of_load("errors: 100%", &unanswered).held);
+}

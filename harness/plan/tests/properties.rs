@@ -1,0 +1,263 @@
+//! What holds of every plan: each combination once, no case lost, none twice; and no mutation of a good file can make the
+//! reading of it panic.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::OnceLock,
+};
+
+use indexmap::IndexMap;
+use meshkat_model::{
+    case::Case,
+    mesh::{GroupSpec, MeshSpec, Service},
+    project::{MeshFiles, Project},
+    scenario::{Meshes, Scenario},
+    source::{Diagnostic, Source},
+};
+use meshkat_plan::{Shard, expand, in_shard, plan};
+use proptest::{prelude::*, sample::Index};
+
+/// The meshes `one` and `two`, which are alike but for their names.
+struct Both(BTreeMap<String, MeshSpec>);
+
+impl Both {
+    fn new() -> Self {
+        let pet = GroupSpec {
+            service: Some(Service::Pet),
+            envoy: Some("pet.yaml".into()),
+            replicas: Some(3),
+            started: true,
+            registered: true,
+        };
+        let ingress = GroupSpec {
+            service: None,
+            replicas: None,
+            registered: false,
+            ..pet.clone()
+        };
+        let groups = IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]);
+        let mesh = |name: &str| {
+            (
+                name.to_owned(),
+                MeshSpec {
+                    name: name.to_owned(),
+                    groups: groups.clone(),
+                },
+            )
+        };
+        Self([mesh("one"), mesh("two")].into())
+    }
+}
+
+impl Meshes for Both {
+    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
+        self.0.get(name).ok_or_else(|| self.0.keys().cloned().collect())
+    }
+}
+
+fn cases_of(id: &str, text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
+    expand(
+        &Scenario::read(id, Source::new(format!("{id}.yaml"), text))?,
+        &Both::new(),
+    )
+}
+
+fn ids<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<String> {
+    cases.into_iter().map(|case| case.id.clone()).collect()
+}
+
+/// How many values each of up to four axes has.
+fn axes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1_usize..5, 0..4)
+}
+
+/// Scenarios of both meshes: some only look, some change the number of pods from the start, some kill.
+fn scenarios() -> impl Strategy<Value = Vec<(bool, bool, u32, usize)>> {
+    prop::collection::vec((any::<bool>(), any::<bool>(), 1_u32..3, 1_usize..4), 0..12)
+}
+
+fn cases(scenarios: &[(bool, bool, u32, usize)]) -> Vec<Case> {
+    let text = |(one, harms, replicas, values): &(bool, bool, u32, usize)| {
+        let mesh = if *one { "one" } else { "two" };
+        let harm = if *harms { "  - kill: pet-1\n" } else { "" };
+        let values: Vec<String> = (0..*values).map(|n| n.to_string()).collect();
+        format!(
+            "promise: p\nmesh: {{use: {mesh}, replicas: {{pet: {replicas}}}}}\naxes: {{n: [{}]}}\nsteps:\n{harm}  - get: \"/?${{n}}\"\n    \
+             status: 200\n",
+            values.join(", ")
+        )
+    };
+    let all = scenarios.iter().enumerate();
+    all.flat_map(|(number, scenario)| cases_of(&format!("s/{number}"), &text(scenario)).unwrap())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn every_combination_is_there_once_and_always_in_the_same_order(axes in axes()) {
+        let written: Vec<String> = axes
+            .iter()
+            .enumerate()
+            .map(|(axis, values)| format!("  a{axis}: [{}]\n", (0..*values).map(|n| format!("v{n}")).collect::<Vec<_>>().join(", ")))
+            .collect();
+        let used: String = (0..axes.len()).map(|axis| format!("${{a{axis}}}")).collect();
+        let heading = if written.is_empty() { String::new() } else { format!("axes:\n{}", written.concat()) };
+        let text = format!("promise: p\nmesh: one\n{heading}steps:\n  - get: \"/{used}\"\n    status: 200\n");
+        let cases = cases_of("s/all", &text).unwrap();
+        prop_assert_eq!(cases.len(), axes.iter().product::<usize>());
+        let different: BTreeSet<Vec<String>> =
+            cases.iter().map(|case| case.params.values().map(ToString::to_string).collect()).collect();
+        prop_assert_eq!(different.len(), cases.len(), "a combination is there twice");
+        prop_assert_eq!(ids(&cases).into_iter().collect::<BTreeSet<_>>().len(), cases.len(), "an id is there twice");
+        for case in &cases {
+            let names: Vec<String> = (0..axes.len()).map(|axis| format!("a{axis}")).collect();
+            prop_assert!(case.params.keys().eq(names.iter()), "{} has not every axis", case.id);
+        }
+        prop_assert_eq!(ids(&cases_of("s/all", &text).unwrap()), ids(&cases));
+    }
+
+    #[test]
+    fn grouping_loses_no_case_and_none_harms_another(scenarios in scenarios()) {
+        let cases = cases(&scenarios);
+        let grouped = plan(cases.clone());
+        let (mut before, mut after) = (ids(&cases), ids(grouped.cases()));
+        for mesh in &grouped.meshes {
+            prop_assert!(!mesh.cases.is_empty(), "a mesh that nobody needs");
+            prop_assert!(mesh.cases.iter().all(|case| case.mesh == mesh.spec), "a case on another mesh than its own");
+            prop_assert!(mesh.cases.len() == 1 || mesh.cases.iter().all(Case::only_looks), "a case shares a mesh that it harms");
+            let order: Vec<usize> = ids(&mesh.cases).iter().map(|id| before.iter().position(|known| known == id).unwrap()).collect();
+            prop_assert!(order.is_sorted(), "the order is not kept: {order:?}");
+        }
+        // Of those that only look, no two meshes are the same.
+        let shared = grouped.meshes.iter().filter(|mesh| mesh.cases.iter().all(Case::only_looks));
+        let specs: Vec<String> = shared.map(|mesh| format!("{:?}", mesh.spec)).collect();
+        prop_assert_eq!(specs.iter().collect::<BTreeSet<_>>().len(), specs.len());
+        prop_assert_eq!(ids(plan(cases).cases()), after.clone(), "the same cases give the same plan");
+        before.sort();
+        after.sort();
+        prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn shards_are_a_partition(scenarios in scenarios(), of in 1_usize..7) {
+        let cases = cases(&scenarios);
+        let shards: Vec<Vec<Case>> = (1..=of).map(|index| in_shard(cases.clone(), Shard { index, of })).collect();
+        let mut all: Vec<String> = shards.iter().flat_map(ids).collect();
+        let mut expected = ids(&cases);
+        all.sort();
+        expected.sort();
+        prop_assert_eq!(all, expected, "each case is in exactly one shard");
+        let sizes: Vec<usize> = shards.iter().map(Vec::len).collect();
+        prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "shards of unlike sizes: {sizes:?}");
+    }
+}
+
+/// The good scenarios of the project, and its meshes.
+fn good() -> &'static (Vec<String>, MeshFiles) {
+    static GOOD: OnceLock<(Vec<String>, MeshFiles)> = OnceLock::new();
+    GOOD.get_or_init(|| {
+        let project = Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let files = project.scenario_files().unwrap();
+        let (meshes, wrong) = project.read_meshes().unwrap();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        (
+            files.values().map(|path| fs::read_to_string(path).unwrap()).collect(),
+            meshes,
+        )
+    })
+}
+
+/// One change of a text, as a slip of the hand makes it.
+#[derive(Debug, Clone)]
+enum Slip {
+    /// A part is gone.
+    Cut(Index, usize),
+    /// Something is put in.
+    Insert(Index, String),
+    /// A line is there twice, or somewhere else.
+    Move(Index, Index, bool),
+    /// Two words are swapped.
+    Swap(Index, Index),
+}
+
+fn slip() -> impl Strategy<Value = Slip> {
+    let piece = prop_oneof![
+        Just("${".to_owned()),
+        Just("${pets}".to_owned()),
+        Just("null".to_owned()),
+        Just("- ".to_owned()),
+        Just(": ".to_owned()),
+        Just("\t".to_owned()),
+        "[\\[\\]{}:,#&*!|>'\"%@`?$ \n-]{1,2}",
+        "[a-z0-9]{1,4}",
+        any::<char>().prop_map(String::from),
+    ];
+    prop_oneof![
+        (any::<Index>(), 1_usize..30).prop_map(|(at, len)| Slip::Cut(at, len)),
+        (any::<Index>(), piece).prop_map(|(at, text)| Slip::Insert(at, text)),
+        (any::<Index>(), any::<Index>(), any::<bool>()).prop_map(|(from, to, keep)| Slip::Move(from, to, keep)),
+        (any::<Index>(), any::<Index>()).prop_map(|(one, other)| Slip::Swap(one, other)),
+    ]
+}
+
+fn after(text: &str, slip: &Slip) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    match slip {
+        _ if chars.is_empty() => String::new(),
+        Slip::Cut(at, len) => {
+            let at = at.index(chars.len());
+            chars[..at]
+                .iter()
+                .chain(&chars[(at + len).min(chars.len())..])
+                .collect()
+        }
+        Slip::Insert(at, piece) => {
+            let at = at.index(chars.len());
+            chars[..at]
+                .iter()
+                .copied()
+                .chain(piece.chars())
+                .chain(chars[at..].iter().copied())
+                .collect()
+        }
+        Slip::Move(from, to, keep) => {
+            let mut lines: Vec<&str> = text.lines().collect();
+            let from = from.index(lines.len());
+            let line = if *keep { lines[from] } else { lines.remove(from) };
+            lines.insert(to.index(lines.len() + 1), line);
+            lines.join("\n")
+        }
+        Slip::Swap(one, other) => {
+            let mut words: Vec<&str> = text.split_inclusive([' ', '\n']).collect();
+            let (one, other) = (one.index(words.len()), other.index(words.len()));
+            words.swap(one, other);
+            words.concat()
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
+
+    #[test]
+    fn a_good_file_with_slips_of_the_hand_is_read_or_refused(which in any::<Index>(), slips in prop::collection::vec(slip(), 0..5)) {
+        let (texts, meshes) = good();
+        let text = slips.iter().fold(which.get(texts).clone(), |text, slip| after(&text, slip));
+        let source = Source::new("f.yaml", text);
+        let read = Scenario::read("f", source).and_then(|scenario| expand(&scenario, meshes));
+        if slips.is_empty() {
+            prop_assert!(read.is_ok(), "a good file is refused: {:?}", read.err());
+        }
+        for wrong in read.err().unwrap_or_default() {
+            let (place, text) = (wrong.place, wrong.source.text());
+            prop_assert!(text.get(place.offset..place.offset + place.len).is_some(), "{wrong:?}");
+            prop_assert!(place.line >= 1 && !wrong.message.is_empty() && wrong.help.as_ref().is_none_or(|help| !help.is_empty()));
+            let heading = format!("f.yaml:{}:{}", place.line, place.column);
+            prop_assert!(wrong.render(false).contains(&heading), "{wrong:?}");
+        }
+    }
+}
