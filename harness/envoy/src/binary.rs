@@ -8,6 +8,7 @@ mod github;
 mod locate;
 mod program;
 mod release;
+mod remembered;
 mod version;
 
 pub use cache::{Cached, cached, list};

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{fs::FlockOperation, io::Errno};
 
-use super::{EnvoyError, Request, Version, program, release};
+use super::{EnvoyError, Request, Version, program, release, remembered};
 
 /// Folders of fetches that are under way, or were when their run was killed.
 const UNFINISHED: &str = ".fetch-";
@@ -66,7 +66,8 @@ impl Slot {
     /// Whether what lies there runs and is this version. Anything else is as good as nothing, and is fetched again.
     pub(super) fn is_usable(&self) -> bool {
         let binary = self.binary();
-        binary.is_file() && program::version_of(&binary).is_ok_and(|found| found == self.version)
+        let cache = self.root.parent().unwrap_or(&self.root);
+        binary.is_file() && remembered::version_of(cache, &binary).is_ok_and(|found| found == self.version)
     }
 
     /// Takes the cache for this run alone, until the answer is dropped. Tells `progress` when another run has it.

@@ -8,7 +8,7 @@ use std::{
 
 use etcetera::BaseStrategy;
 
-use super::{EnvoyError, Platform, Version, cache::Slot, fetch::Fetch, program};
+use super::{EnvoyError, Platform, Version, cache::Slot, fetch::Fetch, program, remembered};
 
 /// What is asked for, and all of the machine that the answer depends on.
 #[derive(Debug, Clone)]
@@ -92,21 +92,21 @@ pub fn locate(request: &Request, progress: &mut dyn Write) -> Result<Envoy, Envo
                 asked: asked.to_owned(),
             }),
         },
-        Some(path) => at(Path::new(path), Source::Given),
+        Some(path) => at(&request.cache, Path::new(path), Source::Given),
         None => match program::find("envoy", &request.search_path) {
-            Some(path) => at(&path, Source::Path),
+            Some(path) => at(&request.cache, &path, Source::Path),
             None => of_version(request, &Version::DEFAULT, progress),
         },
     }
 }
 
-fn at(path: &Path, source: Source) -> Result<Envoy, EnvoyError> {
+fn at(cache: &Path, path: &Path, source: Source) -> Result<Envoy, EnvoyError> {
     // Pods start in folders of their own.
     let path = std::path::absolute(path).map_err(|error| EnvoyError::NotExecutable {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let version = program::version_of(&path)?;
+    let version = remembered::version_of(cache, &path)?;
     Ok(Envoy { path, version, source })
 }
 
