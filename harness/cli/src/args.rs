@@ -123,7 +123,7 @@ pub(crate) struct RunArgs {
     /// Stop after the first case that did not pass.
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Only the cases that did not pass, or did not run, in the last run of the report folder.
+    /// Only the cases that failed in the last run of the report folder, and those that it was ended before.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<Rerun>,
     /// Whose logs, dumps and access logs are kept in the report.
@@ -277,8 +277,9 @@ pub(crate) enum EnvoyCommand {
     /// Fetch a version into the cache.
     Fetch {
         /// The version.
-        #[arg(default_value = "1.40.0")]
-        version: String,
+        // Its name is not `version`: every command has that flag.
+        #[arg(value_name = "VERSION", default_value = "1.40.0")]
+        wanted: String,
     },
     /// Print the path of the Envoy that a run would use.
     Path(EnvoyChoice),

@@ -17,9 +17,13 @@ use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
     diagnose::diagnose,
-    mesh::{MeshError, RunningMesh, bring_up},
+    mesh::{BringUp, MeshError, RunningMesh},
     run::{Keep, RunOptions, Sink},
 };
+
+/// How long the Envoys may take to write down what they have answered, before a failure is explained. They do so every
+/// 50 ms.
+const ACCESS_LOGGED: Duration = Duration::from_millis(500);
 
 struct Group {
     number: usize,
@@ -52,8 +56,18 @@ pub(crate) async fn run(
         }
         let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
         match ended {
-            Some(result) => group.sink.send(Event::CaseFinished { case: Box::new(result) }),
+            Some(result) => {
+                // `--fail-fast` ends the run in the same way as a person does.
+                if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
+                    group.stop.cancel();
+                }
+                group.sink.send(Event::CaseFinished { case: Box::new(result) });
+            }
             None => break,
+        }
+        if let Some(crashed) = mesh.take_if(|mesh| mesh.crashed().is_some()) {
+            // Whoever comes next has a mesh in which everybody runs, as it would have alone.
+            group.release(&crashed).await;
         }
     }
     if let Some(mesh) = mesh {
@@ -83,11 +97,7 @@ impl Group {
                 id: case.id.clone(),
                 attempt: number,
             });
-            let attempt = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => None,
-                attempt = self.attempt(spec, planned, case, mesh) => Some(attempt),
-            }?;
+            let attempt = self.attempt(spec, planned, case, mesh).await?;
             let again = attempt.status != Status::Passed && number <= self.options.retries;
             if again {
                 earlier.extend(attempt.failure);
@@ -98,20 +108,29 @@ impl Group {
         None
     }
 
+    /// One attempt at a case; none if the run was stopped meanwhile.
     async fn attempt(
         &self,
         spec: &MeshSpec,
         planned: &PlannedMesh,
         case: &Case,
         mesh: &mut Option<RunningMesh>,
-    ) -> Attempt {
+    ) -> Option<Attempt> {
         let running = match mesh {
             Some(running) => running,
             none => match self.bring_up(spec, planned).await {
-                Ok(running) => none.insert(running),
-                Err(error) => return not_up(case, &error),
+                Ok(running) => none.insert(running?),
+                Err(error) => return Some(not_up(case, &error)),
             },
         };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            attempt = self.on_mesh(running, case) => Some(attempt),
+        }
+    }
+
+    async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
         let client = match Client::new() {
             Ok(client) => client,
             Err(error) => return broken(case, format!("failed to set up HTTP: {error}"), Status::Errored),
@@ -122,6 +141,9 @@ impl Group {
             Keep::Failed => attempt.status != Status::Passed,
             Keep::Always => true,
         };
+        if keep || attempt.failure.is_some() {
+            running.access_logged(ACCESS_LOGGED).await;
+        }
         if let Some(failure) = &mut attempt.failure {
             failure.hints = diagnose(running).await;
         }
@@ -135,7 +157,8 @@ impl Group {
         attempt
     }
 
-    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<RunningMesh, MeshError> {
+    /// A mesh that is ready; none if the run was stopped meanwhile. What does not become ready is given back.
+    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<Option<RunningMesh>, MeshError> {
         let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
         self.sink.send(Event::MeshStarting {
             mesh: self.number,
@@ -143,12 +166,31 @@ impl Group {
             cases,
         });
         let start = Instant::now();
-        let mesh = bring_up(&*self.backend, spec, self.options.ready_within).await?;
-        self.sink.send(Event::MeshReady {
-            mesh: self.number,
-            took_ms: millis(start.elapsed()),
-        });
-        Ok(mesh)
+        // Never cut short: a lease that nobody holds is one that nobody gives back.
+        let started = BringUp::start(&*self.backend, spec).await?;
+        let ready = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            ready = started.ready(self.options.ready_within) => Some(ready),
+        };
+        let mesh = started.into_mesh();
+        match ready {
+            Some(Ok(())) => {
+                self.sink.send(Event::MeshReady {
+                    mesh: self.number,
+                    took_ms: millis(start.elapsed()),
+                });
+                Ok(Some(mesh))
+            }
+            Some(Err(error)) => {
+                self.release(&mesh).await;
+                Err(error)
+            }
+            None => {
+                self.release(&mesh).await;
+                Ok(None)
+            }
+        }
     }
 
     async fn release(&self, mesh: &RunningMesh) {

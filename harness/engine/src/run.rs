@@ -1,4 +1,4 @@
-//! The dispatcher: it owns the order of events, counts, and decides when to stop.
+//! The dispatcher: it owns the order of events, and counts.
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
@@ -84,7 +84,7 @@ pub async fn run(
         meshes: plan.meshes.len(),
     });
     let options = Arc::new(options);
-    // `--fail-fast` ends the run in the same way as a person does.
+    // A part of `cancel` that the run can cancel by itself, as `--fail-fast` does.
     let stop = cancel.child_token();
     let work = {
         let (options, stop) = (Arc::clone(&options), stop.clone());
@@ -110,9 +110,6 @@ pub async fn run(
         while let Some(event) = events.recv().await {
             if let Event::CaseFinished { case } = &event {
                 count(&mut summary.totals, case.status, case.checks, case.requests);
-                if options.fail_fast && matches!(case.status, Status::Failed | Status::Errored) {
-                    stop.cancel();
-                }
             }
             tell(event);
         }

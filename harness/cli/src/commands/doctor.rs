@@ -12,8 +12,8 @@ use crate::{
     output::say,
 };
 
-/// An address of a pod; see the address blocks of the process runtime.
-const SAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 64, 0, 1));
+/// An address that no pod has, in the first block of the process runtime.
+const SAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 64, 0, 254));
 
 pub(crate) async fn run(choice: &EnvoyChoice) -> Result<(), Exit> {
     let checks = [

@@ -21,8 +21,8 @@ pub(crate) async fn run(command: EnvoyCommand) -> Result<(), Exit> {
             }
             Ok(())
         }
-        EnvoyCommand::Fetch { version } => {
-            let envoy = backend::envoy(&EnvoyChoice { envoy: Some(version) }).await?;
+        EnvoyCommand::Fetch { wanted } => {
+            let envoy = backend::envoy(&EnvoyChoice { envoy: Some(wanted) }).await?;
             say(&format!("Envoy {} is at {}", envoy.version, envoy.path.display()));
             Ok(())
         }

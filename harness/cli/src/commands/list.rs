@@ -1,6 +1,9 @@
 //! `meshkat list`: the plan, before anything starts.
 
-use meshkat_plan::{Plan, plan};
+use std::collections::HashMap;
+
+use meshkat_model::case::Case;
+use meshkat_plan::{Plan, Shard, in_shard, plan};
 use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
 
@@ -14,11 +17,13 @@ use crate::{
 
 pub(crate) fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let plan = plan(load::selected(&project, &args.select)?);
+    let cases = load::selected(&project, &args.select)?;
+    let shards = shards(&cases, args.shards);
+    let plan = plan(cases);
     match args.format {
         ListFormat::Table => table(&plan),
         ListFormat::Json => {
-            print(&format!("{:#}\n", Value::from(rows(&plan, args.shards))));
+            print(&format!("{:#}\n", Value::from(rows(&plan, &shards))));
             Ok(())
         }
         ListFormat::GithubMatrix => {
@@ -60,15 +65,25 @@ pub(crate) fn table(plan: &Plan) -> Result<(), Exit> {
     Ok(())
 }
 
-fn rows(plan: &Plan, shards: u16) -> Vec<Value> {
-    let shards = usize::from(shards);
+/// In which of so many parts each case is, just as `--shard` deals them out.
+fn shards(cases: &[Case], of: u16) -> HashMap<String, Shard> {
+    let of = usize::from(of);
+    let parts = (1..=of).map(|index| Shard { index, of });
+    let dealt = parts.flat_map(|shard| {
+        in_shard(cases.to_vec(), shard)
+            .into_iter()
+            .map(move |case| (case.id, shard))
+    });
+    dealt.collect()
+}
+
+fn rows(plan: &Plan, shards: &HashMap<String, Shard>) -> Vec<Value> {
     let order = plan
         .meshes
         .iter()
         .flat_map(|mesh| mesh.cases.iter().map(move |case| (mesh, case)));
     order
-        .enumerate()
-        .map(|(number, (mesh, case))| {
+        .map(|(mesh, case)| {
             json!({
                 "id": case.id,
                 "scenario": case.scenario,
@@ -77,7 +92,7 @@ fn rows(plan: &Plan, shards: u16) -> Vec<Value> {
                 "mesh": mesh.spec.name,
                 // Not known before the planner keeps the times of earlier runs.
                 "expected_ms": null,
-                "shard": format!("{}/{shards}", number % shards + 1),
+                "shard": shards.get(&case.id).map(Shard::to_string),
             })
         })
         .collect()

@@ -61,7 +61,8 @@ fn verdict(summary: &Summary, by_signal: bool) -> Result<(), Exit> {
     }
 }
 
-/// What to select: with `--rerun failed`, what did not pass or did not run in the last report.
+/// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
+/// to if it was cut short.
 fn rerun(args: &RunArgs) -> Result<Select, Exit> {
     let mut select = args.select.clone();
     if args.rerun.is_none() {
@@ -72,20 +73,17 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
             .help("run without `--rerun` first, or say `--report-dir`")
     })?;
-    let passed: Vec<&str> = last
-        .cases
-        .iter()
-        .filter(|case| case.status == Status::Passed)
-        .map(|case| case.id.as_str())
-        .collect();
+    let again = |id: &str| match last.cases.iter().find(|case| case.id == id) {
+        Some(case) => matches!(case.status, Status::Failed | Status::Errored),
+        None => last.run.interrupted,
+    };
     let project = load::project()?;
-    let again = load::selected(&project, &select)?
-        .into_iter()
-        .map(|case| case.id)
-        .filter(|id| !passed.contains(&id.as_str()));
-    select.select = again.collect();
+    let cases = load::selected(&project, &select)?.into_iter().map(|case| case.id);
+    select.select = cases.filter(|id| again(id)).collect();
+    // These are the part's already; a part of them would leave some out.
+    select.shard = None;
     if select.select.is_empty() {
-        say("every case passed in the last run: there is nothing to run again");
+        say("nothing failed in the last run: there is nothing to run again");
         return Err(Exit::silent(0));
     }
     Ok(select)

@@ -5,8 +5,9 @@ use std::{process::Stdio, time::Duration};
 use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
 use meshkat_model::{mesh::Port, scenario::Meshes};
 use meshkat_runtime::process::run_folder;
+use rustix::process::{Pid, Signal, kill_process};
 use tabled::{builder::Builder, settings::Style};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     args::UpArgs,
@@ -39,30 +40,29 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let backend = backend::process(&envoy)?;
     let limit = Duration::from_secs(args.ready_within);
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
-    // Told before the mesh is ready, so that who waits for it can ask it.
-    print(&entrances(bring_up.mesh()));
-    let ready = tokio::select! {
-        biased;
-        () = cancel.cancelled() => None,
-        ready = bring_up.ready(limit) => Some(ready.map_err(|error| not_up(&error))),
-    };
-    let Some(ready) = ready else {
-        bring_up
-            .mesh()
-            .release(None)
-            .await
-            .map_err(|error| backend::runtime_error(&error))?;
-        return Err(Exit::silent(INTERRUPTED));
+    let mark = run_folder(&state_dir, bring_up.mesh().lease().id()).join(MARK);
+    let ready = match std::fs::write(&mark, &args.mesh) {
+        Ok(()) => {
+            // Told before the mesh is ready, so that who waits for it can ask it.
+            print(&entrances(bring_up.mesh()));
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(Exit::silent(INTERRUPTED)),
+                ready = bring_up.ready(limit) => ready.map_err(|error| not_up(&error)),
+            }
+        }
+        Err(error) => Err(Exit::environment(format!(
+            "failed to write {}: {error}",
+            mark.display()
+        ))),
     };
     let mesh = bring_up.into_mesh();
     if let Err(exit) = ready {
-        mesh.release(None)
-            .await
-            .map_err(|error| backend::runtime_error(&error))?;
+        if let Err(trouble) = mesh.release(None).await {
+            say(&format!("warning: failed to remove the mesh: {trouble}"));
+        }
         return Err(exit);
     }
-    let marked = std::fs::write(run_folder(&state_dir, mesh.lease().id()).join(MARK), &args.mesh);
-    marked.map_err(|error| Exit::environment(format!("failed to write into the run's folder: {error}")))?;
     if args.in_background {
         print("ready\n");
     } else {
@@ -167,26 +167,49 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         .stderr(Stdio::piped())
         .process_group(0);
     let failed = |error: std::io::Error| Exit::environment(format!("failed to start in the background: {error}"));
+    let cancel = signals::cancel_on_signal()?;
     let mut child = command.spawn().map_err(failed)?;
     let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Exit::environment("failed to start in the background: it has no output"));
     };
+    // Passed on as it comes: fetching an Envoy says more than a pipe holds.
+    let passing_on = tokio::spawn(async move { tokio::io::copy(&mut err, &mut tokio::io::stderr()).await });
     let mut lines = BufReader::new(out).lines();
-    while let Some(line) = lines.next_line().await.map_err(failed)? {
-        if line == "ready" {
-            say("ready; `meshkat status` shows it, `meshkat down` ends it");
-            return Ok(());
+    loop {
+        let line = tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                // Nobody would know of a mesh that came up now.
+                terminate(&child);
+                None
+            }
+            line = lines.next_line() => line.map_err(failed)?,
+        };
+        match line.as_deref() {
+            None => break,
+            Some("ready") => {
+                say("ready; `meshkat status` shows it, `meshkat down` ends it");
+                return Ok(());
+            }
+            Some(line) => print(&format!("{line}\n")),
         }
-        print(&format!("{line}\n"));
     }
-    let mut told = String::new();
-    err.read_to_string(&mut told).await.map_err(failed)?;
-    say(told.trim_end());
     let status = child.wait().await.map_err(failed)?;
+    // What it said last; that it cannot be shown is no reason for another error.
+    drop(passing_on.await);
     Err(Exit::silent(
         status
             .code()
             .and_then(|code| u8::try_from(code).ok())
             .unwrap_or(crate::exit::ENVIRONMENT),
     ))
+}
+
+/// Tells the mesh in the background to end.
+fn terminate(child: &tokio::process::Child) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It has not been waited for, so that the number is its own; if it has just ended, all is well.
+        let _gone = kill_process(pid, Signal::TERM);
+    }
 }

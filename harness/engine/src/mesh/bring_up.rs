@@ -24,7 +24,10 @@ impl BringUp {
         match RunningMesh::new(lease.clone(), spec) {
             Ok(mesh) => Ok(Self { mesh }),
             Err(error) => {
-                lease.release(None).await?;
+                if let Err(trouble) = lease.release(None).await {
+                    // The first error is the one to tell.
+                    tracing::warn!(error = %trouble, "failed to remove a mesh");
+                }
                 Err(error)
             }
         }
@@ -47,21 +50,6 @@ impl BringUp {
     /// The mesh, to use.
     pub fn into_mesh(self) -> RunningMesh {
         self.mesh
-    }
-}
-
-/// Starts a mesh and waits until it is ready.
-///
-/// # Errors
-/// Why the mesh does not come up; what was started is gone again.
-pub async fn bring_up(backend: &dyn Backend, spec: &MeshSpec, limit: Duration) -> Result<RunningMesh, MeshError> {
-    let started = BringUp::start(backend, spec).await?;
-    match started.ready(limit).await {
-        Ok(()) => Ok(started.into_mesh()),
-        Err(error) => {
-            started.mesh().release(None).await?;
-            Err(error)
-        }
     }
 }
 
@@ -94,12 +82,14 @@ impl RunningMesh {
         let application = async {
             match &pod.application {
                 Some(state) if state.is_alive() => self.application_ready(pod, deadline, limit).await,
+                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Application, state.to_string())),
                 _ => Ok(()),
             }
         };
         let envoy = async {
             match &pod.envoy {
                 Some(state) if state.is_alive() => self.envoy_ready(pod, deadline, limit).await,
+                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Envoy, state.to_string())),
                 _ => Ok(()),
             }
         };

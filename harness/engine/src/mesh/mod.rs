@@ -1,7 +1,9 @@
 //! A running mesh: its pods, its registry, and what its Envoys say.
 
+mod access;
 mod bring_up;
 mod converge;
+mod refusal;
 mod registry;
 mod scale;
 mod view;
@@ -20,12 +22,14 @@ use meshkat_envoy::{
 use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
 
-pub use bring_up::{BringUp, bring_up};
+pub use bring_up::BringUp;
 
 /// How long an admin interface or the registry may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How much of a log is shown when a container ended by itself.
 const LOG_TAIL: usize = 2_000;
+/// How much of it is searched for what Envoy says of its configuration, parts of which it may quote.
+const WHOLE_LOG: usize = 1 << 20;
 
 /// Why a mesh is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -182,23 +186,26 @@ impl RunningMesh {
     }
 
     fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {
-        let log = self
-            .lease
-            .log(&pod.name, container, LOG_TAIL)
-            .unwrap_or_else(|error| error.to_string());
+        let log = |bytes| {
+            let log = self.lease.log(&pod.name, container, bytes);
+            log.unwrap_or_else(|error| error.to_string())
+        };
         let file = self.spec.groups.get(&pod.group).and_then(|group| group.envoy.as_ref());
-        match (container, file) {
-            // Envoy ends with this line, and code 1, when it does not take its configuration.
-            (Container::Envoy, Some(file)) if log.contains("error initializing config") => MeshError::Refused {
+        let refused = match (container, file) {
+            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG)).map(|message| (file, message)),
+            _ => None,
+        };
+        match refused {
+            Some((file, message)) => MeshError::Refused {
                 pod: pod.name.clone(),
                 file: file.display().to_string(),
-                message: refusal(&log),
+                message,
             },
-            _ => MeshError::Crashed {
+            None => MeshError::Crashed {
                 pod: pod.name.clone(),
                 container,
                 state,
-                log,
+                log: log(LOG_TAIL),
             },
         }
     }
@@ -226,17 +233,4 @@ impl RunningMesh {
             })
             .collect()
     }
-}
-
-/// What Envoy says about its configuration, without the decoration of its log.
-fn refusal(log: &str) -> String {
-    let line = log
-        .lines()
-        .rev()
-        .find(|line| line.contains("error initializing config"))
-        .unwrap_or(log);
-    let text = line
-        .split_once("error initializing config")
-        .map_or(line, |(_, rest)| rest);
-    text.trim_start_matches([' ', '\'']).to_owned()
 }

@@ -1,0 +1,156 @@
+//! Meshes for people: up, look, harm, down.
+
+use std::{net::SocketAddr, time::Duration};
+
+use rustix::process::Signal;
+
+use crate::{
+    lab::{Lab, get},
+    permit::Permit,
+    process::until,
+};
+
+/// A mesh of two pods, which is up in no time.
+const TINY: &str = "about: The edge alone.\npods:\n  sds: {service: sds}\n  ingress: {envoy: ingress.yaml}\n";
+
+/// Where the edge is reached, as `up` tells it.
+fn ingress(out: &str) -> SocketAddr {
+    let line = out.lines().find_map(|line| line.strip_prefix("ingress http://"));
+    line.and_then(|address| address.parse().ok())
+        .unwrap_or_else(|| panic!("no ingress in {out}"))
+}
+
+fn status(socket: SocketAddr, path: &str) -> Option<u16> {
+    get(socket, path, Duration::from_secs(10)).map(|(status, _)| status)
+}
+
+#[test]
+fn a_mesh_is_started_looked_at_harmed_and_ended() {
+    let lab = Lab::new();
+    let _permit = Permit::one();
+    lab.tell(&["status"])
+        .exits(0)
+        .says(&["no mesh runs; `meshkat up` starts one"]);
+    let up = lab.tell(&["up", "neighbours", "--detach"]).exits(0).says(&["ready"]);
+    let socket = ingress(&up.out);
+    assert_eq!(status(socket, "/stores/1"), Some(200));
+
+    let seen = lab.tell(&["status"]).exits(0);
+    for part in ["mesh neighbours, started by up", "petstore-1", "LIVE", "addresses 127."] {
+        assert!(seen.out.contains(part), "`{part}` is not in\n{}", seen.out);
+    }
+    assert!(!seen.out.contains("ended"), "{}", seen.out);
+
+    // Frozen, it keeps the connection and says nothing: Envoy gives up after the 5 s of its route.
+    lab.tell(&["fault", "pause", "petstore-1/application"])
+        .exits(0)
+        .says(&["paused the application of petstore-1"]);
+    assert_eq!(get(socket, "/stores", Duration::from_millis(300)), None);
+    lab.tell(&["fault", "resume", "petstore-1"])
+        .exits(0)
+        .says(&["resumed the application of petstore-1"]);
+    assert_eq!(status(socket, "/stores"), Some(200));
+
+    lab.tell(&["fault", "kill", "pet-1/envoy"])
+        .exits(0)
+        .says(&["killed the envoy of pet-1"]);
+    until("the petstore cannot reach the pet", || {
+        status(socket, "/stores/1") == Some(503)
+    });
+    let seen = lab.tell(&["status"]).exits(0);
+    assert!(
+        seen.out
+            .lines()
+            .any(|line| line.contains("pet-1") && line.contains("ended")),
+        "{}",
+        seen.out
+    );
+    lab.tell(&["fault", "kill", "pet-1/envoy"])
+        .exits(4)
+        .says(&["nothing of `pet-1/envoy` runs"]);
+    lab.tell(&["fault", "kill", "pet-9"])
+        .exits(4)
+        .says(&["nothing of `pet-9` runs", "the pods are sds, ingress, petstore-1"]);
+    lab.tell(&["fault", "kill", "pet-1/sidecar"])
+        .exits(2)
+        .says(&["no container `sidecar`", "POD/envoy"]);
+
+    lab.tell(&["clean"]).exits(0).says(&["nothing was left behind"]);
+    assert_eq!(lab.runs().len(), 1, "a mesh that lives is not cleaned away");
+    lab.tell(&["down"]).exits(0).says(&["ended "]);
+    lab.nothing_is_left();
+    lab.tell(&["down"]).exits(0).says(&["no mesh that `up` started runs"]);
+    lab.tell(&["status"]).exits(0).says(&["no mesh runs"]);
+    assert_eq!(status(socket, "/stores/1"), None);
+}
+
+#[test]
+fn a_mesh_in_the_foreground_ends_with_ctrl_c() {
+    let lab = Lab::new();
+    lab.write("scenarios/meshes/tiny.yaml", TINY);
+    let _permit = Permit::one();
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut up = lab.start(lab.command(&["up", "tiny"]), "up");
+        up.until_it_says("ready; Ctrl-C ends it");
+        up.signal(signal);
+        let told = up.end().exits(0);
+        assert_eq!(get(ingress(&told.out), "/", Duration::from_secs(1)), None);
+        lab.nothing_is_left();
+    }
+}
+
+#[test]
+fn a_container_that_ends_by_itself_is_told_of() {
+    let lab = Lab::new();
+    lab.write("scenarios/meshes/tiny.yaml", TINY);
+    let _permit = Permit::one();
+    let mut up = lab.start(lab.command(&["up", "tiny"]), "up");
+    up.until_it_says("ready; Ctrl-C ends it");
+    lab.tell(&["fault", "kill", "sds"]).exits(0);
+    up.until_it_says("the application of sds ended by signal 9");
+    up.signal(Signal::INT);
+    up.end().exits(0);
+}
+
+#[test]
+fn several_meshes_are_told_apart_by_their_names() {
+    let lab = Lab::new();
+    lab.write("scenarios/meshes/tiny.yaml", TINY);
+    let _permit = Permit::two();
+    let first = ingress(&lab.tell(&["up", "tiny", "--detach"]).exits(0).out);
+    let second = ingress(&lab.tell(&["up", "tiny", "--detach"]).exits(0).out);
+    assert_ne!(first.ip(), second.ip());
+    let runs = lab.runs();
+    let [one, two] = &runs[..] else {
+        panic!("there are two: {runs:?}")
+    };
+    lab.tell(&["fault", "pause", "sds"])
+        .exits(2)
+        .says(&["several meshes run", "--mesh", one, two]);
+    lab.tell(&["fault", "pause", "sds", "--mesh", one])
+        .exits(0)
+        .says(&["paused the application of sds"]);
+    lab.tell(&["fault", "pause", "sds", "--mesh", "17"])
+        .exits(4)
+        .says(&["no mesh `17` runs", one]);
+    lab.tell(&["down", one]).exits(0).says(&[&format!("ended {one}")]);
+    assert_eq!(lab.runs(), [two.as_str()]);
+    lab.tell(&["clean", "--force"])
+        .exits(0)
+        .says(&[&format!("removed {two}")]);
+    lab.nothing_is_left();
+}
+
+#[test]
+fn a_test_run_is_not_for_down_to_end() {
+    let lab = Lab::new();
+    let _permit = Permit::one();
+    let run = lab.start(lab.run_command(&["failover/pet-down[how=killed]"]), "run");
+    until("a mesh runs", || {
+        lab.tell(&["status"]).exits(0).out.contains("started by a test run")
+    });
+    lab.tell(&["down"]).exits(0).says(&["no mesh that `up` started runs"]);
+    assert_eq!(lab.runs().len(), 1);
+    run.signal(Signal::INT);
+    run.end().exits(130);
+}

@@ -1,0 +1,15 @@
+//! The real binary on real Envoys: what it says, what it leaves, and how it ends. One test program, so that there is one
+//! place that says how many meshes run at once.
+
+mod alone;
+mod broken;
+mod by_hand;
+mod ends;
+mod evidence;
+mod interrupted;
+mod killed;
+mod lab;
+mod permit;
+mod process;
+mod selection;
+mod tools;
