@@ -1,11 +1,16 @@
 # What people type. `just` without a recipe runs the scenarios.
+
+set positional-arguments
+
+# Every scenario on a real mesh: `just e2e`, `just e2e 'eds/*'`.
 e2e *ARGS: build
-    target/debug/meshkat run {{ARGS}}
+    target/debug/meshkat run "$@"
 
 # Every test, on the real Envoy. Builds the binaries first: tests start them.
 test: build
     cargo test --workspace
 
+# Formatting, clippy, and the scenario, mesh and Envoy files.
 lint: build
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
@@ -14,11 +19,11 @@ lint: build
 # Ratios, measured in one run.
 bench *ARGS:
     cargo build --release --workspace --bins
-    cargo run --release -p meshkat-bench -- {{ARGS}}
+    target/release/meshkat-bench "$@"
 
 # Any command of meshkat: `just meshkat up`.
 meshkat *ARGS: build
-    @target/debug/meshkat {{ARGS}}
+    @target/debug/meshkat "$@"
 
 # What ended runs left behind, and the build.
 clean:
