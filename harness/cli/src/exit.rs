@@ -97,9 +97,14 @@ impl Exit {
     }
 }
 
-/// `1 problem`, `2 problems`.
+/// `1 problem`, `2 problems`, `2 meshes`.
 pub(crate) fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if what.ends_with('s') || what.ends_with('h') => "es",
+        _ => "s",
+    };
+    format!("{number} {what}{ending}")
 }
 
 /// Tells what went wrong and gives the exit code.

@@ -120,11 +120,16 @@ async fn pace(
     for number in 0_u64.. {
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return,
+            () = cancel.cancelled() => {
+                shared.record().over();
+                shared.ended.notify_waiters();
+                return;
+            }
             _ = ticks.tick() => {}
         }
         let due = Duration::from_secs_f64(number as f64 / rate);
-        shared.record().sent(due, number);
+        let next = Duration::from_secs_f64((number + 1) as f64 / rate);
+        shared.record().sent(due, number, next);
         if tasks.len() > MOST_OPEN {
             let message = format!("not sent: {MOST_OPEN} requests are open");
             let outcome = Err(NoAnswer {

@@ -17,6 +17,8 @@ pub(crate) struct Record {
     numbers: HashMap<String, u32>,
     /// Requests that were sent and have not ended, by the time at which they were due.
     open: std::collections::BTreeMap<(Duration, u64), ()>,
+    /// When the first request that was not sent yet is due; none when no more will be sent.
+    next: Option<Duration>,
 }
 
 /// A request that has ended.
@@ -33,8 +35,15 @@ struct Sample {
 }
 
 impl Record {
-    pub(crate) fn sent(&mut self, due: Duration, number: u64) {
+    /// A request is sent that was due at `due`; the one after it is due at `next`.
+    pub(crate) fn sent(&mut self, due: Duration, number: u64, next: Duration) {
         self.open.insert((due, number), ());
+        self.next = Some(next);
+    }
+
+    /// No more requests will be sent.
+    pub(crate) fn over(&mut self) {
+        self.next = None;
     }
 
     /// A request has ended `latency` after it was due.
@@ -68,8 +77,11 @@ impl Record {
         self.samples.len() as u64
     }
 
-    /// Whether every request that was due before `until` has ended.
+    /// Whether every request that was due before `until` was sent, however late this machine is, and has ended.
     pub(crate) fn is_complete(&self, until: Duration) -> bool {
+        if self.next.is_some_and(|next| next < until) {
+            return false;
+        }
         self.open.first_key_value().is_none_or(|((due, _), ())| *due >= until)
     }
 
@@ -185,7 +197,7 @@ mod tests {
             (2, 20, lost),
             (3, 30, answer(200, "a")),
         ] {
-            record.sent(ms(due), number);
+            record.sent(ms(due), number, ms(due + 10));
             record.ended(ms(due), number, ms(due + 1), &response);
         }
         let window = record.window(ms(10), ms(31));
@@ -200,8 +212,9 @@ mod tests {
     #[test]
     fn a_window_is_complete_when_nothing_due_in_it_is_open() {
         let mut record = Record::default();
-        record.sent(ms(10), 1);
-        record.sent(ms(20), 2);
+        record.sent(ms(10), 1, ms(20));
+        assert!(!record.is_complete(ms(21)), "what was due at 20 ms was not sent yet");
+        record.sent(ms(20), 2, ms(30));
         assert!(record.is_complete(ms(10)));
         assert!(!record.is_complete(ms(11)));
         record.ended(ms(10), 1, ms(1), &answer(200, "a"));

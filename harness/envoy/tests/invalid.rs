@@ -47,36 +47,13 @@ fn told(name: &str) -> String {
         assert_eq!(found.file, file);
         let number = |number: Option<usize>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
         let (line, column) = (number(found.line), number(found.column));
-        writeln!(
-            told,
-            "{name}.yaml:{line}:{column}: {}",
-            without_the_copy(&found.message)
-        )
-        .unwrap();
+        writeln!(told, "{name}.yaml:{line}:{column}: {}", found.message).unwrap();
         if let Some(help) = found.help {
             writeln!(told, "  help: {help}").unwrap();
         }
     }
     assert!(!told.is_empty(), "{name} is broken, and nothing is said of it");
     told
-}
-
-/// Envoy judges a copy of the document, with its fields in no certain order: what it tells of places in the copy, and the copy
-/// itself, which it may print before its reason, are different every time.
-fn without_the_copy(message: &str) -> String {
-    let mut text = match (
-        message.find("goo.gle/"),
-        message.find("Proto constraint validation failed"),
-    ) {
-        (Some(copy), Some(reason)) if copy < reason => format!("{}{}", &message[..copy], &message[reason..]),
-        _ => message.to_owned(),
-    };
-    while let Some((before, after)) = text.split_once(", near ")
-        && let Some((_, rest)) = after.split_once(')')
-    {
-        text = format!("{before}{rest}");
-    }
-    text
 }
 
 #[test]

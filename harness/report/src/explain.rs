@@ -25,7 +25,7 @@ pub(crate) fn is_broken(case: &CaseResult) -> bool {
 /// The failed and errored cases, those for one cause together, in the order in which their first ended.
 pub(crate) fn groups(cases: &[CaseResult]) -> Vec<Group<'_>> {
     // What they say and who asked for it: the same words in another line of a scenario are another cause.
-    let mut alike: IndexMap<(Status, Cow<'_, str>, Option<String>), Vec<&CaseResult>> = IndexMap::new();
+    let mut alike: IndexMap<_, Vec<&CaseResult>> = IndexMap::new();
     for case in cases.iter().filter(|case| is_broken(case)) {
         let key = (case.status, message(case), case.failure.as_ref().and_then(place));
         alike.entry(key).or_default().push(case);

@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
             None => say(&format!(
                 "removed {} ({} killed)",
                 run.id,
-                count(run.killed.len(), "process").replace("processs", "processes")
+                count(run.killed.len(), "process")
             )),
             Some(failure) => {
                 left += 1;

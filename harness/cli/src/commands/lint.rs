@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         return Err(Exit::diagnostics(&wrong));
     }
     say(&format!(
-        "{} hold, with {}",
+        "nothing is wrong in {}, with {}",
         count(files.len(), "file"),
         count(cases, "case")
     ));

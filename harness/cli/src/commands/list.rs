@@ -57,11 +57,7 @@ pub(crate) fn table(plan: &Plan) -> Result<(), Exit> {
     }
     print(&format!("{}\n", rows.build().with(Style::sharp())));
     let (cases, meshes) = size(plan);
-    say(&format!(
-        "{} on {}",
-        count(cases, "case"),
-        count(meshes, "mesh").replace("meshs", "meshes")
-    ));
+    say(&format!("{} on {}", count(cases, "case"), count(meshes, "mesh")));
     Ok(())
 }
 

@@ -11,5 +11,6 @@ mod killed;
 mod lab;
 mod permit;
 mod process;
+mod readme;
 mod selection;
 mod tools;

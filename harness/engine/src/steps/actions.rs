@@ -173,6 +173,10 @@ impl CaseRun<'_> {
     }
 }
 
+/// What the runtime cannot do is the environment's fault; what cannot be done to a container in its state is the scenario's.
 fn environment(outcome: Result<(), RuntimeError>) -> Result<(), Broken> {
-    outcome.map_err(|error| Broken::Environment(error.to_string()))
+    outcome.map_err(|error| match error {
+        RuntimeError::WrongState { .. } => Broken::Expectation(failed_check(error.to_string())),
+        _ => Broken::Environment(error.to_string()),
+    })
 }

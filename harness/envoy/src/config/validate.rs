@@ -46,7 +46,7 @@ fn clean(log: &str) -> String {
         .filter(|line| !line.trim().is_empty())
         .map(clean_line)
         .collect();
-    messages.join("\n")
+    without_the_copy(&messages.join("\n"))
 }
 
 fn clean_line(line: &str) -> String {
@@ -65,6 +65,24 @@ fn clean_line(line: &str) -> String {
         return one_spaced(&format!("{before})"));
     }
     one_spaced(rest)
+}
+
+/// Envoy judges a copy of the document, with its fields in no certain order: what it tells of places in the copy, and the copy
+/// itself, which it may print before its reason, are different every time and are of no use to a reader.
+fn without_the_copy(message: &str) -> String {
+    let mut text = match (
+        message.find("goo.gle/"),
+        message.find("Proto constraint validation failed"),
+    ) {
+        (Some(copy), Some(reason)) if copy < reason => format!("{}{}", &message[..copy], &message[reason..]),
+        _ => message.to_owned(),
+    };
+    while let Some((before, after)) = text.split_once(", near ")
+        && let Some((_, rest)) = after.split_once(')')
+    {
+        text = format!("{before}{rest}");
+    }
+    text
 }
 
 /// Envoy's protobuf library puts random spaces into its messages, so that nobody relies on them.

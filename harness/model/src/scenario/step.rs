@@ -94,7 +94,7 @@ pub struct RequestStep {
     pub headers: IndexMap<String, String>,
     /// The body to send: a text as it is, anything else as JSON.
     pub body: Option<Body>,
-    /// How long one answer may take; 5s where nothing is said.
+    /// How long one answer may take; 6s where nothing is said.
     pub timeout: Option<Time>,
     /// How often the request is sent, one after the other; each answer is judged.
     pub times: Option<At<u32>>,
@@ -163,7 +163,7 @@ pub struct LoadStep {
     pub headers: IndexMap<String, String>,
     /// Requests a second, each sent when it is due, whatever became of those before.
     pub rate: Rate,
-    /// How long one answer may take; 5s where nothing is said.
+    /// How long one answer may take; 6s where nothing is said.
     pub timeout: Option<Time>,
 }
 

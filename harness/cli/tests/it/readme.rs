@@ -1,0 +1,116 @@
+//! What the README says is what happens: its commands, run in its order.
+
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use crate::{
+    lab::{Lab, meshkat},
+    permit::Permit,
+    process::Told,
+};
+
+/// `just` as the README uses it, without building: the binary is there. The two commands of the first block run whole where
+/// continuous integration runs them as they stand; here one scenario tells that the line holds.
+const JUST: &str = r#"#!/bin/sh
+recipe=$1
+shift
+case $recipe in
+    meshkat) exec target/debug/meshkat "$@" ;;
+    e2e) exec target/debug/meshkat run routing/only-through-envoy "$@" ;;
+    test) exit 0 ;;
+    *) echo "no recipe $recipe" >&2; exit 1 ;;
+esac
+"#;
+
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The fenced blocks of one kind, in order.
+fn blocks(text: &str, kind: &str) -> Vec<String> {
+    let fence = format!("```{kind}\n");
+    text.split(&fence)
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn sh(lab: &Lab, script: &str) -> Told {
+    let mut command = lab.command(&[]);
+    let path = format!(
+        "{}:{}",
+        lab.path("bin").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let environment: Vec<_> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    command = Command::new("sh");
+    // The copy that the README breaks is the reader's to keep.
+    fs::create_dir_all(lab.path("copies")).expect("the folder is the test's own");
+    command
+        .args(["-euc", script])
+        .current_dir(lab.project())
+        .envs(environment)
+        .env("PATH", path)
+        .env("TMPDIR", lab.path("copies"));
+    lab.tell_command(command)
+}
+
+#[test]
+fn its_commands_do_what_it_says() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there is a README");
+    let lab = Lab::new();
+    fs::create_dir_all(lab.path("bin")).expect("the folder is the test's own");
+    lab.program("just", JUST);
+    fs::rename(lab.path("just"), lab.path("bin/just")).expect("the program was written");
+    fs::create_dir_all(lab.project().join("target")).expect("the folder is the test's own");
+    let built = meshkat().parent().expect("the binary lies in a folder");
+    symlink(built, lab.project().join("target/debug")).expect("the folder is the test's own");
+
+    let scenario = blocks(&readme, "yaml");
+    let [scenario] = scenario.as_slice() else {
+        panic!("one scenario, and not {}", scenario.len())
+    };
+    lab.write("scenarios/mine/first.yaml", scenario);
+
+    let commands = blocks(&readme, "sh");
+    let [two_commands, by_hand, first_scenario, broken] = commands.as_slice() else {
+        panic!("four blocks of commands, and not {}", commands.len())
+    };
+    let _permit = Permit::one();
+    sh(&lab, two_commands).exits(0).says(&["1 case: 1 passed"]);
+    let told = sh(&lab, by_hand)
+        .exits(0)
+        .says(&["ready", "paused the envoy of pet-1", "ended"]);
+    for part in [
+        "HTTP/1.1 200 OK",
+        "x-served-by: petstore-",
+        "x-upstream-served-by: pet-",
+        "started by up",
+    ] {
+        assert!(told.out.contains(part), "`{part}` is not in\n{}", told.out);
+    }
+    sh(&lab, first_scenario).exits(0).says(&["1 case: 1 passed"]);
+    sh(&lab, broken).exits(1).says(&[
+        "wrong status",
+        "scenarios/routing/petshop.yaml:",
+        "asks for the endpoints of `pets` (cluster `pet`)",
+        "reproduce",
+        "bundle",
+    ]);
+    lab.nothing_is_left();
+}
+
+#[test]
+fn the_recipes_that_it_names_are_there() {
+    let justfile = fs::read_to_string(repository().join("justfile")).expect("there is a justfile");
+    for recipe in [
+        "e2e *ARGS: build\n    target/debug/meshkat run \"$@\"\n",
+        "meshkat *ARGS: build\n    @target/debug/meshkat \"$@\"\n",
+        "test: build\n    cargo test --workspace\n",
+    ] {
+        assert!(justfile.contains(recipe), "`{recipe}` is not in the justfile");
+    }
+}
