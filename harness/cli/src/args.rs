@@ -88,7 +88,7 @@ pub(crate) struct EnvoyChoice {
 /// Which cases.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Select {
-    /// Scenario files or folders, case ids, or globs over case ids such as 'eds/*'; none is all.
+    /// Folders (`eds`), scenarios, case ids, globs over ids (`'*[*pets=3*]'`), or paths of files; none is all.
     #[arg(value_name = "SELECT")]
     pub(crate) select: Vec<String>,
     /// Only cases that have this tag.

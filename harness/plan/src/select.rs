@@ -22,7 +22,7 @@ struct Word {
 enum Means {
     /// The scenario's file, or a folder above it.
     Path(PathBuf),
-    /// A case's id, a scenario's id, or a pattern over them.
+    /// A case's id, a scenario's id, a folder of scenarios, or a pattern over ids.
     Id(Option<GlobMatcher>),
 }
 
@@ -62,7 +62,11 @@ impl Selection {
             Means::Path(asked) => path(&case.scenario).is_some_and(|file| file.starts_with(asked)),
             Means::Id(glob) => {
                 let matches = |id: &str| glob.as_ref().is_some_and(|glob| glob.is_match(id));
-                case.id == word.text || matches(&case.id) || matches(&case.scenario)
+                let below = case
+                    .scenario
+                    .strip_prefix(word.text.trim_end_matches('/'))
+                    .is_some_and(|rest| rest.starts_with('/'));
+                case.id == word.text || below || matches(&case.id) || matches(&case.scenario)
             }
         };
         let unmatched_words = self

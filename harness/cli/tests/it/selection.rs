@@ -65,6 +65,13 @@ fn cases_are_selected_by_path_id_glob_and_tag() {
     let expected = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(&lab, &["scenarios/eds"]), expected(&["eds/walk"]));
     assert_eq!(ids(&lab, &["scenarios/shop/hops.yaml"]), expected(&["shop/hops"]));
+    assert_eq!(
+        ids(&lab, &["eds"]),
+        expected(&["eds/walk"]),
+        "a folder is all of its scenarios"
+    );
+    assert_eq!(ids(&lab, &["shop/"]).len(), 10);
+    lab.tell(&["list", "sho"]).exits(4).says(&["no case matches `sho`"]);
     assert_eq!(ids(&lab, &["shop/sizes"]).len(), 9, "a scenario is all of its cases");
     assert_eq!(ids(&lab, &["*pets=4]", "--tag", "smoke"]).len(), 3);
     assert_eq!(ids(&lab, &["shop/*", "--tag", "smoke"]).len(), 10);
