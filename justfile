@@ -6,8 +6,9 @@ set positional-arguments
 e2e *ARGS: build
     target/debug/meshkat run "$@"
 
-# Every test, on the real Envoy. Builds the binaries first: tests start them.
+# Every test, on the real Envoy. Builds the binaries and gets Envoy first: tests start them.
 test: build
+    @target/debug/meshkat envoy path
     cargo test --workspace
 
 # Formatting, clippy, and the scenario, mesh and Envoy files.

@@ -41,6 +41,28 @@ pub struct Tags {
     /// The host's share of the load, against that of the others; 1 by default.
     #[serde(deserialize_with = "weight")]
     pub load_balancing_weight: NonZeroU32,
+    /// What is known of the host's health; left out if nothing is, and then an Envoy takes it for healthy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Hosts with a higher number are used when too few with a lower one are healthy. Left out if it is 0.
+    #[serde(skip_serializing_if = "is_zero", deserialize_with = "priority")]
+    pub priority: u32,
+}
+
+/// What is known of a host's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It can take requests.
+    Healthy,
+    /// It cannot.
+    Unhealthy,
+    /// It finishes what it has, and takes nothing new.
+    Draining,
+    /// Its health check timed out.
+    Timeout,
+    /// It can take requests, if need be.
+    Degraded,
 }
 
 impl Default for Tags {
@@ -49,6 +71,8 @@ impl Default for Tags {
             az: String::new(),
             canary: false,
             load_balancing_weight: NonZeroU32::MIN,
+            health: None,
+            priority: 0,
         }
     }
 }
@@ -107,6 +131,47 @@ impl Hosts {
     pub fn as_slice(&self) -> &[Host] {
         &self.0
     }
+}
+
+/// Hosts that Envoy keeps together: those with the same zone and priority.
+#[derive(Debug)]
+pub(crate) struct Zone<'a> {
+    /// Empty if there is none.
+    pub(crate) az: &'a str,
+    pub(crate) priority: u32,
+    pub(crate) hosts: Vec<&'a Host>,
+}
+
+/// The hosts by zone and priority, all in the order in which they come.
+pub(crate) fn zones(hosts: &[Host]) -> Vec<Zone<'_>> {
+    let mut zones: Vec<Zone<'_>> = Vec::new();
+    for host in hosts {
+        let (az, priority) = (host.tags.az.as_str(), host.tags.priority);
+        match zones.iter_mut().find(|zone| zone.az == az && zone.priority == priority) {
+            Some(zone) => zone.hosts.push(host),
+            None => zones.push(Zone {
+                az,
+                priority,
+                hosts: vec![host],
+            }),
+        }
+    }
+    zones
+}
+
+/// The highest priority that Envoy takes.
+const HIGHEST_PRIORITY: u32 = 128;
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn priority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    u32::try_from(number)
+        .ok()
+        .filter(|number| *number <= HIGHEST_PRIORITY)
+        .ok_or_else(|| D::Error::custom(format!("a priority is 0 to {HIGHEST_PRIORITY}, not {number}")))
 }
 
 fn ip_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
@@ -176,6 +241,14 @@ mod tests {
             (
                 json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"load_balancing_weight": 0}}]),
                 "hosts[0].tags.load_balancing_weight: a weight is 1 to 4294967295, not 0",
+            ),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"priority": 129}}]),
+                "hosts[0].tags.priority: a priority is 0 to 128, not 129",
+            ),
+            (
+                json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"health": "fine"}}]),
+                "hosts[0].tags.health: unknown variant `fine`",
             ),
             (
                 json!([{"ip_address": "10.0.0.2", "port": 80, "tags": {"zone": "a"}}]),

@@ -1,16 +1,23 @@
 //! The discovery service: a registry of services and their hosts, and the ways in which Envoys ask for them.
 //!
-//! A request is read by `http`, the registry holds what is true, and `discovery` puts it into Envoy's words. A service
-//! that was never registered is left out of answers, so that an Envoy keeps what it has; one whose hosts were set to none
+//! The registry holds which hosts a service has, and `resources` holds what Envoys are told: the registry's services as
+//! endpoints, and what was written over `/xds/v3`. Envoys that poll are answered by `http` in the words of `discovery`;
+//! Envoys that hold a stream are served by `grpc`, which says what `protocol` finds to be due. A service that was never
+//! registered is left out of answers, so that an Envoy keeps what it has; one whose hosts were set to none
 //! is an explicit empty assignment.
 
+mod clients;
 mod discovery;
+mod grpc;
 mod host;
 mod http;
 mod metrics;
 mod name;
+mod protocol;
 mod registry;
+mod resources;
 mod state;
+mod transport;
 
 use std::future::Future;
 use std::io;
@@ -18,8 +25,11 @@ use std::sync::Arc;
 
 use meshkat_kit::{App, Identity, Readiness};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-pub use host::{Host, Hosts, InvalidHosts, Service, Tags};
+use grpc::Discovery;
+
+pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
 pub use name::{InvalidName, ServiceName};
 pub use registry::{Change, Outcome, Registry, RegistryError, Snapshot};
 pub use state::StateError;
@@ -37,9 +47,22 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let metrics = Arc::new(metrics::Metrics::default());
-    let routes = http::routes(&registry, &metrics);
+    let clients = Arc::new(clients::Clients::default());
+    let (stop, stopped) = watch::channel(false);
+    let streams = Discovery::new(
+        Arc::clone(registry.resources()),
+        Arc::clone(&clients),
+        Arc::clone(&metrics),
+        stopped,
+    );
+    let routes = http::routes(&registry, &metrics, &clients).merge(grpc::routes(&streams));
     let app = App::new(identity, routes)
         .readiness(Readiness::ready())
         .metrics(move || metrics.text(&registry.snapshot()));
+    let shutdown = async move {
+        shutdown.await;
+        // Streams never finish by themselves.
+        stop.send_replace(true);
+    };
     meshkat_kit::serve(listener, app, shutdown).await
 }

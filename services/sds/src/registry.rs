@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::host::Service;
 use crate::name::ServiceName;
+use crate::resources::Cache;
 use crate::state::{StateError, StateFile};
 
 /// The registry at one moment. It never changes; a change makes another.
@@ -19,6 +20,8 @@ pub struct Registry {
     /// Held while a change is made, so that changes come one after the other.
     file: Mutex<Option<StateFile>>,
     current: watch::Sender<Arc<Snapshot>>,
+    /// What the registry's services are to Envoys, and everything else that they are told.
+    resources: Arc<Cache>,
 }
 
 /// A change that somebody asks for.
@@ -30,6 +33,15 @@ pub enum Change {
     Put(ServiceName, Service),
     /// Forget a service.
     Delete(ServiceName),
+}
+
+impl Change {
+    /// The service that it is about.
+    pub fn name(&self) -> &ServiceName {
+        match self {
+            Self::Create(name, _) | Self::Put(name, _) | Self::Delete(name) => name,
+        }
+    }
 }
 
 /// What a change did.
@@ -73,10 +85,20 @@ impl Registry {
     }
 
     fn new(file: Option<StateFile>, snapshot: Snapshot) -> Self {
+        let resources = Arc::<Cache>::default();
+        for (name, service) in &snapshot {
+            resources.register(name, Some(service));
+        }
         Self {
             file: Mutex::new(file),
             current: watch::Sender::new(Arc::new(snapshot)),
+            resources,
         }
+    }
+
+    /// The cache that this registry's services go into.
+    pub(crate) fn resources(&self) -> &Arc<Cache> {
+        &self.resources
     }
 
     /// The registry now.
@@ -92,10 +114,12 @@ impl Registry {
         // A panic elsewhere cannot have left anything half done: the snapshot is replaced as a whole.
         let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.snapshot();
+        let name = change.name().clone();
         let (after, outcome) = changed(&before, change)?;
         if let Some(file) = &*file {
             file.replace(&after, &before)?;
         }
+        self.resources.register(&name, after.get(&name));
         self.current.send_replace(Arc::new(after));
         Ok(outcome)
     }

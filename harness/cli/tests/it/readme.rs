@@ -109,7 +109,7 @@ fn the_recipes_that_it_names_are_there() {
     for recipe in [
         "e2e *ARGS: build\n    target/debug/meshkat run \"$@\"\n",
         "meshkat *ARGS: build\n    @target/debug/meshkat \"$@\"\n",
-        "test: build\n    cargo test --workspace\n",
+        "test: build\n    @target/debug/meshkat envoy path\n    cargo test --workspace\n",
     ] {
         assert!(justfile.contains(recipe), "`{recipe}` is not in the justfile");
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::Api;
-use crate::host::{Host, Service};
+use crate::host::{Health, Host, Service, zones};
 use crate::name::ServiceName;
 
 /// The endpoints of one service, by zone.
@@ -23,6 +23,8 @@ struct LocalityLbEndpoints<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     locality: Option<Locality<'a>>,
     lb_endpoints: Vec<LbEndpoint>,
+    #[serde(skip_serializing_if = "is_zero")]
+    priority: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +35,8 @@ struct Locality<'a> {
 #[derive(Debug, Serialize)]
 struct LbEndpoint {
     endpoint: Endpoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health_status: Option<&'static str>,
     load_balancing_weight: u32,
     metadata: Metadata,
 }
@@ -72,18 +76,14 @@ struct LbMetadata {
 
 impl<'a> ClusterLoadAssignment<'a> {
     pub(crate) fn new(api: Api, name: &'a ServiceName, service: &'a Service) -> Self {
-        let mut endpoints: Vec<LocalityLbEndpoints<'a>> = Vec::new();
-        for host in service.hosts.as_slice() {
-            let zone = host.tags.az.as_str();
-            let locality = (!zone.is_empty()).then_some(Locality { zone });
-            match endpoints.iter_mut().find(|group| group.locality == locality) {
-                Some(group) => group.lb_endpoints.push(lb_endpoint(host)),
-                None => endpoints.push(LocalityLbEndpoints {
-                    locality,
-                    lb_endpoints: vec![lb_endpoint(host)],
-                }),
-            }
-        }
+        let endpoints = zones(service.hosts.as_slice())
+            .into_iter()
+            .map(|zone| LocalityLbEndpoints {
+                locality: (!zone.az.is_empty()).then_some(Locality { zone: zone.az }),
+                lb_endpoints: zone.hosts.into_iter().map(lb_endpoint).collect(),
+                priority: zone.priority,
+            })
+            .collect();
         Self {
             kind: api.endpoint_type(),
             cluster_name: name.as_str(),
@@ -102,6 +102,7 @@ fn lb_endpoint(host: &Host) -> LbEndpoint {
                 },
             },
         },
+        health_status: host.tags.health.map(status),
         load_balancing_weight: host.tags.load_balancing_weight.get(),
         metadata: Metadata {
             filter_metadata: FilterMetadata {
@@ -110,6 +111,20 @@ fn lb_endpoint(host: &Host) -> LbEndpoint {
                 },
             },
         },
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn status(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "HEALTHY",
+        Health::Unhealthy => "UNHEALTHY",
+        Health::Draining => "DRAINING",
+        Health::Timeout => "TIMEOUT",
+        Health::Degraded => "DEGRADED",
     }
 }
 
@@ -151,6 +166,20 @@ mod tests {
                     {"lb_endpoints": [endpoint("10.0.0.2", 1, false)]},
                 ],
             })
+        );
+    }
+
+    #[test]
+    fn priority_and_health_are_there_if_they_were_given() {
+        let found = assignment(json!([
+            {"ip_address": "10.0.0.1", "port": 80},
+            {"ip_address": "10.0.0.2", "port": 80, "tags": {"priority": 1, "health": "draining"}},
+        ]));
+        let mut draining = endpoint("10.0.0.2", 1, false);
+        draining["health_status"] = json!("DRAINING");
+        assert_eq!(
+            found["endpoints"],
+            json!([{"lb_endpoints": [endpoint("10.0.0.1", 1, false)]}, {"lb_endpoints": [draining], "priority": 1}])
         );
     }
 

@@ -1,11 +1,14 @@
-//! Envoy's endpoint discovery over REST: a DiscoveryRequest, and the registry's DiscoveryResponse, as proto3 JSON.
+//! Envoy's discovery over REST: a DiscoveryRequest, and its DiscoveryResponse, as proto3 JSON.
 
 mod assignment;
 mod request;
 mod response;
+mod v3;
 
+pub(crate) use assignment::ClusterLoadAssignment;
 pub(crate) use request::DiscoveryRequest;
 pub(crate) use response::endpoints;
+pub(crate) use v3::{resources, wanted};
 
 /// The generations of Envoy's API. Their endpoints differ only in the names of the types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,19 @@ pub(crate) struct DiscoveryRequest {
     /// Who asks.
     #[serde(deserialize_with = "or_default")]
     pub(crate) node: Node,
+    /// Why the last answer was refused, if it was.
+    #[serde(alias = "errorDetail")]
+    pub(crate) error_detail: Option<ErrorDetail>,
+}
+
+/// Why an answer was refused.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ErrorDetail {
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) code: i32,
+    #[serde(deserialize_with = "or_default")]
+    pub(crate) message: String,
 }
 
 /// Who asks.

@@ -1,4 +1,4 @@
-//! The answer to a DiscoveryRequest.
+//! The answer of API version 2: endpoints from the registry.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

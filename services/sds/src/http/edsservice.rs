@@ -75,7 +75,7 @@ async fn remove(State(context): State<Context>, name: ServiceName) -> Result<Sta
 
 /// Makes a change on a thread that may block. It is made whole, even if the client goes away meanwhile.
 async fn apply(context: Context, change: Change) -> Result<Outcome, Problem> {
-    let Context { registry, metrics } = context;
+    let Context { registry, metrics, .. } = context;
     let applied = tokio::task::spawn_blocking(move || registry.apply(change)).await;
     let applied = applied.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string()))?;
     match &applied {

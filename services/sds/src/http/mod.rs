@@ -1,8 +1,9 @@
 //! The surfaces over HTTP, one file each.
 
 mod edsservice;
-mod endpoints;
+mod polls;
 mod registration;
+mod resources;
 
 use std::sync::Arc;
 
@@ -11,21 +12,24 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
+use crate::clients::Clients;
 use crate::metrics::{Metrics, Surface};
 use crate::registry::Registry;
 
 /// What the handlers need.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Context {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
+    clients: Arc<Clients>,
 }
 
 /// All of the service's own routes.
-pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>) -> Router {
+pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>, clients: &Arc<Clients>) -> Router {
     let context = Context {
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
+        clients: Arc::clone(clients),
     };
     let counted = |surface, routes: Router<Context>| {
         routes
@@ -35,8 +39,9 @@ pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>) -> Router
     meshkat_kit::router()
         .merge(counted(Surface::Registry, edsservice::routes()))
         .merge(counted(Surface::V1, registration::routes()))
-        .merge(counted(Surface::V2, endpoints::v2()))
-        .merge(counted(Surface::V3, endpoints::v3()))
+        .merge(counted(Surface::V2, polls::v2()))
+        .merge(counted(Surface::V3, polls::v3()))
+        .merge(counted(Surface::Resources, resources::routes()))
 }
 
 async fn count(State((surface, metrics)): State<(Surface, Arc<Metrics>)>, request: Request, next: Next) -> Response {

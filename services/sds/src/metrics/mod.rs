@@ -1,5 +1,7 @@
 //! What `/metrics` tells.
 
+mod streams;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
@@ -17,6 +19,7 @@ pub(crate) enum Surface {
     V1,
     V2,
     V3,
+    Resources,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,6 +56,7 @@ pub(crate) struct Metrics {
     changes: Family<Changed, Counter>,
     services: Gauge<u64, AtomicU64>,
     hosts: Gauge<u64, AtomicU64>,
+    streams: streams::Streams,
     all: registry::Registry,
 }
 
@@ -66,6 +70,7 @@ impl Default for Metrics {
             changes: Family::default(),
             services: Gauge::default(),
             hosts: Gauge::default(),
+            streams: streams::Streams::default(),
             all: registry::Registry::with_prefix("sds"),
         };
         let all = &mut metrics.all;
@@ -100,6 +105,7 @@ impl Default for Metrics {
             metrics.services.clone(),
         );
         all.register("registry_hosts", "Hosts in the registry", metrics.hosts.clone());
+        metrics.streams.register(all);
         metrics
     }
 }
@@ -133,6 +139,11 @@ impl Metrics {
             None => Done::Failed,
         };
         self.changes.get_or_create(&Changed { outcome }).inc();
+    }
+
+    /// What there is to count of gRPC streams.
+    pub(crate) fn streams(&self) -> &streams::Streams {
+        &self.streams
     }
 
     /// Everything in the OpenMetrics text format.

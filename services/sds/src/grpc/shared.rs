@@ -1,0 +1,97 @@
+//! What all gRPC services need.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::Stream;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::stream;
+use crate::clients::Clients;
+use crate::metrics::Metrics;
+use crate::protocol::{Delta, Machine, Scope, Sotw};
+use crate::resources::Cache;
+use crate::transport::Transport;
+
+/// What a stream of responses is.
+pub(super) type Responses<M> = Pin<Box<dyn Stream<Item = Result<<M as Machine>::Response, Status>> + Send>>;
+
+/// Everything that a stream needs. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Discovery {
+    pub(super) cache: Arc<Cache>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) metrics: Arc<Metrics>,
+    /// True once the service is to stop.
+    pub(super) stop: watch::Receiver<bool>,
+    /// Numbers the streams, from a start that differs from process to process.
+    streams: Arc<AtomicU64>,
+}
+
+impl Discovery {
+    pub(crate) fn new(
+        cache: Arc<Cache>,
+        clients: Arc<Clients>,
+        metrics: Arc<Metrics>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            cache,
+            clients,
+            metrics,
+            stop,
+            streams: Arc::new(AtomicU64::new(fastrand::u64(..))),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.streams.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn sotw(
+        &self,
+        scope: Scope,
+        request: Request<Streaming<<Sotw as Machine>::Request>>,
+    ) -> Result<Response<Responses<Sotw>>, Status> {
+        let machine = Sotw::new(scope, self.number());
+        Ok(Response::new(stream::responses(
+            self,
+            machine,
+            Transport::sotw(scope),
+            request,
+        )))
+    }
+
+    pub(super) fn delta(
+        &self,
+        scope: Scope,
+        request: Request<Streaming<<Delta as Machine>::Request>>,
+    ) -> Result<Response<Responses<Delta>>, Status> {
+        let machine = Delta::new(scope, self.number());
+        Ok(Response::new(stream::responses(
+            self,
+            machine,
+            Transport::delta(scope),
+            request,
+        )))
+    }
+
+    /// One question and one answer.
+    pub(super) fn fetch(
+        &self,
+        scope: Scope,
+        request: Request<<Sotw as Machine>::Request>,
+    ) -> Result<Response<<Sotw as Machine>::Response>, Status> {
+        let mut request = request.into_inner();
+        let node = Sotw::node(&mut request).unwrap_or_default();
+        let mut machine = Sotw::new(scope, self.number());
+        machine
+            .receive(request)
+            .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
+        let push = machine.next(self.cache.world().view(&node.cluster));
+        push.map(|push| Response::new(push.response))
+            .ok_or_else(|| Status::not_found("there is no answer"))
+    }
+}

@@ -1,0 +1,91 @@
+//! What was sent of one type, and what the client said to it.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use envoy_types::pb::google::rpc::Status;
+
+use super::session::Heard;
+use crate::resources::{Kind, Version};
+
+/// How many responses that wait for their ACK are remembered. A client may leave out ACKs, and then the oldest are
+/// forgotten.
+const MOST_OUTSTANDING: usize = 64;
+
+/// The longest message of a NACK that is kept, in bytes.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// What was sent of one type, and what the client said to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exchange {
+    pub(crate) sent: Option<Version>,
+    pub(crate) acknowledged: Option<Version>,
+    pub(crate) nack: Option<Nack>,
+    outstanding: VecDeque<Outstanding>,
+}
+
+/// A response that a client refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Nack {
+    pub(crate) version: Version,
+    pub(crate) code: i32,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Clone)]
+struct Outstanding {
+    nonce: String,
+    version: Version,
+    /// When the change was made that was sent.
+    changed: Option<Instant>,
+}
+
+impl Exchange {
+    /// A response goes out.
+    pub(super) fn send(&mut self, nonce: String, version: Version, changed: Option<Instant>) {
+        if self.outstanding.len() == MOST_OUTSTANDING {
+            self.outstanding.pop_front();
+        }
+        self.outstanding.push_back(Outstanding {
+            nonce,
+            version,
+            changed,
+        });
+        self.sent = Some(version);
+    }
+
+    /// The client answers a response. One that is not waited for, or no more, is only heard.
+    pub(super) fn answer(&mut self, kind: Option<Kind>, nonce: &str, error: Option<Status>) -> Heard {
+        let Some(index) = self
+            .outstanding
+            .iter()
+            .position(|outstanding| outstanding.nonce == nonce)
+        else {
+            return Heard::Request;
+        };
+        // Clients answer in order: those before it will not be answered any more.
+        let Some(answered) = self.outstanding.drain(..=index).next_back() else {
+            return Heard::Request;
+        };
+        match error {
+            None => {
+                self.acknowledged = Some(answered.version);
+                Heard::Ack {
+                    kind,
+                    changed: answered.changed,
+                }
+            }
+            Some(Status { code, mut message, .. }) => {
+                let end = (0..=LONGEST_MESSAGE).rev().find(|&end| message.is_char_boundary(end));
+                message.truncate(end.unwrap_or_default());
+                let nack = Nack {
+                    version: answered.version,
+                    code,
+                    message,
+                };
+                self.nack = Some(nack.clone());
+                Heard::Nack { kind, nack }
+            }
+        }
+    }
+}

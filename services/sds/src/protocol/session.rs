@@ -1,0 +1,115 @@
+//! What the two variants of the protocol have in common.
+
+use std::time::Instant;
+
+use envoy_types::pb::envoy::config::core::v3::Node;
+
+use super::exchange::{Exchange, Nack};
+use crate::resources::{Kind, Version, View};
+
+/// Which types a stream serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All of them.
+    Aggregated,
+    /// This one alone.
+    One(Kind),
+}
+
+/// One stream's side of the protocol.
+///
+/// [`Machine::receive`] for each request, then [`Machine::next`] until there is nothing, and again after each change. It
+/// may be asked as late as one likes: what is due is always put together from the resources as they are.
+pub(crate) trait Machine: Send + 'static {
+    /// What the client sends.
+    type Request: Send;
+    /// What it is sent.
+    type Response: prost::Message;
+
+    /// The node that a request tells, if it tells one.
+    fn node(request: &mut Self::Request) -> Option<Node>;
+
+    /// Hears a request.
+    ///
+    /// # Errors
+    /// The stream has to end.
+    fn receive(&mut self, request: Self::Request) -> Result<Heard, Refused>;
+
+    /// The next response, if one is due.
+    fn next(&mut self, view: View<'_>) -> Option<Push<Self::Response>>;
+
+    /// What the stream is about, type by type.
+    fn topics(&self, view: View<'_>) -> Vec<TopicStatus>;
+}
+
+/// What a request was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A subscription, or nothing new.
+    Request,
+    /// The answer to a response that is past, or was never sent on this stream.
+    Stale,
+    /// The client took a response.
+    Ack {
+        /// `None` is a type that is not served.
+        kind: Option<Kind>,
+        /// When the change was made that was sent, if it was one.
+        changed: Option<Instant>,
+    },
+    /// The client refused a response.
+    Nack {
+        /// `None` is a type that is not served.
+        kind: Option<Kind>,
+        /// What it says.
+        nack: Nack,
+    },
+}
+
+/// Why a stream has to end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The type could be any.
+    #[error("type_url: an aggregated stream has to say which type it speaks of")]
+    NoType,
+    /// Each costs memory.
+    #[error("type_url: more than {0} types that are not served here")]
+    TooManyTypes(usize),
+}
+
+/// A response.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Push<R> {
+    /// `None` is a type that is not served.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) response: R,
+}
+
+/// What a stream is about, for one type.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicStatus {
+    pub(crate) type_url: String,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) wildcard: bool,
+    pub(crate) names: Vec<String>,
+    /// The version of what it is to have now.
+    pub(crate) intended: Version,
+    pub(crate) exchange: Exchange,
+}
+
+/// Nonces that no other stream has.
+#[derive(Debug)]
+pub(super) struct Nonces {
+    stream: u64,
+    count: u64,
+}
+
+impl Nonces {
+    pub(super) fn new(stream: u64) -> Self {
+        Self { stream, count: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> String {
+        self.count += 1;
+        format!("{:x}-{}", self.stream, self.count)
+    }
+}

@@ -1,0 +1,36 @@
+//! What a client wants of one type.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::resources::{Kind, Resource, Version, View};
+
+/// The name that stands for all resources.
+pub(super) const WILDCARD: &str = "*";
+
+/// The names that a client wants, and whether it wants everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Subscription {
+    pub(super) wildcard: bool,
+    pub(super) names: BTreeSet<String>,
+}
+
+impl Subscription {
+    pub(super) fn covers(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    /// The resources that are wanted and there. A type that is not served has none.
+    pub(super) fn wanted<'a>(&self, kind: Option<Kind>, view: View<'a>) -> BTreeMap<&'a str, &'a Arc<Resource>> {
+        match kind {
+            None => BTreeMap::new(),
+            Some(kind) if self.wildcard => view.all(kind),
+            Some(kind) => self.names.iter().filter_map(|name| view.get(kind, name)).collect(),
+        }
+    }
+}
+
+/// The version of all resources that a client wants.
+pub(super) fn version(wanted: &BTreeMap<&str, &Arc<Resource>>) -> Version {
+    Version::of_set(wanted.iter().map(|(name, resource)| (*name, resource.version)))
+}

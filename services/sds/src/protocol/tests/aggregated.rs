@@ -1,0 +1,88 @@
+//! What types have to do with one another on an aggregated stream.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use serde_json::json;
+
+use super::put;
+use crate::protocol::{Delta, Machine, Scope, Sotw};
+use crate::resources::{Cache, Kind, Layer, Resource};
+
+/// Everything that is due, type by type.
+fn kinds<M: Machine>(machine: &mut M, cache: &Cache) -> Vec<Kind> {
+    let world = cache.world();
+    std::iter::from_fn(|| machine.next(world.view("")))
+        .map(|push| push.kind.unwrap())
+        .collect()
+}
+
+fn sotw(kind: Kind) -> DiscoveryRequest {
+    DiscoveryRequest {
+        type_url: kind.type_url().to_owned(),
+        resource_names: vec!["a".to_owned()],
+        ..Default::default()
+    }
+}
+
+fn delta(kind: Kind) -> DeltaDiscoveryRequest {
+    DeltaDiscoveryRequest {
+        type_url: kind.type_url().to_owned(),
+        resource_names_subscribe: vec!["a".to_owned()],
+        ..Default::default()
+    }
+}
+
+fn check<M: Machine>(mut machine: M, request: impl Fn(Kind) -> M::Request) {
+    let cache = Cache::default();
+    for kind in Kind::ALL.into_iter().rev() {
+        put(&cache, kind, "a", 1);
+        machine.receive(request(kind)).unwrap();
+    }
+    assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
+    for kind in [Kind::Routes, Kind::Endpoints, Kind::Clusters, Kind::Listeners] {
+        put(&cache, kind, "a", 2);
+    }
+    assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
+    assert_eq!(kinds(&mut machine, &cache), []);
+}
+
+#[test]
+fn what_is_pointed_at_comes_first() {
+    check(Sotw::new(Scope::Aggregated, 1), sotw);
+    check(Delta::new(Scope::Aggregated, 1), delta);
+}
+
+fn put_cluster(cache: &Cache, timeout: &str, source: &str) {
+    let eds = json!({"service_name": "a", "eds_config": {source: {}, "resource_api_version": "V3"}});
+    let body = json!({"name": "c", "type": "EDS", "connect_timeout": timeout, "eds_cluster_config": eds}).to_string();
+    let resource = Resource::from_json(Kind::Clusters, "c", body.as_bytes()).unwrap();
+    cache.put(Kind::Clusters, Layer::Written, "c", Arc::new(resource));
+}
+
+fn check_warming<M: Machine>(mut machine: M, wildcard: M::Request, endpoints: M::Request) {
+    let cache = Cache::default();
+    put(&cache, Kind::Endpoints, "a", 1);
+    put_cluster(&cache, "1s", "ads");
+    machine.receive(wildcard).unwrap();
+    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
+    machine.receive(endpoints).unwrap();
+    assert_eq!(kinds(&mut machine, &cache), [Kind::Endpoints]);
+    put_cluster(&cache, "2s", "ads");
+    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters, Kind::Endpoints]);
+    put(&cache, Kind::Clusters, "other", 1);
+    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
+    // Such a cluster has its endpoints from elsewhere.
+    put_cluster(&cache, "3s", "path_config_source");
+    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
+}
+
+#[test]
+fn a_changed_cluster_has_its_endpoints_sent_once_more() {
+    let mut wildcard = sotw(Kind::Clusters);
+    wildcard.resource_names.clear();
+    check_warming(Sotw::new(Scope::Aggregated, 1), wildcard, sotw(Kind::Endpoints));
+    let mut wildcard = delta(Kind::Clusters);
+    wildcard.resource_names_subscribe.clear();
+    check_warming(Delta::new(Scope::Aggregated, 1), wildcard, delta(Kind::Endpoints));
+}

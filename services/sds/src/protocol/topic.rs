@@ -1,0 +1,57 @@
+//! The types that one stream speaks of.
+
+use std::collections::BTreeMap;
+
+use super::session::{Refused, Scope};
+use crate::resources::Kind;
+
+/// How many types that are not served a stream may ask for: each costs memory, and no Envoy knows so many.
+const MOST_UNKNOWN: usize = 64;
+
+/// A type as a stream knows it. Known ones come first, in the order in which they are sent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Known(Kind),
+    Unknown(String),
+}
+
+impl Key {
+    /// The type that a request speaks of.
+    pub(super) fn of(scope: Scope, type_url: String) -> Result<Self, Refused> {
+        match (scope, Kind::of_type_url(&type_url)) {
+            (Scope::One(kind), _) if type_url.is_empty() => Ok(Self::Known(kind)),
+            (Scope::Aggregated, _) if type_url.is_empty() => Err(Refused::NoType),
+            (Scope::One(own), Some(kind)) if own != kind => Ok(Self::Unknown(type_url)),
+            (_, Some(kind)) => Ok(Self::Known(kind)),
+            (_, None) => Ok(Self::Unknown(type_url)),
+        }
+    }
+
+    pub(super) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Known(kind) => Some(*kind),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    pub(super) fn type_url(&self) -> &str {
+        match self {
+            Self::Known(kind) => kind.type_url(),
+            Self::Unknown(type_url) => type_url,
+        }
+    }
+
+    /// Whether naming nothing at first means everything.
+    pub(super) fn is_whole(&self) -> bool {
+        self.kind().is_none_or(Kind::is_whole)
+    }
+}
+
+/// Refuses one more type if a stream has asked for too many that are not served.
+pub(super) fn check_room<T>(topics: &BTreeMap<Key, T>, key: &Key) -> Result<(), Refused> {
+    let unknown = topics.keys().filter(|key| key.kind().is_none()).count();
+    if key.kind().is_none() && unknown >= MOST_UNKNOWN && !topics.contains_key(key) {
+        return Err(Refused::TooManyTypes(MOST_UNKNOWN));
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! What Envoys are told: one cache of resources of every type, whichever way they came and whichever way they go out.
+
+mod assignment;
+mod awaits;
+mod cache;
+mod descriptors;
+mod json;
+mod kind;
+mod resource;
+mod version;
+mod world;
+
+pub(crate) use cache::{Cache, Placed};
+pub(crate) use json::InvalidResource;
+pub(crate) use kind::Kind;
+pub(crate) use resource::Resource;
+pub(crate) use version::Version;
+pub(crate) use world::{Layer, View, World};

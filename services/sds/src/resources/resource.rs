@@ -1,0 +1,80 @@
+//! One resource, ready to be sent.
+
+use std::sync::{Arc, OnceLock};
+
+use envoy_types::pb::google::protobuf::Any;
+use prost::Message as _;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Kind, Version, assignment, awaits};
+use crate::discovery::{Api, ClusterLoadAssignment};
+use crate::host::Service;
+use crate::name::ServiceName;
+
+/// A resource in the forms in which it is sent. It never changes; a change makes another.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    pub(crate) version: Version,
+    /// For gRPC.
+    pub(crate) any: Any,
+    /// The endpoints that it has to be sent before an Envoy uses it, if it is a cluster that waits for some.
+    pub(crate) awaits: Option<String>,
+    /// For REST, with its `@type`. Made when it is first asked for: most resources never go out as JSON.
+    json: OnceLock<Arc<RawValue>>,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Registered(ServiceName, Arc<Service>),
+    Written(Arc<RawValue>),
+}
+
+impl Resource {
+    /// The endpoints of a service.
+    pub(crate) fn of_service(name: &ServiceName, service: &Arc<Service>) -> Self {
+        let value = assignment::of_service(name, service).encode_to_vec();
+        Self {
+            version: Version::of_bytes(&value),
+            any: Any {
+                type_url: Kind::Endpoints.type_url().to_owned(),
+                value,
+            },
+            awaits: None,
+            json: OnceLock::new(),
+            origin: Origin::Registered(name.clone(), Arc::clone(service)),
+        }
+    }
+
+    /// A resource that somebody wrote: its bytes, and the same as JSON with its `@type`.
+    pub(super) fn written(kind: Kind, value: Vec<u8>, json: Box<RawValue>) -> Self {
+        Self {
+            // Of the JSON, whose fields are in order: the bytes of two equal messages may differ in the order of maps.
+            version: Version::of_bytes(json.get().as_bytes()),
+            awaits: (kind == Kind::Clusters).then(|| awaits::endpoints_of(&value)).flatten(),
+            any: Any {
+                type_url: kind.type_url().to_owned(),
+                value,
+            },
+            json: OnceLock::new(),
+            origin: Origin::Written(json.into()),
+        }
+    }
+
+    /// The resource as proto3 JSON with its `@type`.
+    ///
+    /// # Errors
+    /// It cannot be put into JSON.
+    pub(crate) fn json(&self) -> serde_json::Result<Arc<RawValue>> {
+        if let Some(json) = self.json.get() {
+            return Ok(Arc::clone(json));
+        }
+        let json: Arc<RawValue> = match &self.origin {
+            Origin::Registered(name, service) => {
+                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name, service))?.into()
+            }
+            Origin::Written(json) => Arc::clone(json),
+        };
+        Ok(Arc::clone(self.json.get_or_init(|| json)))
+    }
+}

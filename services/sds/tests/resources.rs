@@ -1,0 +1,174 @@
+//! Writing resources of any type, and polling them.
+
+mod common;
+
+use common::{ask, start};
+use meshkat_kit::testing::Running;
+use reqwest::Method;
+use sds::Registry;
+use serde_json::{Value, json};
+
+const TYPES: [(&str, &str, &str); 4] = [
+    ("clusters", "name", "cluster.v3.Cluster"),
+    ("endpoints", "cluster_name", "endpoint.v3.ClusterLoadAssignment"),
+    ("listeners", "name", "listener.v3.Listener"),
+    ("routes", "name", "route.v3.RouteConfiguration"),
+];
+
+async fn poll(sds: &Running, kind: &str, cluster: &str, names: &[&str]) -> Value {
+    let request = json!({"node": {"id": "envoy-a", "cluster": cluster}, "resource_names": names}).to_string();
+    let (status, answer) = ask(sds.url(&format!("/v3/discovery:{kind}")), Method::POST, &request).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+fn names(answer: &Value, field: &str) -> Vec<String> {
+    let resources = answer["resources"].as_array().unwrap();
+    resources
+        .iter()
+        .map(|resource| resource[field].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_resource_of_any_type_is_written_read_polled_and_taken_away() {
+    let sds = start(Registry::in_memory()).await;
+    for (kind, field, message) in TYPES {
+        let url = |query: &str| sds.url(&format!("/xds/v3/{kind}/a{query}"));
+        let body = json!({field: "a"});
+        assert_eq!(ask(url(""), Method::GET, "").await.0, 404);
+        assert_eq!(ask(url(""), Method::DELETE, "").await.0, 404);
+        assert_eq!(ask(url(""), Method::PUT, &body.to_string()).await, (201, body.clone()));
+        assert_eq!(ask(url(""), Method::PUT, &body.to_string()).await.0, 200);
+        assert_eq!(ask(url(""), Method::GET, "").await, (200, body.clone()));
+
+        let type_url = format!("type.googleapis.com/envoy.config.{message}");
+        let answer = poll(&sds, kind, "demo", &["a", "missing"]).await;
+        assert_eq!(answer["type_url"], type_url);
+        assert_eq!(answer["resources"], json!([{"@type": type_url, field: "a"}]));
+        assert_eq!(poll(&sds, kind, "other", &[]).await, answer);
+
+        assert_eq!(ask(url("?node_cluster=demo"), Method::GET, "").await.0, 404);
+        let own = json!({"@type": type_url, field: "a"}).to_string();
+        assert_eq!(ask(url("?node_cluster=demo"), Method::PUT, &own).await.0, 201);
+        assert_eq!(ask(url(""), Method::DELETE, "").await.0, 204);
+        assert_eq!(names(&poll(&sds, kind, "demo", &[]).await, field), ["a"]);
+        assert_eq!(poll(&sds, kind, "other", &["a"]).await["resources"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn any_is_written_and_read_with_its_type() {
+    let sds = start(Registry::in_memory()).await;
+    let options = json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 7}},
+    }});
+    let body = json!({"name": "a", "typed_extension_protocol_options": options});
+    let url = || sds.url("/xds/v3/clusters/a");
+    assert_eq!(ask(url(), Method::PUT, &body.to_string()).await, (201, body.clone()));
+    assert_eq!(ask(url(), Method::GET, "").await, (200, body));
+}
+
+#[tokio::test]
+async fn what_is_no_resource_is_a_problem_that_names_the_field() {
+    let sds = start(Registry::in_memory()).await;
+    for (path, body, status, detail, field) in [
+        ("clusters/a", "{", 400, "EOF", json!(null)),
+        ("clusters/a", "[]", 400, "not an array", json!(null)),
+        (
+            "clusters/a",
+            r#"{"name": "b"}"#,
+            400,
+            "\"a\" in the path",
+            json!("name"),
+        ),
+        ("endpoints/a", "{}", 400, "cluster_name", json!("cluster_name")),
+        (
+            "endpoints/a",
+            r#"{"cluster_name": "a", "endpoints": [{"priority": "high"}]}"#,
+            400,
+            "endpoints[0].priority: ",
+            json!("endpoints[0].priority"),
+        ),
+        ("routes/*", r#"{"name": "*"}"#, 400, "all resources", json!(null)),
+        (
+            "routes/a?node_cluster=",
+            r#"{"name": "a"}"#,
+            400,
+            "node_cluster",
+            json!(null),
+        ),
+        ("routes/a?cluster=x", r#"{"name": "a"}"#, 400, "cluster", json!(null)),
+        ("secrets/a", r#"{"name": "a"}"#, 404, "secrets", json!(null)),
+    ] {
+        let (found, problem) = ask(sds.url(&format!("/xds/v3/{path}")), Method::PUT, body).await;
+        assert_eq!((found, &problem["field"]), (status, &field), "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+    for (kind, _, _) in TYPES {
+        assert_eq!(poll(&sds, kind, "", &[]).await["resources"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn written_endpoints_hide_the_registrys() {
+    let sds = start(Registry::in_memory()).await;
+    let hosts = r#"{"hosts": [{"ip_address": "10.0.0.1", "port": 1}]}"#;
+    ask(sds.url("/edsservice/pet"), Method::PUT, hosts).await;
+    let registered = poll(&sds, "endpoints", "demo", &["pet"]).await;
+    let url = || sds.url("/xds/v3/endpoints/pet");
+    // The registry is another place.
+    assert_eq!(ask(url(), Method::GET, "").await.0, 404);
+    ask(
+        url(),
+        Method::PUT,
+        r#"{"cluster_name": "pet", "policy": {"weighted_priority_health": true}}"#,
+    )
+    .await;
+    let written = poll(&sds, "endpoints", "demo", &["pet"]).await;
+    assert_eq!(
+        written["resources"][0]["policy"],
+        json!({"weighted_priority_health": true})
+    );
+    assert_ne!(written["version_info"], registered["version_info"]);
+    ask(url(), Method::DELETE, "").await;
+    assert_eq!(poll(&sds, "endpoints", "demo", &["pet"]).await, registered);
+}
+
+#[tokio::test]
+async fn a_client_that_polls_is_listed_with_what_it_says() {
+    let sds = start(Registry::in_memory()).await;
+    ask(sds.url("/xds/v3/clusters/a"), Method::PUT, r#"{"name": "a"}"#).await;
+    let version = poll(&sds, "clusters", "demo", &[]).await["version_info"].clone();
+    let refused = json!({"node": {"id": "envoy-a", "cluster": "demo"}, "version_info": version,
+                         "error_detail": {"code": 3, "message": "no"}});
+    ask(sds.url("/v3/discovery:clusters"), Method::POST, &refused.to_string()).await;
+    ask(
+        sds.url("/xds/v3/clusters/a"),
+        Method::PUT,
+        r#"{"name": "a", "alt_stat_name": "b"}"#,
+    )
+    .await;
+    let (status, told) = ask(sds.url("/xds/v3/clients"), Method::GET, "").await;
+    let topic = &told["clients"][0]["types"]["clusters"];
+    assert_ne!(topic["version_intended"], version);
+    assert_eq!(
+        (status, &told),
+        (
+            200,
+            &json!({"clients": [{
+                "node": {"id": "envoy-a", "cluster": "demo"},
+                "transport": "rest",
+                "types": {"clusters": {
+                    "wildcard": true,
+                    "names": [],
+                    "version_intended": topic["version_intended"],
+                    "version_sent": version,
+                    "version_acknowledged": version,
+                    "last_nack": {"version": version, "code": 3, "message": "no"},
+                }},
+            }]})
+        )
+    );
+}

@@ -1,0 +1,10 @@
+//! The discovery protocol over real gRPC streams: every rule, in every variant, for every type.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod client;
+mod delta;
+mod load;
+mod setting;
+mod sotw;
