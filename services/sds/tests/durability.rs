@@ -61,7 +61,8 @@ async fn a_kill_amid_writes_loses_no_acknowledged_change() {
         }
         binary.kill();
         acknowledged = writer.await.unwrap();
-        assert!(acknowledged >= goal);
+        // The last change that was seen may be one whose answer the kill cut off.
+        assert!(acknowledged + 1 >= goal, "{acknowledged} was acknowledged, {goal} seen");
     }
     let left: Vec<_> = {
         // One more start cleans what the last kill left.
