@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
@@ -14,7 +15,14 @@ use crate::problem::Problem;
 ///
 /// [`crate::serve`] puts it into the extensions of every request.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub struct Connection(Arc<Ends>);
+
+/// A connection that may have ended: what to keep of one that nobody asks on at the moment.
+#[derive(Debug, Clone)]
+pub struct WeakConnection(Weak<Ends>);
+
+#[derive(Debug)]
+struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
     cut: CancellationToken,
@@ -22,34 +30,51 @@ pub struct Connection {
 
 impl Connection {
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, cut: CancellationToken) -> Self {
-        Self {
+        Self(Arc::new(Ends {
             peer: canonical(peer),
             local: canonical(local),
             cut,
-        }
+        }))
     }
 
     /// The other end, as this side of the connection sees it.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.0.peer
     }
 
     /// The address that the peer reached: never a wildcard, even if the service listens on one.
     pub fn local(&self) -> SocketAddr {
-        self.local
+        self.0.local
     }
 
     /// Cuts the connection: the peer sees it closed without a response.
     ///
     /// Never returns; the caller is dropped with the connection. Over HTTP/2 every stream of the connection goes too.
     pub async fn cut(&self) -> Infallible {
-        self.cut.cancel();
+        self.cut_now();
         std::future::pending().await
+    }
+
+    /// The same for somebody who is not answering a request on it.
+    pub fn cut_now(&self) {
+        self.0.cut.cancel();
+    }
+
+    /// The connection, without keeping it.
+    pub fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.0))
     }
 
     /// Resolves when the connection is to be cut.
     pub(crate) async fn cancelled(&self) {
-        self.cut.cancelled().await;
+        self.0.cut.cancelled().await;
+    }
+}
+
+impl WeakConnection {
+    /// The connection, if it has not ended.
+    pub fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection)
     }
 }
 

@@ -20,7 +20,7 @@ pub mod trace;
 
 pub use app::{App, router};
 pub use args::ServiceArgs;
-pub use connection::Connection;
+pub use connection::{Connection, WeakConnection};
 pub use faults::{Fault, FaultError, FaultSpec};
 pub use identity::{Identity, InvalidInstance, PEER_ADDRESS, SERVED_BY};
 pub use json::{BODY_LIMIT, JsonBody, JsonError, from_json, read_body};

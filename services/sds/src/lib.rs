@@ -8,6 +8,7 @@
 
 mod clients;
 mod discovery;
+mod faults;
 mod grpc;
 mod host;
 mod http;
@@ -27,6 +28,7 @@ use meshkat_kit::{App, Identity, Readiness};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use faults::Faults;
 use grpc::Discovery;
 
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
@@ -46,16 +48,39 @@ pub async fn run(
     registry: Arc<Registry>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    run_with(listener, identity, registry, Options::default(), shutdown).await
+}
+
+/// What is off unless asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Serve `/xds/v3/faults`, over which discovery can be made to fail on purpose.
+    pub allow_faults: bool,
+}
+
+/// The same with options.
+///
+/// # Errors
+/// The listener cannot be served.
+pub async fn run_with(
+    listener: TcpListener,
+    identity: Identity,
+    registry: Arc<Registry>,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let metrics = Arc::new(metrics::Metrics::default());
     let clients = Arc::new(clients::Clients::default());
     let (stop, stopped) = watch::channel(false);
+    let faults = Faults::new(options.allow_faults, Arc::clone(&metrics), stopped.clone());
     let streams = Discovery::new(
         Arc::clone(registry.resources()),
         Arc::clone(&clients),
         Arc::clone(&metrics),
+        faults.clone(),
         stopped,
     );
-    let routes = http::routes(&registry, &metrics, &clients).merge(grpc::routes(&streams));
+    let routes = http::routes(&registry, &metrics, &clients, &faults).merge(grpc::routes(&streams));
     let app = App::new(identity, routes)
         .readiness(Readiness::ready())
         .metrics(move || metrics.text(&registry.snapshot()));

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use clap::builder::BoolishValueParser;
 use meshkat_kit::{EXIT_USAGE, ServiceArgs};
-use sds::Registry;
+use sds::{Options, Registry};
 
 /// The discovery service: which hosts a service has, for Envoys to ask
 #[derive(Parser)]
@@ -18,6 +19,10 @@ struct Cli {
     /// Keep the registry in this file, of which this process is the only writer [default: in memory only]
     #[arg(long, env = "STATE", value_name = "FILE")]
     state: Option<PathBuf>,
+
+    /// Serve `/xds/v3/faults`, over which discovery can be made to fail on purpose
+    #[arg(long, env = "ALLOW_FAULTS", value_parser = BoolishValueParser::new())]
+    allow_faults: bool,
 }
 
 fn main() -> ExitCode {
@@ -32,7 +37,10 @@ fn main() -> ExitCode {
             }
         },
     };
+    let options = Options {
+        allow_faults: cli.allow_faults,
+    };
     meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
-        sds::run(listener, identity, Arc::new(registry), shutdown)
+        sds::run_with(listener, identity, Arc::new(registry), options, shutdown)
     })
 }

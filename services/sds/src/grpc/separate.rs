@@ -34,7 +34,7 @@ macro_rules! separate {
             }
 
             async fn $fetch(&self, request: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, Status> {
-                self.fetch(Scope::One(Kind::$kind), request)
+                self.fetch(Scope::One(Kind::$kind), request).await
             }
         }
     };

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::stream;
-use crate::clients::Clients;
+use crate::clients::{Clients, NodeName};
+use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::protocol::{Delta, Machine, Scope, Sotw};
 use crate::resources::Cache;
@@ -24,6 +25,7 @@ pub(crate) struct Discovery {
     pub(super) cache: Arc<Cache>,
     pub(super) clients: Arc<Clients>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) faults: Faults,
     /// True once the service is to stop.
     pub(super) stop: watch::Receiver<bool>,
     /// Numbers the streams, from a start that differs from process to process.
@@ -35,12 +37,14 @@ impl Discovery {
         cache: Arc<Cache>,
         clients: Arc<Clients>,
         metrics: Arc<Metrics>,
+        faults: Faults,
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
             cache,
             clients,
             metrics,
+            faults,
             stop,
             streams: Arc::new(AtomicU64::new(fastrand::u64(..))),
         }
@@ -79,18 +83,27 @@ impl Discovery {
     }
 
     /// One question and one answer.
-    pub(super) fn fetch(
+    pub(super) async fn fetch(
         &self,
         scope: Scope,
         request: Request<<Sotw as Machine>::Request>,
     ) -> Result<Response<<Sotw as Machine>::Response>, Status> {
+        let connection = request.extensions().get::<meshkat_kit::Connection>().cloned();
         let mut request = request.into_inner();
         let node = Sotw::node(&mut request).unwrap_or_default();
+        let node = NodeName {
+            id: node.id,
+            cluster: node.cluster,
+        };
+        let cluster = node.cluster.clone();
+        let connection = connection.ok_or_else(|| Status::internal("the request came on no known connection"))?;
+        let admitted = self.faults.admit(Some(node), &connection, Transport::sotw(scope));
+        let lens = admitted.await?.lens(self.cache.world());
         let mut machine = Sotw::new(scope, self.number());
         machine
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
-        let push = machine.next(self.cache.world().view(&node.cluster));
+        let push = machine.next(lens.view(&cluster));
         push.map(|push| Response::new(push.response))
             .ok_or_else(|| Status::not_found("there is no answer"))
     }

@@ -4,12 +4,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::FutureExt as _;
+use meshkat_kit::Connection;
 use prost::Message as _;
 use tokio::sync::watch;
 use tonic::{Request, Status, Streaming};
 
 use super::shared::{Discovery, Responses};
 use crate::clients::{ClientReport, NodeName, Observed, Place};
+use crate::faults::{End, Gate, Pass};
 use crate::metrics::Metrics;
 use crate::protocol::{Heard, Machine};
 use crate::resources::World;
@@ -29,10 +31,8 @@ pub(super) fn responses<M: Machine>(
     transport: Transport,
     request: Request<Streaming<M::Request>>,
 ) -> Responses<M> {
-    let peer = request
-        .extensions()
-        .get::<meshkat_kit::Connection>()
-        .map(|connection| connection.peer().to_string());
+    let connection = request.extensions().get::<Connection>().cloned();
+    let peer = connection.as_ref().map(|connection| connection.peer().to_string());
     let session = Arc::new(Session {
         transport,
         peer,
@@ -41,6 +41,7 @@ pub(super) fn responses<M: Machine>(
     let stream = Stream {
         place: discovery.clients.join(Arc::clone(&session) as _),
         session,
+        gate: Gate::new(&discovery.faults, connection, transport),
         requests: Some(request.into_inner()),
         world: discovery.cache.watch(),
         stop: discovery.stop.clone(),
@@ -58,6 +59,7 @@ pub(super) fn responses<M: Machine>(
 
 struct Stream<M: Machine> {
     session: Arc<Session<M>>,
+    gate: Gate,
     /// `None` once the client has said all that it will.
     requests: Option<Streaming<M::Request>>,
     world: watch::Receiver<Arc<World>>,
@@ -81,6 +83,7 @@ struct State<M> {
 
 enum Event<R> {
     Request(Result<Option<R>, Status>),
+    /// Of the resources, or of the fault in force.
     Change,
     Stop,
 }
@@ -88,16 +91,26 @@ enum Event<R> {
 impl<M: Machine> Stream<M> {
     async fn next(&mut self) -> Option<Result<M::Response, Status>> {
         loop {
-            match self.hear_what_is_there() {
-                Ok(()) => {}
-                Err(status) => return Some(Err(status)),
+            if let Err(status) = self.hear_what_is_there() {
+                return Some(Err(status));
             }
-            if let Some(response) = self.push() {
-                return Some(Ok(response));
+            let pass = match self.pass() {
+                Ok(pass) => pass,
+                Err(End::Refused(status)) => return Some(Err(status)),
+                Err(End::Cut(connection)) => return self.cut(connection).await,
+            };
+            if pass == Pass::Now {
+                if let Some(response) = self.push() {
+                    return Some(Ok(response));
+                }
+                if self.gate.is_releasing() {
+                    self.gate.released();
+                    continue;
+                }
+                // Nothing is due, and nobody will ask any more.
+                self.requests.as_ref()?;
             }
-            // Nothing is due, and nobody will ask any more.
-            self.requests.as_ref()?;
-            let heard = match self.wait().await {
+            let heard = match self.wait(pass).await {
                 Event::Request(request) => self.hear(request),
                 Event::Change => Ok(()),
                 Event::Stop => Err(Status::unavailable("the discovery service is stopping")),
@@ -108,11 +121,40 @@ impl<M: Machine> Stream<M> {
         }
     }
 
-    async fn wait(&mut self) -> Event<M::Request> {
+    /// Whether a response may go out, as far as faults are concerned.
+    fn pass(&mut self) -> Result<Pass, End> {
+        let node = self.session.state().node.clone();
+        self.gate.pass(node.as_ref(), |gate| {
+            let lens = gate.lens(node.as_ref(), Arc::clone(&self.world.borrow()));
+            let mut machine = self.session.state().machine.clone();
+            let cluster = node.as_ref().map_or("", |node| &node.cluster);
+            machine.next(lens.view(cluster)).is_some()
+        })
+    }
+
+    /// Takes the connection away, and ends with it: nothing more is said.
+    async fn cut<T>(&mut self, connection: Option<Connection>) -> Option<T> {
+        connection?.cut_now();
+        while let Some(requests) = &mut self.requests {
+            if !matches!(requests.message().await, Ok(Some(_))) {
+                self.requests = None;
+            }
+        }
+        // Whoever asks for a response is gone with the connection.
+        std::future::pending().await
+    }
+
+    async fn wait(&mut self, pass: Pass) -> Event<M::Request> {
         let request = async {
             match &mut self.requests {
                 Some(requests) => requests.message().await,
                 None => std::future::pending().await,
+            }
+        };
+        let until = async {
+            match pass {
+                Pass::At(at) => tokio::time::sleep_until(at).await,
+                Pass::Now | Pass::Never => std::future::pending().await,
             }
         };
         let mut stopped = pin!(self.stop.wait_for(|stop| *stop));
@@ -123,10 +165,15 @@ impl<M: Machine> Stream<M> {
                 Ok(()) => Event::Change,
                 Err(_) => Event::Stop,
             },
+            () = self.gate.changed() => Event::Change,
+            () = until => Event::Change,
         }
     }
 
     fn hear_what_is_there(&mut self) -> Result<(), Status> {
+        if self.gate.is_releasing() {
+            return Ok(());
+        }
         for _ in 0..REQUESTS_IN_A_ROW {
             let Some(requests) = &mut self.requests else { break };
             let Some(request) = requests.message().now_or_never() else {
@@ -146,10 +193,11 @@ impl<M: Machine> Stream<M> {
         let mut state = self.session.state();
         // An Envoy may tell its node once, in the first request, or each time.
         if let Some(node) = M::node(&mut request) {
-            state.node.get_or_insert(NodeName {
+            let node = state.node.get_or_insert(NodeName {
                 id: node.id,
                 cluster: node.cluster,
             });
+            self.gate.belongs_to(Some(node));
         }
         let heard = state
             .machine
@@ -183,7 +231,11 @@ impl<M: Machine> Stream<M> {
         let mut state = self.session.state();
         let State { node, machine } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
-        let push = machine.next(world.view(cluster))?;
+        let lens = self.gate.lens(node.as_ref(), world);
+        let push = machine.next(lens.view(cluster))?;
+        if push.kind.is_some() {
+            self.gate.pushed(&lens);
+        }
         let bytes = push.response.encoded_len();
         self.metrics.streams().push(self.session.transport, push.kind, bytes);
         tracing::debug!(transport = self.session.transport.name(), kind = ?push.kind, bytes, "pushed");

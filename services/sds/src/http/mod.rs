@@ -13,6 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
 use crate::clients::Clients;
+use crate::faults::{self, Faults};
 use crate::metrics::{Metrics, Surface};
 use crate::registry::Registry;
 
@@ -22,14 +23,21 @@ struct Context {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     clients: Arc<Clients>,
+    faults: Faults,
 }
 
 /// All of the service's own routes.
-pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>, clients: &Arc<Clients>) -> Router {
+pub(crate) fn routes(
+    registry: &Arc<Registry>,
+    metrics: &Arc<Metrics>,
+    clients: &Arc<Clients>,
+    faults: &Faults,
+) -> Router {
     let context = Context {
         registry: Arc::clone(registry),
         metrics: Arc::clone(metrics),
         clients: Arc::clone(clients),
+        faults: faults.clone(),
     };
     let counted = |surface, routes: Router<Context>| {
         routes
@@ -42,6 +50,7 @@ pub(crate) fn routes(registry: &Arc<Registry>, metrics: &Arc<Metrics>, clients: 
         .merge(counted(Surface::V2, polls::v2()))
         .merge(counted(Surface::V3, polls::v3()))
         .merge(counted(Surface::Resources, resources::routes()))
+        .merge(faults::routes(faults))
 }
 
 async fn count(State((surface, metrics)): State<(Surface, Arc<Metrics>)>, request: Request, next: Next) -> Response {

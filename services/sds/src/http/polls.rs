@@ -5,18 +5,24 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::{StatusCode, header};
-use meshkat_kit::{JsonBody, Problem};
+use meshkat_kit::{Connection, JsonBody, Problem};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Context;
 use crate::clients::{NodeName, Poll};
 use crate::discovery::{self, Api, DiscoveryRequest};
+use crate::faults::{Admitted, Content, NO_JSON};
 use crate::metrics::Surface;
 use crate::resources::Kind;
+use crate::transport::Transport;
 
 pub(super) fn v2() -> Router<Context> {
     Router::new().route(
         "/v2/discovery:endpoints",
-        post(|State(context), JsonBody(request)| async move { answer_v2(&context, &request) }),
+        post(|State(context), connection, JsonBody(request)| async move {
+            answer_v2(&context, &connection, &request).await
+        }),
     )
 }
 
@@ -24,35 +30,52 @@ pub(super) fn v3() -> Router<Context> {
     Kind::ALL.into_iter().fold(Router::new(), |routes, kind| {
         routes.route(
             &format!("/v3/discovery:{}", kind.plural()),
-            post(move |State(context), JsonBody(request)| async move { answer_v3(&context, kind, request) }),
+            post(move |State(context), connection, JsonBody(request)| async move {
+                answer_v3(&context, &connection, kind, request).await
+            }),
         )
     })
 }
 
 /// Always a whole 200, never a 304: only a 200 tells an Envoy that its endpoints are not stale.
-fn answer_v2(context: &Context, request: &DiscoveryRequest) -> Result<Response, Problem> {
+async fn answer_v2(
+    context: &Context,
+    connection: &Connection,
+    request: &DiscoveryRequest,
+) -> Result<Response, Problem> {
     check_type(Api::V2.endpoint_type(), request)?;
+    let admitted = admit(context, connection, request).await?;
     let snapshot = context.registry.snapshot();
     let response = discovery::endpoints(Api::V2, request, &snapshot).map_err(unwritable)?;
-    let body = serde_json::to_vec(&response).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
-    Ok(answer(context, Surface::V2, request, count, version, body))
+    count_answer(context, Surface::V2, request, count, version);
+    let Some(content) = admitted.content() else {
+        return body(Some(&response));
+    };
+    let told = content.of_v2(serde_json::to_value(&response).map_err(unwritable)?);
+    body(told.map(|told| with_own_version(told, content)).as_ref())
 }
 
 /// The same for any type, from the cache.
-fn answer_v3(context: &Context, kind: Kind, request: DiscoveryRequest) -> Result<Response, Problem> {
+async fn answer_v3(
+    context: &Context,
+    connection: &Connection,
+    kind: Kind,
+    request: DiscoveryRequest,
+) -> Result<Response, Problem> {
     check_type(kind.type_url(), &request)?;
-    let world = context.registry.resources().world();
-    let view = world.view(&request.node.cluster);
+    let admitted = admit(context, connection, &request).await?;
+    let lens = admitted.lens(context.registry.resources().world());
+    let view = lens.view(&request.node.cluster);
     let response = discovery::resources(kind, &request, view).map_err(unwritable)?;
-    let body = serde_json::to_vec(&response).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
-    let answer = answer(context, Surface::V3, &request, count, version, body);
+    count_answer(context, Surface::V3, &request, count, version);
+    let answer = match lens.content() {
+        Some(Content::Garbage) => body(None::<&()>),
+        _ => body(Some(&response)),
+    }?;
     context.clients.polled(Poll {
-        node: NodeName {
-            id: request.node.id,
-            cluster: request.node.cluster,
-        },
+        node: node(&request),
         kind,
         names: request.resource_names,
         has: request.version_info,
@@ -60,6 +83,25 @@ fn answer_v3(context: &Context, kind: Kind, request: DiscoveryRequest) -> Result
         error: request.error_detail.map(|error| (error.code, error.message)),
     });
     Ok(answer)
+}
+
+fn node(request: &DiscoveryRequest) -> NodeName {
+    NodeName {
+        id: request.node.id.clone(),
+        cluster: request.node.cluster.clone(),
+    }
+}
+
+async fn admit(context: &Context, connection: &Connection, request: &DiscoveryRequest) -> Result<Admitted, Problem> {
+    let admitted = context.faults.admit(Some(node(request)), connection, Transport::Rest);
+    Ok(admitted.await?)
+}
+
+/// What is not the truth is not to have its version either.
+fn with_own_version(mut told: Value, content: Content) -> Value {
+    let version = format!("{content:?}-{}", told["version_info"].as_str().unwrap_or_default());
+    told["version_info"] = version.to_lowercase().into();
+    told
 }
 
 fn check_type(kind: &str, request: &DiscoveryRequest) -> Result<(), Problem> {
@@ -72,18 +114,20 @@ fn check_type(kind: &str, request: &DiscoveryRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unwritable(error: serde_json::Error) -> Problem {
+pub(super) fn unwritable(error: serde_json::Error) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string())
 }
 
-fn answer(
-    context: &Context,
-    surface: Surface,
-    request: &DiscoveryRequest,
-    count: usize,
-    version: &str,
-    body: Vec<u8>,
-) -> Response {
+/// An answer that is this as JSON, or none at all.
+pub(super) fn body<T: Serialize>(told: Option<&T>) -> Result<Response, Problem> {
+    let bytes = match told {
+        Some(told) => serde_json::to_vec(told).map_err(unwritable)?,
+        None => NO_JSON.into(),
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
+}
+
+fn count_answer(context: &Context, surface: Surface, request: &DiscoveryRequest, count: usize, version: &str) {
     let unchanged = version == request.version_info;
     context.metrics.discovery(surface, count, unchanged);
     tracing::debug!(
@@ -94,5 +138,4 @@ fn answer(
         unchanged,
         "resources sent"
     );
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

@@ -1,5 +1,6 @@
 //! What `/metrics` tells.
 
+mod faults;
 mod streams;
 
 use std::sync::atomic::AtomicU64;
@@ -9,6 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry;
+
+pub(crate) use faults::FaultKind;
 
 use crate::registry::{Outcome, Snapshot};
 
@@ -57,6 +60,7 @@ pub(crate) struct Metrics {
     services: Gauge<u64, AtomicU64>,
     hosts: Gauge<u64, AtomicU64>,
     streams: streams::Streams,
+    faults: faults::Faults,
     all: registry::Registry,
 }
 
@@ -71,6 +75,7 @@ impl Default for Metrics {
             services: Gauge::default(),
             hosts: Gauge::default(),
             streams: streams::Streams::default(),
+            faults: faults::Faults::default(),
             all: registry::Registry::with_prefix("sds"),
         };
         let all = &mut metrics.all;
@@ -106,6 +111,7 @@ impl Default for Metrics {
         );
         all.register("registry_hosts", "Hosts in the registry", metrics.hosts.clone());
         metrics.streams.register(all);
+        metrics.faults.register(all);
         metrics
     }
 }
@@ -144,6 +150,11 @@ impl Metrics {
     /// What there is to count of gRPC streams.
     pub(crate) fn streams(&self) -> &streams::Streams {
         &self.streams
+    }
+
+    /// What there is to count of faults on purpose.
+    pub(crate) fn faults(&self) -> &faults::Faults {
+        &self.faults
     }
 
     /// Everything in the OpenMetrics text format.

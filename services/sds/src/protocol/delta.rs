@@ -13,7 +13,7 @@ use super::warming::Warming;
 use crate::resources::{Version, View};
 
 /// One stream of the delta variant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Delta {
     scope: Scope,
     nonces: Nonces,
@@ -21,7 +21,7 @@ pub(crate) struct Delta {
     topics: BTreeMap<Key, Topic>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Topic {
     subscription: Subscription,
     /// An answer is due, whatever is in it.

@@ -19,8 +19,9 @@ pub(crate) enum Scope {
 /// One stream's side of the protocol.
 ///
 /// [`Machine::receive`] for each request, then [`Machine::next`] until there is nothing, and again after each change. It
-/// may be asked as late as one likes: what is due is always put together from the resources as they are.
-pub(crate) trait Machine: Send + 'static {
+/// may be asked as late as one likes: what is due is always put together from the resources as they are. A clone tells what
+/// would be due without anything being sent.
+pub(crate) trait Machine: Clone + Send + 'static {
     /// What the client sends.
     type Request: Send;
     /// What it is sent.
@@ -97,7 +98,7 @@ pub(crate) struct TopicStatus {
 }
 
 /// Nonces that no other stream has.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Nonces {
     stream: u64,
     count: u64,

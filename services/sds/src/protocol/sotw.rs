@@ -13,7 +13,7 @@ use super::warming::Warming;
 use crate::resources::{Version, View};
 
 /// One stream of the State-of-the-World variant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Sotw {
     scope: Scope,
     nonces: Nonces,
@@ -21,7 +21,7 @@ pub(crate) struct Sotw {
     topics: BTreeMap<Key, Topic>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Topic {
     subscription: Subscription,
     /// Names were given once: from then on, none means none.

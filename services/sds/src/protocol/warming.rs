@@ -11,7 +11,7 @@ use crate::resources::{Kind, Resource};
 /// An Envoy that is sent a changed cluster keeps the old one until the new one has endpoints, and takes only those that
 /// come after it, even if it has the same ones already. Over delta it does not ask for them either: without being sent
 /// them once more, it would use the old cluster until `initial_fetch_timeout`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Warming {
     /// On a stream of its own, a type knows nothing of the others, and its Envoy opens a stream for each cluster.
     aggregated: bool,

@@ -61,6 +61,26 @@ impl Resource {
         }
     }
 
+    /// The same with bytes for gRPC that are no message at all, and a version of their own. Its JSON stays what it is.
+    pub(crate) fn garbled(&self) -> Self {
+        // A tag that no message can have.
+        const NO_MESSAGE: [u8; 8] = [0xff; 8];
+        let version = [NO_MESSAGE.as_slice(), self.version.to_string().as_bytes()].concat();
+        Self {
+            version: Version::of_bytes(&version),
+            any: Any {
+                type_url: self.any.type_url.clone(),
+                value: NO_MESSAGE.to_vec(),
+            },
+            awaits: None,
+            json: OnceLock::new(),
+            origin: match &self.origin {
+                Origin::Registered(name, service) => Origin::Registered(name.clone(), Arc::clone(service)),
+                Origin::Written(json) => Origin::Written(Arc::clone(json)),
+            },
+        }
+    }
+
     /// The resource as proto3 JSON with its `@type`.
     ///
     /// # Errors

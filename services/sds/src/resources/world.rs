@@ -88,7 +88,52 @@ impl World {
 
     /// How the nodes with a `node.cluster` see it.
     pub(crate) fn view<'a>(&'a self, cluster: &'a str) -> View<'a> {
-        View { world: self, cluster }
+        View {
+            world: self,
+            cluster,
+            turn: 0,
+            since: None,
+        }
+    }
+
+    /// Another world, with what `alter` makes of each resource; without those of which it makes nothing.
+    ///
+    /// A type that is the same in `before`, a world and what was made of it, is taken from there.
+    pub(crate) fn altered(
+        &self,
+        before: Option<(&Self, &Self)>,
+        alter: impl Fn(Kind, &str, &Resource) -> Option<Arc<Resource>>,
+    ) -> Self {
+        let kinds = self.kinds.iter().map(|(&kind, layers)| {
+            let known = before
+                .filter(|(of, _)| of.kinds.get(&kind).map(|of| of.generation) == Some(layers.generation))
+                .and_then(|(_, made)| made.kinds.get(&kind));
+            let layers = known.cloned().unwrap_or_else(|| layers.altered(kind, &alter));
+            (kind, layers)
+        });
+        Self { kinds: kinds.collect() }
+    }
+}
+
+impl Layers {
+    fn altered(&self, kind: Kind, alter: impl Fn(Kind, &str, &Resource) -> Option<Arc<Resource>>) -> Self {
+        let altered = |resources: &Resources| -> Resources {
+            let altered = resources
+                .iter()
+                .filter_map(|(name, resource)| Some((Arc::clone(name), alter(kind, name, resource)?)));
+            altered.collect()
+        };
+        let written_for = self
+            .written_for
+            .iter()
+            .map(|(cluster, resources)| (cluster.clone(), altered(resources)));
+        Self {
+            generation: self.generation,
+            changed: self.changed,
+            registered: Arc::new(altered(&self.registered)),
+            written: Arc::new(altered(&self.written)),
+            written_for: Arc::new(written_for.collect()),
+        }
     }
 }
 
@@ -104,9 +149,20 @@ fn exchange(resources: &mut Resources, name: &str, resource: Option<Arc<Resource
 pub(crate) struct View<'a> {
     world: &'a World,
     cluster: &'a str,
+    turn: u64,
+    since: Option<Instant>,
 }
 
 impl<'a> View<'a> {
+    /// The same after it was turned so many times into what another world has, and back: the last time at `since`.
+    pub(crate) fn turned(self, turn: u64, since: Instant) -> Self {
+        Self {
+            turn,
+            since: Some(since),
+            ..self
+        }
+    }
+
     fn layers(self, kind: Kind) -> Option<(&'a Layers, Option<&'a Resources>)> {
         let layers = self.world.kinds.get(&kind)?;
         Some((layers, layers.written_for.get(self.cluster)))
@@ -136,11 +192,14 @@ impl<'a> View<'a> {
 
     /// A number that differs if the resources of a type may differ.
     pub(crate) fn generation(self, kind: Kind) -> u64 {
-        self.layers(kind).map_or(0, |(layers, _)| layers.generation)
+        // Neither number ever comes near the other's bits.
+        self.layers(kind)
+            .map_or(0, |(layers, _)| layers.generation ^ (self.turn << 40))
     }
 
     /// When the resources of a type were last changed.
     pub(crate) fn changed(self, kind: Kind) -> Option<Instant> {
-        self.layers(kind).map(|(layers, _)| layers.changed)
+        let (layers, _) = self.layers(kind)?;
+        Some(self.since.map_or(layers.changed, |since| since.max(layers.changed)))
     }
 }

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod faults;
 mod process;
 
 use common::{ask, start};
@@ -36,7 +37,10 @@ impl Transport {
             "api_type": self.api_type(),
             "transport_api_version": "V3",
             "set_node_on_first_message_only": true,
-            "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+            "grpc_services": [{"envoy_grpc": {
+                "cluster_name": "xds",
+                "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+            }}],
         })
     }
 

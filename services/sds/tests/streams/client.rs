@@ -59,7 +59,10 @@ macro_rules! open {
             .unwrap()
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
-        let channel = endpoint.connect().await.unwrap();
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| tonic::Status::from_error(error.into()))?;
         let opened = match $setting.kind {
             _ if $setting.aggregated => AggregatedDiscoveryServiceClient::new(channel).$ads($requests).await,
             Kind::Clusters => ClusterDiscoveryServiceClient::new(channel).$cds($requests).await,
@@ -67,7 +70,7 @@ macro_rules! open {
             Kind::Listeners => ListenerDiscoveryServiceClient::new(channel).$lds($requests).await,
             Kind::Routes => RouteDiscoveryServiceClient::new(channel).$rds($requests).await,
         };
-        opened.unwrap().into_inner()
+        opened?.into_inner()
     }};
 }
 
@@ -107,17 +110,22 @@ impl<Q, P> Stream<Q, P> {
     }
 
     pub(crate) async fn next(&mut self) -> P {
+        self.try_next().await.unwrap()
+    }
+
+    pub(crate) async fn try_next(&mut self) -> Result<P, tonic::Status> {
         let message = tokio::time::timeout(DEADLINE, self.responses.message());
-        message
-            .await
-            .expect("a response in time")
-            .unwrap()
-            .expect("the stream goes on")
+        let message = message.await.expect("a response in time")?;
+        Ok(message.expect("the stream goes on"))
     }
 }
 
 impl Sotw {
     pub(crate) async fn open(setting: &Setting) -> Self {
+        Self::try_open(setting).await.unwrap()
+    }
+
+    pub(crate) async fn try_open(setting: &Setting) -> Result<Self, tonic::Status> {
         let (send, requests) = mpsc::unbounded();
         let responses = open!(
             setting,
@@ -128,7 +136,7 @@ impl Sotw {
             stream_listeners,
             stream_routes
         );
-        Self::new(setting, send, responses)
+        Ok(Self::new(setting, send, responses))
     }
 
     pub(crate) fn send(&mut self, names: &[&str], nonce: &str, error: Option<Status>) {
@@ -140,7 +148,8 @@ impl Sotw {
             error_detail: error,
             ..Default::default()
         };
-        self.requests.unbounded_send(request).unwrap();
+        // That a stream has ended is for those to notice who read it.
+        let _ = self.requests.unbounded_send(request);
     }
 
     /// The next response, with the names of its resources.
@@ -177,6 +186,10 @@ impl Sotw {
 
 impl Delta {
     pub(crate) async fn open(setting: &Setting) -> Self {
+        Self::try_open(setting).await.unwrap()
+    }
+
+    pub(crate) async fn try_open(setting: &Setting) -> Result<Self, tonic::Status> {
         let (send, requests) = mpsc::unbounded();
         let responses = open!(
             setting,
@@ -187,7 +200,7 @@ impl Delta {
             delta_listeners,
             delta_routes
         );
-        Self::new(setting, send, responses)
+        Ok(Self::new(setting, send, responses))
     }
 
     /// Sends a request of the stream's type.

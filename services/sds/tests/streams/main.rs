@@ -5,6 +5,7 @@ mod common;
 
 mod client;
 mod delta;
+mod faults;
 mod load;
 mod setting;
 mod sotw;
