@@ -15,7 +15,7 @@ mod value;
 
 pub use bootstrap::Bootstrap;
 pub use error::{ConfigError, ValidateError};
-pub use lint::{Diagnostic, lint};
+pub use lint::{Diagnostic, lint, lint_overlay};
 pub use overlay::Overlay;
 pub use path::DocPath;
 pub use query::{EdsCluster, Listener};

@@ -126,7 +126,12 @@ impl Overlay {
         if self.needs.as_ref().is_some_and(|needs| !needs.finds(config.document())) {
             return Ok(false);
         }
-        let name = config.file().display().to_string();
+        let name = config
+            .file()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for (index, (selector, action)) in self.changes.iter().enumerate() {
             let document = config.document_mut();
             let changed = match action {
@@ -208,11 +213,23 @@ mod tests {
             ("{about: x, changes: []}", "changes: an overlay changes something"),
             ("{about: x, change: []}", "unknown field `change`"),
             ("{about: x, changes: [{at: a}]}", "changes[0]: a change has one of"),
-            ("{about: x, changes: [{at: a, set: 1, remove: true}]}", "changes[0]: a change has one of"),
+            (
+                "{about: x, changes: [{at: a, set: 1, remove: true}]}",
+                "changes[0]: a change has one of",
+            ),
             ("{about: x, changes: [{set: 1}]}", "changes[0]: the whole document"),
-            ("{about: x, changes: [{remove: true}]}", "changes[0]: the whole document"),
-            ("{about: x, changes: [{at: a, merge: 1}]}", "changes[0].merge: what is merged"),
-            ("{about: x, changes: [{at: 'a[', merge: {}}]}", "changes[0].at: `a[` is no place"),
+            (
+                "{about: x, changes: [{remove: true}]}",
+                "changes[0]: the whole document",
+            ),
+            (
+                "{about: x, changes: [{at: a, merge: 1}]}",
+                "changes[0].merge: what is merged",
+            ),
+            (
+                "{about: x, changes: [{at: 'a[', merge: {}}]}",
+                "changes[0].at: `a[` is no place",
+            ),
             ("{about: x, needs: '', changes: [{merge: {}}]}", "needs: `` is no place"),
         ] {
             let error = overlay(text).unwrap_err();

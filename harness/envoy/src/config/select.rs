@@ -206,7 +206,10 @@ mod tests {
     fn every_place_that_is_chosen_changes() {
         let mut document = yaml("{list: [{name: a}, {name: b, more: {x: 1}}, {name: a}]}");
         let selector = Selector::parse("list[name=a].more").unwrap();
-        assert_eq!(selector.change(&mut document, &mut |value| merge(value, &yaml("{y: 2}"))), 2);
+        assert_eq!(
+            selector.change(&mut document, &mut |value| merge(value, &yaml("{y: 2}"))),
+            2
+        );
         assert_eq!(
             document,
             yaml("{list: [{name: a, more: {y: 2}}, {name: b, more: {x: 1}}, {name: a, more: {y: 2}}]}")
