@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod process;
+mod refused;
 
 use common::{ask, start};
 use meshkat_kit::testing::Running;

@@ -36,12 +36,12 @@ fn delta(kind: Kind) -> DeltaDiscoveryRequest {
 fn check<M: Machine>(mut machine: M, request: impl Fn(Kind) -> M::Request) {
     let cache = Cache::default();
     for kind in Kind::ALL.into_iter().rev() {
-        put(&cache, kind, "a", 1);
+        put(&cache, kind, Layer::Written, "a", 1);
         machine.receive(request(kind)).unwrap();
     }
     assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
     for kind in [Kind::Routes, Kind::Endpoints, Kind::Clusters, Kind::Listeners] {
-        put(&cache, kind, "a", 2);
+        put(&cache, kind, Layer::Written, "a", 2);
     }
     assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
     assert_eq!(kinds(&mut machine, &cache), []);
@@ -62,7 +62,7 @@ fn put_cluster(cache: &Cache, timeout: &str, source: &str) {
 
 fn check_warming<M: Machine>(mut machine: M, wildcard: M::Request, endpoints: M::Request) {
     let cache = Cache::default();
-    put(&cache, Kind::Endpoints, "a", 1);
+    put(&cache, Kind::Endpoints, Layer::Written, "a", 1);
     put_cluster(&cache, "1s", "ads");
     machine.receive(wildcard).unwrap();
     assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
@@ -70,7 +70,7 @@ fn check_warming<M: Machine>(mut machine: M, wildcard: M::Request, endpoints: M:
     assert_eq!(kinds(&mut machine, &cache), [Kind::Endpoints]);
     put_cluster(&cache, "2s", "ads");
     assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters, Kind::Endpoints]);
-    put(&cache, Kind::Clusters, "other", 1);
+    put(&cache, Kind::Clusters, Layer::Written, "other", 1);
     assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
     // Such a cluster has its endpoints from elsewhere.
     put_cluster(&cache, "3s", "path_config_source");
