@@ -8,10 +8,11 @@ use http::{StatusCode, header};
 use meshkat_kit::{JsonBody, Problem};
 
 use super::Context;
-use crate::clients::{NodeName, Poll};
+use crate::clients::{NodeName, Poll, Said};
 use crate::discovery::{self, Api, DiscoveryRequest};
 use crate::metrics::Surface;
 use crate::resources::Kind;
+use crate::transport::Transport;
 
 pub(super) fn v2() -> Router<Context> {
     Router::new().route(
@@ -48,7 +49,7 @@ fn answer_v3(context: &Context, kind: Kind, request: DiscoveryRequest) -> Result
     let body = serde_json::to_vec(&response).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
     let answer = answer(context, Surface::V3, &request, count, version, body);
-    context.clients.polled(Poll {
+    let said = context.clients.polled(Poll {
         node: NodeName {
             id: request.node.id,
             cluster: request.node.cluster,
@@ -59,6 +60,12 @@ fn answer_v3(context: &Context, kind: Kind, request: DiscoveryRequest) -> Result
         sent: response.version,
         error: request.error_detail.map(|error| (error.code, error.message)),
     });
+    let streams = context.metrics.streams();
+    match said {
+        Said::Taken => streams.ack(Transport::Rest, Some(kind), None),
+        Said::Refused => streams.nack(Transport::Rest, Some(kind)),
+        Said::Nothing => {}
+    }
     Ok(answer)
 }
 
