@@ -54,6 +54,7 @@ pub async fn run(
         Arc::clone(&clients),
         Arc::clone(&metrics),
         stopped,
+        identity.instance(),
     );
     let routes = http::routes(&registry, &metrics, &clients).merge(grpc::routes(&streams));
     let app = App::new(identity, routes)

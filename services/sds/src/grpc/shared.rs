@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::Stream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
@@ -26,6 +27,8 @@ pub(crate) struct Discovery {
     pub(super) metrics: Arc<Metrics>,
     /// True once the service is to stop.
     pub(super) stop: watch::Receiver<bool>,
+    /// The name of this instance, which every response tells.
+    instance: Arc<str>,
     /// Numbers the streams, from a start that differs from process to process.
     streams: Arc<AtomicU64>,
 }
@@ -36,13 +39,22 @@ impl Discovery {
         clients: Arc<Clients>,
         metrics: Arc<Metrics>,
         stop: watch::Receiver<bool>,
+        instance: &str,
     ) -> Self {
         Self {
             cache,
             clients,
             metrics,
             stop,
+            instance: instance.into(),
             streams: Arc::new(AtomicU64::new(fastrand::u64(..))),
+        }
+    }
+
+    /// Who sends a response.
+    pub(super) fn sender(&self) -> ControlPlane {
+        ControlPlane {
+            identifier: self.instance.to_string(),
         }
     }
 
@@ -91,7 +103,10 @@ impl Discovery {
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
         let push = machine.next(self.cache.world().view(&node.cluster));
-        push.map(|push| Response::new(push.response))
-            .ok_or_else(|| Status::not_found("there is no answer"))
+        push.map(|mut push| {
+            Sotw::sign(&mut push.response, self.sender());
+            Response::new(push.response)
+        })
+        .ok_or_else(|| Status::not_found("there is no answer"))
     }
 }

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::future::FutureExt as _;
 use prost::Message as _;
 use tokio::sync::watch;
@@ -45,6 +46,7 @@ pub(super) fn responses<M: Machine>(
         world: discovery.cache.watch(),
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
+        sender: discovery.sender(),
     };
     stream.metrics.streams().stream(transport, 1);
     Box::pin(futures::stream::unfold(Some(stream), async |stream| {
@@ -63,6 +65,7 @@ struct Stream<M: Machine> {
     world: watch::Receiver<Arc<World>>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
+    sender: ControlPlane,
     #[expect(dead_code, reason = "held so that the client is listed")]
     place: Place,
 }
@@ -183,7 +186,8 @@ impl<M: Machine> Stream<M> {
         let mut state = self.session.state();
         let State { node, machine } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
-        let push = machine.next(world.view(cluster))?;
+        let mut push = machine.next(world.view(cluster))?;
+        M::sign(&mut push.response, self.sender.clone());
         let bytes = push.response.encoded_len();
         self.metrics.streams().push(self.session.transport, push.kind, bytes);
         tracing::debug!(transport = self.session.transport.name(), kind = ?push.kind, bytes, "pushed");

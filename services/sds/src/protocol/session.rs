@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 
 use super::exchange::{Exchange, Nack};
 use super::subscription::{Subscription, version};
@@ -39,6 +39,9 @@ pub(crate) trait Machine: Send + 'static {
 
     /// The next response, if one is due.
     fn next(&mut self, view: View<'_>) -> Option<Push<Self::Response>>;
+
+    /// Says who sends a response.
+    fn sign(response: &mut Self::Response, sender: ControlPlane);
 
     /// What the stream is about, type by type.
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus>;

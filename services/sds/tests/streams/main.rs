@@ -3,8 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aggregated;
+mod back;
 mod client;
 mod delta;
 mod load;
+mod refused;
 mod setting;
 mod sotw;

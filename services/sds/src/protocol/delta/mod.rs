@@ -5,7 +5,7 @@ mod topic;
 
 use std::collections::BTreeMap;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::session::{Heard, Machine, Nonces, Push, Refused, Scope, TopicStatus};
@@ -87,6 +87,10 @@ impl Machine for Delta {
         topics
             .iter_mut()
             .find_map(|(key, topic)| topic.next(key, view, used, nonces, warming))
+    }
+
+    fn sign(response: &mut DeltaDiscoveryResponse, sender: ControlPlane) {
+        response.control_plane = Some(sender);
     }
 
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus> {

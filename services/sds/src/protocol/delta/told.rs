@@ -190,6 +190,12 @@ impl Told {
             .is_none_or(|entry| entry.differs(Some(resource)) || again.contains(&entry.response))
     }
 
+    /// Whether the client was told of a resource of this name last.
+    pub(super) fn is_held(&self, name: &str) -> bool {
+        let entry = self.names.get(name);
+        entry.is_some_and(|entry| matches!(entry.what, What::Version(_) | What::Foreign))
+    }
+
     /// The names that have to be told to be gone, in order.
     pub(super) fn removed<'a>(&'a self, wanted: &Wanted<'_>, again: &Responses) -> impl Iterator<Item = &'a str> {
         let named = self

@@ -149,11 +149,14 @@ impl Topic {
             })
             .collect();
         let mut removed: Vec<String> = self.told.removed(&wanted, &again).map(str::to_owned).collect();
-        let is_kept = used && matches!(key.kind(), Some(Kind::Clusters | Kind::Endpoints)) && !removed.is_empty();
+        let told = removed.len();
+        if used && matches!(key.kind(), Some(Kind::Clusters | Kind::Endpoints)) {
+            // That there never was one can be told at once.
+            removed.retain(|name| !self.told.is_held(name));
+        }
+        let is_kept = removed.len() < told;
         let by_change = self.seen.is_some() && !self.asked;
-        if is_kept {
-            removed.clear();
-        } else {
+        if !is_kept {
             self.seen = Some(generation);
         }
         if !self.asked && resources.is_empty() && removed.is_empty() {

@@ -4,7 +4,7 @@ mod topic;
 
 use std::collections::BTreeMap;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 
 use super::session::{Heard, Machine, Nonces, Push, Refused, Scope, TopicStatus};
@@ -80,6 +80,10 @@ impl Machine for Sotw {
         topics
             .iter_mut()
             .find_map(|(key, topic)| topic.next(key, view, used, nonces, warming))
+    }
+
+    fn sign(response: &mut DiscoveryResponse, sender: ControlPlane) {
+        response.control_plane = Some(sender);
     }
 
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus> {
