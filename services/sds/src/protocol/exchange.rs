@@ -64,6 +64,13 @@ impl Exchange {
         }
     }
 
+    /// Whether a response of this version has no answer yet.
+    pub(super) fn is_waited_for(&self, version: Option<Version>) -> bool {
+        self.outstanding
+            .iter()
+            .any(|outstanding| Some(outstanding.version) == version)
+    }
+
     /// The client answers a response. One that is not waited for, or no more, is only heard.
     pub(super) fn answer(&mut self, kind: Option<Kind>, number: u64, error: Option<Status>) -> Heard {
         let Some(index) = self

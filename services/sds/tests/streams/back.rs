@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
+use serde_json::json;
+
 use crate::client::{Delta, Sotw};
 use crate::setting::settings;
 
@@ -101,5 +103,28 @@ async fn a_client_that_comes_back_with_everything_is_told_nothing_and_seen_to_be
         });
         stream.taken(&["a"], &[]).await;
         stream.quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_from_another_server_is_told_what_is_not_here() {
+    for setting in settings().await {
+        let mut stream = Delta::open(&setting).await;
+        stream.send(DeltaDiscoveryRequest {
+            resource_names_subscribe: vec!["*".to_owned()],
+            initial_resource_versions: [("a".to_owned(), "of another server".to_owned())].into(),
+            ..Default::default()
+        });
+        stream.taken(&[], &["a"]).await;
+        // A nonce of another stream, with the number of one that waits for its answer, answers nothing on this one.
+        setting.put("b", 1).await;
+        let own = stream.next().await.nonce;
+        let number = own.split_once('-').unwrap().1;
+        stream.refuse(&format!("0-{number}"));
+        stream.quiet().await;
+        assert_eq!(setting.client().await.1["last_nack"], json!(null));
+        stream.refuse(&own);
+        stream.quiet().await;
+        assert_ne!(setting.client().await.1["last_nack"], json!(null));
     }
 }

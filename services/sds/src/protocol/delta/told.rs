@@ -9,7 +9,8 @@ use crate::resources::{Resource, Version};
 /// What a client has been told, name by name.
 ///
 /// A client that refuses a response may have taken what was right in it, or nothing. So once something of that response
-/// is different, all of it is told again; until then, nothing.
+/// is different, the rest of it is told again; until then, nothing. What is different comes first and alone, and the rest
+/// in shares: should it not be what was wrong, it arrives all the same, and so do most of the others.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Of the names that it wants.
@@ -21,8 +22,39 @@ pub(super) struct Told {
     former: BTreeSet<String>,
     /// How many names the responses told of that are not answered, by number.
     under_way: BTreeMap<u64, usize>,
-    /// The responses, by number, that were refused, and whether something of them is different now.
-    refused: BTreeMap<u64, bool>,
+    /// The responses, by number, that were refused, as long as something of them has not been told again.
+    refused: BTreeMap<u64, Refused>,
+}
+
+/// A response that was refused.
+#[derive(Debug, Clone, Copy)]
+struct Refused {
+    /// Something of it is different now.
+    is_different: bool,
+    /// How many names of it are told again at once.
+    share: usize,
+}
+
+/// In how many shares a response that was refused is told again: few responses for one of many resources, and each alone
+/// of one of few.
+const SHARES: usize = 16;
+
+/// What has to be told, in the order of names.
+#[derive(Debug, Default)]
+pub(super) struct Due<'a> {
+    pub(super) resources: Vec<(&'a str, &'a Resource)>,
+    pub(super) removed: Vec<&'a str>,
+}
+
+impl Due<'_> {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.resources.is_empty() && self.removed.is_empty()
+    }
+
+    /// Whether it brings a resource of this name.
+    pub(super) fn brings(&self, name: &str) -> bool {
+        self.resources.binary_search_by_key(&name, |(name, _)| name).is_ok()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,9 +90,6 @@ impl Entry {
         }
     }
 }
-
-/// Numbers of responses.
-pub(super) type Responses = BTreeSet<u64>;
 
 impl Told {
     /// The client says at first that it has a version of a resource; `None` is one of another server.
@@ -131,8 +160,8 @@ impl Told {
     }
 
     fn is_different(&mut self, response: u64) {
-        if let Some(is_different) = self.refused.get_mut(&response) {
-            *is_different = true;
+        if let Some(refused) = self.refused.get_mut(&response) {
+            refused.is_different = true;
         }
     }
 
@@ -150,8 +179,12 @@ impl Told {
         self.under_way = self.under_way.split_off(&number);
         let left = self.names.values().filter(|entry| entry.response == number).count()
             + self.gone.values().filter(|response| **response == number).count();
-        // If some of it has been told anew since, that is what may put it right.
-        self.refused.insert(number, left < told);
+        let refused = Refused {
+            // If some of it has been told anew since, that is what may put it right.
+            is_different: left < told,
+            share: left.div_ceil(SHARES),
+        };
+        self.refused.insert(number, refused);
         self.forget_done();
     }
 
@@ -160,34 +193,44 @@ impl Told {
         !self.refused.is_empty()
     }
 
-    /// The responses that were refused and have to be told again, as something of them is different now.
-    pub(super) fn again(&self, wanted: &Wanted<'_>) -> Responses {
-        let mut again: Responses = self
-            .refused
-            .iter()
-            .filter(|(_, is)| **is)
-            .map(|(number, _)| *number)
-            .collect();
-        if self.refused.len() > again.len() {
-            let names = self.names.iter().filter(|(name, entry)| {
-                let resource = wanted.get(name.as_str()).map(|resource| &***resource);
-                self.refused.contains_key(&entry.response) && entry.differs(resource)
-            });
-            let back = self.gone.iter().filter(|(name, _)| wanted.contains_key(name.as_str()));
-            again.extend(names.map(|(_, entry)| entry.response));
-            again.extend(
-                back.map(|(_, response)| *response)
-                    .filter(|response| self.refused.contains_key(response)),
-            );
-        }
-        again
+    /// Whether something that was refused has to be told again without being different.
+    pub(super) fn has_rest(&self) -> bool {
+        self.refused.values().any(|refused| refused.is_different)
     }
 
-    /// Whether a resource has to be sent.
-    pub(super) fn is_new(&self, name: &str, resource: &Resource, again: &Responses) -> bool {
-        self.names
-            .get(name)
-            .is_none_or(|entry| entry.differs(Some(resource)) || again.contains(&entry.response))
+    /// What has to be told next.
+    pub(super) fn due<'a>(&'a self, wanted: &Wanted<'a>) -> Due<'a> {
+        let resources = wanted.iter().filter(|(name, resource)| {
+            let entry = self.names.get(**name);
+            entry.is_none_or(|entry| entry.differs(Some(resource)))
+        });
+        let removed = self.names.iter().filter(|(name, entry)| {
+            let is_gone = !wanted.contains_key(name.as_str());
+            is_gone && entry.differs(None)
+        });
+        let due = Due {
+            resources: resources.map(|(&name, resource)| (name, &***resource)).collect(),
+            removed: removed.map(|(name, _)| name.as_str()).collect(),
+        };
+        if due.is_nothing() { self.rest(wanted) } else { due }
+    }
+
+    /// The next share of a response that was refused.
+    fn rest<'a>(&'a self, wanted: &Wanted<'a>) -> Due<'a> {
+        let mut due = Due::default();
+        let Some((number, refused)) = self.refused.iter().find(|(_, refused)| refused.is_different) else {
+            return due;
+        };
+        let named = self.names.iter().filter(|(_, entry)| entry.response == *number);
+        let gone = self.gone.iter().filter(|(_, response)| *response == number);
+        let names = named.map(|(name, _)| name).chain(gone.map(|(name, _)| name));
+        for name in names.take(refused.share) {
+            match wanted.get_key_value(name.as_str()) {
+                Some((&name, resource)) => due.resources.push((name, &***resource)),
+                None => due.removed.push(name),
+            }
+        }
+        due
     }
 
     /// Whether the client was told of a resource of this name last.
@@ -196,58 +239,26 @@ impl Told {
         entry.is_some_and(|entry| matches!(entry.what, What::Version(_) | What::Foreign))
     }
 
-    /// The names that have to be told to be gone, in order.
-    pub(super) fn removed<'a>(&'a self, wanted: &Wanted<'_>, again: &Responses) -> impl Iterator<Item = &'a str> {
-        let named = self
-            .names
-            .iter()
-            .filter(|(name, entry)| {
-                !wanted.contains_key(name.as_str()) && (entry.differs(None) || again.contains(&entry.response))
-            })
-            .map(|(name, _)| name.as_str());
-        let gone = self
-            .gone
-            .iter()
-            .filter(|(name, response)| again.contains(response) && !wanted.contains_key(name.as_str()))
-            .map(|(name, _)| name.as_str());
-        named.chain(gone).collect::<BTreeSet<_>>().into_iter()
-    }
-
     /// A response goes out that tells of these resources, and that these names are gone, of which some are `named`.
-    pub(super) fn sent<'a>(
+    pub(super) fn sent(
         &mut self,
         number: u64,
-        resources: impl Iterator<Item = (&'a str, Version)>,
+        resources: &[(String, Version)],
         removed: &[String],
         named: &BTreeSet<String>,
-        again: &Responses,
     ) {
-        let mut told = removed.len();
+        let told = resources.len() + removed.len();
         for (name, version) in resources {
-            told += 1;
-            let entry = Entry {
-                what: What::Version(version),
-                response: number,
-            };
             self.gone.remove(name);
-            match self.names.get_mut(name) {
-                Some(known) => *known = entry,
-                None => {
-                    self.names.insert(name.to_owned(), entry);
-                }
-            }
+            self.set(name, What::Version(*version), number);
         }
         for name in removed {
-            if named.contains(name) {
-                let what = What::Absent;
-                self.names.insert(name.clone(), Entry { what, response: number });
-            } else {
+            self.set(name, What::Absent, number);
+            if !named.contains(name) {
                 self.names.remove(name);
                 self.gone.insert(name.clone(), number);
             }
         }
-        // All of these was told again, but for what may not be taken away yet.
-        again.iter().for_each(|&number| self.is_different(number));
         self.forget_done();
         self.under_way.insert(number, told);
         if self.under_way.len() > MOST_OUTSTANDING {
@@ -258,13 +269,57 @@ impl Told {
         }
     }
 
+    fn set(&mut self, name: &str, what: What, response: u64) {
+        let entry = Entry { what, response };
+        let before = match self.names.get_mut(name) {
+            Some(known) => Some(std::mem::replace(known, entry)),
+            None => self.names.insert(name.to_owned(), entry),
+        };
+        if let Some(before) = before {
+            self.is_different(before.response);
+        }
+    }
+
     /// Forgets the refused responses of which nothing is left.
     fn forget_done(&mut self) {
         if self.refused.is_empty() {
             return;
         }
-        let mut left: Responses = self.names.values().map(|entry| entry.response).collect();
+        let mut left: BTreeSet<u64> = self.names.values().map(|entry| entry.response).collect();
         left.extend(self.gone.values());
         self.refused.retain(|number, _| left.contains(number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(told: &mut Told, number: u64) {
+        let name = format!("r{number}");
+        let version = Version::of_bytes(b"");
+        told.sent(number, &[(name.clone(), version)], &[], &BTreeSet::new());
+        told.sent(number, &[], &[name], &BTreeSet::new());
+    }
+
+    #[test]
+    fn what_is_gone_is_remembered_until_it_is_taken_or_long_past() {
+        let mut told = Told::default();
+        for number in 1..=10 {
+            send(&mut told, number);
+        }
+        assert_eq!((told.gone.len(), told.names.len()), (10, 0));
+        told.taken(8);
+        assert_eq!((told.gone.len(), told.under_way.len()), (2, 2));
+        for number in 11..1000 {
+            send(&mut told, number);
+        }
+        assert!(told.gone.len() <= MOST_OUTSTANDING && told.under_way.len() <= MOST_OUTSTANDING);
+        for number in 1000..2000 {
+            told.refused(number - 1);
+            send(&mut told, number);
+        }
+        told.keep(&BTreeSet::new());
+        assert_eq!((told.gone.len(), told.refused.len()), (0, 0));
     }
 }

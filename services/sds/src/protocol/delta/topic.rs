@@ -50,7 +50,8 @@ impl Topic {
         match heard {
             Heard::Ack { .. } => {
                 self.told.taken(number);
-                if self.told.is_refused() {
+                let is_more_under_way = self.exchange.is_waited_for(self.exchange.acknowledged);
+                if self.told.is_refused() || is_more_under_way {
                     // It took this response, and lacks something of another.
                     self.exchange.acknowledged = before;
                 }
@@ -106,11 +107,7 @@ impl Topic {
             return self.asked;
         }
         let wanted = self.subscription.wanted(key.kind(), view);
-        let again = self.told.again(&wanted);
-        let is_new = wanted
-            .iter()
-            .any(|(name, resource)| self.told.is_new(name, resource, &again));
-        is_new || self.told.removed(&wanted, &again).next().is_some()
+        !self.told.due(&wanted).is_nothing()
     }
 
     pub(super) fn status(&self, key: &Key, view: View<'_>) -> TopicStatus {
@@ -137,45 +134,42 @@ impl Topic {
             return None;
         }
         let wanted = self.subscription.wanted(key.kind(), view);
-        let again = self.told.again(&wanted);
-        let resources: Vec<Resource> = wanted
-            .iter()
-            .filter(|(name, resource)| self.told.is_new(name, resource, &again))
-            .map(|(&name, resource)| Resource {
-                name: name.to_owned(),
-                version: resource.version.to_string(),
-                resource: Some(resource.any.clone()),
-                ..Default::default()
-            })
-            .collect();
-        let mut removed: Vec<String> = self.told.removed(&wanted, &again).map(str::to_owned).collect();
-        let told = removed.len();
+        let mut due = self.told.due(&wanted);
+        let removed = due.removed.len();
         if used && matches!(key.kind(), Some(Kind::Clusters | Kind::Endpoints)) {
             // That there never was one can be told at once.
-            removed.retain(|name| !self.told.is_held(name));
+            due.removed.retain(|name| !self.told.is_held(name));
         }
-        let is_kept = removed.len() < told;
+        let is_kept = due.removed.len() < removed;
         let by_change = self.seen.is_some() && !self.asked;
-        if !is_kept {
-            self.seen = Some(generation);
-        }
-        if !self.asked && resources.is_empty() && removed.is_empty() {
+        self.seen = (!is_kept).then_some(generation).or(self.seen);
+        if !self.asked && due.is_nothing() {
             if !is_kept && !self.told.is_refused() {
                 self.exchange.has(version(&wanted));
             }
             return None;
         }
 
-        warming.sent(key.kind(), &wanted, |name, resource| {
-            self.told.is_new(name, resource, &again)
-        });
+        warming.sent(key.kind(), &wanted, |name, _| due.brings(name));
         self.asked = false;
         let (number, version) = (nonces.next(), version(&wanted));
-        let sent = resources.iter().filter_map(|resource| {
-            let (&name, found) = wanted.get_key_value(resource.name.as_str())?;
-            Some((name, found.version))
+        let resources = due.resources.iter().map(|(name, resource)| Resource {
+            name: (*name).to_owned(),
+            version: resource.version.to_string(),
+            resource: Some(resource.any.clone()),
+            ..Default::default()
         });
-        self.told.sent(number, sent, &removed, &self.subscription.names, &again);
+        let resources: Vec<Resource> = resources.collect();
+        let versions = due
+            .resources
+            .iter()
+            .map(|(name, resource)| ((*name).to_owned(), resource.version));
+        let versions: Vec<(String, Version)> = versions.collect();
+        let removed: Vec<String> = due.removed.iter().map(|&name| name.to_owned()).collect();
+        self.told.sent(number, &versions, &removed, &self.subscription.names);
+        if self.told.has_rest() {
+            self.seen = None;
+        }
         let changed = key.kind().filter(|_| by_change).and_then(|kind| view.changed(kind));
         self.exchange.send(number, version, changed);
         Some(Push {

@@ -6,6 +6,7 @@ mod client;
 mod delta_client;
 mod pair;
 mod sotw_client;
+mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -120,6 +121,7 @@ fn check<C: Client>(story: Story) -> Result<(), TestCaseError> {
     for step in story.steps {
         pair.step(step)?;
     }
+    pair.settle()?;
     // What is refused is not sent again. So put right what was wrong, and no more; a client need not ask for that.
     pair.put_right();
     pair.settle()?;
