@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::future::FutureExt as _;
@@ -19,6 +20,10 @@ use crate::transport::Transport;
 /// How many requests are heard in a row before a response may go out: several that arrive together are answered in the
 /// right order, and one that never ends does not keep the others waiting.
 const REQUESTS_IN_A_ROW: usize = 64;
+
+/// How long a change waits for requests that were sent before it was made. They come over another connection, and a client
+/// that gave up a resource and then had it changed is not to be told of that.
+const GRACE: Duration = Duration::from_millis(2);
 
 /// The responses of a stream.
 ///
@@ -102,7 +107,10 @@ impl<M: Machine> Stream<M> {
             self.requests.as_ref()?;
             let heard = match self.wait().await {
                 Event::Request(request) => self.hear(request),
-                Event::Change => Ok(()),
+                Event::Change => {
+                    tokio::time::sleep(GRACE).await;
+                    Ok(())
+                }
                 Event::Stop => Err(Status::unavailable("the discovery service is stopping")),
             };
             if let Err(status) = heard {
