@@ -79,6 +79,7 @@ pub async fn run_with(
         Arc::clone(&metrics),
         faults.clone(),
         stopped,
+        identity.instance(),
     );
     let routes = http::routes(&registry, &metrics, &clients, &faults).merge(grpc::routes(&streams));
     let app = App::new(identity, routes)

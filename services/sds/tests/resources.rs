@@ -172,3 +172,115 @@ async fn a_client_that_polls_is_listed_with_what_it_says() {
         )
     );
 }
+
+#[tokio::test]
+async fn each_poll_of_a_node_is_told() {
+    let sds = start(Registry::in_memory()).await;
+    for name in ["pet", "petstore"] {
+        ask(sds.url(&format!("/edsservice/{name}")), Method::PUT, r#"{"hosts": []}"#).await;
+    }
+    let told = async || {
+        let (_, mut told) = ask(sds.url("/xds/v3/clients"), Method::GET, "").await;
+        let clients = told["clients"].as_array_mut().unwrap();
+        assert_eq!(clients.len(), 1, "{clients:?}");
+        clients[0]["types"]["endpoints"].take()
+    };
+    let poll = async |name: &str, has: &Value, error: Value| {
+        let request = json!({"node": {"id": "envoy-a", "cluster": "demo"}, "resource_names": [name],
+                             "version_info": has, "error_detail": error});
+        let (_, answer) = ask(sds.url("/v3/discovery:endpoints"), Method::POST, &request.to_string()).await;
+        answer["version_info"].clone()
+    };
+    let pet = poll("pet", &json!(""), json!(null)).await;
+    let alone = told().await;
+    assert_eq!(
+        (&alone["version_intended"], &alone["version_sent"], &alone["polls"]),
+        (&pet, &pet, &json!(null))
+    );
+    let petstore = poll("petstore", &json!(""), json!(null)).await;
+    poll("pet", &pet, json!(null)).await;
+    let half = told().await;
+    assert_eq!(half["names"], json!(["pet", "petstore"]));
+    assert_eq!(half["version_intended"], half["version_sent"]);
+    assert_eq!(half["version_acknowledged"], json!(null));
+    let polls = json!([
+        {"names": ["pet"], "version_intended": pet, "version_sent": pet, "version_acknowledged": pet, "last_nack": null},
+        {"names": ["petstore"], "version_intended": petstore, "version_sent": petstore, "version_acknowledged": null,
+         "last_nack": null},
+    ]);
+    assert_eq!(half["polls"], polls);
+    poll("petstore", &petstore, json!(null)).await;
+    let whole = told().await;
+    assert_eq!(whole["version_intended"], whole["version_acknowledged"]);
+
+    let host = r#"{"hosts": [{"ip_address": "10.0.0.1", "port": 1}]}"#;
+    ask(sds.url("/edsservice/pet"), Method::PUT, host).await;
+    let behind = told().await;
+    assert_ne!(behind["version_intended"], behind["version_sent"]);
+    let changed = poll("pet", &pet, json!(null)).await;
+    poll("pet", &pet, json!({"code": 3, "message": "no"})).await;
+    let refused = told().await;
+    assert_eq!(refused["version_intended"], refused["version_sent"]);
+    assert_ne!(refused["version_sent"], refused["version_acknowledged"]);
+    assert_eq!(
+        refused["last_nack"],
+        json!({"version": changed, "code": 3, "message": "no"})
+    );
+    let text = common::client()
+        .get(sds.url("/metrics"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for line in [
+        r#"sds_acks_total{transport="Rest",resources="Endpoints"} 2"#,
+        r#"sds_nacks_total{transport="Rest",resources="Endpoints"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_may_have_slashes_and_whatever_else_a_url_can_say() {
+    let sds = start(Registry::in_memory()).await;
+    for (path, name) in [
+        ("a/b", "a/b"),
+        ("a%2Fc", "a/c"),
+        ("50%25", "50%"),
+        ("a%20b%3Fc%23d", "a b?c#d"),
+        ("z%C3%BCrich", "zürich"),
+        (
+            "xdstp://authority/envoy.config.cluster.v3.Cluster/pets/pet",
+            "xdstp://authority/envoy.config.cluster.v3.Cluster/pets/pet",
+        ),
+        (
+            "xdstp:%2F%2Fauthority%2Fenvoy.config.cluster.v3.Cluster%2Fpet%3Fa=b",
+            "xdstp://authority/envoy.config.cluster.v3.Cluster/pet?a=b",
+        ),
+        ("clients", "clients"),
+    ] {
+        let url = |query: &str| sds.url(&format!("/xds/v3/clusters/{path}{query}"));
+        let body = json!({"name": name});
+        for query in ["", "?node_cluster=demo"] {
+            assert_eq!(
+                ask(url(query), Method::PUT, &body.to_string()).await,
+                (201, body.clone()),
+                "{path}"
+            );
+            assert_eq!(ask(url(query), Method::GET, "").await, (200, body.clone()));
+        }
+        let answer = poll(&sds, "clusters", "demo", &[name]).await;
+        assert_eq!(names(&answer, "name"), [name]);
+        for query in ["", "?node_cluster=demo"] {
+            assert_eq!(ask(url(query), Method::DELETE, "").await.0, 204);
+        }
+    }
+    assert_eq!(
+        ask(sds.url("/xds/v3/clusters/"), Method::PUT, r#"{"name": ""}"#)
+            .await
+            .0,
+        404
+    );
+}

@@ -6,10 +6,11 @@ mod rest;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 pub(crate) use report::{ClientReport, NodeName};
-pub(crate) use rest::Poll;
 use rest::Pollers;
+pub(crate) use rest::{Poll, Said};
 
 use crate::resources::World;
 
@@ -44,16 +45,16 @@ impl Clients {
         }
     }
 
-    /// A REST client was answered.
-    pub(crate) fn polled(&self, poll: Poll) {
-        lock(&self.pollers).polled(poll);
+    /// A REST client was answered; gives what it said of the answer before.
+    pub(crate) fn polled(&self, poll: Poll) -> Said {
+        lock(&self.pollers).polled(poll, Instant::now())
     }
 
     /// Everybody, streams first, each in the order in which they came.
     pub(crate) fn report(&self, world: &World) -> Vec<ClientReport> {
         let streams: Vec<_> = lock(&self.streams).values().cloned().collect();
         let mut reports: Vec<_> = streams.iter().map(|stream| stream.report(world)).collect();
-        reports.extend(lock(&self.pollers).report(world));
+        reports.extend(lock(&self.pollers).report(world, Instant::now()));
         reports
     }
 }

@@ -39,6 +39,20 @@ pub(crate) struct TypeReport {
     pub(crate) version_acknowledged: Option<String>,
     /// The last response that it refused, even if it has taken another since.
     pub(crate) last_nack: Option<NackReport>,
+    /// Each of several polls of one node, which all of the above tells of together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) polls: Vec<PollReport>,
+}
+
+/// How far one poll is.
+#[derive(Debug, Serialize)]
+pub(crate) struct PollReport {
+    /// What it asks for by name; none means everything.
+    pub(crate) names: Vec<String>,
+    pub(crate) version_intended: String,
+    pub(crate) version_sent: String,
+    pub(crate) version_acknowledged: Option<String>,
+    pub(crate) last_nack: Option<NackReport>,
 }
 
 /// A response that was refused.
@@ -74,6 +88,7 @@ fn type_report(topic: TopicStatus) -> (String, TypeReport) {
             code: nack.code,
             message: nack.message,
         }),
+        polls: Vec::new(),
     };
     (name, report)
 }

@@ -1,17 +1,24 @@
 //! Clients that poll. Nothing says that they are still there but that they come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::report::{ClientReport, NackReport, NodeName, TypeReport};
-use crate::resources::{Kind, Version, World};
+use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport};
+use crate::resources::{Kind, Version, View, World};
 use crate::transport::Transport;
 
-/// How long a client that polls is remembered: far longer than anybody waits between two polls.
-const MEMORY: Duration = Duration::from_secs(60);
+/// How long a poll is remembered at most: far longer than anybody waits between two.
+const LONGEST_MEMORY: Duration = Duration::from_secs(60);
 
-/// How many clients that poll are remembered.
+/// How long a poll is remembered at least.
+const SHORTEST_MEMORY: Duration = Duration::from_secs(5);
+
+/// A poll that stays away for so many times its usual pause has ended. An Envoy waits for one to two `refresh_delay`s.
+const PAUSES: u32 = 4;
+
+/// How many polls are remembered, and how many bytes of names in them.
 const MOST: usize = 4096;
+const MOST_BYTES: usize = 16 << 20;
 
 /// A poll that was answered.
 #[derive(Debug)]
@@ -27,51 +34,112 @@ pub(crate) struct Poll {
     pub(crate) error: Option<(i32, String)>,
 }
 
+/// What a poll said of the answer before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    Nothing,
+    /// For the first time, that it has it.
+    Taken,
+    Refused,
+}
+
+/// The polls of all nodes. An Envoy polls for each of its clusters on its own, so a node may have many of one type.
 #[derive(Debug, Default)]
-pub(super) struct Pollers(BTreeMap<NodeName, BTreeMap<Kind, Seen>>);
+pub(super) struct Pollers {
+    nodes: BTreeMap<NodeName, BTreeMap<Kind, Polls>>,
+}
+
+/// The polls of one node for one type, by the names that they ask for.
+type Polls = BTreeMap<BTreeSet<String>, Seen>;
 
 #[derive(Debug)]
 struct Seen {
     at: Instant,
-    names: Vec<String>,
+    /// How long it stayed away before it came last.
+    pause: Option<Duration>,
     sent: Version,
     acknowledged: Option<String>,
-    nack: Option<(Version, i32, String)>,
+    /// With when it came.
+    nack: Option<(Instant, Nack)>,
+}
+
+#[derive(Debug, Clone)]
+struct Nack {
+    version: Version,
+    code: i32,
+    message: String,
 }
 
 impl Pollers {
-    pub(super) fn polled(&mut self, poll: Poll) {
-        if self.0.len() >= MOST && !self.0.contains_key(&poll.node) {
-            self.forget();
-            if self.0.len() >= MOST {
-                return;
+    pub(super) fn polled(&mut self, poll: Poll, now: Instant) -> Said {
+        let names: BTreeSet<String> = poll.names.into_iter().collect();
+        let before = self.polls(&poll.node, poll.kind).and_then(|polls| polls.get(&names));
+        let said = match (&poll.error, before) {
+            (Some(_), _) => Said::Refused,
+            (None, Some(before))
+                if before.sent.to_string() == poll.has && before.acknowledged.as_ref() != Some(&poll.has) =>
+            {
+                Said::Taken
             }
-        }
-        let kinds = self.0.entry(poll.node).or_default();
-        let before = kinds.remove(&poll.kind);
-        let nack = match (poll.error, before) {
-            (Some((code, message)), before) => {
-                // It speaks of what it was sent before this poll.
-                Some((before.map_or(poll.sent, |before| before.sent), code, message))
-            }
-            (None, before) => before.and_then(|before| before.nack),
+            (None, _) => Said::Nothing,
         };
+        let nack = match poll.error {
+            Some((code, message)) => Some((
+                now,
+                Nack {
+                    // It speaks of what it was sent before this poll.
+                    version: before.map_or(poll.sent, |before| before.sent),
+                    code,
+                    message,
+                },
+            )),
+            None => before.and_then(|before| before.nack.clone()),
+        };
+        let pause = before.map(|before| now.duration_since(before.at));
         let seen = Seen {
-            at: Instant::now(),
-            names: poll.names,
+            at: now,
+            pause,
             sent: poll.sent,
             acknowledged: (!poll.has.is_empty()).then_some(poll.has),
             nack,
         };
-        kinds.insert(poll.kind, seen);
+        if before.is_some() || self.has_room(&names, now) {
+            let polls = self.nodes.entry(poll.node).or_default().entry(poll.kind).or_default();
+            polls.insert(names, seen);
+        }
+        said
     }
 
-    pub(super) fn report(&mut self, world: &World) -> Vec<ClientReport> {
-        self.forget();
-        let report = |(node, kinds): (&NodeName, &BTreeMap<Kind, Seen>)| {
+    fn polls(&self, node: &NodeName, kind: Kind) -> Option<&Polls> {
+        self.nodes.get(node)?.get(&kind)
+    }
+
+    /// Whether one more poll may be remembered.
+    fn has_room(&mut self, names: &BTreeSet<String>, now: Instant) -> bool {
+        let is_full = |pollers: &Self| {
+            let polls = || {
+                pollers
+                    .nodes
+                    .values()
+                    .flat_map(BTreeMap::values)
+                    .flat_map(BTreeMap::keys)
+            };
+            polls().count() >= MOST || polls().map(bytes).sum::<usize>() + bytes(names) > MOST_BYTES
+        };
+        if is_full(self) {
+            self.forget(now);
+        }
+        !is_full(self)
+    }
+
+    /// One report for each node.
+    pub(super) fn report(&mut self, world: &World, now: Instant) -> Vec<ClientReport> {
+        self.forget(now);
+        let report = |(node, kinds): (&NodeName, &BTreeMap<Kind, Polls>)| {
+            let view = world.view(&node.cluster);
             let types = kinds
                 .iter()
-                .map(|(kind, seen)| (kind.plural().to_owned(), seen.report(*kind, &node.cluster, world)));
+                .map(|(kind, polls)| (kind.plural().to_owned(), type_report(*kind, polls, view)));
             ClientReport {
                 node: node.clone(),
                 transport: Transport::Rest.name(),
@@ -79,32 +147,162 @@ impl Pollers {
                 types: types.collect(),
             }
         };
-        self.0.iter().map(report).collect()
+        self.nodes.iter().map(report).collect()
     }
 
-    fn forget(&mut self) {
-        self.0.retain(|_, kinds| {
-            kinds.retain(|_, seen| seen.at.elapsed() < MEMORY);
+    /// Forgets the polls that have ended.
+    fn forget(&mut self, now: Instant) {
+        self.nodes.retain(|_, kinds| {
+            kinds.retain(|_, polls| {
+                polls.retain(|_, seen| now.duration_since(seen.at) < seen.memory());
+                !polls.is_empty()
+            });
             !kinds.is_empty()
         });
     }
 }
 
+fn bytes(names: &BTreeSet<String>) -> usize {
+    names.iter().map(String::len).sum()
+}
+
+/// What a node polls of one type. Several polls are told together and each.
+fn type_report(kind: Kind, polls: &Polls, view: View<'_>) -> TypeReport {
+    let reports: Vec<PollReport> = polls
+        .iter()
+        .map(|(names, seen)| seen.report(kind, names, view))
+        .collect();
+    let together = |of: fn(&PollReport) -> Option<&String>| -> Option<String> {
+        let versions: Vec<&str> = reports
+            .iter()
+            .map(|report| of(report).map(String::as_str))
+            .collect::<Option<_>>()?;
+        Some(match *versions {
+            [version] => version.to_owned(),
+            _ => Version::of_bytes(versions.join("\n").as_bytes()).to_string(),
+        })
+    };
+    let names: BTreeSet<String> = polls.keys().flatten().cloned().collect();
+    let nack = polls
+        .values()
+        .filter_map(|seen| seen.nack.as_ref())
+        .max_by_key(|(at, _)| *at);
+    TypeReport {
+        wildcard: reports
+            .iter()
+            .any(|report| report.names.is_empty() || report.names.iter().any(|name| name == "*")),
+        names: names.into_iter().collect(),
+        version_intended: together(|report| Some(&report.version_intended)).unwrap_or_default(),
+        version_sent: together(|report| Some(&report.version_sent)),
+        version_acknowledged: together(|report| report.version_acknowledged.as_ref()),
+        last_nack: nack.map(|(_, nack)| nack.report()),
+        polls: if reports.len() > 1 { reports } else { Vec::new() },
+    }
+}
+
 impl Seen {
-    fn report(&self, kind: Kind, cluster: &str, world: &World) -> TypeReport {
-        let intended = crate::discovery::wanted(world.view(cluster), kind, &self.names);
+    fn memory(&self) -> Duration {
+        self.pause.map_or(LONGEST_MEMORY, |pause| {
+            (pause * PAUSES).clamp(SHORTEST_MEMORY, LONGEST_MEMORY)
+        })
+    }
+
+    fn report(&self, kind: Kind, names: &BTreeSet<String>, view: View<'_>) -> PollReport {
+        let names: Vec<String> = names.iter().cloned().collect();
+        let intended = crate::discovery::wanted(view, kind, &names);
         let intended = Version::of_set(intended.iter().map(|(name, resource)| (*name, resource.version)));
-        TypeReport {
-            wildcard: self.names.is_empty(),
-            names: self.names.clone(),
+        PollReport {
+            names,
             version_intended: intended.to_string(),
-            version_sent: Some(self.sent.to_string()),
+            version_sent: self.sent.to_string(),
             version_acknowledged: self.acknowledged.clone(),
-            last_nack: self.nack.as_ref().map(|(version, code, message)| NackReport {
-                version: version.to_string(),
-                code: *code,
-                message: message.clone(),
-            }),
+            last_nack: self.nack.as_ref().map(|(_, nack)| nack.report()),
         }
+    }
+}
+
+impl Nack {
+    fn report(&self) -> NackReport {
+        NackReport {
+            version: self.version.to_string(),
+            code: self.code,
+            message: self.message.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poll(node: &str, name: &str) -> Poll {
+        Poll {
+            node: NodeName {
+                id: node.to_owned(),
+                cluster: String::new(),
+            },
+            kind: Kind::Endpoints,
+            names: vec![name.to_owned()],
+            has: String::new(),
+            sent: Version::of_bytes(name.as_bytes()),
+            error: None,
+        }
+    }
+
+    fn names(pollers: &mut Pollers, now: Instant) -> Vec<String> {
+        let reports = pollers.report(&World::new(), now);
+        reports
+            .into_iter()
+            .flat_map(|report| report.types["endpoints"].names.clone())
+            .collect()
+    }
+
+    #[test]
+    fn a_poll_that_stays_away_is_forgotten_and_the_others_of_its_node_are_not() {
+        let mut pollers = Pollers::default();
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        for second in 0..=6 {
+            pollers.polled(poll("envoy-a", "pet"), after(second));
+            if second < 2 {
+                pollers.polled(poll("envoy-a", "ended"), after(second));
+            }
+        }
+        assert_eq!(names(&mut pollers, after(5)), ["ended", "pet"]);
+        assert_eq!(names(&mut pollers, after(6)), ["pet"]);
+        // It came once, and may come seldom.
+        pollers.polled(poll("envoy-a", "seldom"), after(6));
+        assert_eq!(names(&mut pollers, after(65)), ["seldom"]);
+        assert_eq!(names(&mut pollers, after(66)), [""; 0]);
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_is_room_for() {
+        let mut pollers = Pollers::default();
+        let now = Instant::now();
+        for number in 0..MOST + 10 {
+            pollers.polled(poll(&format!("envoy-{}", number % 7), &number.to_string()), now);
+        }
+        assert_eq!(names(&mut pollers, now).len(), MOST);
+        // What is known is still heard, and what has ended makes room.
+        assert_eq!(
+            pollers.polled(
+                Poll {
+                    error: Some((3, "no".to_owned())),
+                    ..poll("envoy-0", "0")
+                },
+                now
+            ),
+            Said::Refused
+        );
+        let later = now + LONGEST_MEMORY;
+        pollers.polled(poll("envoy-a", "pet"), later);
+        assert_eq!(names(&mut pollers, later), ["pet"]);
+
+        let long = "x".repeat(MOST_BYTES / 2);
+        for name in [format!("{long}1"), long.clone(), format!("{long}2")] {
+            pollers.polled(poll("envoy-b", &name), later);
+        }
+        assert_eq!(names(&mut pollers, later).len(), 2);
     }
 }

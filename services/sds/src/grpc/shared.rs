@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::Stream;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
@@ -28,6 +29,8 @@ pub(crate) struct Discovery {
     pub(super) faults: Faults,
     /// True once the service is to stop.
     pub(super) stop: watch::Receiver<bool>,
+    /// The name of this instance, which every response tells.
+    instance: Arc<str>,
     /// Numbers the streams, from a start that differs from process to process.
     streams: Arc<AtomicU64>,
 }
@@ -39,6 +42,7 @@ impl Discovery {
         metrics: Arc<Metrics>,
         faults: Faults,
         stop: watch::Receiver<bool>,
+        instance: &str,
     ) -> Self {
         Self {
             cache,
@@ -46,7 +50,15 @@ impl Discovery {
             metrics,
             faults,
             stop,
+            instance: instance.into(),
             streams: Arc::new(AtomicU64::new(fastrand::u64(..))),
+        }
+    }
+
+    /// Who sends a response.
+    pub(super) fn sender(&self) -> ControlPlane {
+        ControlPlane {
+            identifier: self.instance.to_string(),
         }
     }
 
@@ -104,7 +116,10 @@ impl Discovery {
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
         let push = machine.next(lens.view(&cluster));
-        push.map(|push| Response::new(push.response))
-            .ok_or_else(|| Status::not_found("there is no answer"))
+        push.map(|mut push| {
+            Sotw::sign(&mut push.response, self.sender());
+            Response::new(push.response)
+        })
+        .ok_or_else(|| Status::not_found("there is no answer"))
     }
 }

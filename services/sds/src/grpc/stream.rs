@@ -2,7 +2,9 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::future::FutureExt as _;
 use meshkat_kit::Connection;
 use prost::Message as _;
@@ -20,6 +22,10 @@ use crate::transport::Transport;
 /// How many requests are heard in a row before a response may go out: several that arrive together are answered in the
 /// right order, and one that never ends does not keep the others waiting.
 const REQUESTS_IN_A_ROW: usize = 64;
+
+/// How long a change waits for requests that were sent before it was made. They come over another connection, and a client
+/// that gave up a resource and then had it changed is not to be told of that.
+const GRACE: Duration = Duration::from_millis(2);
 
 /// The responses of a stream.
 ///
@@ -46,6 +52,7 @@ pub(super) fn responses<M: Machine>(
         world: discovery.cache.watch(),
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
+        sender: discovery.sender(),
     };
     stream.metrics.streams().stream(transport, 1);
     Box::pin(futures::stream::unfold(Some(stream), async |stream| {
@@ -65,6 +72,7 @@ struct Stream<M: Machine> {
     world: watch::Receiver<Arc<World>>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
+    sender: ControlPlane,
     #[expect(dead_code, reason = "held so that the client is listed")]
     place: Place,
 }
@@ -112,7 +120,10 @@ impl<M: Machine> Stream<M> {
             }
             let heard = match self.wait(pass).await {
                 Event::Request(request) => self.hear(request),
-                Event::Change => Ok(()),
+                Event::Change => {
+                    tokio::time::sleep(GRACE).await;
+                    Ok(())
+                }
                 Event::Stop => Err(Status::unavailable("the discovery service is stopping")),
             };
             if let Err(status) = heard {
@@ -232,10 +243,11 @@ impl<M: Machine> Stream<M> {
         let State { node, machine } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
         let lens = self.gate.lens(node.as_ref(), world);
-        let push = machine.next(lens.view(cluster))?;
+        let mut push = machine.next(lens.view(cluster))?;
         if push.kind.is_some() {
             self.gate.pushed(&lens);
         }
+        M::sign(&mut push.response, self.sender.clone());
         let bytes = push.response.encoded_len();
         self.metrics.streams().push(self.session.transport, push.kind, bytes);
         tracing::debug!(transport = self.session.transport.name(), kind = ?push.kind, bytes, "pushed");

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Context;
-use crate::clients::{NodeName, Poll};
+use crate::clients::{NodeName, Poll, Said};
 use crate::discovery::{self, Api, DiscoveryRequest};
 use crate::faults::{Admitted, Content, NO_JSON};
 use crate::metrics::Surface;
@@ -74,7 +74,7 @@ async fn answer_v3(
         Some(Content::Garbage) => body(None::<&()>),
         _ => body(Some(&response)),
     }?;
-    context.clients.polled(Poll {
+    let said = context.clients.polled(Poll {
         node: node(&request),
         kind,
         names: request.resource_names,
@@ -82,6 +82,12 @@ async fn answer_v3(
         sent: response.version,
         error: request.error_detail.map(|error| (error.code, error.message)),
     });
+    let streams = context.metrics.streams();
+    match said {
+        Said::Taken => streams.ack(Transport::Rest, Some(kind), None),
+        Said::Refused => streams.nack(Transport::Rest, Some(kind)),
+        Said::Nothing => {}
+    }
     Ok(answer)
 }
 

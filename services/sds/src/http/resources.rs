@@ -24,7 +24,7 @@ const LONGEST_NAME: usize = 1024;
 pub(super) fn routes() -> Router<Context> {
     Router::new()
         .route("/xds/v3/clients", get(clients))
-        .route("/xds/v3/{type}/{name}", get(show).put(replace).delete(remove))
+        .route("/xds/v3/{type}/{*name}", get(show).put(replace).delete(remove))
 }
 
 /// Where a resource is: its type, its name, and the nodes that it is for.

@@ -10,7 +10,7 @@ use crate::resources::{Kind, Version};
 
 /// How many responses that wait for their ACK are remembered. A client may leave out ACKs, and then the oldest are
 /// forgotten.
-const MOST_OUTSTANDING: usize = 64;
+pub(super) const MOST_OUTSTANDING: usize = 64;
 
 /// The longest message of a NACK that is kept, in bytes.
 const LONGEST_MESSAGE: usize = 4096;
@@ -34,7 +34,8 @@ pub(crate) struct Nack {
 
 #[derive(Debug, Clone)]
 struct Outstanding {
-    nonce: String,
+    /// The number in its nonce.
+    number: u64,
     version: Version,
     /// When the change was made that was sent.
     changed: Option<Instant>,
@@ -42,24 +43,40 @@ struct Outstanding {
 
 impl Exchange {
     /// A response goes out.
-    pub(super) fn send(&mut self, nonce: String, version: Version, changed: Option<Instant>) {
+    pub(super) fn send(&mut self, number: u64, version: Version, changed: Option<Instant>) {
         if self.outstanding.len() == MOST_OUTSTANDING {
             self.outstanding.pop_front();
         }
         self.outstanding.push_back(Outstanding {
-            nonce,
+            number,
             version,
             changed,
         });
         self.sent = Some(version);
     }
 
+    /// The client has all that it wants, at this version, and nothing has to be sent: it said so when it came, or it gave
+    /// up what it had refused.
+    pub(super) fn has(&mut self, version: Version) {
+        if self.outstanding.is_empty() && (self.sent.is_none() || self.acknowledged != self.sent) {
+            self.sent = Some(version);
+            self.acknowledged = Some(version);
+        }
+    }
+
+    /// Whether a response of this version has no answer yet.
+    pub(super) fn is_waited_for(&self, version: Option<Version>) -> bool {
+        self.outstanding
+            .iter()
+            .any(|outstanding| Some(outstanding.version) == version)
+    }
+
     /// The client answers a response. One that is not waited for, or no more, is only heard.
-    pub(super) fn answer(&mut self, kind: Option<Kind>, nonce: &str, error: Option<Status>) -> Heard {
+    pub(super) fn answer(&mut self, kind: Option<Kind>, number: u64, error: Option<Status>) -> Heard {
         let Some(index) = self
             .outstanding
             .iter()
-            .position(|outstanding| outstanding.nonce == nonce)
+            .position(|outstanding| outstanding.number == number)
         else {
             return Heard::Request;
         };

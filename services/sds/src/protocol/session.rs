@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 
 use super::exchange::{Exchange, Nack};
+use super::subscription::{Subscription, version};
+use super::topic::Key;
 use crate::resources::{Kind, Version, View};
 
 /// Which types a stream serves.
@@ -38,6 +40,9 @@ pub(crate) trait Machine: Clone + Send + 'static {
 
     /// The next response, if one is due.
     fn next(&mut self, view: View<'_>) -> Option<Push<Self::Response>>;
+
+    /// Says who sends a response.
+    fn sign(response: &mut Self::Response, sender: ControlPlane);
 
     /// What the stream is about, type by type.
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus>;
@@ -92,9 +97,33 @@ pub(crate) struct TopicStatus {
     pub(crate) kind: Option<Kind>,
     pub(crate) wildcard: bool,
     pub(crate) names: Vec<String>,
-    /// The version of what it is to have now.
+    /// The version of what it is to have now: of what was sent last, if nothing is due.
     pub(crate) intended: Version,
     pub(crate) exchange: Exchange,
+}
+
+impl TopicStatus {
+    pub(super) fn new(
+        key: &Key,
+        subscription: &Subscription,
+        exchange: &Exchange,
+        is_due: bool,
+        view: View<'_>,
+    ) -> Self {
+        // With nothing due, a client may have more than it wants now, or know of what is gone: that is no difference.
+        let intended = exchange
+            .sent
+            .filter(|_| !is_due)
+            .unwrap_or_else(|| version(&subscription.wanted(key.kind(), view)));
+        Self {
+            type_url: key.type_url().to_owned(),
+            kind: key.kind(),
+            wildcard: subscription.wildcard,
+            names: subscription.names.iter().cloned().collect(),
+            intended,
+            exchange: exchange.clone(),
+        }
+    }
 }
 
 /// Nonces that no other stream has.
@@ -109,8 +138,20 @@ impl Nonces {
         Self { stream, count: 0 }
     }
 
-    pub(super) fn next(&mut self) -> String {
+    /// The number of the next response, from 1.
+    pub(super) fn next(&mut self) -> u64 {
         self.count += 1;
-        format!("{:x}-{}", self.stream, self.count)
+        self.count
+    }
+
+    pub(super) fn write(&self, number: u64) -> String {
+        format!("{:x}-{number}", self.stream)
+    }
+
+    /// The number of a nonce of this stream.
+    pub(super) fn read(&self, nonce: &str) -> Option<u64> {
+        let (_, number) = nonce.split_once('-')?;
+        let number = number.parse().ok()?;
+        (self.write(number) == nonce).then_some(number)
     }
 }

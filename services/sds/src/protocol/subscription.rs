@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::resources::{Kind, Resource, Version, View};
 
+/// Resources by name.
+pub(super) type Wanted<'a> = BTreeMap<&'a str, &'a Arc<Resource>>;
+
 /// The name that stands for all resources.
 pub(super) const WILDCARD: &str = "*";
 
@@ -16,12 +19,21 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
+    /// What a client wants that gives these names, and `everything` if it is so.
+    pub(super) fn of(names: Vec<String>, everything: bool) -> Self {
+        let mut names: BTreeSet<String> = names.into_iter().collect();
+        let wildcard = names.remove(WILDCARD) || everything;
+        // No resource is without a name.
+        names.remove("");
+        Self { wildcard, names }
+    }
+
     pub(super) fn covers(&self, name: &str) -> bool {
         self.wildcard || self.names.contains(name)
     }
 
     /// The resources that are wanted and there. A type that is not served has none.
-    pub(super) fn wanted<'a>(&self, kind: Option<Kind>, view: View<'a>) -> BTreeMap<&'a str, &'a Arc<Resource>> {
+    pub(super) fn wanted<'a>(&self, kind: Option<Kind>, view: View<'a>) -> Wanted<'a> {
         match kind {
             None => BTreeMap::new(),
             Some(kind) if self.wildcard => view.all(kind),
@@ -31,6 +43,6 @@ impl Subscription {
 }
 
 /// The version of all resources that a client wants.
-pub(super) fn version(wanted: &BTreeMap<&str, &Arc<Resource>>) -> Version {
+pub(super) fn version(wanted: &Wanted<'_>) -> Version {
     Version::of_set(wanted.iter().map(|(name, resource)| (*name, resource.version)))
 }

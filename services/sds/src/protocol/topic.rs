@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::session::{Refused, Scope};
-use crate::resources::Kind;
+use crate::resources::{Kind, View};
 
 /// How many types that are not served a stream may ask for: each costs memory, and no Envoy knows so many.
 const MOST_UNKNOWN: usize = 64;
@@ -41,10 +41,21 @@ impl Key {
         }
     }
 
+    /// A number that differs if the resources of the type may differ.
+    pub(super) fn generation(&self, view: View<'_>) -> u64 {
+        self.kind().map_or(0, |kind| view.generation(kind))
+    }
+
     /// Whether naming nothing at first means everything.
     pub(super) fn is_whole(&self) -> bool {
         self.kind().is_none_or(Kind::is_whole)
     }
+}
+
+/// Whether a type speaks of clusters and their endpoints: on one stream with these, what they no longer need is taken away
+/// only after they are told so.
+pub(super) fn is_user(key: &Key) -> bool {
+    matches!(key.kind(), Some(Kind::Listeners | Kind::Routes))
 }
 
 /// Refuses one more type if a stream has asked for too many that are not served.

@@ -1,9 +1,9 @@
 //! Clusters that an Envoy makes warm again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use super::session::Scope;
+use super::subscription::Wanted;
 use crate::resources::{Kind, Resource};
 
 /// The endpoints that clusters wait for on an aggregated stream.
@@ -27,12 +27,7 @@ impl Warming {
     }
 
     /// Resources of a type go out: all that the client wants, some of which it does not have yet.
-    pub(super) fn sent(
-        &mut self,
-        kind: Option<Kind>,
-        wanted: &BTreeMap<&str, &Arc<Resource>>,
-        is_new: impl Fn(&str, &Resource) -> bool,
-    ) {
+    pub(super) fn sent(&mut self, kind: Option<Kind>, wanted: &Wanted<'_>, is_new: impl Fn(&str, &Resource) -> bool) {
         match kind {
             Some(Kind::Clusters) if self.aggregated => {
                 let awaited: BTreeSet<&str> = wanted

@@ -4,6 +4,7 @@
 mod common;
 mod faults;
 mod process;
+mod refused;
 
 use common::{ask, start};
 use meshkat_kit::testing::Running;

@@ -1,6 +1,6 @@
 //! A client of each variant, which does what it is told and nothing by itself.
 
-use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 use envoy_types::pb::envoy::service::cluster::v3::cluster_discovery_service_client::ClusterDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::discovery::v3::{
@@ -94,6 +94,11 @@ impl<Q, P> Stream<Q, P> {
         })
     }
 
+    /// Sends a request as it is.
+    pub(crate) fn raw(&mut self, request: Q) {
+        self.requests.unbounded_send(request).unwrap();
+    }
+
     fn probe(&mut self) -> String {
         self.probes += 1;
         format!("type.googleapis.com/unknown.Type{}", self.probes)
@@ -152,10 +157,24 @@ impl Sotw {
         let _ = self.requests.unbounded_send(request);
     }
 
+    /// Subscribes as a client does that had a version on another stream.
+    pub(crate) fn send_with_version(&mut self, names: &[&str], version: &str, nonce: &str) {
+        let request = DiscoveryRequest {
+            node: self.node(),
+            type_url: self.type_url.clone(),
+            resource_names: to_owned(names),
+            version_info: version.to_owned(),
+            response_nonce: nonce.to_owned(),
+            ..Default::default()
+        };
+        self.requests.unbounded_send(request).unwrap();
+    }
+
     /// The next response, with the names of its resources.
     pub(crate) async fn answer(&mut self) -> (Vec<String>, DiscoveryResponse) {
         let response = self.next().await;
         assert_eq!(response.type_url, self.type_url);
+        assert_eq!(sender(response.control_plane.as_ref()), "sds-1");
         for any in &response.resources {
             assert_eq!(any.type_url, self.type_url);
         }
@@ -221,10 +240,19 @@ impl Delta {
         });
     }
 
+    pub(crate) fn refuse(&mut self, nonce: &str) {
+        self.send(DeltaDiscoveryRequest {
+            response_nonce: nonce.to_owned(),
+            error_detail: refusal(),
+            ..Default::default()
+        });
+    }
+
     /// Takes the next response, which has to have these resources and to take those away.
     pub(crate) async fn taken(&mut self, resources: &[&str], removed: &[&str]) -> DeltaDiscoveryResponse {
         let response = self.next().await;
         assert_eq!(response.type_url, self.type_url);
+        assert_eq!(sender(response.control_plane.as_ref()), "sds-1");
         let names: Vec<_> = response
             .resources
             .iter()
@@ -256,6 +284,10 @@ impl Delta {
         let response = self.next().await;
         assert_eq!((response.type_url, response.resources), (type_url, vec![]), "not quiet");
     }
+}
+
+fn sender(control_plane: Option<&ControlPlane>) -> &str {
+    control_plane.map_or("", |sender| &sender.identifier)
 }
 
 fn to_owned(names: &[&str]) -> Vec<String> {

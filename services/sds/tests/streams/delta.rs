@@ -1,6 +1,6 @@
 //! Delta.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use serde_json::json;
@@ -127,46 +127,40 @@ async fn a_name_that_is_given_up_under_a_star_is_told_once_more() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_is_told_only_what_it_does_not_have() {
+async fn an_empty_name_is_none_and_no_wildcard() {
     for setting in settings().await {
-        for name in ["changed", "gone", "same"] {
-            setting.put(name, 1).await;
-        }
+        setting.put("a", 1).await;
         let mut stream = Delta::open(&setting).await;
-        let names = ["changed", "gone", "new", "same"];
-        stream.want(&names, &[]);
-        let response = stream.taken(&["changed", "gone", "same"], &["new"]).await;
-        drop(stream);
-        setting.put("changed", 2).await;
-        setting.delete("gone").await;
-        setting.put("new", 1).await;
-
-        let versions = response
-            .resources
-            .into_iter()
-            .map(|resource| (resource.name, resource.version));
-        let mut versions: HashMap<_, _> = versions.collect();
-        let back = |names: &[&str], versions: &HashMap<String, String>| DeltaDiscoveryRequest {
-            resource_names_subscribe: names.iter().map(|&name| name.to_owned()).collect(),
-            initial_resource_versions: versions.clone(),
-            ..Default::default()
-        };
-        for names in [&names[..], &["*"]] {
-            let mut stream = Delta::open(&setting).await;
-            stream.send(back(names, &versions));
-            stream.taken(&["changed", "new"], &["gone"]).await;
-            stream.quiet().await;
-        }
-        versions.retain(|name, _| name == "same");
-        let mut stream = Delta::open(&setting).await;
-        stream.send(back(&["same"], &versions));
+        stream.want(&[""], &[]);
+        stream.taken(&[], &[]).await;
+        setting.put("a", 2).await;
         stream.quiet().await;
-        setting.put("same", 2).await;
-        stream.taken(&["same"], &[]).await;
-        versions.insert("same".to_owned(), "of another server".to_owned());
+        stream.want(&["a"], &[""]);
+        stream.taken(&["a"], &[]).await;
+        stream.quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn changes_need_not_wait_for_an_ack_and_one_request_may_take_and_want() {
+    for setting in settings().await {
+        setting.put("a", 1).await;
+        setting.put("b", 1).await;
         let mut stream = Delta::open(&setting).await;
-        stream.send(back(&["same"], &versions));
-        stream.taken(&["same"], &[]).await;
+        stream.want(&["a"], &[]);
+        stream.next().await;
+        setting.put("a", 2).await;
+        let second = stream.next().await;
+        // It never answered the first, takes the second, wants more and less.
+        stream.send(DeltaDiscoveryRequest {
+            response_nonce: second.nonce,
+            resource_names_subscribe: vec!["b".to_owned()],
+            resource_names_unsubscribe: vec!["a".to_owned()],
+            ..Default::default()
+        });
+        stream.taken(&["b"], &[]).await;
+        setting.put("a", 3).await;
+        stream.quiet().await;
     }
 }
 
@@ -200,11 +194,7 @@ async fn acks_and_nacks_are_recorded_and_a_nack_is_not_answered() {
         let good = stream.taken(&["a"], &[]).await;
         setting.put("a", 2).await;
         let bad = stream.next().await;
-        stream.send(DeltaDiscoveryRequest {
-            response_nonce: bad.nonce,
-            error_detail: refusal(),
-            ..Default::default()
-        });
+        stream.refuse(&bad.nonce);
         stream.quiet().await;
         let (client, topic) = setting.client().await;
         assert_eq!(client["node"], json!({"id": "envoy-a", "cluster": "demo"}));

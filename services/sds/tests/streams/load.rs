@@ -14,7 +14,7 @@ use crate::common::{ask, client, start};
 use crate::setting::{Kind, Setting};
 
 /// An assignment that is far larger than what a connection takes in unread.
-async fn put_large(setting: &Setting, port: u16) {
+pub(crate) async fn put_large(setting: &Setting, port: u16) {
     let host = |index: u32| json!({"ip_address": format!("10.{}.{}.{}", index >> 16, (index >> 8) & 255, index & 255), "port": port});
     let hosts: Vec<_> = (0..4000).map(host).collect();
     let body = json!({"hosts": hosts}).to_string();

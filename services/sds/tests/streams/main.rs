@@ -3,9 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aggregated;
+mod back;
 mod client;
 mod delta;
 mod faults;
 mod load;
+mod refused;
 mod setting;
 mod sotw;

@@ -89,10 +89,22 @@ impl Setting {
 
     /// What `/xds/v3/clients` tells of the type, for the one client that there is.
     pub(crate) async fn client(&self) -> (Value, Value) {
-        let (_, mut told) = ask(self.sds.url("/xds/v3/clients"), Method::GET, "").await;
-        let clients = told["clients"].as_array_mut().unwrap();
+        let mut clients = self.clients().await;
         assert_eq!(clients.len(), 1, "{clients:?}");
-        let mut client = clients.remove(0);
+        self.topic(clients.remove(0))
+    }
+
+    /// The same for the client that came last: one that went may not have been missed yet.
+    pub(crate) async fn youngest_client(&self) -> (Value, Value) {
+        self.topic(self.clients().await.pop().unwrap())
+    }
+
+    async fn clients(&self) -> Vec<Value> {
+        let (_, mut told) = ask(self.sds.url("/xds/v3/clients"), Method::GET, "").await;
+        std::mem::take(told["clients"].as_array_mut().unwrap())
+    }
+
+    fn topic(&self, mut client: Value) -> (Value, Value) {
         let topic = client["types"][self.kind.plural()].take();
         (client, topic)
     }

@@ -84,6 +84,90 @@ async fn a_star_means_all_of_any_type_and_can_be_given_up() {
 }
 
 #[tokio::test]
+async fn a_name_that_joins_a_star_is_sent_and_stays_when_the_star_goes() {
+    for setting in settings().await {
+        for name in ["a", "b"] {
+            setting.put(name, 1).await;
+        }
+        let mut stream = Sotw::open(&setting).await;
+        let star: &[&str] = if setting.kind.is_whole() { &[] } else { &["*"] };
+        stream.send(star, "", None);
+        let nonce = stream.taken(star, &["a", "b"]).await;
+        // What was everything without a name is the same by its name.
+        stream.send(&["*"], &nonce, None);
+        stream.quiet().await;
+        stream.send(&["*", "a"], &nonce, None);
+        let nonce = stream.taken(&["*", "a"], &["a", "b"]).await;
+        stream.send(&["a"], &nonce, None);
+        setting.put("b", 2).await;
+        stream.quiet().await;
+        setting.put("a", 2).await;
+        let nonce = stream.taken(&["a"], &["a"]).await;
+        stream.send(&["a", "*"], &nonce, None);
+        let nonce = stream.taken(&["a", "*"], &["a", "b"]).await;
+        stream.send(&[], &nonce, None);
+        setting.put("a", 3).await;
+        stream.quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_name_is_none_and_no_wildcard() {
+    for setting in settings().await {
+        setting.put("a", 1).await;
+        let mut stream = Sotw::open(&setting).await;
+        stream.send(&["a"], "", None);
+        let nonce = stream.taken(&["a"], &["a"]).await;
+        stream.send(&[""], &nonce, None);
+        setting.put("a", 2).await;
+        stream.quiet().await;
+        let mut stream = Sotw::open(&setting).await;
+        stream.send(&[""], "", None);
+        stream.taken(&[""], &[]).await;
+        setting.put("a", 3).await;
+        stream.quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stale_request_ends_the_wildcard_of_no_names() {
+    for setting in settings().await {
+        setting.put("a", 1).await;
+        let mut stream = Sotw::open(&setting).await;
+        stream.send(&[], "", None);
+        if !setting.kind.is_whole() {
+            continue;
+        }
+        let stale = stream.taken(&[], &["a"]).await;
+        setting.put("a", 2).await;
+        let nonce = stream.answer().await.1.nonce;
+        stream.send(&["a"], &stale, None);
+        // The client wanted one thing and then nothing, and heard of the new answer in between.
+        stream.send(&[], &nonce, None);
+        setting.put("a", 3).await;
+        stream.quiet().await;
+        assert_eq!(setting.client().await.1["wildcard"], json!(false));
+    }
+}
+
+#[tokio::test]
+async fn changes_need_not_wait_for_an_ack_and_one_request_may_take_and_want() {
+    for setting in settings().await {
+        setting.put("a", 1).await;
+        let mut stream = Sotw::open(&setting).await;
+        stream.send(&["a"], "", None);
+        stream.answer().await;
+        setting.put("a", 2).await;
+        let (_, second) = stream.answer().await;
+        setting.put("b", 1).await;
+        // It never answered the first, takes the second, and wants more.
+        stream.send(&["a", "b"], &second.nonce, None);
+        stream.taken(&["a", "b"], &["a", "b"]).await;
+        stream.quiet().await;
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_is_narrowed_widened_and_ended() {
     for setting in settings().await {
         for name in ["a", "b"] {

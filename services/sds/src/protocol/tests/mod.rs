@@ -2,66 +2,44 @@
 //! ends with each client holding exactly what it subscribed to.
 
 mod aggregated;
+mod client;
 mod delta_client;
+mod pair;
 mod sotw_client;
+mod told;
 
-use std::collections::VecDeque;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Machine, Scope};
+use super::Scope;
 use crate::resources::{Cache, Kind, Layer, Resource};
+use client::{Character, Client};
+use pair::Pair;
 
-/// One type whose answers are the whole truth, and one whose are not.
-const KINDS: [Kind; 2] = [Kind::Clusters, Kind::Endpoints];
 const NAMES: [&str; 3] = ["a", "b", "c"];
-const STAR: &str = "*";
 /// What a client refuses.
 const INVALID: u8 = 0;
-
-/// What a client wants of a type, and what it holds: the bytes of each resource.
-#[derive(Debug, Default)]
-pub(super) struct Local {
-    wanted: BTreeSet<String>,
-    held: BTreeMap<String, Vec<u8>>,
-}
-
-impl Local {
-    fn covers(&self, name: &str) -> bool {
-        self.wanted.contains(STAR) || self.wanted.contains(name)
-    }
-
-    fn want(&mut self, wanted: BTreeSet<String>) {
-        self.wanted = wanted;
-        let Self { wanted, held } = self;
-        held.retain(|name, _| wanted.contains(STAR) || wanted.contains(name));
-    }
-}
-
-/// A client as a model: the least that a client of the protocol does.
-pub(super) trait Client: Default {
-    type Machine: Machine;
-
-    fn machine(stream: u64) -> Self::Machine;
-    /// Whether a client is told that a resource of this type is gone.
-    fn hears_of_removal(kind: Kind) -> bool;
-    fn local(&self, kind: Kind) -> &Local;
-    /// Wants these names from now on.
-    fn want(&mut self, kind: Kind, names: BTreeSet<String>) -> Option<<Self::Machine as Machine>::Request>;
-    /// Takes or refuses a response.
-    fn read(&mut self, response: <Self::Machine as Machine>::Response) -> <Self::Machine as Machine>::Request;
-    /// Begins anew on another stream.
-    fn reconnect(&mut self) -> Vec<<Self::Machine as Machine>::Request>;
-}
+/// The contents that resources are given. The last is for what puts right and what comes at the end.
+const CONTENTS: [u8; 6] = [INVALID, 1, 2, 3, 8, 9];
+/// The `node.cluster` of the client.
+const DEMO: &str = "demo";
+const LAYERS: [Layer<'static>; 4] = [
+    Layer::Registered,
+    Layer::Written,
+    Layer::WrittenFor(DEMO),
+    Layer::WrittenFor("elsewhere"),
+];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put(Kind, &'static str, u8),
-    Delete(Kind, &'static str),
+    Put(Kind, Layer<'static>, &'static str, u8),
+    Delete(Kind, Layer<'static>, &'static str),
     Want(Kind, BTreeSet<String>),
+    /// The client loses what it has under a name, and asks for it again as it can.
+    Forget(Kind, &'static str),
     Reconnect,
     /// The server reads one request.
     Hear,
@@ -71,169 +49,96 @@ enum Step {
     Read,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let kind = || prop::sample::select(KINDS.to_vec());
+/// A stream, the types that it speaks of, a client, and what happens.
+#[derive(Debug, Clone)]
+struct Story {
+    scope: Scope,
+    kinds: Vec<Kind>,
+    character: Character,
+    steps: Vec<Step>,
+}
+
+fn stories() -> impl Strategy<Value = Story> {
+    let separate = prop::sample::select(Kind::ALL.to_vec()).prop_map(|kind| (Scope::One(kind), vec![kind]));
+    // One type whose answers are the whole truth, and one whose are not, or all.
+    let pairs = [
+        vec![Kind::Clusters, Kind::Endpoints],
+        vec![Kind::Clusters, Kind::Routes],
+        vec![Kind::Endpoints, Kind::Listeners],
+        vec![Kind::Listeners, Kind::Routes],
+        Kind::ALL.to_vec(),
+    ];
+    let aggregated = prop::sample::select(pairs.to_vec()).prop_map(|kinds| (Scope::Aggregated, kinds));
+    let character = (any::<bool>(), any::<bool>()).prop_map(|(is_legacy, takes_the_rest)| Character {
+        is_legacy,
+        takes_the_rest,
+    });
+    (prop_oneof![separate, aggregated], character).prop_flat_map(|((scope, kinds), character)| {
+        steps(kinds.clone()).prop_map(move |steps| Story {
+            scope,
+            kinds: kinds.clone(),
+            character,
+            steps,
+        })
+    })
+}
+
+fn steps(kinds: Vec<Kind>) -> impl Strategy<Value = Vec<Step>> {
+    let kind = move || prop::sample::select(kinds.clone());
     let name = || prop::sample::select(NAMES.to_vec());
+    let layer = || prop::sample::select(LAYERS.to_vec());
     let wanted = prop::sample::subsequence(vec!["*", "a", "b", "c"], 0..4)
         .prop_map(|names| names.into_iter().map(str::to_owned).collect());
     let step = prop_oneof![
-        3 => (kind(), name(), 0..4_u8).prop_map(|(kind, name, content)| Step::Put(kind, name, content)),
-        1 => (kind(), name()).prop_map(|(kind, name)| Step::Delete(kind, name)),
+        4 => (kind(), layer(), name(), 0..4_u8).prop_map(|(kind, layer, name, content)| Step::Put(kind, layer, name, content)),
+        1 => (kind(), layer(), name()).prop_map(|(kind, layer, name)| Step::Delete(kind, layer, name)),
         3 => (kind(), wanted).prop_map(|(kind, wanted)| Step::Want(kind, wanted)),
+        1 => (kind(), name()).prop_map(|(kind, name)| Step::Forget(kind, name)),
         1 => Just(Step::Reconnect),
-        4 => Just(Step::Hear),
-        4 => Just(Step::Send),
-        4 => Just(Step::Read),
+        5 => Just(Step::Hear),
+        5 => Just(Step::Send),
+        5 => Just(Step::Read),
     ];
     prop::collection::vec(step, 0..80)
 }
 
-/// A server's stream, a client, and what is under way between them.
-struct Pair<C: Client> {
-    cache: Cache,
-    streams: u64,
-    machine: C::Machine,
-    client: C,
-    requests: VecDeque<<C::Machine as Machine>::Request>,
-    responses: VecDeque<<C::Machine as Machine>::Response>,
-}
-
-impl<C: Client> Pair<C> {
-    fn new() -> Self {
-        Self {
-            cache: Cache::default(),
-            streams: 1,
-            machine: C::machine(1),
-            client: C::default(),
-            requests: VecDeque::new(),
-            responses: VecDeque::new(),
-        }
-    }
-
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Put(kind, name, content) => put(&self.cache, kind, name, content),
-            Step::Delete(kind, name) => {
-                self.cache.remove(kind, Layer::Written, name);
-            }
-            Step::Want(kind, names) => self.requests.extend(self.client.want(kind, names)),
-            Step::Reconnect => {
-                self.streams += 1;
-                self.machine = C::machine(self.streams);
-                self.responses.clear();
-                self.requests = self.client.reconnect().into();
-            }
-            Step::Hear => {
-                self.hear();
-            }
-            Step::Send => {
-                self.send();
-            }
-            Step::Read => {
-                self.read();
-            }
-        }
-    }
-
-    fn hear(&mut self) -> bool {
-        let request = self.requests.pop_front();
-        request.map(|request| self.machine.receive(request).unwrap()).is_some()
-    }
-
-    fn send(&mut self) -> bool {
-        let push = self.machine.next(self.cache.world().view(""));
-        push.map(|push| self.responses.push_back(push.response)).is_some()
-    }
-
-    fn read(&mut self) -> bool {
-        let request = self.responses.pop_front().map(|response| self.client.read(response));
-        request.map(|request| self.requests.push_back(request)).is_some()
-    }
-
-    /// Everything that is under way arrives. It ends: nothing is sent that is not due.
-    fn settle(&mut self) -> Result<(), TestCaseError> {
-        for _ in 0..1000 {
-            let moved = [self.hear(), self.send(), self.read()];
-            if !moved.contains(&true) {
-                return Ok(());
-            }
-        }
-        Err(TestCaseError::fail("it never ends"))
-    }
-
-    /// What the client holds is what it wants of what there is.
-    fn check(&self) -> Result<(), TestCaseError> {
-        let world = self.cache.world();
-        for kind in KINDS {
-            let there = world.view("").all(kind);
-            let Local { wanted, held } = self.client.local(kind);
-            let expected: BTreeMap<&str, &[u8]> = there
-                .iter()
-                .filter(|(name, _)| wanted.contains(STAR) || wanted.contains(**name))
-                .map(|(name, resource)| (*name, &*resource.any.value))
-                .collect();
-            let held: BTreeMap<&str, &[u8]> = held
-                .iter()
-                // Nothing tells a State-of-the-World client that such a resource is gone.
-                .filter(|(name, _)| there.contains_key(name.as_str()) || C::hears_of_removal(kind))
-                .map(|(name, value)| (name.as_str(), &**value))
-                .collect();
-            prop_assert_eq!(held, expected, "{:?}", kind);
-        }
-        Ok(())
-    }
-}
-
-fn put(cache: &Cache, kind: Kind, name: &str, content: u8) {
+fn resource(kind: Kind, name: &str, content: u8) -> Resource {
     let body = match kind {
         Kind::Endpoints => json!({"cluster_name": name, "endpoints": [{"priority": content}]}),
         Kind::Clusters => json!({"name": name, "alt_stat_name": format!("{content}")}),
         Kind::Listeners => json!({"name": name, "stat_prefix": format!("{content}")}),
-        Kind::Routes => json!({"name": name, "most_specific_header_mutations_wins": content > 1}),
+        Kind::Routes => json!({"name": name, "max_direct_response_body_size_bytes": content}),
     };
-    let resource = Resource::from_json(kind, name, body.to_string().as_bytes()).unwrap();
-    cache.put(kind, Layer::Written, name, Arc::new(resource));
+    Resource::from_json(kind, name, body.to_string().as_bytes()).unwrap()
 }
 
-fn is_invalid(kind: Kind, name: &str, bytes: &[u8]) -> bool {
-    let cache = Cache::default();
-    put(&cache, kind, name, INVALID);
-    cache.world().view("").get(kind, name).unwrap().1.any.value == bytes
+fn put(cache: &Cache, kind: Kind, layer: Layer<'_>, name: &str, content: u8) {
+    cache.put(kind, layer, name, Arc::new(resource(kind, name, content)));
 }
 
-fn check<C: Client>(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let mut pair = Pair::<C>::new();
-    for step in steps {
-        pair.step(step);
-    }
-    // What is refused is not sent again. So put right what was wrong; a client need not ask for that.
-    for kind in KINDS {
-        let names: Vec<String> = pair
-            .cache
-            .world()
-            .view("")
-            .all(kind)
-            .keys()
-            .map(|name| (*name).to_owned())
-            .collect();
-        for name in names {
-            put(&pair.cache, kind, &name, 9);
-        }
+fn check<C: Client>(story: Story) -> Result<(), TestCaseError> {
+    let mut pair = Pair::<C>::new(story.scope, story.kinds, story.character);
+    for step in story.steps {
+        pair.step(step)?;
     }
     pair.settle()?;
-    pair.check()
+    // What is refused is not sent again. So put right what was wrong, and no more; a client need not ask for that.
+    pair.put_right();
+    pair.settle()?;
+    pair.check()?;
+    pair.check_rest()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
-    fn state_of_the_world(steps in steps()) {
-        check::<sotw_client::SotwClient>(steps)?;
+    fn state_of_the_world(story in stories()) {
+        check::<sotw_client::SotwClient>(story)?;
     }
 
     #[test]
-    fn delta(steps in steps()) {
-        check::<delta_client::DeltaClient>(steps)?;
+    fn delta(story in stories()) {
+        check::<delta_client::DeltaClient>(story)?;
     }
 }

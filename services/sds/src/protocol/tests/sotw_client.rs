@@ -5,28 +5,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use envoy_types::pb::google::rpc::Status;
 
-use super::{Client, KINDS, Local, NAMES, Scope, is_invalid, put};
-use crate::protocol::Sotw;
-use crate::resources::{Cache, Kind};
+use super::client::{Character, Client, Local, is_invalid, name_of, refusal};
+use super::pair::is_everything;
+use crate::protocol::{Scope, Sotw};
+use crate::resources::Kind;
 
-#[derive(Debug, Default)]
-pub(super) struct SotwClient(BTreeMap<Kind, Topic>);
+#[derive(Debug)]
+pub(super) struct SotwClient {
+    character: Character,
+    topics: BTreeMap<Kind, Topic>,
+}
 
 #[derive(Debug, Default)]
 struct Topic {
     local: Local,
-    /// Whether it has asked for this type on this stream.
+    /// Whether it has asked for this type on this stream, and whether it has named anything.
     asked: bool,
+    named: bool,
     version: String,
     nonce: String,
 }
 
 impl Topic {
-    fn request(&mut self, kind: Kind, error: Option<Status>) -> DiscoveryRequest {
+    fn request(&mut self, kind: Kind, character: Character, error: Option<Status>) -> DiscoveryRequest {
         self.asked = true;
+        let is_legacy = character.is_legacy && kind.is_whole() && !self.named && is_everything(&self.local.wanted);
+        let names: Vec<String> = if is_legacy {
+            Vec::new()
+        } else {
+            self.local.wanted.iter().cloned().collect()
+        };
+        self.named |= !names.is_empty();
         DiscoveryRequest {
             type_url: kind.type_url().to_owned(),
-            resource_names: self.local.wanted.iter().cloned().collect(),
+            resource_names: names,
             version_info: self.version.clone(),
             response_nonce: self.nonce.clone(),
             error_detail: error,
@@ -35,84 +47,91 @@ impl Topic {
     }
 }
 
-/// The name of a resource of this test, by its bytes: a State-of-the-World response does not tell names.
-fn name_of(kind: Kind, bytes: &[u8]) -> &'static str {
-    let is = |name: &&&str| {
-        [0, 1, 2, 3, 9].into_iter().any(|content| {
-            let cache = Cache::default();
-            put(&cache, kind, name, content);
-            cache.world().view("").get(kind, name).unwrap().1.any.value == bytes
-        })
-    };
-    NAMES.iter().find(is).unwrap()
-}
-
 impl Client for SotwClient {
     type Machine = Sotw;
 
-    fn machine(stream: u64) -> Sotw {
-        Sotw::new(Scope::Aggregated, stream)
+    fn new(character: Character) -> Self {
+        Self {
+            character,
+            topics: BTreeMap::new(),
+        }
+    }
+
+    fn machine(scope: Scope, stream: u64) -> Sotw {
+        Sotw::new(scope, stream)
     }
 
     fn hears_of_removal(kind: Kind) -> bool {
         kind.is_whole()
     }
 
-    fn local(&self, kind: Kind) -> &Local {
-        static NONE: Local = Local {
-            wanted: BTreeSet::new(),
-            held: BTreeMap::new(),
-        };
-        self.0.get(&kind).map_or(&NONE, |topic| &topic.local)
+    fn local(&self, kind: Kind) -> Option<&Local> {
+        self.topics.get(&kind).map(|topic| &topic.local)
     }
 
     fn want(&mut self, kind: Kind, names: BTreeSet<String>) -> Option<DiscoveryRequest> {
-        let topic = self.0.entry(kind).or_default();
+        let topic = self.topics.entry(kind).or_default();
+        // Once it has named nothing, it cannot want nothing without having named something.
+        let is_stuck = topic.asked && !topic.named && names.is_empty();
+        if is_stuck {
+            return None;
+        }
         topic.local.want(names);
         // To name nothing at first would be to want everything.
-        (topic.asked || !topic.local.wanted.is_empty()).then(|| topic.request(kind, None))
+        (topic.asked || !topic.local.wanted.is_empty()).then(|| topic.request(kind, self.character, None))
+    }
+
+    /// There is no asking again but to give it up and want it again.
+    fn forget(&mut self, _: Kind, _: &str) -> Option<DiscoveryRequest> {
+        None
     }
 
     fn read(&mut self, response: DiscoveryResponse) -> DiscoveryRequest {
         let kind = Kind::of_type_url(&response.type_url).unwrap();
-        let topic = self.0.get_mut(&kind).unwrap();
+        let topic = self.topics.get_mut(&kind).unwrap();
         topic.nonce = response.nonce;
         let resources: BTreeMap<_, _> = response
             .resources
             .into_iter()
             .map(|any| (name_of(kind, &any.value).to_owned(), any.value))
             .collect();
-        if resources.iter().any(|(name, value)| is_invalid(kind, name, value)) {
-            let error = Status {
-                code: 13,
-                message: "no".to_owned(),
-                ..Default::default()
-            };
-            return topic.request(kind, Some(error));
+        let is_refused = resources.iter().any(|(name, value)| is_invalid(kind, name, value));
+        if !is_refused {
+            topic.version = response.version_info;
         }
-        topic.version = response.version_info;
-        if kind.is_whole() {
-            topic.local.held.clear();
-        }
-        for (name, value) in resources {
-            if topic.local.covers(&name) {
-                topic.local.held.insert(name, value);
+        if !is_refused || self.character.takes_the_rest {
+            if kind.is_whole() {
+                // What it refuses it keeps as it was.
+                topic.local.held.retain(|name, _| resources.contains_key(name));
+            }
+            for (name, value) in resources {
+                if topic.local.covers(&name) && !is_invalid(kind, &name, &value) {
+                    topic.local.held.insert(name, value);
+                }
             }
         }
-        topic.request(kind, None)
+        topic.request(kind, self.character, is_refused.then(refusal))
     }
 
     fn reconnect(&mut self) -> Vec<DiscoveryRequest> {
         let mut requests = Vec::new();
-        for kind in KINDS {
-            if let Some(topic) = self.0.get_mut(&kind) {
-                topic.nonce.clear();
-                topic.asked = false;
-                if !topic.local.wanted.is_empty() {
-                    requests.push(topic.request(kind, None));
-                }
+        for (kind, topic) in &mut self.topics {
+            topic.nonce.clear();
+            topic.asked = false;
+            topic.named = false;
+            if !topic.local.wanted.is_empty() {
+                requests.push(topic.request(*kind, self.character, None));
             }
         }
         requests
+    }
+
+    fn look(response: &DiscoveryResponse) -> (String, Kind, Vec<String>) {
+        let kind = Kind::of_type_url(&response.type_url).unwrap();
+        let names = response
+            .resources
+            .iter()
+            .map(|any| name_of(kind, &any.value).to_owned());
+        (response.nonce.clone(), kind, names.collect())
     }
 }
