@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Down(DownArgs),
     /// Do harm to a pod of a mesh that runs.
     Fault(FaultArgs),
+    /// Tell whether the Envoys of a mesh have what its discovery service intends for them.
+    Sync(SyncArgs),
     /// Tell what on this machine stands in the way of a run.
     Doctor(EnvoyChoice),
     /// Remove what ended runs left behind.
@@ -252,6 +254,28 @@ pub(crate) enum FaultAction {
     Pause,
     /// SIGCONT.
     Resume,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncArgs {
+    /// Pods (`petstore-1`) or groups of pods (`petstore`); none is all that have an Envoy.
+    #[arg(value_name = "POD")]
+    pub(crate) pods: Vec<String>,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: SyncFormat,
+    /// The mesh's id, where several run.
+    #[arg(long, value_name = "ID")]
+    pub(crate) mesh: Option<String>,
+    /// Seconds to wait for all to be in sync; 0 looks once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) within: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SyncFormat {
+    Table,
+    Json,
 }
 
 #[derive(Debug, clap::Args)]

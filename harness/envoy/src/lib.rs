@@ -14,3 +14,4 @@ pub mod admin;
 pub mod binary;
 pub mod command;
 pub mod config;
+pub mod sync;

@@ -12,6 +12,6 @@ pub mod project;
 pub mod results;
 pub mod scenario;
 pub mod source;
-mod suggest;
+pub mod suggest;
 pub mod verdict;
 pub mod yaml;

@@ -1,9 +1,10 @@
 //! `meshkat fault`: harm to a pod of a mesh that runs.
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::process::{Ledger, default_state_dir, live_runs};
+use meshkat_runtime::process::{default_state_dir, live_runs};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::running;
 use crate::{
     args::{FaultAction, FaultArgs},
     backend::runtime_error,
@@ -14,7 +15,7 @@ use crate::{
 pub(crate) fn run(args: &FaultArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
-    let run = choose(&runs, args.mesh.as_deref())?;
+    let run = running::choose(&runs, args.mesh.as_deref())?;
     let (pod, container) = match args.target.split_once('/') {
         None => (args.target.as_str(), None),
         Some((pod, "envoy")) => (pod, Some(Container::Envoy)),
@@ -50,17 +51,4 @@ pub(crate) fn run(args: &FaultArgs) -> Result<(), Exit> {
         say(&format!("{done} the {} of {pod}", process.container));
     }
     Ok(())
-}
-
-fn choose<'a>(runs: &'a [Ledger], asked: Option<&str>) -> Result<&'a Ledger, Exit> {
-    let ids = || runs.iter().map(|run| run.id.clone()).collect::<Vec<_>>().join(", ");
-    match (asked, runs) {
-        (Some(id), _) => runs
-            .iter()
-            .find(|run| run.id == id)
-            .ok_or_else(|| Exit::nothing(format!("no mesh `{id}` runs")).help(format!("there are: {}", ids()))),
-        (None, []) => Err(Exit::nothing("no mesh runs").help("`meshkat up` starts one")),
-        (None, [only]) => Ok(only),
-        (None, _) => Err(Exit::usage("several meshes run").help(format!("choose one with --mesh: {}", ids()))),
-    }
 }

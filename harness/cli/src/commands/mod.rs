@@ -12,8 +12,10 @@ mod list;
 pub(crate) mod reap;
 mod report;
 mod run;
+mod running;
 mod schema;
 mod status;
+mod sync;
 mod up;
 
 use crate::{
@@ -32,6 +34,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::Status => status::run().await,
         Command::Down(down) => down::run(&down).await,
         Command::Fault(fault) => fault::run(&fault),
+        Command::Sync(sync) => sync::run(&sync).await,
         Command::Doctor(choice) => doctor::run(&choice).await,
         Command::Clean(clean) => clean::run(&clean).await,
         Command::Schema(schema) => schema::run(&schema),

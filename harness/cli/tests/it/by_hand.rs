@@ -133,6 +133,10 @@ fn several_meshes_are_told_apart_by_their_names() {
     lab.tell(&["fault", "pause", "sds", "--mesh", "17"])
         .exits(4)
         .says(&["no mesh `17` runs", one]);
+    lab.tell(&["sync"]).exits(2).says(&["several meshes run", one, two]);
+    lab.tell(&["sync", "--mesh", two, "--within", "30"])
+        .exits(0)
+        .says(&["all 1 in sync"]);
     lab.tell(&["down", one]).exits(0).says(&[&format!("ended {one}")]);
     assert_eq!(lab.runs(), [two.as_str()]);
     lab.tell(&["clean", "--force"])

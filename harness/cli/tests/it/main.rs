@@ -13,4 +13,5 @@ mod permit;
 mod process;
 mod readme;
 mod selection;
+mod sync;
 mod tools;

@@ -1,4 +1,4 @@
-//! What the README says is what happens: its commands, run in its order.
+//! What the README and the guide say is what happens: their commands, run in their order.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -58,9 +58,8 @@ fn sh(lab: &Lab, script: &str) -> Told {
     lab.tell_command(command)
 }
 
-#[test]
-fn its_commands_do_what_it_says() {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("there is a README");
+/// A project in which `just` is there, and the binary where it is after a build.
+fn built() -> Lab {
     let lab = Lab::new();
     fs::create_dir_all(lab.path("bin")).expect("the folder is the test's own");
     lab.program("just", JUST);
@@ -68,6 +67,13 @@ fn its_commands_do_what_it_says() {
     fs::create_dir_all(lab.project().join("target")).expect("the folder is the test's own");
     let built = meshkat().parent().expect("the binary lies in a folder");
     symlink(built, lab.project().join("target/debug")).expect("the folder is the test's own");
+    lab
+}
+
+#[test]
+fn its_commands_do_what_it_says() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there is a README");
+    let lab = built();
 
     let scenario = blocks(&readme, "yaml");
     let [scenario] = scenario.as_slice() else {
@@ -101,6 +107,37 @@ fn its_commands_do_what_it_says() {
         "bundle",
     ]);
     lab.nothing_is_left();
+}
+
+#[test]
+fn the_guide_shows_whether_the_envoys_follow() {
+    let guide = repository().join("docs/guide/keeping-a-mesh-up.md");
+    let guide = fs::read_to_string(guide).expect("there is a guide");
+    let sections = guide.split("\n## ");
+    let mut about = sections.filter(|section| section.starts_with("Whether the Envoys follow\n"));
+    let section = about.next().expect("there is the section");
+    let lab = built();
+    let _permit = Permit::one();
+    lab.tell(&["up", "--detach"]).exits(0);
+    // The second block goes on where the first ends.
+    let told = sh(&lab, &blocks(section, "sh").join("\n")).exits(0);
+    let shown = blocks(section, "text").join("\n");
+    for part in [
+        "SYNCED │ pet (0) and petstore (2); sds has no echo",
+        "SYNCED │ pet (0)",
+        "REJECTED │ ",
+    ] {
+        assert!(shown.contains(part), "`{part}` is not shown");
+        assert!(told.out.contains(part), "`{part}` is not in\n{}", told.out);
+    }
+    let refused =
+        "malformed IP address: pet.example. Consider setting resolver_name or setting clu…; `pet` lacks pet.example:80";
+    for text in [&shown, &told.out] {
+        assert!(text.contains(refused), "`{refused}` is not in\n{text}");
+    }
+    assert!(told.out.contains("not in sync"), "{}", told.out);
+    told.says(&["all 3 in sync; 3 Envoys ask for nothing", "0 of 1 in sync: 1 REJECTED"]);
+    lab.tell(&["down"]).exits(0);
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Clusters {
         self.0.iter()
     }
 
-    pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default)]

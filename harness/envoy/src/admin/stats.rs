@@ -64,7 +64,7 @@ impl Stats {
         self.0
     }
 
-    pub(super) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Answer {
             stats: Vec<Entry>,

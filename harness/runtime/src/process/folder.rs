@@ -20,6 +20,7 @@ use meshkat_model::mesh::Container;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::log;
 use crate::RuntimeError;
 
 /// Where the runs of a state folder are.
@@ -30,6 +31,23 @@ pub(super) fn runs(state_dir: &Path) -> PathBuf {
 /// Where the folder of one lease is, while it runs.
 pub fn run_folder(state_dir: &Path, lease: &str) -> PathBuf {
     runs(state_dir).join(lease)
+}
+
+/// The configuration that the Envoy of a pod was started with, in the folder of a run.
+pub fn configuration_file(run: &Path, pod: &str) -> PathBuf {
+    run.join("envoy").join(format!("{pod}.json"))
+}
+
+/// The last whole lines that a container has written, at most `bytes` long, in the folder of a run.
+///
+/// # Errors
+/// The log cannot be read; that there is none is no error.
+pub fn log_tail(run: &Path, pod: &str, container: Container, bytes: usize) -> io::Result<String> {
+    log::tail(&log_file(run, pod, container), bytes)
+}
+
+fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
+    run.join("logs").join(format!("{pod}.{container}.log"))
 }
 
 /// Where the folder of one lease is, after it was released and kept.
@@ -68,11 +86,11 @@ impl RunFolder {
     }
 
     pub(super) fn configuration(&self, pod: &str) -> PathBuf {
-        self.path.join("envoy").join(format!("{pod}.json"))
+        configuration_file(&self.path, pod)
     }
 
     pub(super) fn log(&self, pod: &str, container: Container) -> PathBuf {
-        self.path.join("logs").join(format!("{pod}.{container}.log"))
+        log_file(&self.path, pod, container)
     }
 
     pub(super) fn sds_state(&self, pod: &str) -> PathBuf {

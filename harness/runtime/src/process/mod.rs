@@ -28,7 +28,7 @@ mod sweep;
 
 pub use backend::ProcessBackend;
 pub use block::LOCK_PORT;
-pub use folder::{kept_folder, run_folder};
+pub use folder::{configuration_file, kept_folder, log_tail, run_folder};
 pub use identity::ProcessIdentity;
 pub use ledger::{Ledger, LedgerPod, LedgerProcess};
 pub use options::{ProcessOptions, STATE_DIR, default_state_dir};

@@ -1,0 +1,138 @@
+//! One look at a mesh: its discovery service, and its Envoys.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use meshkat_envoy::{
+    admin::Admin,
+    sync::{self, Answer, Live, Look, Pod, Row, STATS},
+};
+use meshkat_model::mesh::{Container, Port};
+use meshkat_runtime::process::{Ledger, LedgerPod, configuration_file, log_tail};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::sds::Sds;
+use crate::exit::Exit;
+
+/// How long an Envoy may take for one answer.
+const ANSWER: Duration = Duration::from_secs(2);
+/// How much of an Envoy's log is looked through; over REST what it refuses is there again at each poll.
+const LOG: usize = 1 << 20;
+/// How often it is looked again when something was changed while it was looked.
+const LOOKS: u32 = 3;
+
+/// A mesh that runs, and the pods of it that are asked.
+#[derive(Debug)]
+pub(super) struct Mesh<'a> {
+    run: &'a Ledger,
+    folder: PathBuf,
+    pods: Vec<&'a LedgerPod>,
+    sds: Sds,
+}
+
+impl<'a> Mesh<'a> {
+    pub(super) fn new(run: &'a Ledger, folder: PathBuf, pods: &[&'a LedgerPod]) -> Result<Self, Exit> {
+        let Some(sds) = run.pods.iter().find(|pod| pod.group == "sds") else {
+            return Err(Exit::nothing(format!("the mesh {} has no discovery service", run.id)));
+        };
+        Ok(Self {
+            run,
+            folder,
+            pods: pods.to_vec(),
+            sds: Sds::new(SocketAddr::new(sds.address, Port::Application.number()))?,
+        })
+    }
+
+    /// A row for each Envoy and each type that it asks for.
+    pub(super) async fn rows(&self) -> Result<Vec<Row>, Exit> {
+        let mut before = self.sds.clients().await?;
+        let mut looks = 0;
+        loop {
+            let pods = self.envoys().await?;
+            let intended = self.sds.intended(sync::wanted(&pods, &before)).await?;
+            let after = self.sds.clients().await?;
+            looks += 1;
+            // What was acknowledged before a change and looked at after it would seem to differ.
+            if before.intends_the_same(&after) || looks == LOOKS {
+                return Ok(sync::rows(&Look {
+                    pods: &pods,
+                    clients: &before,
+                    intended: &intended,
+                    name: &|address| self.name_of(address),
+                }));
+            }
+            before = after;
+        }
+    }
+
+    /// What each Envoy says, all asked at once: one that hangs costs its own time and nobody else's.
+    async fn envoys(&self) -> Result<Vec<Pod>, Exit> {
+        let mut asked = JoinSet::new();
+        for (place, pod) in self.pods.iter().enumerate() {
+            let is_alive = self.run.processes.iter().any(|process| {
+                process.pod == pod.name && process.container == Container::Envoy && process.identity.is_alive()
+            });
+            let (folder, name, address) = (self.folder.clone(), pod.name.clone(), pod.address);
+            asked.spawn(async move { (place, pod_of(folder, name, address, is_alive).await) });
+        }
+        let failed = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
+        let mut pods = Vec::new();
+        while let Some(told) = asked.join_next().await {
+            pods.push(told.map_err(failed)?);
+        }
+        pods.sort_by_key(|(place, _)| *place);
+        Ok(pods.into_iter().map(|(_, pod)| pod).collect())
+    }
+
+    /// The pod behind an address; the port is told where it is not an Envoy's inbound one.
+    fn name_of(&self, address: &str) -> String {
+        let Ok(socket) = address.parse::<SocketAddr>() else {
+            return address.to_owned();
+        };
+        match self.run.pods.iter().find(|pod| pod.address == socket.ip()) {
+            Some(pod) if socket.port() == Port::Inbound.number() => pod.name.clone(),
+            Some(pod) => format!("{}:{}", pod.name, socket.port()),
+            None => address.to_owned(),
+        }
+    }
+}
+
+async fn pod_of(folder: PathBuf, name: String, address: IpAddr, is_alive: bool) -> Pod {
+    let live = if is_alive {
+        ask(SocketAddr::new(address, Port::Admin.number())).await
+    } else {
+        Err("its Envoy has ended".to_owned())
+    };
+    let files = tokio::task::spawn_blocking({
+        let name = name.clone();
+        move || {
+            let configuration = std::fs::read(configuration_file(&folder, &name)).unwrap_or_default();
+            // Without it, what the Envoy asks for is known from the discovery service alone.
+            let configuration = serde_json::from_slice(&configuration).unwrap_or(Value::Null);
+            let log = log_tail(&folder, &name, Container::Envoy, LOG).unwrap_or_default();
+            (configuration, sync::rejections(&log))
+        }
+    });
+    let (configuration, rejections) = files.await.unwrap_or_default();
+    Pod {
+        name,
+        envoy: match live {
+            Ok(live) => Answer::Live(Box::new(live)),
+            Err(why) => Answer::Silent { why, configuration },
+        },
+        rejections,
+    }
+}
+
+async fn ask(admin: SocketAddr) -> Result<Live, String> {
+    let told = |error: meshkat_envoy::admin::AdminError| error.to_string();
+    let admin = Admin::new(admin).map_err(told)?;
+    let dump = admin.config_dump(ANSWER).await.map_err(told)?;
+    let clusters = admin.clusters(ANSWER).await.map_err(told)?;
+    let stats = admin.stats(Some(STATS), ANSWER).await.map_err(told)?;
+    Live::read(&dump, clusters, stats).map_err(|error| format!("its config dump cannot be read: {error}"))
+}
