@@ -209,6 +209,10 @@ pub(crate) struct UpArgs {
     /// The mesh: a name from scenarios/meshes/.
     #[arg(default_value = "petshop")]
     pub(crate) mesh: String,
+    /// Change the Envoys' configurations: a file of envoy-configs/overlays/ without its ending, such as xds-ads; may be given
+    /// several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) overlay: Vec<String>,
     /// Come back when the mesh is ready, and leave it running until `meshkat down`.
     #[arg(long)]
     pub(crate) detach: bool,

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_model::{case::Case, project::MeshFiles, project::Project, source::Diagnostic};
+use meshkat_envoy::config::{Bootstrap, Overlay};
+use meshkat_model::{
+    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::SharedAxes, source::Diagnostic,
+};
 use meshkat_plan::{Selection, expand, in_shard};
 
 use crate::{args::Select, exit::Exit};
@@ -39,6 +42,68 @@ pub(crate) fn meshes(project: &Project) -> Result<(MeshFiles, Vec<Diagnostic>), 
         .map_err(|error| Exit::usage(format!("failed to read the meshes: {error}")))
 }
 
+/// Reads the values that scenarios share.
+///
+/// # Errors
+/// A file that cannot be read; inside, everything in it that does not hold.
+pub(crate) fn axes(project: &Project) -> Result<Result<SharedAxes, Vec<Diagnostic>>, Exit> {
+    project
+        .read_axes()
+        .map_err(|error| Exit::usage(format!("failed to read the shared axes: {error}")))
+}
+
+/// Puts every mesh's overlays over its configurations, so that what does not fit is told before anything starts.
+///
+/// # Errors
+/// A change for which there is no place, and an overlay that changes no Envoy of a mesh.
+pub(crate) fn check_overlays<'a>(meshes: impl Iterator<Item = &'a MeshSpec>) -> Result<(), Exit> {
+    let mut checked: Vec<&MeshSpec> = Vec::new();
+    for mesh in meshes {
+        let same = |known: &&MeshSpec| {
+            let files = |mesh: &MeshSpec| -> Vec<_> {
+                let groups = mesh.groups.values();
+                groups
+                    .map(|group| (group.envoy.clone(), group.overlays.clone()))
+                    .collect()
+            };
+            known.name == mesh.name && files(known) == files(mesh)
+        };
+        if checked.iter().any(same) {
+            continue;
+        }
+        checked.push(mesh);
+        check_overlays_of(mesh)?;
+    }
+    Ok(())
+}
+
+fn check_overlays_of(mesh: &MeshSpec) -> Result<(), Exit> {
+    let usage = |error: meshkat_envoy::config::ConfigError| Exit::usage(error.to_string());
+    let mut unused: BTreeMap<&Path, bool> = BTreeMap::new();
+    for group in mesh.groups.values() {
+        let Some(file) = &group.envoy else { continue };
+        if group.overlays.is_empty() {
+            continue;
+        }
+        let mut config = Bootstrap::read(file).map_err(usage)?;
+        for overlay in &group.overlays {
+            let changed = Overlay::read(overlay)
+                .and_then(|overlay| overlay.apply(&mut config))
+                .map_err(usage)?;
+            *unused.entry(overlay).or_insert(true) &= !changed;
+        }
+    }
+    match unused.into_iter().find(|(_, unused)| *unused) {
+        None => Ok(()),
+        Some((overlay, _)) => Err(Exit::usage(format!(
+            "{}: it changes no Envoy of the mesh `{}`",
+            overlay.display(),
+            mesh.name
+        ))
+        .help("no configuration of this mesh has what it `needs`; leave it out, or choose another mesh")),
+    }
+}
+
 /// Reads all scenarios. One that does not hold stops everything, before anything starts: nobody wants half a run.
 ///
 /// # Errors
@@ -48,17 +113,22 @@ pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
     let files = project
         .scenario_files()
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
+    let shared = axes(project)?.unwrap_or_else(|more| {
+        wrong.extend(more);
+        SharedAxes::default()
+    });
     let mut cases = Vec::new();
     // Scenarios that need a mesh that does not hold would each say so again.
     if wrong.is_empty() {
         for path in files.values() {
-            match scenario_cases(project, path, &meshes)? {
+            match scenario_cases(project, path, &meshes, &shared)? {
                 Ok(more) => cases.extend(more),
                 Err(more) => wrong.extend(more),
             }
         }
     }
     if wrong.is_empty() {
+        check_overlays(cases.iter().map(|case| &case.mesh))?;
         Ok(Loaded { cases, files })
     } else {
         Err(Exit::diagnostics(&wrong))
@@ -73,8 +143,11 @@ pub(crate) fn scenario_cases(
     project: &Project,
     path: &Path,
     meshes: &MeshFiles,
+    shared: &SharedAxes,
 ) -> Result<Result<Vec<Case>, Vec<Diagnostic>>, Exit> {
-    let read = project.read_scenario(path).map_err(|error| cannot_read(path, &error))?;
+    let read = project
+        .read_scenario(path, shared)
+        .map_err(|error| cannot_read(path, &error))?;
     Ok(read.and_then(|scenario| expand(&scenario, meshes)))
 }
 

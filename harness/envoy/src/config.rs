@@ -1,18 +1,22 @@
-//! Envoy's configuration as data: read, asked, rebound to a pod, written back, validated. No text templates.
+//! Envoy's configuration as data: read, asked, changed by overlays, rebound to a pod, written back, validated. No text
+//! templates.
 
 mod bootstrap;
 mod error;
 mod lint;
+mod overlay;
 mod path;
 mod place;
 mod query;
 mod rebind;
+mod select;
 mod validate;
 mod value;
 
 pub use bootstrap::Bootstrap;
 pub use error::{ConfigError, ValidateError};
-pub use lint::{Diagnostic, lint};
+pub use lint::{Diagnostic, lint, lint_overlay};
+pub use overlay::Overlay;
 pub use path::DocPath;
 pub use query::{EdsCluster, Listener};
 pub use rebind::Rebind;

@@ -4,7 +4,7 @@ mod support;
 
 use std::{net::IpAddr, path::Path};
 
-use meshkat_envoy::config::{Bootstrap, ConfigError, EdsCluster, Rebind, lint, validate, validate_file};
+use meshkat_envoy::config::{Bootstrap, ConfigError, EdsCluster, Rebind, lint, lint_overlay, validate, validate_file};
 use support::{CONFIGS, envoy, file, rebound};
 
 const POD: &str = "127.77.3.4";
@@ -19,6 +19,39 @@ fn envoy_takes_each_file_as_it_lies_there() {
     for name in CONFIGS {
         validate_file(&envoy().path, &file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(lint(&file(name), Some(&envoy().path)), [], "{name}");
+    }
+}
+
+#[test]
+fn every_overlay_is_taken_by_envoy_and_holds_once_it_is_a_pods() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy-configs/overlays");
+    let mut overlays: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    overlays.sort();
+    assert!(overlays.len() >= 6, "{overlays:?}");
+    let configs = CONFIGS.map(file);
+    for overlay in &overlays {
+        let others: Vec<_> = overlays.iter().filter(|other| *other != overlay).cloned().collect();
+        assert_eq!(
+            lint_overlay(overlay, &configs, &others, Some(&envoy().path)),
+            [],
+            "{overlay:?}"
+        );
+        if overlay.ends_with("default-backoff.yaml") {
+            continue;
+        }
+        for name in ["ingress", "petstore"] {
+            let rebind = Rebind {
+                address: ip(POD),
+                node_id: name.to_owned(),
+                hosts: [("sds".to_owned(), ip(SDS))].into(),
+            };
+            let config = Bootstrap::read_with(&file(name), std::slice::from_ref(overlay)).unwrap();
+            let config = config.rebind(&rebind).unwrap();
+            validate(&envoy().path, &config).unwrap_or_else(|error| panic!("{name} with {overlay:?}: {error}"));
+        }
     }
 }
 

@@ -12,19 +12,38 @@ use std::{
 };
 
 use insta::{Settings, assert_snapshot};
-use meshkat_envoy::config::lint;
-use support::envoy;
+use meshkat_envoy::config::{Diagnostic, lint, lint_overlay};
+use support::{CONFIGS, envoy, file};
 
 fn folder(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
 }
 
-fn broken() -> PathBuf {
-    folder("../../scenarios/invalid/configs")
+/// What is broken, and how it is looked at.
+struct Corpus {
+    broken: PathBuf,
+    pictures: PathBuf,
+    lint: fn(&Path) -> Vec<Diagnostic>,
 }
 
-fn pictures() -> PathBuf {
-    folder("tests/snapshots/invalid")
+fn corpora() -> [Corpus; 2] {
+    let overlay = |broken: &Path| {
+        let configs: Vec<PathBuf> = CONFIGS.iter().map(|name| file(name)).collect();
+        let other = folder("../../envoy-configs/overlays/xds-grpc.yaml");
+        lint_overlay(broken, &configs, &[other], Some(&envoy().path))
+    };
+    [
+        Corpus {
+            broken: folder("../../scenarios/invalid/configs"),
+            pictures: folder("tests/snapshots/invalid"),
+            lint: |broken| lint(broken, Some(&envoy().path)),
+        },
+        Corpus {
+            broken: folder("../../scenarios/invalid/overlays"),
+            pictures: folder("tests/snapshots/invalid/overlays"),
+            lint: overlay,
+        },
+    ]
 }
 
 fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
@@ -40,10 +59,10 @@ fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
 }
 
 /// What a person is told: `line:column message`, and the way out.
-fn told(name: &str) -> String {
-    let file = broken().join(format!("{name}.yaml"));
+fn told(corpus: &Corpus, name: &str) -> String {
+    let file = corpus.broken.join(format!("{name}.yaml"));
     let mut told = String::new();
-    for found in lint(&file, Some(&envoy().path)) {
+    for found in (corpus.lint)(&file) {
         assert_eq!(found.file, file);
         let number = |number: Option<usize>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
         let (line, column) = (number(found.line), number(found.column));
@@ -57,27 +76,31 @@ fn told(name: &str) -> String {
 }
 
 #[test]
-fn every_broken_configuration_is_told() {
-    let names = names(&broken(), "yaml");
-    assert!(!names.is_empty());
-    let mut settings = Settings::clone_current();
-    settings.set_snapshot_path(pictures());
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    // All of them, and not only the first that fails.
-    let fails = |name: &&String| {
-        catch_unwind(AssertUnwindSafe(|| {
-            settings.bind(|| assert_snapshot!(name.as_str(), told(name)));
-        }))
-        .is_err()
-    };
-    let failed: Vec<&String> = names.iter().filter(fails).collect();
-    assert!(failed.is_empty(), "not told as they should be: {failed:?}");
+fn every_broken_file_is_told() {
+    for corpus in corpora() {
+        let names = names(&corpus.broken, "yaml");
+        assert!(!names.is_empty());
+        let mut settings = Settings::clone_current();
+        settings.set_snapshot_path(&corpus.pictures);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        // All of them, and not only the first that fails.
+        let fails = |name: &&String| {
+            catch_unwind(AssertUnwindSafe(|| {
+                settings.bind(|| assert_snapshot!(name.as_str(), told(&corpus, name)));
+            }))
+            .is_err()
+        };
+        let failed: Vec<&String> = names.iter().filter(fails).collect();
+        assert!(failed.is_empty(), "not told as they should be: {failed:?}");
+    }
 }
 
 #[test]
 fn no_picture_is_without_its_file() {
-    let (files, pictures) = (names(&broken(), "yaml"), names(&pictures(), "snap"));
-    let orphans: Vec<&String> = pictures.difference(&files).collect();
-    assert!(orphans.is_empty(), "pictures whose file is gone: {orphans:?}");
+    for corpus in corpora() {
+        let (files, pictures) = (names(&corpus.broken, "yaml"), names(&corpus.pictures, "snap"));
+        let orphans: Vec<&String> = pictures.difference(&files).collect();
+        assert!(orphans.is_empty(), "pictures whose file is gone: {orphans:?}");
+    }
 }

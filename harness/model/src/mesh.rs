@@ -92,6 +92,8 @@ pub struct GroupSpec {
     pub service: Option<Service>,
     /// The file of the Envoy's configuration; none for an application alone.
     pub envoy: Option<PathBuf>,
+    /// The files of the overlays that are put over the configuration, in this order.
+    pub overlays: Vec<PathBuf>,
     /// How many pods: `Some(3)` are named `pet-1` to `pet-3`; `None` is exactly one pod, named as the group.
     pub replicas: Option<u32>,
     /// Whether the pods run from the start.

@@ -14,6 +14,7 @@ use serde::{
 
 use crate::{
     mesh::{GroupSpec, MeshSpec, Service},
+    scenario::{Meshes, value::OneOrMany},
     source::{Diagnostic, Source},
     suggest::did_you_mean,
     yaml::{self, At, Kind, Node},
@@ -72,6 +73,10 @@ pub struct MeshChange {
     /// Groups that are not in the registry from the start.
     #[serde(default)]
     pub not_registered: Vec<At<String>>,
+    /// Changes of the Envoys' configurations: files of `envoy-configs/overlays/`, without their ending, in the order in which
+    /// they are put over one another. Each changes the Envoys that have what it needs.
+    #[serde(default)]
+    pub overlays: OneOrMany<At<String>>,
 }
 
 impl<'de> Deserialize<'de> for MeshUse {
@@ -108,8 +113,8 @@ impl MeshUse {
     /// The mesh with the changes.
     ///
     /// # Errors
-    /// Every change that speaks of a group that is not there, or cannot be made; `source` is the scenario.
-    pub fn apply(&self, mesh: &MeshSpec, source: &Source) -> Result<MeshSpec, Vec<Diagnostic>> {
+    /// Every change that speaks of a group or an overlay that is not there, or cannot be made; `source` is the scenario.
+    pub fn apply(&self, mesh: &MeshSpec, source: &Source, files: &dyn Meshes) -> Result<MeshSpec, Vec<Diagnostic>> {
         let mut mesh = mesh.clone();
         let Self::Changed(change) = self else { return Ok(mesh) };
         let mut wrong = Vec::new();
@@ -145,8 +150,26 @@ impl MeshUse {
                 never
             });
         }
+        for name in change.overlays.iter() {
+            match files.overlay(name) {
+                Ok(file) => {
+                    let envoys = mesh.groups.values_mut().filter(|group| group.envoy.is_some());
+                    envoys.for_each(|group| group.overlays.push(file.to_owned()));
+                }
+                Err(known) => wrong.push(unknown_overlay(source, name, &known)),
+            }
+        }
         if wrong.is_empty() { Ok(mesh) } else { Err(wrong) }
     }
+}
+
+fn unknown_overlay(source: &Source, name: &At<String>, known: &[String]) -> Diagnostic {
+    let message = format!("there is no overlay `{}`", name.value);
+    let help = match known {
+        [] => "an overlay is a file of `envoy-configs/overlays/`, and there are none".to_owned(),
+        known => did_you_mean(name, known.iter().map(String::as_str)),
+    };
+    Diagnostic::new(source, name.place, message, "unknown overlay").help(help)
 }
 
 fn change_known(known: &[String]) -> Vec<&str> {
@@ -223,6 +246,7 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
         let spec = GroupSpec {
             service: spec.service,
             envoy,
+            overlays: Vec::new(),
             replicas,
             started: true,
             registered,

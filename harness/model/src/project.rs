@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use crate::{
     mesh::MeshSpec,
     mesh_file::read_mesh,
-    scenario::{Meshes, Scenario},
+    scenario::{Meshes, Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
 
@@ -26,11 +26,17 @@ pub struct Project {
 #[derive(Debug, Default)]
 pub struct MeshFiles {
     read: IndexMap<String, MeshSpec>,
+    overlays: BTreeMap<String, PathBuf>,
 }
 
 impl Meshes for MeshFiles {
     fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
         self.read.get(name).ok_or_else(|| self.read.keys().cloned().collect())
+    }
+
+    fn overlay(&self, name: &str) -> Result<&Path, Vec<String>> {
+        let file = self.overlays.get(name).map(PathBuf::as_path);
+        file.ok_or_else(|| self.overlays.keys().cloned().collect())
     }
 }
 
@@ -58,7 +64,17 @@ impl Project {
         self.root.join("envoy-configs")
     }
 
-    /// The files of all scenarios, by id, in the order of the ids. `meshes/` and `invalid/` hold none.
+    /// The folder of overlays, which change Envoy configurations.
+    pub fn overlays(&self) -> PathBuf {
+        self.configs().join("overlays")
+    }
+
+    /// The file of the axes' values that scenarios share; it need not be there.
+    pub fn axes(&self) -> PathBuf {
+        self.scenarios().join("axes.yaml")
+    }
+
+    /// The files of all scenarios, by id, in the order of the ids. `meshes/` and `invalid/` hold none, and `axes.yaml` is none.
     ///
     /// # Errors
     /// A folder that cannot be read.
@@ -73,7 +89,7 @@ impl Project {
                     if !skipped {
                         open.push(path);
                     }
-                } else {
+                } else if path != self.axes() {
                     found.insert(self.scenario_id(&path), path);
                 }
             }
@@ -97,15 +113,15 @@ impl Project {
     /// # Errors
     /// A folder that cannot be read; one that is not there is empty.
     pub fn mesh_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
-        if !self.meshes().is_dir() {
-            return Ok(BTreeMap::new());
-        }
-        let files = yaml_and_folders(&self.meshes())?
-            .into_iter()
-            .filter(|path| path.is_file());
-        Ok(files
-            .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path.clone())))
-            .collect())
+        by_name(&self.meshes())
+    }
+
+    /// The overlays' files, by the overlay's name.
+    ///
+    /// # Errors
+    /// A folder that cannot be read; one that is not there is empty.
+    pub fn overlay_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
+        by_name(&self.overlays())
     }
 
     /// Reads a file for showing: its name is told relative to the current folder where that is shorter.
@@ -129,7 +145,10 @@ impl Project {
     /// What reading says of a folder or a file. Everything in mesh files that does not hold is given beside the meshes that
     /// do.
     pub fn read_meshes(&self) -> io::Result<(MeshFiles, Vec<Diagnostic>)> {
-        let mut meshes = MeshFiles::default();
+        let mut meshes = MeshFiles {
+            overlays: self.overlay_files()?,
+            ..MeshFiles::default()
+        };
         let mut wrong = Vec::new();
         for (name, path) in self.mesh_files()? {
             let source =
@@ -147,13 +166,29 @@ impl Project {
         Ok((meshes, wrong))
     }
 
-    /// Reads one scenario's head.
+    /// Reads the values that scenarios share.
+    ///
+    /// # Errors
+    /// What reading says, or everything in the file that does not hold.
+    pub fn read_axes(&self) -> io::Result<Result<SharedAxes, Vec<Diagnostic>>> {
+        let path = self.axes();
+        if !path.is_file() {
+            return Ok(Ok(SharedAxes::default()));
+        }
+        let source =
+            read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(source
+            .map_err(|wrong| vec![wrong])
+            .and_then(|source| SharedAxes::read(&source)))
+    }
+
+    /// Reads one scenario's head; `shared` are the values that it may refer to by name.
     ///
     /// # Errors
     /// What reading says, or everything in the head that does not hold.
-    pub fn read_scenario(&self, path: &Path) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
+    pub fn read_scenario(&self, path: &Path, shared: &SharedAxes) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
         let source = read(path)?.map_err(|wrong| vec![wrong]);
-        Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source)))
+        Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source, shared)))
     }
 }
 
@@ -164,6 +199,17 @@ fn read(path: &Path) -> io::Result<Result<Source, Diagnostic>> {
         .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     let name = name.unwrap_or_else(|| path.to_owned());
     Ok(Source::from_bytes(name.display().to_string(), std::fs::read(path)?))
+}
+
+/// The YAML files of a folder by their names without the ending; none of a folder that is not there.
+fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let files = yaml_and_folders(folder)?.into_iter().filter(|path| path.is_file());
+    Ok(files
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path.clone())))
+        .collect())
 }
 
 fn yaml_and_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {

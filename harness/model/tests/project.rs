@@ -3,6 +3,7 @@
 use std::fs;
 
 use meshkat_model::project::Project;
+use meshkat_model::scenario::SharedAxes;
 use tempfile::TempDir;
 
 /// A project with these files.
@@ -24,7 +25,10 @@ fn a_scenario_that_is_no_text_is_told_with_its_place() {
     let (_folder, project) = project(&[("scenarios/a/b.yaml", NOT_TEXT)]);
     let files = project.scenario_files().unwrap();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["a/b"]);
-    let wrong = project.read_scenario(&files["a/b"]).unwrap().unwrap_err();
+    let wrong = project
+        .read_scenario(&files["a/b"], &SharedAxes::default())
+        .unwrap()
+        .unwrap_err();
     assert_eq!((wrong.len(), wrong[0].message.as_str()), (1, "the file is not UTF-8"));
     assert_eq!((wrong[0].place.line, wrong[0].place.column), (2, 7));
     let error = project.source(&files["a/b"]).unwrap_err().to_string();
@@ -53,7 +57,7 @@ fn a_file_with_a_nul_byte_is_refused_and_shown() {
     let (_folder, project) = project(&[("scenarios/nul.yaml", text)]);
     let files = project.scenario_files().unwrap();
     let (meshes, _) = project.read_meshes().unwrap();
-    let read = project.read_scenario(&files["nul"]).unwrap();
+    let read = project.read_scenario(&files["nul"], &SharedAxes::default()).unwrap();
     let wrong = match read {
         Ok(scenario) => scenario.case(indexmap::IndexMap::new(), &meshes).unwrap_err(),
         Err(wrong) => wrong,
@@ -67,7 +71,7 @@ fn a_file_that_is_not_there_is_an_error_of_reading() {
     let (_folder, project) = project(&[("scenarios/meshes/good.yaml/not-a-file", b"")]);
     assert!(
         project
-            .read_scenario(&project.root.join("scenarios/none.yaml"))
+            .read_scenario(&project.root.join("scenarios/none.yaml"), &SharedAxes::default())
             .is_err()
     );
     assert!(project.source(&project.root).is_err());

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use meshkat_model::{
     expression::{Expression, Known, Variables},
     mesh_file::read_mesh,
-    scenario::Scenario,
+    scenario::{Scenario, SharedAxes},
     source::{Diagnostic, Source},
     yaml,
 };
@@ -61,7 +61,7 @@ proptest! {
         if let Err(wrong) = yaml::parse(&source) {
             sound(&wrong)?;
         }
-        if let Err(wrong) = Scenario::read("f", source.clone()) {
+        if let Err(wrong) = Scenario::read("f", source.clone(), &SharedAxes::default()) {
             wrong.iter().try_for_each(sound)?;
         }
         if let Err(wrong) = read_mesh("f", &source, Path::new("nowhere")) {
@@ -111,7 +111,7 @@ proptest! {
 #[test]
 fn the_axes_of_a_scenario_keep_their_order() {
     let text = "promise: p\nmesh: m\naxes: {b: [2, 1], a: [x]}\nsteps: [{get: '/${a}${b}', status: 200}]\n";
-    let scenario = Scenario::read("f", Source::new("f.yaml", text)).unwrap();
+    let scenario = Scenario::read("f", Source::new("f.yaml", text), &SharedAxes::default()).unwrap();
     let expected = IndexMap::from([
         ("b".to_owned(), vec![json!(2), json!(1)]),
         ("a".to_owned(), vec![json!("x")]),

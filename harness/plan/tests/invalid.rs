@@ -9,11 +9,11 @@ use std::{
 
 use insta::{Settings, assert_snapshot};
 use libtest_mimic::{Arguments, Trial};
-use meshkat_model::{mesh_file::read_mesh, project::Project, source::Diagnostic};
+use meshkat_model::{mesh_file::read_mesh, project::Project, scenario::SharedAxes, source::Diagnostic};
 use meshkat_plan::expand;
 
 /// The folders of the corpus that hold what this crate reads; Envoy's configurations are the business of another.
-const KINDS: [&str; 2] = ["meshes", "scenarios"];
+const KINDS: [&str; 3] = ["axes", "meshes", "scenarios"];
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -50,6 +50,7 @@ fn broken(kind: &str) -> PathBuf {
 /// Holds what is said of one file against its picture.
 fn told(kind: &str, name: &str, path: &Path, project: &Project) {
     let found = match kind {
+        "axes" => axes(path, project),
         "meshes" => mesh(name, path, project),
         _ => scenario(path, project),
     };
@@ -66,6 +67,11 @@ fn told(kind: &str, name: &str, path: &Path, project: &Project) {
     settings.bind(|| assert_snapshot!(name, pictures.join("\n")));
 }
 
+fn axes(path: &Path, project: &Project) -> Vec<Diagnostic> {
+    let source = project.source(path).expect("the file can be read");
+    SharedAxes::read(&source).err().unwrap_or_default()
+}
+
 fn mesh(name: &str, path: &Path, project: &Project) -> Vec<Diagnostic> {
     let source = project.source(path).expect("the file can be read");
     read_mesh(name, &source, &project.configs()).err().unwrap_or_default()
@@ -74,7 +80,11 @@ fn mesh(name: &str, path: &Path, project: &Project) -> Vec<Diagnostic> {
 fn scenario(path: &Path, project: &Project) -> Vec<Diagnostic> {
     let (meshes, wrong) = project.read_meshes().expect("the meshes can be read");
     assert!(wrong.is_empty(), "{wrong:?}");
-    match project.read_scenario(path).expect("the file can be read") {
+    let shared = project
+        .read_axes()
+        .expect("the shared axes can be read")
+        .expect("they hold");
+    match project.read_scenario(path, &shared).expect("the file can be read") {
         Ok(scenario) => expand(&scenario, &meshes).err().unwrap_or_default(),
         Err(wrong) => wrong,
     }

@@ -13,7 +13,7 @@ use meshkat_model::{
     case::Case,
     mesh::{GroupSpec, MeshSpec, Service},
     project::{MeshFiles, Project},
-    scenario::{Meshes, Scenario},
+    scenario::{Meshes, Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
 use meshkat_plan::{Shard, expand, in_shard, plan};
@@ -27,12 +27,14 @@ impl Both {
         let pet = GroupSpec {
             service: Some(Service::Pet),
             envoy: Some("pet.yaml".into()),
+            overlays: Vec::new(),
             replicas: Some(3),
             started: true,
             registered: true,
         };
         let ingress = GroupSpec {
             service: None,
+            overlays: Vec::new(),
             replicas: None,
             registered: false,
             ..pet.clone()
@@ -55,11 +57,15 @@ impl Meshes for Both {
     fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
         self.0.get(name).ok_or_else(|| self.0.keys().cloned().collect())
     }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
 }
 
 fn cases_of(id: &str, text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
     expand(
-        &Scenario::read(id, Source::new(format!("{id}.yaml"), text))?,
+        &Scenario::read(id, Source::new(format!("{id}.yaml"), text), &SharedAxes::default())?,
         &Both::new(),
     )
 }
@@ -248,7 +254,7 @@ proptest! {
         let (texts, meshes) = good();
         let text = slips.iter().fold(which.get(texts).clone(), |text, slip| after(&text, slip));
         let source = Source::new("f.yaml", text);
-        let read = Scenario::read("f", source).and_then(|scenario| expand(&scenario, meshes));
+        let read = Scenario::read("f", source, &SharedAxes::default()).and_then(|scenario| expand(&scenario, meshes));
         if slips.is_empty() {
             prop_assert!(read.is_ok(), "a good file is refused: {:?}", read.err());
         }

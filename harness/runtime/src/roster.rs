@@ -35,6 +35,7 @@ mod tests {
         GroupSpec {
             service: None,
             envoy: None,
+            overlays: Vec::new(),
             replicas,
             started: true,
             registered: true,

@@ -43,14 +43,18 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Exit> {
         .mesh
         .groups
         .values()
-        .filter_map(|group| group.envoy.as_ref())
+        .filter_map(|group| Some((group.envoy.as_ref()?, &group.overlays)))
         .collect();
-    for file in configs {
-        let bootstrap = Bootstrap::read(file).map_err(|error| Exit::usage(error.to_string()))?;
+    for (file, overlays) in configs {
+        let bootstrap = Bootstrap::read_with(file, overlays).map_err(|error| Exit::usage(error.to_string()))?;
         let yaml = bootstrap.to_yaml().map_err(|error| Exit::usage(error.to_string()))?;
         out.push_str(&format!(
-            "\n# {}, before its addresses become a pod's own\n{yaml}",
-            file.display()
+            "\n# {}{}, before its addresses become a pod's own\n{yaml}",
+            file.display(),
+            overlays
+                .iter()
+                .map(|overlay| format!(" with {}", overlay.display()))
+                .collect::<String>()
         ));
     }
     out.push_str(&format!("\nreproduce\n  meshkat run '{}'\n", case.id));

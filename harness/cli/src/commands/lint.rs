@@ -6,10 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_envoy::config::lint as lint_config;
+use meshkat_envoy::config::{lint as lint_config, lint_overlay};
 use meshkat_model::{
     mesh_file::read_mesh,
     project::Project,
+    scenario::SharedAxes,
     source::{Diagnostic, Place, Source},
 };
 
@@ -25,7 +26,9 @@ use crate::{
 enum Kind {
     Scenario,
     Mesh,
+    Axes,
     Config,
+    Overlay,
 }
 
 pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
@@ -35,7 +38,10 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         return Err(Exit::nothing("there is no YAML file to check"));
     }
     let (meshes, mesh_problems) = load::meshes(&project)?;
-    let wants_envoy = files.iter().any(|file| matches!(kind(&project, file), Kind::Config));
+    let axes = load::axes(&project)?;
+    let wants_envoy = files
+        .iter()
+        .any(|file| matches!(kind(&project, file), Kind::Config | Kind::Overlay));
     let envoy = if wants_envoy {
         Some(backend::envoy(&args.envoy).await?)
     } else {
@@ -53,12 +59,32 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 let source = project.source(file).map_err(|error| load::cannot_read(file, &error))?;
                 wrong.extend(read_mesh(&name, &source, &project.configs()).err().unwrap_or_default());
             }
-            // A scenario that needs a mesh that does not hold is told once, with the mesh.
-            Kind::Scenario => match load::scenario_cases(&project, file, &meshes)? {
-                Ok(more) => cases += more.len(),
+            Kind::Axes => {
+                let source = project.source(file).map_err(|error| load::cannot_read(file, &error))?;
+                wrong.extend(SharedAxes::read(&source).err().unwrap_or_default());
+            }
+            // A scenario that needs a mesh, or an axis, that does not hold is told once, with the mesh or the axis.
+            Kind::Scenario => match load::scenario_cases(&project, file, &meshes, &axes.clone().unwrap_or_default())? {
+                Ok(more) => {
+                    cases += more.len();
+                    load::check_overlays(more.iter().map(|case| &case.mesh))?;
+                }
+                Err(_) if axes.is_err() => wrong.extend(axes.clone().err().unwrap_or_default()),
                 Err(_) if !mesh_problems.is_empty() => wrong.extend(mesh_problems.iter().cloned()),
                 Err(more) => wrong.extend(more),
             },
+            Kind::Overlay => {
+                let (file, envoy) = (file.clone(), envoy.as_ref().map(|envoy| envoy.path.clone()));
+                let configs = configs(&project)?;
+                let overlays = project
+                    .overlay_files()
+                    .map_err(|error| load::cannot_read(&project.overlays(), &error))?;
+                let others: Vec<PathBuf> = overlays.into_values().filter(|other| !file.ends_with(other)).collect();
+                let lint = move || (lint_overlay(&file, &configs, &others, envoy.as_deref()), file);
+                let found = tokio::task::spawn_blocking(lint).await;
+                let (found, file) = found.map_err(|error| Exit::environment(error.to_string()))?;
+                wrong.extend(found.into_iter().map(|problem| of_config(&project, &file, problem)));
+            }
             Kind::Config => {
                 let (file, envoy) = (file.clone(), envoy.as_ref().map(|envoy| envoy.path.clone()));
                 let found = tokio::task::spawn_blocking(move || (lint_config(&file, envoy.as_deref()), file)).await;
@@ -85,6 +111,10 @@ fn kind(project: &Project, file: &Path) -> Kind {
     let in_folder = |name: &str| file.parent().is_some_and(|parent| parent.ends_with(name));
     if under(project.meshes()) || in_folder("meshes") {
         Kind::Mesh
+    } else if in_folder("overlays") {
+        Kind::Overlay
+    } else if std::fs::canonicalize(project.axes()).is_ok_and(|axes| axes == file) {
+        Kind::Axes
     } else if under(project.configs()) || in_folder("envoy-configs") || in_folder("configs") {
         Kind::Config
     } else {
@@ -99,6 +129,7 @@ fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit
         let read = |error: std::io::Error| Exit::usage(format!("failed to read the project's folders: {error}"));
         found.extend(project.scenario_files().map_err(read)?.into_values());
         found.extend(project.mesh_files().map_err(read)?.into_values());
+        found.extend(Some(project.axes()).filter(|axes| axes.is_file()));
         walk(&project.configs(), &mut found)?;
     }
     for path in asked {
@@ -106,6 +137,23 @@ fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit
     }
     let absolute = |path: PathBuf| std::fs::canonicalize(&path).map_err(|error| load::cannot_read(&path, &error));
     found.into_iter().map(absolute).collect()
+}
+
+/// The configurations that overlays change.
+fn configs(project: &Project) -> Result<Vec<PathBuf>, Exit> {
+    let entries =
+        std::fs::read_dir(project.configs()).map_err(|error| load::cannot_read(&project.configs(), &error))?;
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut configs: Vec<PathBuf> = files
+        .filter(|path| {
+            path.is_file()
+                && path
+                    .extension()
+                    .is_some_and(|ending| ending == "yaml" || ending == "yml")
+        })
+        .collect();
+    configs.sort();
+    Ok(configs)
 }
 
 fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {

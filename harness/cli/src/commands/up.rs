@@ -3,7 +3,11 @@
 use std::{process::Stdio, time::Duration};
 
 use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
-use meshkat_model::{mesh::Port, scenario::Meshes};
+use meshkat_model::{
+    mesh::{MeshSpec, Port},
+    project::MeshFiles,
+    scenario::Meshes,
+};
 use meshkat_runtime::process::run_folder;
 use rustix::process::{Pid, Signal, kill_process};
 use tabled::{builder::Builder, settings::Style};
@@ -33,6 +37,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let spec = meshes.mesh(&args.mesh).map_err(|known| {
         Exit::usage(format!("there is no mesh `{}`", args.mesh)).help(format!("the meshes are {}", known.join(", ")))
     })?;
+    let spec = &with_overlays(spec, &args.overlay, &meshes)?;
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let options = backend::process_options(&envoy)?;
@@ -74,6 +79,20 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
         .await
         .map_err(|error| backend::runtime_error(&error))?;
     Ok(())
+}
+
+/// The mesh with its Envoys changed by overlays.
+fn with_overlays(spec: &MeshSpec, overlays: &[String], meshes: &MeshFiles) -> Result<MeshSpec, Exit> {
+    let mut spec = spec.clone();
+    for name in overlays {
+        let file = meshes.overlay(name).map_err(|known| {
+            Exit::usage(format!("there is no overlay `{name}`")).help(format!("the overlays are {}", known.join(", ")))
+        })?;
+        let envoys = spec.groups.values_mut().filter(|group| group.envoy.is_some());
+        envoys.for_each(|group| group.overlays.push(file.to_owned()));
+    }
+    load::check_overlays(std::iter::once(&spec))?;
+    Ok(spec)
 }
 
 /// Until it is told to end: says when a container ends by itself.
@@ -157,6 +176,9 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         "--ready-within",
         &args.ready_within.to_string(),
     ]);
+    for overlay in &args.overlay {
+        command.args(["--overlay", overlay]);
+    }
     if let Some(envoy) = &args.envoy.envoy {
         command.args(["--envoy", envoy]);
     }

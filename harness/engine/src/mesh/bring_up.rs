@@ -97,7 +97,12 @@ impl RunningMesh {
         Ok(())
     }
 
-    async fn application_ready(&self, pod: &Pod, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
+    pub(super) async fn application_ready(
+        &self,
+        pod: &Pod,
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<(), MeshError> {
         let url = format!("http://{}/readyz", pod.socket(Port::Application));
         let look = || async {
             match self.http.get(&url).send().await {

@@ -3,6 +3,7 @@
 mod access;
 mod bring_up;
 mod converge;
+mod discovery;
 mod refusal;
 mod registry;
 mod scale;
@@ -23,6 +24,7 @@ use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
 
 pub use bring_up::BringUp;
+pub use discovery::Restored;
 
 /// How long an admin interface or the registry may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -119,7 +121,7 @@ impl RunningMesh {
         let mut eds = HashMap::new();
         for (group, of) in &spec.groups {
             if let Some(file) = &of.envoy {
-                eds.insert(group.clone(), Bootstrap::read(file)?.eds_clusters());
+                eds.insert(group.clone(), Bootstrap::read_with(file, &of.overlays)?.eds_clusters());
             }
         }
         Ok(Self {

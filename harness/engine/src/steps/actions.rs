@@ -23,7 +23,7 @@ const FOLLOW: Duration = Duration::from_secs(10);
 /// How long an application may take to take a fault.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-fn limit(within: Option<Time>) -> Duration {
+pub(super) fn limit(within: Option<Time>) -> Duration {
     within.map_or(FOLLOW, |time| time.0)
 }
 
@@ -42,11 +42,7 @@ impl CaseRun<'_> {
 
     pub(super) async fn register(&mut self, line: usize, step: &RegisterStep) -> Result<(), Broken> {
         for (service, names) in &step.register {
-            let pods = names
-                .iter()
-                .flat_map(|name| self.mesh.pods_of(name))
-                .map(|pod| pod.name)
-                .collect();
+            let pods = self.hosts(service, names);
             let outcome = self.mesh.register(service, pods).await;
             self.judge_mesh(
                 line,
@@ -174,7 +170,7 @@ impl CaseRun<'_> {
 }
 
 /// What the runtime cannot do is the environment's fault; what cannot be done to a container in its state is the scenario's.
-fn environment(outcome: Result<(), RuntimeError>) -> Result<(), Broken> {
+pub(super) fn environment(outcome: Result<(), RuntimeError>) -> Result<(), Broken> {
     outcome.map_err(|error| match error {
         RuntimeError::WrongState { .. } => Broken::Expectation(failed_check(error.to_string())),
         _ => Broken::Environment(error.to_string()),

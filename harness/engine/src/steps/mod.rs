@@ -1,6 +1,7 @@
 //! What each verb does.
 
 mod actions;
+mod discovery;
 mod envoy;
 mod load;
 mod request;
@@ -23,6 +24,7 @@ impl CaseRun<'_> {
             Step::Scale(scale) => self.scale(line, scale).await,
             Step::Register(register) => self.register(line, register).await,
             Step::Unregister(unregister) => self.unregister(line, unregister).await,
+            Step::Discovery(discovery) => self.discovery(line, discovery).await,
             Step::Start(start) => self.start(line, start).await,
             Step::Stop(step) => self.stop(&step.stop).await,
             Step::Kill(step) => self.kill(&step.kill).await,

@@ -18,7 +18,7 @@ use meshkat_model::{
     case::Case,
     mesh::{Container, GroupSpec, MeshSpec, Port, Service},
     results::RunInfo,
-    scenario::{Meshes, Scenario},
+    scenario::{Meshes, Scenario, SharedAxes},
     source::Source,
 };
 use meshkat_plan::plan;
@@ -106,6 +106,10 @@ impl Meshes for World {
             .get(name)
             .ok_or_else(|| self.meshes.keys().map(|name| (*name).to_owned()).collect())
     }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
 }
 
 impl World {
@@ -180,7 +184,8 @@ impl World {
 
     pub(crate) fn case(&self, id: &str, text: &str) -> Case {
         let source = Source::new(format!("scenarios/{id}.yaml"), text);
-        let case = Scenario::read(id, source).and_then(|scenario| scenario.case(IndexMap::new(), self));
+        let case = Scenario::read(id, source, &SharedAxes::default())
+            .and_then(|scenario| scenario.case(IndexMap::new(), self));
         case.unwrap_or_else(|wrong| {
             panic!(
                 "{}",
@@ -261,6 +266,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
     let group = |service, envoy: Option<&str>, replicas| GroupSpec {
         service,
         envoy: envoy.map(|file| configs.join(file)),
+        overlays: Vec::new(),
         replicas,
         started: true,
         registered: envoy.is_some() && service.is_some(),

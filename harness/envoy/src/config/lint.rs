@@ -8,11 +8,11 @@ use std::{
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap, ConfigError, DocPath, ValidateError,
+    Bootstrap, ConfigError, DocPath, Overlay, ValidateError,
     place::Places,
     query::text,
     rebind::{is_any, is_local},
-    validate_file,
+    validate, validate_file,
     value::{dig, get, walk},
 };
 
@@ -69,6 +69,29 @@ pub fn lint(file: &Path, envoy: Option<&Path>) -> Vec<Diagnostic> {
     lint.found
 }
 
+/// Checks one overlay: that it can be read, that it changes one of `configs` at least, and that Envoy takes each that it
+/// changes. One that changes none of them as they are is put over each of the `others`, as one that refines another is meant
+/// to be. Empty when all is well.
+pub fn lint_overlay(file: &Path, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Path>) -> Vec<Diagnostic> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(source) => {
+            let file = file.to_owned();
+            return vec![of_error(&file.clone(), &ConfigError::Read { file, source })];
+        }
+    };
+    let mut lint = Lint {
+        file,
+        places: Places::of(&text),
+        found: Vec::new(),
+    };
+    match Overlay::parse(file, &text) {
+        Ok(overlay) => lint.overlay(&overlay, configs, others, envoy),
+        Err(error) => lint.tell(&error),
+    }
+    lint.found
+}
+
 fn of_error(file: &Path, error: &ConfigError) -> Diagnostic {
     let (line, column, message) = match error {
         ConfigError::NotYaml {
@@ -103,6 +126,69 @@ impl Lint<'_> {
             message: message.into(),
             help: Some(help.into()).filter(|help| !help.is_empty()),
         });
+    }
+
+    /// Tells an error of this file at the place that it has.
+    fn tell(&mut self, error: &ConfigError) {
+        match error {
+            ConfigError::Unexpected { path, message, .. } => self.say(path, message.clone(), ""),
+            other => self.found.push(of_error(self.file, other)),
+        }
+    }
+
+    fn overlay(&mut self, overlay: &Overlay, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Path>) {
+        // What cannot be read is told by its own lint.
+        let beneath = |other: Option<&PathBuf>| {
+            let other = other.map(std::slice::from_ref).unwrap_or_default();
+            let read = configs.iter().filter_map(|file| Bootstrap::read_with(file, other).ok());
+            read.collect::<Vec<_>>()
+        };
+        let ways = std::iter::once(None).chain(others.iter().map(Some));
+        for mut configs in ways.map(beneath) {
+            let mut changes_any = false;
+            for config in &mut configs {
+                match overlay.apply(config) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        changes_any = true;
+                        self.changed(config, envoy);
+                    }
+                    Err(error) => return self.tell(&error),
+                }
+            }
+            if changes_any {
+                return;
+            }
+        }
+        let path = DocPath::root().field("needs");
+        let message = "no configuration has what it needs, nor has one with another overlay: it changes nothing";
+        self.say(&path, message, "");
+    }
+
+    /// Looks at a configuration that this file changed.
+    fn changed(&mut self, config: &Bootstrap, envoy: Option<&Path>) {
+        let changes = DocPath::root().field("changes");
+        let crashes = self.refresh_delays_at(config, Some(&changes));
+        if let (Some(envoy), false) = (envoy, crashes) {
+            self.ask_over(envoy, config, &changes);
+        }
+    }
+
+    /// Asks Envoy about a configuration that this file changed.
+    fn ask_over(&mut self, envoy: &Path, config: &Bootstrap, at: &DocPath) {
+        match validate(envoy, config) {
+            Ok(()) => {}
+            Err(ValidateError::Refused { message }) => {
+                let name = config
+                    .file()
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                self.say(at, format!("Envoy refuses {name} with it: {message}"), "");
+            }
+            Err(other) => self.say(at, other.to_string(), ""),
+        }
     }
 
     fn node(&mut self, config: &Bootstrap) {
@@ -185,6 +271,11 @@ impl Lint<'_> {
 
     /// Whether one was found that would crash Envoy.
     fn refresh_delays(&mut self, config: &Bootstrap) -> bool {
+        self.refresh_delays_at(config, None)
+    }
+
+    /// The same; what was found is told at `at`, where the configuration is not what stands in the file.
+    fn refresh_delays_at(&mut self, config: &Bootstrap, at: Option<&DocPath>) -> bool {
         let mut short = Vec::new();
         walk(config.document(), &DocPath::root(), &mut |path, value| {
             let delay = get(value, "refresh_delay").and_then(Value::as_str);
@@ -194,11 +285,12 @@ impl Lint<'_> {
         });
         for (path, delay) in &short {
             let message = format!("a refresh_delay of {delay} is under 10 ms");
-            self.say(
-                path,
-                message,
-                "Envoy crashes on its first poll below 1 ms; 0.1s is often enough",
-            );
+            let path = at.unwrap_or(path);
+            // An overlay says the same of each configuration that it changes.
+            if at.is_none() || !self.found.iter().any(|known| known.message == message) {
+                let help = "Envoy crashes on its first poll below 1 ms; 0.1s is often enough";
+                self.say(path, message, help);
+            }
         }
         !short.is_empty()
     }

@@ -6,14 +6,63 @@ use serde_json::Value;
 use crate::{
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
-    yaml::{Key, Kind, Node},
+    yaml::{self, Key, Kind, Node},
 };
+
+/// Values that scenarios share by name: what transports there are is said in one place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SharedAxes(IndexMap<String, Vec<Value>>);
+
+impl SharedAxes {
+    /// Reads `scenarios/axes.yaml`: names, each with its list of values.
+    ///
+    /// # Errors
+    /// Everything that does not hold, in the order of the file.
+    pub fn read(source: &Source) -> Result<Self, Vec<Diagnostic>> {
+        let node = yaml::parse(source).map_err(|wrong| vec![wrong])?;
+        let Kind::Mapping(entries) = &node.kind else {
+            return Err(vec![
+                Diagnostic::new(
+                    source,
+                    node.place,
+                    "shared axes are a mapping of names to lists",
+                    "not a mapping",
+                )
+                .help("for example `transports: [rest, grpc]`"),
+            ]);
+        };
+        let mut wrong = Vec::new();
+        let mut shared = IndexMap::new();
+        for (key, values) in entries {
+            shared.insert(key.text.clone(), axis(source, key, values, &mut wrong));
+        }
+        if wrong.is_empty() { Ok(Self(shared)) } else { Err(wrong) }
+    }
+
+    /// The values of a name, and the names that there are if it is none of them.
+    fn values(&self, name: &str) -> Result<&[Value], Vec<&str>> {
+        let known = || self.0.keys().map(String::as_str).collect();
+        self.0.get(name).map(Vec::as_slice).ok_or_else(known)
+    }
+}
+
+/// The name of shared values that a scenario gives in place of its own: `$transports`.
+fn shared_name(values: &Node) -> Option<&str> {
+    match &values.kind {
+        Kind::Scalar { text, .. } => text.strip_prefix('$').filter(|name| !name.starts_with('{')),
+        _ => None,
+    }
+}
 
 /// Reads `axes:` of a scenario; none is an empty map.
 ///
 /// # Errors
 /// Axes that do not hold, that nothing refers to, and references to axes that are not there.
-pub(super) fn read(source: &Source, node: &Node) -> Result<IndexMap<String, Vec<Value>>, Vec<Diagnostic>> {
+pub(super) fn read(
+    source: &Source,
+    node: &Node,
+    shared: &SharedAxes,
+) -> Result<IndexMap<String, Vec<Value>>, Vec<Diagnostic>> {
     let mut axes = IndexMap::new();
     let mut wrong = Vec::new();
     let entries = match node.get("axes") {
@@ -31,7 +80,20 @@ pub(super) fn read(source: &Source, node: &Node) -> Result<IndexMap<String, Vec<
         }
     };
     for (key, values) in entries {
-        axes.insert(key.text.clone(), axis(source, key, values, &mut wrong));
+        let all = match shared_name(values).map(|name| (name, shared.values(name))) {
+            None => axis(source, key, values, &mut wrong),
+            Some((_, Ok(all))) => all.to_vec(),
+            Some((name, Err(known))) => {
+                let help = match known.is_empty() {
+                    true => "`scenarios/axes.yaml` holds what is shared, and has nothing".to_owned(),
+                    false => did_you_mean(name, known),
+                };
+                let message = format!("there are no shared values `{name}`");
+                wrong.push(Diagnostic::new(source, values.place, message, "unknown name").help(help));
+                Vec::new()
+            }
+        };
+        axes.insert(key.text.clone(), all);
     }
     let references = references(source, node, entries);
     let meant = |axis: &str| references.iter().any(|name| near(name, entries) == Some(axis));
@@ -68,7 +130,7 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             values.place,
             message,
             "not a list",
-            format!("for example `{name}: [1, 3]`"),
+            format!("for example `{name}: [1, 3]`, or `{name}: $NAME` for values of `scenarios/axes.yaml`"),
         );
         return Vec::new();
     };

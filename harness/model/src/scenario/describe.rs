@@ -1,7 +1,9 @@
 //! A step in one line, for reports.
 
+use indexmap::IndexMap;
+
 use super::{
-    step::{RequestStep, Step},
+    step::{Hosts, RegistryThen, RequestStep, Step},
     value::OneOrMany,
 };
 use crate::yaml::At;
@@ -12,6 +14,18 @@ fn list(names: &OneOrMany<At<String>>) -> String {
         .map(|name| name.value.as_str())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn services(services: &IndexMap<At<String>, Hosts>) -> String {
+    let services = services.iter().map(|(service, hosts)| {
+        let hosts = match hosts {
+            Hosts::First(count) => count.to_string(),
+            Hosts::Pods(pods) if pods.is_empty() => "none".to_owned(),
+            Hosts::Pods(pods) => pods.iter().map(|pod| pod.value.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        format!("{}: {hosts}", service.value)
+    });
+    services.collect::<Vec<_>>().join("; ")
 }
 
 impl RequestStep {
@@ -72,22 +86,23 @@ impl Step {
                     .map(|(group, count)| format!("{} to {}", group.value, count.value));
                 format!("scale {}", groups.collect::<Vec<_>>().join(", "))
             }
-            Self::Register(register) => {
-                let services = register.register.iter().map(|(service, pods)| {
-                    let pods: Vec<&str> = pods.iter().map(|pod| pod.value.as_str()).collect();
-                    format!(
-                        "{}: {}",
-                        service.value,
-                        if pods.is_empty() {
-                            "none".to_owned()
-                        } else {
-                            pods.join(", ")
-                        }
-                    )
-                });
-                format!("register {}", services.collect::<Vec<_>>().join("; "))
-            }
+            Self::Register(register) => format!("register {}", services(&register.register)),
             Self::Unregister(unregister) => format!("unregister {}", list(&unregister.unregister)),
+            Self::Discovery(step) => {
+                let endpoints = match step.endpoints.is_empty() {
+                    true => String::new(),
+                    false => format!(", {}", services(&step.endpoints)),
+                };
+                let lost = match step.registry.as_ref().map(|registry| registry.value) {
+                    Some(RegistryThen::Lost) => " with an empty registry",
+                    Some(RegistryThen::Kept) | None => "",
+                };
+                let for_ = step
+                    .only_for
+                    .as_ref()
+                    .map_or(String::new(), |only| format!(" for {}", list(only)));
+                format!("discovery {}{for_}{lost}{endpoints}", step.discovery.value)
+            }
             Self::Start(start) => format!(
                 "start {}{}",
                 list(&start.start),

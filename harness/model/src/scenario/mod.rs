@@ -10,6 +10,9 @@ pub mod step;
 pub mod value;
 mod when;
 
+use std::path::Path;
+
+pub use axes::SharedAxes;
 pub(crate) use axes::text;
 use indexmap::IndexMap;
 pub use schema::schemas;
@@ -39,9 +42,10 @@ pub struct ScenarioFile {
     pub about: Option<String>,
     /// The mesh that it needs.
     pub mesh: At<MeshUse>,
-    /// What varies: a name and its values. `${name}` stands for the value in the rest of the file.
+    /// What varies: a name and its values, or the name of values that files share. `${name}` stands for the value in the
+    /// rest of the file.
     #[serde(default)]
-    pub axes: IndexMap<At<String>, At<Vec<At<value::Json>>>>,
+    pub axes: IndexMap<At<String>, value::AxisValues>,
     /// Words by which to select.
     #[serde(default)]
     pub tags: Vec<At<String>>,
@@ -67,19 +71,22 @@ pub struct Scenario {
 pub trait Meshes {
     /// The mesh of this name, or the names that there are.
     fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>>;
+
+    /// The file of the overlay of this name, or the names that there are.
+    fn overlay(&self, name: &str) -> Result<&Path, Vec<String>>;
 }
 
 impl Scenario {
-    /// Reads a scenario's head.
+    /// Reads a scenario's head; `shared` are the axes' values that it may refer to by name.
     ///
     /// # Errors
     /// What is not YAML, and axes that do not hold.
-    pub fn read(id: impl Into<String>, source: Source) -> Result<Self, Vec<Diagnostic>> {
+    pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
         let node = yaml::parse(&source).map_err(|mut wrong| {
             wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
             vec![wrong]
         })?;
-        let axes = axes::read(&source, &node)?;
+        let axes = axes::read(&source, &node, shared)?;
         Ok(Self {
             id: id.into(),
             source,
@@ -194,7 +201,7 @@ impl Scenario {
 
     fn mesh(&self, node: &Node, use_: &At<MeshUse>, meshes: &dyn Meshes) -> Result<MeshSpec, Vec<Diagnostic>> {
         match meshes.mesh(use_.name()) {
-            Ok(mesh) => use_.apply(mesh, &self.source),
+            Ok(mesh) => use_.apply(mesh, &self.source, meshes),
             Err(known) => {
                 let name = node.get("mesh").and_then(|mesh| mesh.get("use"));
                 let place = name.map_or(use_.place, |name| name.place);

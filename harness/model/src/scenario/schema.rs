@@ -72,10 +72,13 @@ fn references(schema: &mut Value) {
                 Some(Value::Array(own)) => own.iter().any(|own| own == kind),
                 _ => false,
             };
+            // Words with an explanation each are alternatives of one constant.
+            let words = fields.get("oneOf").and_then(Value::as_array);
             let narrow = ["integer", "number", "boolean"].into_iter().any(is_typed)
                 || ["enum", "const", "pattern"]
                     .into_iter()
-                    .any(|key| fields.contains_key(key));
+                    .any(|key| fields.contains_key(key))
+                || words.is_some_and(|words| words.iter().all(|word| word.get("const").is_some()));
             if narrow {
                 let mut own = std::mem::take(fields);
                 let about = own.remove("description");

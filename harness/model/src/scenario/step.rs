@@ -39,6 +39,8 @@ pub enum Step {
     Register(RegisterStep),
     /// Takes services out of the registry.
     Unregister(UnregisterStep),
+    /// Does something to the discovery service, or restores it.
+    Discovery(Box<DiscoveryStep>),
     /// Starts what is not running.
     Start(StartStep),
     /// Stops gracefully (SIGTERM).
@@ -323,6 +325,45 @@ impl<'de> Deserialize<'de> for Endpoints {
     }
 }
 
+/// The hosts that a service is to have.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[serde(untagged)]
+pub enum Hosts {
+    /// The first so many pods of the group that is called like the service.
+    First(u32),
+    /// These pods, or all of these groups.
+    Pods(Vec<At<String>>),
+}
+
+impl<'de> Deserialize<'de> for Hosts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // An untagged enum would forget where its parts were written.
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Hosts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of pods, or how many of the group's pods")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let number =
+                    u32::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))?;
+                Ok(Hosts::First(number))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut pods = Vec::new();
+                while let Some(pod) = seq.next_element()? {
+                    pods.push(pod);
+                }
+                Ok(Hosts::Pods(pods))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 /// Changes how many pods groups have. Pods that come are registered once they run; pods that go are taken out of the
 /// registry, and stopped once no Envoy has them.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -339,7 +380,7 @@ pub struct ScaleStep {
 #[serde(deny_unknown_fields)]
 pub struct RegisterStep {
     /// For each service, the pods (or groups) that are its hosts; an empty list says that it has none.
-    pub register: IndexMap<At<String>, Vec<At<String>>>,
+    pub register: IndexMap<At<String>, Hosts>,
     /// How long the mesh may take to follow; 10s where nothing is said.
     pub within: Option<Time>,
     /// Do not wait for the mesh to follow.
@@ -353,6 +394,84 @@ pub struct RegisterStep {
 pub struct UnregisterStep {
     /// The services.
     pub unregister: At<OneOrMany<At<String>>>,
+}
+
+/// Does something to the discovery service, or undoes it.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DiscoveryStep {
+    /// What happens to it.
+    pub discovery: At<Discovery>,
+    /// With `slow`: how much later it answers; 500ms where nothing is said.
+    pub delay: Option<Time>,
+    /// With `flapping`: how long it answers, and then does not; 300ms where nothing is said.
+    pub every: Option<Time>,
+    /// Only for these pods' Envoys (or these groups'); for all where nothing is said. Not with `killed`, `hung`, `restored`.
+    pub only_for: Option<At<OneOrMany<At<String>>>>,
+    /// With `restored`: what the registry says of these services from then on.
+    #[serde(default)]
+    pub endpoints: IndexMap<At<String>, Hosts>,
+    /// With `restored`: whether the registry is the one that it had.
+    pub registry: Option<At<RegistryThen>>,
+    /// With `restored`: how long it may take until every Envoy has acknowledged what is true; 10s where nothing is said.
+    pub within: Option<Time>,
+}
+
+/// What happens to the discovery service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Discovery {
+    /// Its process is killed: connections are refused.
+    Killed,
+    /// Its process is frozen: connections stay open, nothing answers.
+    Hung,
+    /// It takes requests and streams and never answers, while its connections live.
+    Silent,
+    /// It cuts every connection, at once and whenever one asks.
+    Cut,
+    /// It answers 503, and ends streams with UNAVAILABLE.
+    Refusing,
+    /// It answers late.
+    Slow,
+    /// It answers what does not parse.
+    Garbage,
+    /// It answers resources that an Envoy refuses.
+    Invalid,
+    /// It says that no service has any hosts.
+    Empty,
+    /// It cuts and answers in turn.
+    Flapping,
+    /// All of it is undone.
+    Restored,
+}
+
+impl fmt::Display for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Killed => "killed",
+            Self::Hung => "hung",
+            Self::Silent => "silent",
+            Self::Cut => "cut",
+            Self::Refusing => "refusing",
+            Self::Slow => "slow",
+            Self::Garbage => "garbage",
+            Self::Invalid => "invalid",
+            Self::Empty => "empty",
+            Self::Flapping => "flapping",
+            Self::Restored => "restored",
+        })
+    }
+}
+
+/// The registry of a discovery service that is restored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegistryThen {
+    /// The one that it had.
+    #[default]
+    Kept,
+    /// None: it has to be told everything again.
+    Lost,
 }
 
 /// Makes a step type for a verb that has only targets.

@@ -17,6 +17,7 @@ impl Petshop {
         let group = |service: Option<Service>, envoy: bool, replicas| GroupSpec {
             service,
             envoy: envoy.then(|| "envoy.yaml".into()),
+            overlays: Vec::new(),
             replicas,
             started: true,
             registered: service.is_some() && envoy,
@@ -41,13 +42,17 @@ impl Meshes for Petshop {
             Err(vec![self.0.name.clone()])
         }
     }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
 }
 
 fn case_of(text: &str, params: serde_json::Value) -> Result<Case, Vec<Diagnostic>> {
     let serde_json::Value::Object(params) = params else {
         panic!("parameters are a mapping")
     };
-    let scenario = Scenario::read("folder/name", Source::new("s.yaml", text))?;
+    let scenario = Scenario::read("folder/name", Source::new("s.yaml", text), &SharedAxes::default())?;
     scenario.case(params.into_iter().collect(), &Petshop::new())
 }
 

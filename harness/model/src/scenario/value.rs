@@ -81,6 +81,42 @@ impl JsonSchema for Json {
     }
 }
 
+/// The values of an axis: a list, or `$name` for a list that files share.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[serde(untagged)]
+pub enum AxisValues {
+    /// A name of `scenarios/axes.yaml`, after a dollar sign.
+    Shared(#[schemars(regex(pattern = r"^\$[^{]"))] String),
+    /// Words, numbers, true or false.
+    Own(Vec<Json>),
+}
+
+impl<'de> Deserialize<'de> for AxisValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = AxisValues;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of values, or `$` and the name of shared ones")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(AxisValues::Shared(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    all.push(value);
+                }
+                Ok(AxisValues::Own(all))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 /// A request's body: a text as it is, anything else as JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Body(pub serde_json::Value);

@@ -113,7 +113,15 @@ impl ProcessLease {
         let envoy = match &spec.envoy {
             None => None,
             Some(source) => {
-                let launch = prepare::envoy(options, &self.folder, &place, hosts, &self.bootstraps, source)?;
+                let launch = prepare::envoy(
+                    options,
+                    &self.folder,
+                    &place,
+                    hosts,
+                    &self.bootstraps,
+                    source,
+                    &spec.overlays,
+                )?;
                 Some(slot(Container::Envoy, launch))
             }
         };

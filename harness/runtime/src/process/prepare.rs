@@ -17,19 +17,29 @@ use super::options::ProcessOptions;
 use super::slot::Launch;
 use crate::RuntimeError;
 
-/// The Envoy configurations of a mesh, each read once.
+/// The Envoy configurations of a mesh with their overlays, each read once.
 #[derive(Debug)]
-pub(super) struct Bootstraps(HashMap<PathBuf, Bootstrap>);
+pub(super) struct Bootstraps(HashMap<(PathBuf, Vec<PathBuf>), Bootstrap>);
 
 impl Bootstraps {
     pub(super) fn read(mesh: &MeshSpec) -> Result<Self, RuntimeError> {
         let mut read = HashMap::new();
-        for path in mesh.groups.values().filter_map(|group| group.envoy.as_ref()) {
-            if !read.contains_key(path) {
-                read.insert(path.clone(), Bootstrap::read(path)?);
+        for group in mesh.groups.values() {
+            let Some(path) = &group.envoy else { continue };
+            let key = (path.clone(), group.overlays.clone());
+            if !read.contains_key(&key) {
+                read.insert(key, Bootstrap::read_with(path, &group.overlays)?);
             }
         }
         Ok(Self(read))
+    }
+
+    fn get(&self, path: &Path, overlays: &[PathBuf]) -> Result<Bootstrap, RuntimeError> {
+        match self.0.get(&(path.to_owned(), overlays.to_owned())) {
+            Some(bootstrap) => Ok(bootstrap.clone()),
+            // Not reached: every group's was read when the mesh was started.
+            None => Ok(Bootstrap::read_with(path, overlays)?),
+        }
     }
 }
 
@@ -73,7 +83,12 @@ pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &
         Service::Petstore => {
             arguments.extend(["--egress".into(), format!("http://{}", at(Port::Outbound)).into()]);
         }
-        Service::Sds => arguments.extend(["--state".into(), folder.sds_state(&place.name).into()]),
+        Service::Sds => arguments.extend([
+            "--state".into(),
+            folder.sds_state(&place.name).into(),
+            // Scenarios make it fail on purpose; nobody else reaches it.
+            "--allow-faults".into(),
+        ]),
         Service::Pet | Service::Echo => {}
     }
     Launch {
@@ -91,12 +106,9 @@ pub(super) fn envoy(
     hosts: BTreeMap<String, IpAddr>,
     bootstraps: &Bootstraps,
     source: &Path,
+    overlays: &[PathBuf],
 ) -> Result<Launch, RuntimeError> {
-    // Read when the mesh was started, as every one of its groups' is.
-    let bootstrap = match bootstraps.0.get(source) {
-        Some(bootstrap) => bootstrap.clone(),
-        None => Bootstrap::read(source)?,
-    };
+    let bootstrap = bootstraps.get(source, overlays)?;
     let rebind = Rebind {
         address: place.address,
         node_id: place.name.clone(),

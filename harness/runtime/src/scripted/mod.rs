@@ -22,7 +22,7 @@ use crate::{Backend, Capabilities, Lease, RuntimeError};
 /// use meshkat_runtime::{Backend, Target};
 ///
 /// # use meshkat_model::mesh::{GroupSpec, MeshSpec, Service};
-/// # let group = GroupSpec { service: Some(Service::Echo), envoy: None, replicas: None, started: true, registered: true };
+/// # let group = GroupSpec { service: Some(Service::Echo), envoy: None, overlays: vec![], replicas: None, started: true, registered: true };
 /// # let mesh = MeshSpec { name: "one".into(), groups: [("echo".to_owned(), group)].into() };
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let script = Script::default().address("echo", "127.0.0.1".parse().unwrap());

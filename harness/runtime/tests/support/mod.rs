@@ -122,6 +122,7 @@ impl Ground {
         let group = |service, envoy, replicas, started| GroupSpec {
             service,
             envoy,
+            overlays: Vec::new(),
             replicas,
             started,
             registered: true,
@@ -143,6 +144,7 @@ impl Ground {
         let group = GroupSpec {
             service: Some(Service::Echo),
             envoy: None,
+            overlays: Vec::new(),
             replicas: None,
             started: true,
             registered: true,

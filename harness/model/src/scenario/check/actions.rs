@@ -1,10 +1,12 @@
 //! Steps that change the mesh, and steps that ask an Envoy.
 
+use indexmap::IndexMap;
+
 use super::{Check, Kept};
 use crate::{
     mesh_file::check_replicas,
     observation::ENVOY_VARIABLES,
-    scenario::step::{Endpoints, EnvoyStep, FaultStep, RegisterStep, ScaleStep, StartStep, UnregisterStep},
+    scenario::step::{Endpoints, EnvoyStep, FaultStep, Hosts, RegisterStep, ScaleStep, StartStep, UnregisterStep},
     suggest::did_you_mean,
     yaml::At,
 };
@@ -175,7 +177,7 @@ impl Check<'_> {
         }
     }
 
-    fn needs_sds(&mut self) {
+    pub(super) fn needs_sds(&mut self) {
         if !self.mesh.groups.contains_key("sds") {
             let help = "add `sds: {service: sds}` to the mesh";
             self.wrong(
@@ -187,12 +189,27 @@ impl Check<'_> {
         }
     }
 
+    /// The services below `key`, each with its hosts.
+    pub(super) fn hosts(&mut self, key: &str, services: &IndexMap<At<String>, Hosts>) {
+        for (service, hosts) in services {
+            self.group(service);
+            match hosts {
+                Hosts::Pods(pods) => pods.iter().for_each(|pod| self.with_envoy(pod)),
+                Hosts::First(count) => {
+                    let most = self.most(service).unwrap_or(*count);
+                    if *count > most {
+                        let help = format!("`{}` has {most} at the most; `scale` gives it more", service.value);
+                        let message = format!("`{}` never has {count} pods", service.value);
+                        self.wrong(self.value(&[key, service.as_str()]), message, "too many", help);
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn register(&mut self, register: &RegisterStep) {
         self.needs_sds();
-        for (service, pods) in &register.register {
-            self.group(service);
-            pods.iter().for_each(|pod| self.with_envoy(pod));
-        }
+        self.hosts("register", &register.register);
         if register.unawaited && register.within.is_some() {
             let help = "`within` is how long the mesh may take; remove one of the two";
             self.wrong(

@@ -2,6 +2,7 @@
 //! that can fail.
 
 mod actions;
+mod discovery;
 mod names;
 mod requests;
 
@@ -119,6 +120,7 @@ impl Check<'_> {
             Step::Scale(scale) => self.scale(scale),
             Step::Register(register) => self.register(register),
             Step::Unregister(unregister) => self.unregister(unregister),
+            Step::Discovery(discovery) => self.discovery(discovery),
             Step::Start(start) => self.start(start),
             Step::Stop(stop) => self.targets(&stop.stop),
             Step::Kill(kill) => self.targets(&kill.kill),

@@ -1,0 +1,239 @@
+//! Overlays: changes of configurations by structure, each in a file of its own.
+
+use std::{fs, path::Path, path::PathBuf};
+
+use serde::Deserialize;
+use serde_yaml::Value;
+
+use super::{
+    Bootstrap, ConfigError, DocPath,
+    select::{Selector, merge},
+};
+
+/// A named change of Envoy configurations, such as the transport over which endpoints are discovered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overlay {
+    file: PathBuf,
+    about: String,
+    needs: Option<Selector>,
+    changes: Vec<(Selector, Action)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Action {
+    Set(Value),
+    Merge(Value),
+    Remove,
+}
+
+/// The file, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    about: String,
+    needs: Option<String>,
+    changes: Vec<WrittenChange>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenChange {
+    at: Option<String>,
+    set: Option<Value>,
+    merge: Option<Value>,
+    #[serde(default)]
+    remove: bool,
+}
+
+impl Overlay {
+    /// Reads an overlay's file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or that holds something else; told with its place in the file.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(file).map_err(|source| ConfigError::Read {
+            file: file.to_owned(),
+            source,
+        })?;
+        Self::parse(file, &text)
+    }
+
+    /// Takes `text` for the content of `file`, which is only named in errors.
+    ///
+    /// # Errors
+    /// As [`Overlay::read`].
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let written: Written = serde_yaml::from_str(text).map_err(|error| ConfigError::not_yaml(file, &error))?;
+        let root = DocPath::root();
+        let wrong = |path: &DocPath, message: String| ConfigError::unexpected(file, path, message);
+        let place = |text: &str, path: &DocPath| Selector::parse(text).map_err(|message| wrong(path, message));
+        let needs = match &written.needs {
+            Some(text) => Some(place(text, &root.field("needs"))?),
+            None => None,
+        };
+        if written.changes.is_empty() {
+            return Err(wrong(&root.field("changes"), "an overlay changes something".to_owned()));
+        }
+        let mut changes = Vec::new();
+        for (index, change) in written.changes.into_iter().enumerate() {
+            let path = root.field("changes").item(index);
+            let selector = match &change.at {
+                Some(text) => place(text, &path.field("at"))?,
+                None => Selector::root(),
+            };
+            let action = match (change.set, change.merge, change.remove) {
+                (Some(value), None, false) if change.at.is_some() => Action::Set(value),
+                (None, Some(value), false) if value.is_mapping() => Action::Merge(value),
+                (None, Some(_), false) => {
+                    let message = "what is merged is a mapping; `set` replaces a value".to_owned();
+                    return Err(wrong(&path.field("merge"), message));
+                }
+                (None, None, true) if change.at.is_some() => Action::Remove,
+                (Some(_), None, false) | (None, None, true) => {
+                    let message = "the whole document is not replaced or removed: say `at` which place".to_owned();
+                    return Err(wrong(&path, message));
+                }
+                _ => {
+                    let message = "a change has one of `set`, `merge` and `remove: true`".to_owned();
+                    return Err(wrong(&path, message));
+                }
+            };
+            changes.push((selector, action));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            about: written.about,
+            needs,
+            changes,
+        })
+    }
+
+    /// The file that it came from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What it does, in a sentence.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// Changes a configuration, and tells whether it did: one that lacks what the overlay `needs` is left as it is.
+    ///
+    /// # Errors
+    /// A change for which there is no place in a configuration that has what is needed: most likely it is misspelt.
+    pub fn apply(&self, config: &mut Bootstrap) -> Result<bool, ConfigError> {
+        if self.needs.as_ref().is_some_and(|needs| !needs.finds(config.document())) {
+            return Ok(false);
+        }
+        let name = config
+            .file()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        for (index, (selector, action)) in self.changes.iter().enumerate() {
+            let document = config.document_mut();
+            let changed = match action {
+                Action::Set(value) => selector.change(document, &mut |place| value.clone_into(place)),
+                Action::Merge(patch) => selector.change(document, &mut |place| merge(place, patch)),
+                Action::Remove => selector.remove(document),
+            };
+            if changed == 0 {
+                let path = DocPath::root().field("changes").item(index).field("at");
+                let message =
+                    format!("there is no such place in {name}; `needs` leaves configurations alone that lack it");
+                return Err(ConfigError::unexpected(&self.file, &path, message));
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Bootstrap {
+    /// Reads a configuration and puts overlays over it, one after the other.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not hold, and a change for which there is no place.
+    pub fn read_with(file: &Path, overlays: &[PathBuf]) -> Result<Self, ConfigError> {
+        let mut config = Self::read(file)?;
+        for overlay in overlays {
+            Overlay::read(overlay)?.apply(&mut config)?;
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay(text: &str) -> Result<Overlay, String> {
+        Overlay::parse(Path::new("overlay.yaml"), text).map_err(|error| error.to_string())
+    }
+
+    fn config(text: &str) -> Bootstrap {
+        Bootstrap::parse(Path::new("pod.yaml"), text).unwrap()
+    }
+
+    #[test]
+    fn changes_are_made_in_order_where_they_are_needed() {
+        let overlay = overlay(
+            "{about: x, needs: 'c[type=EDS]', changes: [{at: 'c[type=EDS].eds', set: {a: 1}}, {merge: {top: {b: 2}}}, \
+             {at: 'c[name=gone]', remove: true}]}",
+        )
+        .unwrap();
+        let mut changed = config("{c: [{type: EDS}, {name: gone}, {name: stays}]}");
+        assert!(overlay.apply(&mut changed).unwrap());
+        assert_eq!(
+            changed,
+            config("{c: [{type: EDS, eds: {a: 1}}, {name: stays}], top: {b: 2}}")
+        );
+        let mut other = config("{c: [{type: STATIC}]}");
+        assert!(!overlay.apply(&mut other).unwrap());
+        assert_eq!(other, config("{c: [{type: STATIC}]}"));
+    }
+
+    #[test]
+    fn a_change_without_a_place_is_an_error_with_its_own_place() {
+        let overlay = overlay("{about: x, changes: [{merge: {a: 1}}, {at: 'c[name=pets]', merge: {b: 1}}]}").unwrap();
+        let error = overlay.apply(&mut config("{c: [{name: pet}]}")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("overlay.yaml: changes[1].at: there is no such place in pod.yaml"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_overlay_is_told_with_its_place() {
+        for (text, told) in [
+            ("{changes: []}", "missing field `about`"),
+            ("{about: x, changes: []}", "changes: an overlay changes something"),
+            ("{about: x, change: []}", "unknown field `change`"),
+            ("{about: x, changes: [{at: a}]}", "changes[0]: a change has one of"),
+            (
+                "{about: x, changes: [{at: a, set: 1, remove: true}]}",
+                "changes[0]: a change has one of",
+            ),
+            ("{about: x, changes: [{set: 1}]}", "changes[0]: the whole document"),
+            (
+                "{about: x, changes: [{remove: true}]}",
+                "changes[0]: the whole document",
+            ),
+            (
+                "{about: x, changes: [{at: a, merge: 1}]}",
+                "changes[0].merge: what is merged",
+            ),
+            (
+                "{about: x, changes: [{at: 'a[', merge: {}}]}",
+                "changes[0].at: `a[` is no place",
+            ),
+            ("{about: x, needs: '', changes: [{merge: {}}]}", "needs: `` is no place"),
+        ] {
+            let error = overlay(text).unwrap_err();
+            assert!(error.contains(told), "{text}: {error}");
+        }
+    }
+}
