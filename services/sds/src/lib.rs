@@ -12,6 +12,7 @@ mod faults;
 mod grpc;
 mod host;
 mod http;
+mod kept;
 mod metrics;
 mod name;
 mod protocol;
