@@ -11,6 +11,7 @@ use http::header;
 
 use crate::faults::{self, Faults};
 use crate::identity::{self, Identity};
+use crate::patience::Patience;
 use crate::probes::{self, Readiness};
 use crate::problem::{unknown_method, unknown_path};
 
@@ -29,6 +30,7 @@ pub struct App {
     routes: Router,
     readiness: Readiness,
     metrics: Option<Metrics>,
+    pub(crate) patience: Patience,
 }
 
 /// A router whose answer to an unknown path is a problem. What a service without a fallback of its own starts from.
@@ -44,6 +46,7 @@ impl App {
             routes,
             readiness: Readiness::ready(),
             metrics: None,
+            patience: Patience::default(),
         }
     }
 
@@ -58,6 +61,13 @@ impl App {
     #[must_use]
     pub fn metrics(mut self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Arc::new(text));
+        self
+    }
+
+    /// How long a client may take.
+    #[must_use]
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
         self
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -32,6 +33,7 @@ where
     F: Future<Output = io::Result<()>>,
 {
     log_to_stderr();
+    allow_many_connections();
     let identity = match args.identity(service) {
         Ok(identity) => identity,
         Err(error) => return fail(service, EXIT_USAGE, &format!("{error}; give one with --instance")),
@@ -60,6 +62,19 @@ where
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(service, EXIT_ENVIRONMENT, &message),
+    }
+}
+
+/// Raises the limit of open files to what the system allows this process: each connection is one, and the usual 1024 is
+/// for programs that were written when waiting for more took something else.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays {:?}: {error}", limit.current);
     }
 }
 

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::app::App;
 use crate::connection::Connection;
+use crate::patience::{Patience, Requests, Watched, Working};
 
 /// How long requests in flight may take once the service is told to stop. A service is gone within a second.
 pub const GRACE: Duration = Duration::from_millis(900);
@@ -35,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The longest header list that an HTTP/2 client may send, in bytes: what Envoy itself takes by default.
 const H2_HEADER_LIST: u32 = 60 * 1024;
 
+/// How many requests an HTTP/2 client may have open on one connection; what it needs beyond, it opens connections for.
+const H2_STREAMS: u32 = 200;
+
 /// Serves `app` over HTTP/1.1 and HTTP/2 without TLS on one port until `shutdown` resolves.
 ///
 /// Then no connection is accepted any more, requests in flight finish, and what is not done after [`GRACE`] is cut.
@@ -45,6 +49,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let listen = listener.local_addr()?;
     tracing::info!("listening on {listen}");
     let server = Server {
+        patience: app.patience,
         router: app.into_router(listen),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -81,6 +86,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
 }
 
 struct Server {
+    patience: Patience,
     router: Router,
     /// Finish what is in flight, then close.
     stop: CancellationToken,
@@ -96,6 +102,7 @@ impl Server {
         self.connections.spawn(serve_connection(
             stream,
             connection,
+            self.patience,
             self.router.clone(),
             self.stop.clone(),
         ));
@@ -113,7 +120,13 @@ impl Server {
     }
 }
 
-async fn serve_connection(stream: TcpStream, connection: Connection, router: Router, stop: CancellationToken) {
+async fn serve_connection(
+    stream: TcpStream,
+    connection: Connection,
+    patience: Patience,
+    router: Router,
+    stop: CancellationToken,
+) {
     // hyper drops a connection that is told to stop before its first byte was read, even if that byte has arrived. So
     // begin only when there is something to read, and let a stop wait a moment for it.
     tokio::select! {
@@ -124,9 +137,17 @@ async fn serve_connection(stream: TcpStream, connection: Connection, router: Rou
     // Small answers must not wait for the peer's acknowledgement; where that cannot be had, they are only slower.
     let _ = stream.set_nodelay(true);
 
-    let service = service_fn(|request| answer(request, connection.clone(), router.clone()));
+    let requests = Requests::default();
+    let stream = Watched::new(stream, requests.clone(), patience.head);
+    let service = service_fn(|request| answer(request, connection.clone(), requests.begin(), router.clone()));
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http2().max_header_list_size(H2_HEADER_LIST);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(patience.ping_every)
+        .keep_alive_timeout(patience.pong_within)
+        .max_concurrent_streams(H2_STREAMS)
+        .max_header_list_size(H2_HEADER_LIST);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stopping = false;
     loop {
@@ -153,7 +174,12 @@ async fn serve_connection(stream: TcpStream, connection: Connection, router: Rou
 #[error("the connection was cut")]
 struct Cut;
 
-async fn answer(mut request: http::Request<Incoming>, connection: Connection, router: Router) -> Result<Response, Cut> {
+async fn answer(
+    mut request: http::Request<Incoming>,
+    connection: Connection,
+    _working: Working,
+    router: Router,
+) -> Result<Response, Cut> {
     request.extensions_mut().insert(connection.clone());
     tokio::select! {
         biased;

@@ -86,7 +86,18 @@ pub struct Binary {
 impl Binary {
     /// Starts it on a free port of 127.0.0.1 with further arguments; it listens when this returns.
     pub fn start(path: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(path)
+        Self::spawn(&mut Command::new(path), args)
+    }
+
+    /// The same with a soft limit of open files, as a shell would give it.
+    pub fn start_limited(path: &str, args: &[&str], files: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -Sn {files}; exec \"$0\" \"$@\""), path]);
+        Self::spawn(&mut shell, args)
+    }
+
+    fn spawn(command: &mut Command, args: &[&str]) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
             .env("RUST_LOG", "info")
@@ -117,6 +128,11 @@ impl Binary {
     /// The URL of a path, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal.

@@ -12,6 +12,7 @@ mod faults;
 mod grpc;
 mod host;
 mod http;
+mod kept;
 mod metrics;
 mod name;
 mod protocol;
@@ -72,7 +73,7 @@ pub async fn run_with(
     let metrics = Arc::new(metrics::Metrics::default());
     let clients = Arc::new(clients::Clients::default());
     let (stop, stopped) = watch::channel(false);
-    let faults = Faults::new(options.allow_faults, Arc::clone(&metrics), stopped.clone());
+    let faults = Faults::new(options.allow_faults, Arc::clone(&metrics));
     let streams = Discovery::new(
         Arc::clone(registry.resources()),
         Arc::clone(&clients),

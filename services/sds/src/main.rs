@@ -16,7 +16,7 @@ struct Cli {
     #[command(flatten)]
     service: ServiceArgs,
 
-    /// Keep the registry in this file, of which this process is the only writer [default: in memory only]
+    /// Keep the registry and what was written to `/xds/v3` in this file, of which this process is the only writer [default: in memory only]
     #[arg(long, env = "STATE", value_name = "FILE")]
     state: Option<PathBuf>,
 

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::host::Service;
+use crate::kept::{Kept, KeptResource};
 use crate::name::ServiceName;
-use crate::resources::Cache;
+use crate::resources::{Cache, Kind, Layer, Placed, Resource};
 use crate::state::{StateError, StateFile};
 
 /// The registry at one moment. It never changes; a change makes another.
@@ -80,8 +81,15 @@ impl Registry {
     /// # Errors
     /// The file cannot be read or does not hold; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let (file, snapshot) = StateFile::open(path)?;
-        Ok(Self::new(Some(file), snapshot))
+        let (file, kept) = StateFile::open(path)?;
+        let registry = Self::new(Some(file), Arc::unwrap_or_clone(kept.services));
+        for placed in &kept.resources {
+            let resource = Arc::clone(&placed.resource);
+            registry
+                .resources
+                .put(placed.kind, placed.layer(), &placed.name, resource);
+        }
+        Ok(registry)
     }
 
     fn new(file: Option<StateFile>, snapshot: Snapshot) -> Self {
@@ -116,12 +124,72 @@ impl Registry {
         let before = self.snapshot();
         let name = change.name().clone();
         let (after, outcome) = changed(&before, change)?;
+        let after = Arc::new(after);
         if let Some(file) = &*file {
-            file.replace(&after, &before)?;
+            let resources = KeptResource::all(&self.resources.world());
+            let mut kept = Kept {
+                services: before,
+                resources,
+            };
+            let before = kept.clone();
+            kept.services = Arc::clone(&after);
+            file.replace(&kept, &before)?;
         }
         self.resources.register(&name, after.get(&name));
-        self.current.send_replace(Arc::new(after));
+        self.current.send_replace(after);
         Ok(outcome)
+    }
+
+    /// Puts a resource in its place: on disk first, if there is a file, then for everybody to see. Blocks on the disk.
+    ///
+    /// # Errors
+    /// Nothing was changed, neither on disk nor here.
+    pub(crate) fn write(
+        &self,
+        kind: Kind,
+        layer: Layer<'_>,
+        name: &str,
+        resource: Arc<Resource>,
+    ) -> Result<Placed, StateError> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = self.resources.world();
+        let known = world.find(kind, layer, name).map(|known| known.version);
+        if known != Some(resource.version) {
+            self.keep(file.as_ref(), kind, layer, name, Some(Arc::clone(&resource)))?;
+        }
+        Ok(self.resources.put(kind, layer, name, resource))
+    }
+
+    /// Takes a resource away, in the same way; tells whether it was there.
+    ///
+    /// # Errors
+    /// Nothing was changed, neither on disk nor here.
+    pub(crate) fn withdraw(&self, kind: Kind, layer: Layer<'_>, name: &str) -> Result<bool, StateError> {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.resources.world().find(kind, layer, name).is_some() {
+            self.keep(file.as_ref(), kind, layer, name, None)?;
+        }
+        Ok(self.resources.remove(kind, layer, name))
+    }
+
+    fn keep(
+        &self,
+        file: Option<&StateFile>,
+        kind: Kind,
+        layer: Layer<'_>,
+        name: &str,
+        resource: Option<Arc<Resource>>,
+    ) -> Result<(), StateError> {
+        let Some(file) = file else { return Ok(()) };
+        let world = self.resources.world();
+        let kept = |world| Kept {
+            services: self.snapshot(),
+            resources: KeptResource::all(world),
+        };
+        let before = kept(&world);
+        let mut world = (*world).clone();
+        world.set(kind, layer, name, resource);
+        file.replace(&kept(&world), &before)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The registry on disk: one JSON file, replaced as a whole.
+//! The registry, and the resources that were written, on disk: one JSON file, replaced as a whole.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use meshkat_kit::{JsonError, from_json};
 use serde::{Deserialize, Serialize};
 
+use crate::kept::{Kept, KeptResource, WrittenResource};
 use crate::registry::Snapshot;
 
-/// The shape of the file that this program writes and reads.
-const VERSION: u32 = 1;
+/// The shape of a file that has services alone. It is written as long as that is all, so that older programs can read it.
+const SERVICES: u32 = 1;
+
+/// The shape of a file that has resources too.
+const RESOURCES: u32 = 2;
 
 /// A file of which this process is the only writer.
 #[derive(Debug)]
@@ -51,8 +55,18 @@ pub enum StateError {
         /// What is wrong, and where.
         error: JsonError,
     },
+    /// A resource in the file is none.
+    #[error("state file {}: resources[{index}]: {error}; it is left as it is", path.display())]
+    Resource {
+        /// The state file.
+        path: PathBuf,
+        /// Which one, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: String,
+    },
     /// The file is of another version of this program.
-    #[error("state file {}: `version` is {version}, not {VERSION}; it is left as it is", path.display())]
+    #[error("state file {}: `version` is {version}, and {SERVICES} and {RESOURCES} are known; it is left as it is", path.display())]
     Version {
         /// The state file.
         path: PathBuf,
@@ -71,14 +85,16 @@ pub enum StateError {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<S> {
+struct Document<S, R> {
     version: u32,
     services: S,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<R>,
 }
 
 impl StateFile {
-    /// Reads the registry that a file holds; makes the file if there is none.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Snapshot), StateError> {
+    /// Reads what a file holds; makes the file if there is none.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Kept), StateError> {
         // Through a symbolic link, so that the file behind it is replaced and not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = path.file_name().ok_or_else(|| StateError::NoName(path.clone()))?;
@@ -100,36 +116,52 @@ impl StateFile {
         };
         match fs::read(&file.path) {
             Ok(bytes) => {
-                let snapshot = file.parse(&bytes)?;
+                let kept = file.parse(&bytes)?;
                 file.forget_temporary().map_err(|error| file.unwritable(error))?;
-                Ok((file, snapshot))
+                Ok((file, kept))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Better to learn now than at the first change that this cannot be written.
-                file.write(&Snapshot::new()).map_err(|error| file.unwritable(error))?;
-                Ok((file, Snapshot::new()))
+                file.write(&Kept::default()).map_err(|error| file.unwritable(error))?;
+                Ok((file, Kept::default()))
             }
             Err(error) => Err(StateError::Read { path: file.path, error }),
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<Snapshot, StateError> {
-        let document: Document<Snapshot> = from_json(bytes).map_err(|error| StateError::Corrupt {
+    fn parse(&self, bytes: &[u8]) -> Result<Kept, StateError> {
+        let corrupt = |error| StateError::Corrupt {
             path: self.path.clone(),
             error,
-        })?;
-        if document.version != VERSION {
+        };
+        let document: Document<Snapshot, WrittenResource> = from_json(bytes).map_err(corrupt)?;
+        let known = match document.version {
+            SERVICES => document.resources.is_empty(),
+            version => version == RESOURCES,
+        };
+        if !known {
             return Err(StateError::Version {
                 path: self.path.clone(),
                 version: document.version,
             });
         }
-        Ok(document.services)
+        let resources = document.resources.into_iter().enumerate();
+        let resources = resources.map(|(index, written)| {
+            KeptResource::read(written).map_err(|error| StateError::Resource {
+                path: self.path.clone(),
+                index,
+                error,
+            })
+        });
+        Ok(Kept {
+            services: document.services.into(),
+            resources: resources.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Puts `after` in the place of `before`. When this returns without an error, `after` survives a crash of the
     /// machine; with one, the file holds `before`.
-    pub(crate) fn replace(&self, after: &Snapshot, before: &Snapshot) -> Result<(), StateError> {
+    pub(crate) fn replace(&self, after: &Kept, before: &Kept) -> Result<(), StateError> {
         self.write(after).map_err(|error| {
             if error.renamed {
                 // The new file is in place, yet may not survive a crash. The change is about to be refused, so the old
@@ -142,9 +174,9 @@ impl StateFile {
         })
     }
 
-    fn write(&self, snapshot: &Snapshot) -> Result<(), WriteError> {
+    fn write(&self, kept: &Kept) -> Result<(), WriteError> {
         let written = self
-            .write_temporary(snapshot)
+            .write_temporary(kept)
             .and_then(|()| fs::rename(&self.temporary, &self.path));
         if let Err(error) = written {
             // Already failing: a leftover is found at the next start.
@@ -156,10 +188,12 @@ impl StateFile {
             .map_err(|error| WriteError { error, renamed: true })
     }
 
-    fn write_temporary(&self, snapshot: &Snapshot) -> io::Result<()> {
+    fn write_temporary(&self, kept: &Kept) -> io::Result<()> {
+        let resources = kept.resources.iter().map(KeptResource::write);
         let mut bytes = serde_json::to_vec_pretty(&Document {
-            version: VERSION,
-            services: snapshot,
+            version: if kept.resources.is_empty() { SERVICES } else { RESOURCES },
+            services: &*kept.services,
+            resources: resources.collect::<Result<_, _>>()?,
         })?;
         bytes.push(b'\n');
         let mut file = File::create(&self.temporary)?;
@@ -201,17 +235,55 @@ impl From<WriteError> for io::Error {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::json;
+
     use super::*;
     use crate::host::{Hosts, Service};
+    use crate::resources::{Kind, Resource};
 
-    fn one(name: &str) -> Snapshot {
-        [(
-            name.parse().unwrap(),
-            Arc::new(Service {
-                hosts: Hosts::default(),
-            }),
-        )]
-        .into()
+    fn one(name: &str) -> Kept {
+        let service = Arc::new(Service {
+            hosts: Hosts::default(),
+        });
+        Kept {
+            services: Arc::new([(name.parse().unwrap(), service)].into()),
+            resources: Vec::new(),
+        }
+    }
+
+    fn cluster(node_cluster: Option<&str>) -> KeptResource {
+        let resource = Resource::from_json(Kind::Clusters, "a", br#"{"name": "a", "alt_stat_name": "b"}"#);
+        KeptResource {
+            kind: Kind::Clusters,
+            name: "a".to_owned(),
+            node_cluster: node_cluster.map(str::to_owned),
+            resource: Arc::new(resource.unwrap()),
+        }
+    }
+
+    #[test]
+    fn resources_are_read_as_they_were_written_and_cost_nothing_while_there_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.json");
+        let (file, empty) = StateFile::open(&path).unwrap();
+        let document = || serde_json::from_slice::<serde_json::Value>(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(document(), json!({"version": 1, "services": {}}));
+        let mut kept = one("pet");
+        kept.resources = vec![cluster(None), cluster(Some("demo"))];
+        file.replace(&kept, &empty).unwrap();
+        let resource = json!({"name": "a", "alt_stat_name": "b"});
+        assert_eq!(
+            document(),
+            json!({
+                "version": 2,
+                "services": {"pet": {"hosts": []}},
+                "resources": [
+                    {"type": "clusters", "name": "a", "resource": resource},
+                    {"type": "clusters", "name": "a", "node_cluster": "demo", "resource": resource},
+                ],
+            })
+        );
+        assert_eq!(StateFile::open(&path).unwrap().1, kept);
     }
 
     #[test]
@@ -219,7 +291,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registry.json");
         let (file, empty) = StateFile::open(&path).unwrap();
-        assert_eq!(empty, Snapshot::new());
+        assert_eq!(empty, Kept::default());
         file.replace(&one("pet"), &empty).unwrap();
         let leftover = folder.path().join(".registry.json.tmp");
         fs::write(&leftover, "half a regis").unwrap();
@@ -257,7 +329,15 @@ mod tests {
                 "{\"version\": 1, \"services\": {\"a\": {\"hosts\": [{}]}}}",
                 "services.a.hosts[0]",
             ),
-            ("{\"version\": 2, \"services\": {}}", "`version` is 2"),
+            ("{\"version\": 3, \"services\": {}}", "`version` is 3"),
+            (
+                "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"secrets\"}]}",
+                "resources[0].type",
+            ),
+            (
+                "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"b\"}}]}",
+                "resources[0]: name",
+            ),
             ("{\"version\": 1, \"services\": {}, \"more\": 1}", "`more`"),
         ] {
             fs::write(&path, content).unwrap();

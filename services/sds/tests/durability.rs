@@ -85,17 +85,53 @@ async fn a_restart_loses_nothing() {
     ask(binary.url("/edsservice/drained"), Method::PUT, r#"{"hosts": []}"#).await;
     ask(binary.url("/edsservice/gone"), Method::PUT, &host(2)).await;
     ask(binary.url("/edsservice/gone"), Method::DELETE, "").await;
-    let before = ask(binary.url("/edsservice"), Method::GET, "").await;
-    let answer = ask(binary.url("/v3/discovery:endpoints"), Method::POST, "{}").await;
+    for (place, body) in [
+        ("clusters/pet", json!({"name": "pet", "connect_timeout": "1s"})),
+        (
+            "clusters/pet?node_cluster=demo",
+            json!({"name": "pet", "connect_timeout": "2s"}),
+        ),
+        ("endpoints/pet?node_cluster=demo", json!({"cluster_name": "pet"})),
+        ("listeners/gone", json!({"name": "gone"})),
+        ("routes/all", json!({"name": "all"})),
+    ] {
+        let written = ask(binary.url(&format!("/xds/v3/{place}")), Method::PUT, &body.to_string()).await;
+        assert_eq!(written.0, 201);
+    }
+    let gone = ask(binary.url("/xds/v3/listeners/gone"), Method::DELETE, "").await;
+    assert_eq!(gone.0, 204);
+    let told = async |binary: &Binary| {
+        let mut told = vec![ask(binary.url("/edsservice"), Method::GET, "").await];
+        for kind in ["clusters", "endpoints", "listeners", "routes"] {
+            for cluster in ["demo", "other"] {
+                let body = json!({"node": {"cluster": cluster}}).to_string();
+                let url = binary.url(&format!("/v3/discovery:{kind}"));
+                told.push(ask(url, Method::POST, &body).await);
+            }
+        }
+        told
+    };
+    let before = told(&binary).await;
     binary.terminate();
     assert_eq!(binary.wait().await.0.code(), Some(0));
 
     let binary = Binary::start(BINARY, &args);
-    assert_eq!(ask(binary.url("/edsservice"), Method::GET, "").await, before);
-    assert_eq!(
-        ask(binary.url("/v3/discovery:endpoints"), Method::POST, "{}").await,
-        answer
-    );
+    assert_eq!(told(&binary).await, before);
+    // A change of the registry keeps what was written.
+    ask(binary.url("/edsservice/pet"), Method::PUT, &host(2)).await;
+    ask(binary.url("/edsservice/pet"), Method::PUT, &host(1)).await;
+    binary.kill();
+    assert_eq!(told(&Binary::start(BINARY, &args)).await, before);
+}
+
+#[tokio::test]
+async fn a_file_of_a_version_without_resources_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    fs::write(&state, r#"{"version": 1, "services": {"pet": {"hosts": []}}}"#).unwrap();
+    let sds = start(Registry::open(&state).unwrap()).await;
+    let (_, listed) = ask(sds.url("/edsservice"), Method::GET, "").await;
+    assert_eq!(listed, json!({"services": {"pet": {"hosts": []}}}));
 }
 
 #[tokio::test]
@@ -105,6 +141,7 @@ async fn a_change_that_cannot_be_put_on_disk_is_not_made() {
     fs::create_dir(&here).unwrap();
     let sds = start(Registry::open(&here.join("registry.json")).unwrap()).await;
     ask(sds.url("/edsservice/pet"), Method::PUT, &host(1)).await;
+    ask(sds.url("/xds/v3/clusters/pet"), Method::PUT, r#"{"name": "pet"}"#).await;
     let before = ask(sds.url("/edsservice"), Method::GET, "").await;
     let on_disk = fs::read(here.join("registry.json")).unwrap();
 
@@ -117,6 +154,18 @@ async fn a_change_that_cannot_be_put_on_disk_is_not_made() {
             "{problem}"
         );
         assert_eq!(ask(sds.url("/edsservice"), Method::GET, "").await, before);
+    }
+    for (method, name) in [(Method::PUT, "pet"), (Method::PUT, "new"), (Method::DELETE, "pet")] {
+        let body = json!({"name": name, "alt_stat_name": "x"}).to_string();
+        let (status, problem) = ask(sds.url(&format!("/xds/v3/clusters/{name}")), method, &body).await;
+        assert_eq!(status, 500);
+        assert!(
+            problem["detail"].as_str().unwrap().contains("cannot be written"),
+            "{problem}"
+        );
+        let found = ask(sds.url("/v3/discovery:clusters"), Method::POST, "{}").await;
+        assert_eq!(found.1["resources"].as_array().unwrap().len(), 1);
+        assert_eq!(found.1["resources"][0].get("alt_stat_name"), None);
     }
     assert_eq!(fs::read(away.join("registry.json")).unwrap(), on_disk);
     let metrics = client()

@@ -40,8 +40,6 @@ struct Shared {
     connections: Mutex<Connections>,
     derived: Mutex<Option<Derived>>,
     metrics: Arc<Metrics>,
-    /// True once the service is to stop.
-    stop: watch::Receiver<bool>,
 }
 
 /// What is in force at one moment.
@@ -72,8 +70,8 @@ impl State {
 }
 
 impl Faults {
-    /// No fault yet; there can be some if they are `allowed`. `stop` becomes true once the service is to stop.
-    pub(crate) fn new(allowed: bool, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) -> Self {
+    /// No fault yet; there can be some if they are `allowed`.
+    pub(crate) fn new(allowed: bool, metrics: Arc<Metrics>) -> Self {
         let state = State {
             fault: None,
             turn: 0,
@@ -86,7 +84,6 @@ impl Faults {
             connections: Mutex::default(),
             derived: Mutex::default(),
             metrics,
-            stop,
         }))
     }
 

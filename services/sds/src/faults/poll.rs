@@ -37,7 +37,6 @@ impl Faults {
         let begun = Instant::now();
         self.asked(connection, node.as_ref());
         let mut watch = self.0.current.subscribe();
-        let mut stop = self.0.stop.clone();
         let mut hung = None;
         loop {
             let state = watch.borrow_and_update().clone();
@@ -72,15 +71,10 @@ impl Faults {
                     None => std::future::pending().await,
                 }
             };
-            let stopped = async {
-                // Gone or true: both are the end. What it gives must not be held while the connection is cut.
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
             tokio::select! {
                 () = late => {}
                 // It cannot fail: this holds what sends.
                 _ = watch.changed() => {}
-                () = stopped => match connection.cut().await {},
             }
         }
     }

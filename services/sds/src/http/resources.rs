@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use crate::resources::{InvalidResource, Kind, Layer, Placed, Resource};
+use crate::state::StateError;
 
 /// The longest resource, in bytes: far more than ten thousand endpoints.
 const LONGEST: usize = 16 << 20;
@@ -111,28 +112,37 @@ async fn replace(State(context): State<Context>, place: Place, request: Request)
     // Reading a large resource takes a while, and must not keep others waiting.
     let placed = tokio::task::spawn_blocking(move || {
         let resource = Arc::new(Resource::from_json(place.kind, &place.name, &bytes)?);
-        let cache = context.registry.resources();
-        let status = match cache.put(place.kind, place.layer(), &place.name, Arc::clone(&resource)) {
+        let placed = context
+            .registry
+            .write(place.kind, place.layer(), &place.name, Arc::clone(&resource));
+        let status = match placed.map_err(unkept)? {
             Placed::Created => StatusCode::CREATED,
             Placed::Replaced => StatusCode::OK,
         };
         body(status, &resource)
     });
-    placed
-        .await
-        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string()))?
+    placed.await.map_err(broken)?
+}
+
+fn broken(error: tokio::task::JoinError) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string())
+}
+
+fn unkept(error: StateError) -> Problem {
+    tracing::error!("{error}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string())
 }
 
 async fn remove(State(context): State<Context>, place: Place) -> Result<StatusCode, Problem> {
-    let removed = context
-        .registry
-        .resources()
-        .remove(place.kind, place.layer(), &place.name);
-    if removed {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(place.unknown())
-    }
+    let removed = tokio::task::spawn_blocking(move || {
+        let removed = context.registry.withdraw(place.kind, place.layer(), &place.name);
+        if removed.map_err(unkept)? {
+            Ok(StatusCode::NO_CONTENT)
+        } else {
+            Err(place.unknown())
+        }
+    });
+    removed.await.map_err(broken)?
 }
 
 async fn clients(State(context): State<Context>) -> Json<Value> {

@@ -61,7 +61,7 @@ impl World {
     }
 
     /// Puts a resource where it belongs, or takes it away; gives what was there.
-    pub(super) fn set(
+    pub(crate) fn set(
         &mut self,
         kind: Kind,
         layer: Layer<'_>,
@@ -84,6 +84,20 @@ impl World {
                 before
             }
         }
+    }
+
+    /// Everything that was written: its type, the `node.cluster` that it is for or `None` for all, its name, and itself.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (Kind, Option<&str>, &str, &Arc<Resource>)> {
+        self.kinds.iter().flat_map(|(&kind, layers)| {
+            let general = std::iter::once((None, &*layers.written));
+            let own = layers.written_for.iter();
+            let own = own.map(|(cluster, resources)| (Some(cluster.as_str()), resources));
+            general.chain(own).flat_map(move |(cluster, resources)| {
+                resources
+                    .iter()
+                    .map(move |(name, resource)| (kind, cluster, &**name, resource))
+            })
+        })
     }
 
     /// How the nodes with a `node.cluster` see it.
