@@ -4,21 +4,49 @@
 mod bare;
 mod first_answer;
 mod poll;
+mod service;
 mod statistics;
+mod table;
+mod usage;
+mod xds;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
-/// Measures, and prints ratios.
+/// Measures, and prints figures beside their goals.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Pairs of runs that are counted, after one that is not.
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(3..=200))]
-    pairs: u16,
+    /// Measure this alone; may be given several times.
+    #[arg(long, value_enum, value_name = "BENCH")]
+    only: Vec<Bench>,
+    /// Measure far less: to see that it works, not for the figures.
+    #[arg(long)]
+    quick: bool,
+    /// first-answer: pairs of runs that are counted, after one that is not [default: 15, quick: 3].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(3..=200))]
+    pairs: Option<u16>,
+    /// xds-latency: rounds that are counted, after one that is not [default: 60, quick: 2].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
     /// The folder of the binaries: `meshkat` and the services.
     #[arg(long, default_value = "target/release")]
     bin: PathBuf,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// From start to the first 200 of the petshop: `meshkat up` against a bare script.
+    FirstAnswer,
+    /// From PUT to the first request that reaches the new endpoint, over each transport.
+    XdsLatency,
+    /// One change pushed to many streams.
+    XdsFanout,
+    /// Many changes in quick succession.
+    XdsChurn,
+    /// One change among many resources: delta against State of the World.
+    XdsBytes,
 }
 
 /// Why something could not be measured.
@@ -26,16 +54,51 @@ type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match first_answer::measure(&args.bin, usize::from(args.pairs)) {
-        Ok(report) => {
-            use std::io::Write as _;
-            drop(std::io::stdout().write_all(report.as_bytes()));
-            ExitCode::SUCCESS
-        }
+    match measure(&args) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write as _;
             drop(writeln!(std::io::stderr(), "failed to measure: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn measure(args: &Args) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    for bench in Bench::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(bench) {
+            continue;
+        }
+        let report = match bench {
+            Bench::FirstAnswer => first_answer::measure(&args.bin, args.pairs())?,
+            Bench::XdsLatency => runtime.block_on(xds::latency::measure(&args.bin, args.rounds()))?,
+            Bench::XdsFanout => {
+                use xds::fanout::{Size, measure};
+                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
+            }
+            Bench::XdsChurn => {
+                use xds::churn::{Size, measure};
+                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
+            }
+            Bench::XdsBytes => {
+                use xds::bytes::{Size, measure};
+                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
+            }
+        };
+        writeln!(std::io::stdout(), "{report}")?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn pairs(&self) -> usize {
+        usize::from(self.pairs.unwrap_or(if self.quick { 3 } else { 15 }))
+    }
+
+    fn rounds(&self) -> u32 {
+        u32::from(self.rounds.unwrap_or(if self.quick { 2 } else { 60 }))
     }
 }

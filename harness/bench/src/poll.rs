@@ -1,7 +1,7 @@
 //! Asking for a page until it is there, as cheaply as can be: a plain socket, so that asking costs the mesh little.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
@@ -43,4 +43,45 @@ fn status(socket: SocketAddr, path: &str) -> io::Result<String> {
         .next()
         .unwrap_or_default()
         .to_owned())
+}
+
+/// A connection that is kept, on which one page is asked for again and again.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    stream: BufReader<TcpStream>,
+    request: String,
+}
+
+impl Kept {
+    pub(crate) fn connect(socket: SocketAddr, path: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+            request: format!("GET {path} HTTP/1.1\r\nHost: {socket}\r\n\r\n"),
+        })
+    }
+
+    /// The body of the answer, whatever its status.
+    pub(crate) fn ask(&mut self) -> io::Result<String> {
+        self.stream.get_mut().write_all(self.request.as_bytes())?;
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line)?;
+            let line = line.trim_end();
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().map_err(io::Error::other)?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
 }

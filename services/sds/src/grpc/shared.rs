@@ -1,14 +1,14 @@
 //! What all gRPC services need.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
-use futures::Stream;
 use tokio::sync::watch;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::Status;
 
+use super::requests::Call;
+use super::responses::Responses;
 use super::stream;
 use crate::clients::{Clients, NodeName};
 use crate::faults::Faults;
@@ -16,9 +16,6 @@ use crate::metrics::Metrics;
 use crate::protocol::{Delta, Machine, Scope, Sotw};
 use crate::resources::Cache;
 use crate::transport::Transport;
-
-/// What a stream of responses is.
-pub(super) type Responses<M> = Pin<Box<dyn Stream<Item = Result<<M as Machine>::Response, Status>> + Send>>;
 
 /// Everything that a stream needs. Clones share it.
 #[derive(Clone)]
@@ -69,39 +66,31 @@ impl Discovery {
     pub(super) fn sotw(
         &self,
         scope: Scope,
-        request: Request<Streaming<<Sotw as Machine>::Request>>,
-    ) -> Result<Response<Responses<Sotw>>, Status> {
-        let machine = Sotw::new(scope, self.number());
-        Ok(Response::new(stream::responses(
-            self,
-            machine,
-            Transport::sotw(scope),
-            request,
-        )))
+        call: Call<<Sotw as Machine>::Request>,
+    ) -> Responses<<Sotw as Machine>::Response> {
+        stream::responses(self, Sotw::new(scope, self.number()), Transport::sotw(scope), call)
     }
 
     pub(super) fn delta(
         &self,
         scope: Scope,
-        request: Request<Streaming<<Delta as Machine>::Request>>,
-    ) -> Result<Response<Responses<Delta>>, Status> {
-        let machine = Delta::new(scope, self.number());
-        Ok(Response::new(stream::responses(
-            self,
-            machine,
-            Transport::delta(scope),
-            request,
-        )))
+        call: Call<<Delta as Machine>::Request>,
+    ) -> Responses<<Delta as Machine>::Response> {
+        stream::responses(self, Delta::new(scope, self.number()), Transport::delta(scope), call)
     }
 
     /// One question and one answer.
     pub(super) async fn fetch(
         &self,
         scope: Scope,
-        request: Request<<Sotw as Machine>::Request>,
-    ) -> Result<Response<<Sotw as Machine>::Response>, Status> {
-        let connection = request.extensions().get::<meshkat_kit::Connection>().cloned();
-        let mut request = request.into_inner();
+        call: Call<<Sotw as Machine>::Request>,
+    ) -> Result<<Sotw as Machine>::Response, Status> {
+        let Call {
+            connection,
+            mut requests,
+        } = call;
+        let request = requests.message().await?;
+        let mut request = request.ok_or_else(|| Status::internal("there is no request"))?;
         let node = Sotw::node(&mut request).unwrap_or_default();
         let node = NodeName {
             id: node.id,
@@ -118,7 +107,7 @@ impl Discovery {
         let push = machine.next(lens.view(&cluster));
         push.map(|mut push| {
             Sotw::sign(&mut push.response, self.sender());
-            Response::new(push.response)
+            push.response
         })
         .ok_or_else(|| Status::not_found("there is no answer"))
     }

@@ -9,9 +9,11 @@ use futures::future::FutureExt as _;
 use meshkat_kit::Connection;
 use prost::Message as _;
 use tokio::sync::watch;
-use tonic::{Request, Status, Streaming};
+use tonic::Status;
 
-use super::shared::{Discovery, Responses};
+use super::requests::{Call, Requests};
+use super::responses::Responses;
+use super::shared::Discovery;
 use crate::clients::{ClientReport, NodeName, Observed, Place};
 use crate::faults::{End, Gate, Pass};
 use crate::metrics::Metrics;
@@ -35,9 +37,9 @@ pub(super) fn responses<M: Machine>(
     discovery: &Discovery,
     machine: M,
     transport: Transport,
-    request: Request<Streaming<M::Request>>,
-) -> Responses<M> {
-    let connection = request.extensions().get::<Connection>().cloned();
+    call: Call<M::Request>,
+) -> Responses<M::Response> {
+    let Call { connection, requests } = call;
     let peer = connection.as_ref().map(|connection| connection.peer().to_string());
     let session = Arc::new(Session {
         transport,
@@ -48,7 +50,7 @@ pub(super) fn responses<M: Machine>(
         place: discovery.clients.join(Arc::clone(&session) as _),
         session,
         gate: Gate::new(&discovery.faults, connection, transport),
-        requests: Some(request.into_inner()),
+        requests: Some(requests),
         world: discovery.cache.watch(),
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
@@ -68,7 +70,7 @@ struct Stream<M: Machine> {
     session: Arc<Session<M>>,
     gate: Gate,
     /// `None` once the client has said all that it will.
-    requests: Option<Streaming<M::Request>>,
+    requests: Option<Requests<M::Request>>,
     world: watch::Receiver<Arc<World>>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,

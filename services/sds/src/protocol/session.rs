@@ -25,7 +25,7 @@ pub(crate) enum Scope {
 /// would be due without anything being sent.
 pub(crate) trait Machine: Clone + Send + 'static {
     /// What the client sends.
-    type Request: Send;
+    type Request: prost::Message + Default;
     /// What it is sent.
     type Response: prost::Message;
 

@@ -1,0 +1,192 @@
+//! The requests of a call, as gRPC frames them.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use axum::body::{Body, HttpBody as _};
+use bytes::{Buf as _, BufMut as _, BytesMut};
+use http::Request;
+use meshkat_kit::Connection;
+use prost::Message;
+use tonic::Status;
+
+/// The longest message that a client may send, in bytes. An Envoy that comes back tells the version of every resource
+/// that it has.
+const LONGEST: usize = 16 << 20;
+
+/// Whether a message is compressed, and its length in four bytes.
+pub(super) const HEADER: usize = 5;
+
+/// A call that has begun.
+pub(super) struct Call<R> {
+    /// The connection that it came on.
+    pub(super) connection: Option<Connection>,
+    pub(super) requests: Requests<R>,
+}
+
+impl<R> Call<R> {
+    /// # Errors
+    /// It is compressed, which nobody need be able to read.
+    pub(super) fn of(request: Request<Body>) -> Result<Self, Status> {
+        let encoding = request.headers().get("grpc-encoding");
+        if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
+            let mut status = Status::unimplemented(format!("grpc-encoding: {encoding:?} is not supported"));
+            status.metadata_mut().insert(
+                "grpc-accept-encoding",
+                tonic::metadata::MetadataValue::from_static("identity"),
+            );
+            return Err(status);
+        }
+        Ok(Self {
+            connection: request.extensions().get::<Connection>().cloned(),
+            requests: Requests::new(request.into_body()),
+        })
+    }
+}
+
+/// The requests of a call. Nothing is kept of one that has been read.
+pub(super) struct Requests<R> {
+    body: Body,
+    /// What has come and has not been read.
+    buffer: BytesMut,
+    request: PhantomData<fn() -> R>,
+}
+
+impl<R> Requests<R> {
+    fn new(body: Body) -> Self {
+        Self {
+            body,
+            buffer: BytesMut::new(),
+            request: PhantomData,
+        }
+    }
+}
+
+impl<R: Message + Default> Requests<R> {
+    /// The next request; `None` once there will be no more. Nothing is lost if it is dropped before it resolves.
+    ///
+    /// # Errors
+    /// What comes is no request, or the client is gone. There is nothing to be read after it.
+    pub(super) async fn message(&mut self) -> Result<Option<R>, Status> {
+        loop {
+            if let Some(request) = self.take()? {
+                return Ok(Some(request));
+            }
+            match poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await {
+                // Trailers say nothing that is needed.
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.buffer.put(data);
+                    }
+                }
+                Some(Err(error)) => return Err(Status::cancelled(error.to_string())),
+                None if self.buffer.is_empty() => return Ok(None),
+                None => return Err(Status::internal("the call ended in the middle of a request")),
+            }
+        }
+    }
+
+    /// The first request of those that have come, if it is there as a whole.
+    fn take(&mut self) -> Result<Option<R>, Status> {
+        let Some(mut header) = self.buffer.get(..HEADER) else {
+            return Ok(None);
+        };
+        if header.get_u8() != 0 {
+            return Err(Status::internal(
+                "a request is compressed, and grpc-encoding does not say so",
+            ));
+        }
+        let length = header.get_u32() as usize;
+        if length > LONGEST {
+            return Err(Status::out_of_range(format!(
+                "a request has {length} bytes; {LONGEST} are the most"
+            )));
+        }
+        if self.buffer.len() < HEADER + length {
+            return Ok(None);
+        }
+        self.buffer.advance(HEADER);
+        let request = R::decode(self.buffer.split_to(length));
+        if self.buffer.is_empty() {
+            // It still has room for as much as it once held.
+            self.buffer = BytesMut::new();
+        }
+        request.map(Some).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use envoy_types::pb::envoy::service::discovery::v3::DiscoveryRequest;
+    use tonic::Code;
+
+    use super::*;
+
+    fn request(version: &str) -> DiscoveryRequest {
+        DiscoveryRequest {
+            version_info: version.to_owned(),
+            ..Default::default()
+        }
+    }
+
+    fn framed(request: &DiscoveryRequest) -> Vec<u8> {
+        let mut bytes = vec![0];
+        bytes.put_u32(request.encoded_len().try_into().unwrap());
+        request.encode(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// A body that comes in pieces of so many bytes.
+    fn requests(bytes: &[u8], piece: usize) -> Requests<DiscoveryRequest> {
+        let pieces: Vec<_> = bytes
+            .chunks(piece)
+            .map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)))
+            .collect();
+        Requests::new(Body::from_stream(futures::stream::iter(pieces)))
+    }
+
+    #[tokio::test]
+    async fn requests_are_the_same_however_they_are_cut_into_pieces() {
+        let all = [request("1"), request(""), request(&"2".repeat(70_000)), request("3")];
+        let bytes: Vec<u8> = all.iter().flat_map(framed).collect();
+        for piece in [1, 4, 5, 6, 16_384, bytes.len()] {
+            let mut requests = requests(&bytes, piece);
+            for expected in &all {
+                assert_eq!(requests.message().await.unwrap().as_ref(), Some(expected));
+            }
+            assert_eq!(requests.message().await.unwrap(), None);
+            assert_eq!(requests.buffer.capacity(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_an_error() {
+        let whole = framed(&request("1"));
+        for (bytes, code) in [
+            (&whole[..whole.len() - 1], Code::Internal),
+            (&whole[..3], Code::Internal),
+            (&[1, 0, 0, 0, 0], Code::Internal),
+            (&[0, 0, 0, 0, 1, 0xff], Code::Internal),
+            (&[0, 0xff, 0, 0, 0], Code::OutOfRange),
+        ] {
+            let error = requests(bytes, 2).message().await.unwrap_err();
+            assert_eq!(error.code(), code, "{bytes:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_call_is_told_what_it_may_be() {
+        let call = |encoding: &str| {
+            let request = Request::builder().header("grpc-encoding", encoding).body(Body::empty());
+            Call::<DiscoveryRequest>::of(request.unwrap())
+        };
+        assert!(call("identity").is_ok());
+        let status = call("gzip").err().unwrap();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert_eq!(status.metadata().get("grpc-accept-encoding").unwrap(), "identity");
+    }
+}
