@@ -86,9 +86,15 @@ pub struct Binary {
 impl Binary {
     /// Starts it on a free port of 127.0.0.1 with further arguments; it listens when this returns.
     pub fn start(path: &str, args: &[&str]) -> Self {
+        Self::start_in(path, args, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub fn start_in(path: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(path)
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
+            .envs(environment.iter().copied())
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
             .spawn()
