@@ -5,12 +5,16 @@
 //! Envoys that hold a stream are served by `grpc`, which says what `protocol` finds to be due. A service that was never
 //! registered is left out of answers, so that an Envoy keeps what it has; one whose hosts were set to none
 //! is an explicit empty assignment.
+//!
+//! In the place of what is registered there may be the services of Kubernetes: see [`run_kubernetes`].
 
 mod clients;
+pub mod config;
 mod discovery;
 mod grpc;
 mod host;
 mod http;
+mod kubernetes;
 mod metrics;
 mod name;
 mod protocol;
@@ -23,13 +27,17 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use axum::middleware::from_fn_with_state;
 use meshkat_kit::{App, Identity, Readiness};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use grpc::Discovery;
+use kubernetes::{Gate, Status};
 
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
+pub use kubernetes::{AccessError, EnvoyPort, InvalidPort, Kubernetes, KubernetesSettings, Pace};
 pub use name::{InvalidName, ServiceName};
 pub use registry::{Change, Outcome, Registry, RegistryError, Snapshot};
 pub use state::StateError;
@@ -46,18 +54,61 @@ pub async fn run(
     registry: Arc<Registry>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let metrics = Arc::new(metrics::Metrics::default());
+    serve(listener, identity, registry, None, shutdown).await
+}
+
+/// The same, with the services of Kubernetes in the place of a registry, and nobody else to write them.
+///
+/// It is ready once all EndpointSlices were listed; until then no discovery request is answered. From then on it serves
+/// what it last knew, whatever becomes of the API server.
+///
+/// # Errors
+/// The listener cannot be served.
+pub async fn run_kubernetes(
+    listener: TcpListener,
+    identity: Identity,
+    kubernetes: Kubernetes,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let registry = Arc::new(Registry::of_kubernetes(kubernetes.names()));
+    let status = Arc::<Status>::default();
+    let readiness = kubernetes::readiness(&status);
+    // Ends with this function, whichever way it ends.
+    let mut following = JoinSet::new();
+    following.spawn(kubernetes.follow(Arc::clone(&registry), Arc::clone(&status), readiness.clone()));
+    let source = Some((status, readiness));
+    tokio::select! {
+        served = serve(listener, identity, registry, source, shutdown) => served,
+        _ = following.join_next() => Err(io::Error::other("Kubernetes is not followed any more")),
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    identity: Identity,
+    registry: Arc<Registry>,
+    source: Option<(Arc<Status>, Readiness)>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let metrics = Arc::new(metrics::Metrics::new(
+        source.as_ref().map(|(status, _)| Arc::clone(status)),
+    ));
     let clients = Arc::new(clients::Clients::default());
     let (stop, stopped) = watch::channel(false);
     let streams = Discovery::new(
         Arc::clone(registry.resources()),
         Arc::clone(&clients),
         Arc::clone(&metrics),
-        stopped,
+        stopped.clone(),
     );
-    let routes = http::routes(&registry, &metrics, &clients).merge(grpc::routes(&streams));
+    let mut routes = http::routes(&registry, &metrics, &clients).merge(grpc::routes(&streams));
+    let mut ready = Readiness::ready();
+    if let Some((status, readiness)) = source {
+        routes = routes.layer(from_fn_with_state(Gate::new(status, stopped), kubernetes::pass));
+        ready = readiness;
+    }
     let app = App::new(identity, routes)
-        .readiness(Readiness::ready())
+        .readiness(ready)
         .metrics(move || metrics.text(&registry.snapshot()));
     let shutdown = async move {
         shutdown.await;

@@ -32,8 +32,8 @@ pub(super) fn v3() -> Router<Context> {
 /// Always a whole 200, never a 304: only a 200 tells an Envoy that its endpoints are not stale.
 fn answer_v2(context: &Context, request: &DiscoveryRequest) -> Result<Response, Problem> {
     check_type(Api::V2.endpoint_type(), request)?;
-    let snapshot = context.registry.snapshot();
-    let response = discovery::endpoints(Api::V2, request, &snapshot).map_err(unwritable)?;
+    let services = context.registry.asked(&request.resource_names);
+    let response = discovery::endpoints(Api::V2, &services).map_err(unwritable)?;
     let body = serde_json::to_vec(&response).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
     Ok(answer(context, Surface::V2, request, count, version, body))
