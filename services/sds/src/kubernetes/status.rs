@@ -133,7 +133,7 @@ impl Status {
         Some(if *self.synced.borrow() {
             format!("stale: Kubernetes was last followed {age} ago, at {since}: {why}")
         } else {
-            format!("the EndpointSlices were never listed, {age} after the start, at {since}: {why}")
+            format!("the EndpointSlices were never listed since the start {age} ago, at {since}: {why}")
         })
     }
 

@@ -69,7 +69,9 @@ async fn watches_that_are_closed_at_once_are_opened_with_pauses() {
     .await;
     // At least half of 10, 20 and 40, and then of 50 ms each; the first of all may have lived long enough for none.
     assert!(begun.elapsed() >= Duration::from_millis(150), "{:?}", begun.elapsed());
-    setting.is_stale("the API server closed the watch").await;
+    // Between two of them; each is open for a moment.
+    setting.says(200, "the API server closed the watch").await;
+    setting.has("pet", Some(&["10.0.0.1"])).await;
     setting.api.mode(Mode::Normal);
     setting.api.put(pet("10.0.0.2"));
     setting.has("pet", Some(&["10.0.0.2"])).await;
