@@ -1,5 +1,6 @@
 //! `/healthz`, `/readyz` and `/whoami`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,29 +15,53 @@ use crate::connection::Connection;
 use crate::identity::Identity;
 use crate::problem::Problem;
 
+type Note = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Whether a service is ready for work: what `/readyz` tells. Clones share one answer.
-#[derive(Debug, Clone)]
-pub struct Readiness(Arc<AtomicBool>);
+#[derive(Clone)]
+pub struct Readiness {
+    ready: Arc<AtomicBool>,
+    note: Option<Note>,
+}
 
 impl Readiness {
     /// Ready from the start.
     pub fn ready() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        Self {
+            ready: Arc::new(AtomicBool::new(true)),
+            note: None,
+        }
     }
 
     /// Not ready until [`Readiness::set`] says so.
     pub fn pending() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
+        Self {
+            ready: Arc::new(AtomicBool::new(false)),
+            note: None,
+        }
+    }
+
+    /// What else there is to tell, asked for at each answer: why it is not ready yet, or what is wrong although it is.
+    #[must_use]
+    pub fn note(mut self, note: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.note = Some(Arc::new(note));
+        self
     }
 
     /// Changes the answer for every clone.
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        self.ready.store(ready, Ordering::Release);
     }
 
     /// The answer now.
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.ready.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Readiness").field(&self.is_ready()).finish()
     }
 }
 
@@ -51,11 +76,14 @@ pub(crate) fn routes(identity: Identity, readiness: Readiness, listen: SocketAdd
         )
 }
 
-async fn ready(State(readiness): State<Readiness>) -> Result<&'static str, Problem> {
+/// `ready` is the first line; a note is the second.
+async fn ready(State(readiness): State<Readiness>) -> Result<String, Problem> {
+    let note = readiness.note.as_ref().and_then(|note| note());
     if readiness.is_ready() {
-        Ok("ready")
+        Ok(note.map_or("ready".to_owned(), |note| format!("ready\n{note}\n")))
     } else {
-        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail("not ready yet"))
+        let detail = note.map_or("not ready yet".to_owned(), |note| format!("not ready yet: {note}"));
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail(detail))
     }
 }
 

@@ -86,20 +86,26 @@ pub struct Binary {
 impl Binary {
     /// Starts it on a free port of 127.0.0.1 with further arguments; it listens when this returns.
     pub fn start(path: &str, args: &[&str]) -> Self {
-        Self::spawn(&mut Command::new(path), args)
+        Self::start_in(path, args, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub fn start_in(path: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn(&mut Command::new(path), args, environment)
     }
 
     /// The same with a soft limit of open files, as a shell would give it.
     pub fn start_limited(path: &str, args: &[&str], files: u32) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -Sn {files}; exec \"$0\" \"$@\""), path]);
-        Self::spawn(&mut shell, args)
+        Self::spawn(&mut shell, args, &[])
     }
 
-    fn spawn(command: &mut Command, args: &[&str]) -> Self {
+    fn spawn(command: &mut Command, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
+            .envs(environment.iter().copied())
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())
             .spawn()

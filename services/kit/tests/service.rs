@@ -149,6 +149,21 @@ async fn readiness_is_the_services_own() {
 }
 
 #[tokio::test]
+async fn a_note_on_readiness_is_told_with_it() {
+    let readiness = Readiness::pending().note(|| Some("the source is away".to_owned()));
+    let identity = Identity::new("small", "small-1").unwrap();
+    let app = App::new(identity, router()).readiness(readiness.clone());
+    let running = Running::start(|listener, shutdown| serve(listener, app, shutdown)).await;
+    let ask = async || h1().get(running.url("/readyz")).send().await.unwrap();
+    let problem: Value = ask().await.json().await.unwrap();
+    assert_eq!(problem["detail"], "not ready yet: the source is away");
+    readiness.set(true);
+    let response = ask().await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.text().await.unwrap(), "ready\nthe source is away\n");
+}
+
+#[tokio::test]
 async fn one_port_speaks_both_versions_of_http() {
     let small = small().await;
     for (client, version) in [(h1(), reqwest::Version::HTTP_11), (h2(), reqwest::Version::HTTP_2)] {

@@ -5,14 +5,18 @@
 //! Envoys that hold a stream are served by `grpc`, which says what `protocol` finds to be due. A service that was never
 //! registered is left out of answers, so that an Envoy keeps what it has; one whose hosts were set to none
 //! is an explicit empty assignment.
+//!
+//! In the place of what is registered there may be the services of Kubernetes: see [`run_kubernetes`].
 
 mod clients;
+pub mod config;
 mod discovery;
 mod faults;
 mod grpc;
 mod host;
 mod http;
 mod kept;
+mod kubernetes;
 mod metrics;
 mod name;
 mod protocol;
@@ -25,14 +29,18 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use axum::middleware::from_fn_with_state;
 use meshkat_kit::{App, Identity, Readiness};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use faults::Faults;
 use grpc::Discovery;
+use kubernetes::{Gate, Status};
 
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
+pub use kubernetes::{AccessError, EnvoyPort, InvalidPort, Kubernetes, KubernetesSettings, Pace};
 pub use name::{InvalidName, ServiceName};
 pub use registry::{Change, Outcome, Registry, RegistryError, Snapshot};
 pub use state::StateError;
@@ -70,7 +78,47 @@ pub async fn run_with(
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let metrics = Arc::new(metrics::Metrics::default());
+    serve(listener, identity, registry, None, options, shutdown).await
+}
+
+/// The same, with the services of Kubernetes in the place of a registry, and nobody else to write them.
+///
+/// It is ready once all EndpointSlices were listed; until then no discovery request is answered. From then on it serves
+/// what it last knew, whatever becomes of the API server.
+///
+/// # Errors
+/// The listener cannot be served.
+pub async fn run_kubernetes(
+    listener: TcpListener,
+    identity: Identity,
+    kubernetes: Kubernetes,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let registry = Arc::new(Registry::of_kubernetes(kubernetes.names()));
+    let status = Arc::<Status>::default();
+    let readiness = kubernetes::readiness(&status);
+    // Ends with this function, whichever way it ends.
+    let mut following = JoinSet::new();
+    following.spawn(kubernetes.follow(Arc::clone(&registry), Arc::clone(&status), readiness.clone()));
+    let source = Some((status, readiness));
+    tokio::select! {
+        served = serve(listener, identity, registry, source, options, shutdown) => served,
+        _ = following.join_next() => Err(io::Error::other("Kubernetes is not followed any more")),
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    identity: Identity,
+    registry: Arc<Registry>,
+    source: Option<(Arc<Status>, Readiness)>,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let metrics = Arc::new(metrics::Metrics::new(
+        source.as_ref().map(|(status, _)| Arc::clone(status)),
+    ));
     let clients = Arc::new(clients::Clients::default());
     let (stop, stopped) = watch::channel(false);
     let faults = Faults::new(options.allow_faults, Arc::clone(&metrics));
@@ -79,12 +127,17 @@ pub async fn run_with(
         Arc::clone(&clients),
         Arc::clone(&metrics),
         faults.clone(),
-        stopped,
+        stopped.clone(),
         identity.instance(),
     );
-    let routes = http::routes(&registry, &metrics, &clients, &faults).merge(grpc::routes(&streams));
+    let mut routes = http::routes(&registry, &metrics, &clients, &faults).merge(grpc::routes(&streams));
+    let mut ready = Readiness::ready();
+    if let Some((status, readiness)) = source {
+        routes = routes.layer(from_fn_with_state(Gate::new(status, stopped), kubernetes::pass));
+        ready = readiness;
+    }
     let app = App::new(identity, routes)
-        .readiness(Readiness::ready())
+        .readiness(ready)
         .metrics(move || metrics.text(&registry.snapshot()));
     let shutdown = async move {
         shutdown.await;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use clap::builder::BoolishValueParser;
 use meshkat_kit::{EXIT_USAGE, ServiceArgs};
+use sds::config::{Source, SourceArgs};
 use sds::{Options, Registry};
 
 /// The discovery service: which hosts a service has, for Envoys to ask
@@ -15,6 +16,9 @@ use sds::{Options, Registry};
 struct Cli {
     #[command(flatten)]
     service: ServiceArgs,
+
+    #[command(flatten)]
+    source: SourceArgs,
 
     /// Keep the registry and what was written to `/xds/v3` in this file, of which this process is the only writer [default: in memory only]
     #[arg(long, env = "STATE", value_name = "FILE")]
@@ -27,18 +31,28 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let registry = match cli.state {
-        None => Registry::in_memory(),
-        Some(path) => match Registry::open(&path) {
-            Ok(registry) => registry,
-            Err(error) => {
-                eprintln!("sds: {error}");
-                return ExitCode::from(EXIT_USAGE);
-            }
-        },
+    let refuse = |error: &dyn std::fmt::Display| {
+        eprintln!("sds: {error}");
+        ExitCode::from(EXIT_USAGE)
     };
     let options = Options {
         allow_faults: cli.allow_faults,
+    };
+    let registry = match (cli.source.source(), cli.state) {
+        (Err(error), _) => return refuse(&error),
+        (Ok(Source::Kubernetes(_)), Some(_)) => {
+            return refuse(&"--state keeps the registry, and --source kubernetes has none; leave out one of them");
+        }
+        (Ok(Source::Kubernetes(kubernetes)), None) => {
+            return meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
+                sds::run_kubernetes(listener, identity, *kubernetes, options, shutdown)
+            });
+        }
+        (Ok(Source::Registry), None) => Registry::in_memory(),
+        (Ok(Source::Registry), Some(path)) => match Registry::open(&path) {
+            Ok(registry) => registry,
+            Err(error) => return refuse(&error),
+        },
     };
     meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
         sds::run_with(listener, identity, Arc::new(registry), options, shutdown)

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::host::Service;
 use crate::kept::{Kept, KeptResource};
+use crate::kubernetes::{Names, ServiceKey};
 use crate::name::ServiceName;
 use crate::resources::{Cache, Kind, Layer, Placed, Resource};
 use crate::state::{StateError, StateFile};
@@ -23,6 +24,8 @@ pub struct Registry {
     current: watch::Sender<Arc<Snapshot>>,
     /// What the registry's services are to Envoys, and everything else that they are told.
     resources: Arc<Cache>,
+    /// What its services are called besides, if they are those of Kubernetes.
+    names: Option<Names>,
 }
 
 /// A change that somebody asks for.
@@ -73,7 +76,12 @@ pub enum RegistryError {
 impl Registry {
     /// An empty registry that is gone with its process.
     pub fn in_memory() -> Self {
-        Self::new(None, Snapshot::new())
+        Self::new(None, Snapshot::new(), None)
+    }
+
+    /// An empty registry that follows Kubernetes, and that nobody else writes to.
+    pub(crate) fn of_kubernetes(names: Names) -> Self {
+        Self::new(None, Snapshot::new(), Some(names))
     }
 
     /// The registry that a file holds, or an empty one if there is no such file yet.
@@ -82,7 +90,7 @@ impl Registry {
     /// The file cannot be read or does not hold; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let (file, kept) = StateFile::open(path)?;
-        let registry = Self::new(Some(file), Arc::unwrap_or_clone(kept.services));
+        let registry = Self::new(Some(file), Arc::unwrap_or_clone(kept.services), None);
         for placed in &kept.resources {
             let resource = Arc::clone(&placed.resource);
             registry
@@ -92,7 +100,7 @@ impl Registry {
         Ok(registry)
     }
 
-    fn new(file: Option<StateFile>, snapshot: Snapshot) -> Self {
+    fn new(file: Option<StateFile>, snapshot: Snapshot, names: Option<Names>) -> Self {
         let resources = Arc::<Cache>::default();
         for (name, service) in &snapshot {
             resources.register(name, Some(service));
@@ -101,7 +109,37 @@ impl Registry {
             file: Mutex::new(file),
             current: watch::Sender::new(Arc::new(snapshot)),
             resources,
+            names,
         }
+    }
+
+    /// Whether it only follows Kubernetes, so that nothing can be written to it.
+    pub(crate) fn follows_kubernetes(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// The service that somebody calls by a name, which may be any that it has.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Service>> {
+        let snapshot = self.snapshot();
+        match &self.names {
+            None => snapshot.get(name).cloned(),
+            Some(names) => snapshot.get(&*names.listed(name)?).cloned(),
+        }
+    }
+
+    /// The services that are called by these names; all of them if there are no names.
+    pub(crate) fn asked(&self, names: &[String]) -> BTreeMap<String, Arc<Service>> {
+        if names.is_empty() {
+            let all = self.snapshot();
+            return all
+                .iter()
+                .map(|(name, service)| (name.to_string(), Arc::clone(service)))
+                .collect();
+        }
+        names
+            .iter()
+            .filter_map(|name| Some((name.clone(), self.find(name)?)))
+            .collect()
     }
 
     /// The cache that this registry's services go into.
@@ -190,6 +228,33 @@ impl Registry {
         let mut world = (*world).clone();
         world.set(kind, layer, name, resource);
         file.replace(&kept(&world), &before)
+    }
+
+    /// What Kubernetes now says of services, as one change: their hosts, or that they are not there.
+    pub(crate) fn follow(&self, changes: Vec<(ServiceKey, Option<Service>)>) {
+        let Some(names) = &self.names else { return };
+        let mut after = (*self.snapshot()).clone();
+        let mut resources = Vec::new();
+        for (key, service) in changes {
+            let service = service.map(Arc::new);
+            let resource = |name: &ServiceName| {
+                service
+                    .as_ref()
+                    .map(|service| Arc::new(Resource::of_service(name, service)))
+            };
+            for alias in names.aliases(&key) {
+                let resource = resource(&alias);
+                resources.push((Layer::Alias, alias, resource));
+            }
+            let listed = key.listed();
+            resources.push((Layer::Registered, listed.clone(), resource(&listed)));
+            match service {
+                Some(service) => after.insert(listed, service),
+                None => after.remove(&listed),
+            };
+        }
+        self.resources.register_all(resources);
+        self.current.send_replace(Arc::new(after));
     }
 }
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::Api;
 use crate::host::{Health, Host, Service, zones};
-use crate::name::ServiceName;
 
 /// The endpoints of one service, by zone.
 #[derive(Debug, Serialize)]
@@ -75,7 +74,7 @@ struct LbMetadata {
 }
 
 impl<'a> ClusterLoadAssignment<'a> {
-    pub(crate) fn new(api: Api, name: &'a ServiceName, service: &'a Service) -> Self {
+    pub(crate) fn new(api: Api, name: &'a str, service: &'a Service) -> Self {
         let endpoints = zones(service.hosts.as_slice())
             .into_iter()
             .map(|zone| LocalityLbEndpoints {
@@ -86,7 +85,7 @@ impl<'a> ClusterLoadAssignment<'a> {
             .collect();
         Self {
             kind: api.endpoint_type(),
-            cluster_name: name.as_str(),
+            cluster_name: name,
             endpoints,
         }
     }
@@ -136,8 +135,7 @@ mod tests {
 
     fn assignment(hosts: Value) -> Value {
         let service: Service = serde_json::from_value(json!({"hosts": hosts})).unwrap();
-        let name = "pet".parse().unwrap();
-        serde_json::to_value(ClusterLoadAssignment::new(Api::V3, &name, &service)).unwrap()
+        serde_json::to_value(ClusterLoadAssignment::new(Api::V3, "pet", &service)).unwrap()
     }
 
     fn endpoint(address: &str, weight: u32, canary: bool) -> Value {

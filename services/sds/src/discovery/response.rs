@@ -1,14 +1,15 @@
 //! The answer of API version 2: endpoints from the registry.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::Api;
 use super::assignment::ClusterLoadAssignment;
-use super::{Api, DiscoveryRequest};
-use crate::registry::Snapshot;
+use crate::host::Service;
 
 /// A DiscoveryResponse with the endpoints of services.
 #[derive(Debug, Serialize)]
@@ -19,22 +20,19 @@ pub(crate) struct DiscoveryResponse<'a> {
     type_url: &'static str,
 }
 
-/// The endpoints of the services that were asked for, as far as they are known.
+/// The endpoints of the services that were asked for, as far as they are known, under the names that were asked for.
 ///
 /// A service that is not known is left out, and the Envoy keeps the endpoints that it has: so a discovery service that
 /// comes back without its registry takes nothing away.
 ///
 /// # Errors
 /// The answer cannot be put into JSON.
-pub(crate) fn endpoints<'a>(
+pub(crate) fn endpoints(
     api: Api,
-    request: &DiscoveryRequest,
-    snapshot: &'a Snapshot,
-) -> serde_json::Result<DiscoveryResponse<'a>> {
-    let asked: BTreeSet<&str> = request.resource_names.iter().map(String::as_str).collect();
-    let resources: Vec<_> = snapshot
+    services: &BTreeMap<String, Arc<Service>>,
+) -> serde_json::Result<DiscoveryResponse<'_>> {
+    let resources: Vec<_> = services
         .iter()
-        .filter(|(name, _)| asked.is_empty() || asked.contains(name.as_str()))
         .map(|(name, service)| ClusterLoadAssignment::new(api, name, service))
         .collect();
     Ok(DiscoveryResponse {
@@ -57,47 +55,38 @@ fn version(resources: &[ClusterLoadAssignment<'_>]) -> serde_json::Result<String
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
     use super::*;
-    use crate::host::Service;
+    use crate::registry::{Change, Registry};
 
-    fn snapshot(services: &[(&str, &str)]) -> Snapshot {
-        services
-            .iter()
-            .map(|(name, ip)| {
-                let service: Service =
-                    serde_json::from_value(json!({"hosts": [{"ip_address": ip, "port": 80}]})).unwrap();
-                (name.parse().unwrap(), Arc::new(service))
-            })
-            .collect()
-    }
-
-    fn ask(names: &[&str]) -> DiscoveryRequest {
-        DiscoveryRequest {
-            resource_names: names.iter().map(|&name| name.to_owned()).collect(),
-            ..Default::default()
+    fn registry(services: &[(&str, &str)]) -> Registry {
+        let registry = Registry::in_memory();
+        for (name, ip) in services {
+            let service = serde_json::from_value(json!({"hosts": [{"ip_address": ip, "port": 80}]})).unwrap();
+            registry.apply(Change::Put(name.parse().unwrap(), service)).unwrap();
         }
+        registry
     }
 
     #[test]
     fn the_version_depends_on_what_is_answered_and_on_nothing_else() {
-        let all = snapshot(&[("echo", "10.0.0.1"), ("pet", "10.0.0.2")]);
-        let version =
-            |api, names: &[&str], snapshot: &Snapshot| endpoints(api, &ask(names), snapshot).unwrap().version_info;
+        let all = registry(&[("echo", "10.0.0.1"), ("pet", "10.0.0.2")]);
+        let version = |api, names: &[&str], registry: &Registry| {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            endpoints(api, &registry.asked(&names)).unwrap().version_info
+        };
         let pet = version(Api::V3, &["pet"], &all);
         assert_eq!(
             pet,
-            version(Api::V3, &["pet", "unknown", "pet"], &snapshot(&[("pet", "10.0.0.2")]))
+            version(Api::V3, &["pet", "unknown", "pet"], &registry(&[("pet", "10.0.0.2")]))
         );
         assert_eq!(version(Api::V3, &["pet", "echo"], &all), version(Api::V3, &[], &all));
         for other in [
             version(Api::V3, &["echo"], &all),
             version(Api::V3, &[], &all),
             version(Api::V2, &["pet"], &all),
-            version(Api::V3, &["pet"], &snapshot(&[("pet", "10.0.0.3")])),
+            version(Api::V3, &["pet"], &registry(&[("pet", "10.0.0.3")])),
         ] {
             assert_ne!(pet, other);
         }

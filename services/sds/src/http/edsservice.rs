@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use meshkat_kit::{JsonBody, Problem};
 use serde_json::{Value, json};
 
@@ -15,11 +15,23 @@ use crate::host::Service;
 use crate::name::ServiceName;
 use crate::registry::{Change, Outcome, RegistryError};
 
-pub(super) fn routes() -> Router<Context> {
-    Router::new().route("/edsservice", get(list)).route(
-        "/edsservice/{service}",
-        get(show).post(create).put(replace).delete(remove),
-    )
+/// The routes; those of a registry that follows Kubernetes only read.
+pub(super) fn routes(follows_kubernetes: bool) -> Router<Context> {
+    let service = if follows_kubernetes {
+        get(show).fallback(refuse_to_write)
+    } else {
+        get(show).post(create).put(replace).delete(remove)
+    };
+    Router::new()
+        .route("/edsservice", get(list))
+        .route("/edsservice/{service}", service)
+}
+
+async fn refuse_to_write(method: Method, name: ServiceName) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail(format!(
+        "{method} cannot change {name}: the services are those of Kubernetes; change them there, or write endpoints of this \
+         name to /xds/v3/endpoints/{name}"
+    ))
 }
 
 async fn list(State(context): State<Context>) -> Json<Value> {
@@ -34,9 +46,7 @@ async fn show(State(context): State<Context>, name: ServiceName) -> Result<Json<
 pub(super) fn find(context: &Context, name: &ServiceName) -> Result<Arc<Service>, Problem> {
     context
         .registry
-        .snapshot()
-        .get(name)
-        .cloned()
+        .find(name.as_str())
         .ok_or_else(|| RegistryError::Unknown(name.clone()).into())
 }
 

@@ -45,7 +45,10 @@ pub(crate) fn routes(
             .route_layer(from_fn_with_state((surface, Arc::clone(metrics)), count))
     };
     meshkat_kit::router()
-        .merge(counted(Surface::Registry, edsservice::routes()))
+        .merge(counted(
+            Surface::Registry,
+            edsservice::routes(registry.follows_kubernetes()),
+        ))
         .merge(counted(Surface::V1, registration::routes()))
         .merge(counted(Surface::V2, polls::v2()))
         .merge(counted(Surface::V3, polls::v3()))

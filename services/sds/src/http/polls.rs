@@ -45,8 +45,8 @@ async fn answer_v2(
 ) -> Result<Response, Problem> {
     check_type(Api::V2.endpoint_type(), request)?;
     let admitted = admit(context, connection, request).await?;
-    let snapshot = context.registry.snapshot();
-    let response = discovery::endpoints(Api::V2, request, &snapshot).map_err(unwritable)?;
+    let services = context.registry.asked(&request.resource_names);
+    let response = discovery::endpoints(Api::V2, &services).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
     count_answer(context, Surface::V2, request, count, version);
     let Some(content) = admitted.content() else {

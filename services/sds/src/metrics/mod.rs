@@ -3,6 +3,7 @@
 mod faults;
 mod streams;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
@@ -13,6 +14,7 @@ use prometheus_client::registry;
 
 pub(crate) use faults::FaultKind;
 
+use crate::kubernetes::Status;
 use crate::registry::{Outcome, Snapshot};
 
 /// One of the ways in which the service is spoken to.
@@ -61,11 +63,13 @@ pub(crate) struct Metrics {
     hosts: Gauge<u64, AtomicU64>,
     streams: streams::Streams,
     faults: faults::Faults,
+    kubernetes: Option<Arc<Status>>,
     all: registry::Registry,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// All counters at 0; those of Kubernetes too, if it is the source.
+    pub(crate) fn new(kubernetes: Option<Arc<Status>>) -> Self {
         let mut metrics = Self {
             requests: Family::default(),
             answers: Family::default(),
@@ -76,6 +80,7 @@ impl Default for Metrics {
             hosts: Gauge::default(),
             streams: streams::Streams::default(),
             faults: faults::Faults::default(),
+            kubernetes,
             all: registry::Registry::with_prefix("sds"),
         };
         let all = &mut metrics.all;
@@ -112,11 +117,12 @@ impl Default for Metrics {
         all.register("registry_hosts", "Hosts in the registry", metrics.hosts.clone());
         metrics.streams.register(all);
         metrics.faults.register(all);
+        if let Some(kubernetes) = &metrics.kubernetes {
+            kubernetes.register(all);
+        }
         metrics
     }
-}
 
-impl Metrics {
     pub(crate) fn request(&self, surface: Surface, status: http::StatusCode) {
         self.requests
             .get_or_create(&Request {
@@ -166,6 +172,9 @@ impl Metrics {
                 .map(|service| service.hosts.as_slice().len() as u64)
                 .sum(),
         );
+        if let Some(kubernetes) = &self.kubernetes {
+            kubernetes.measure();
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut text, &self.all);

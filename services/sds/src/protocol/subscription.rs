@@ -36,8 +36,12 @@ impl Subscription {
     pub(super) fn wanted<'a>(&self, kind: Option<Kind>, view: View<'a>) -> Wanted<'a> {
         match kind {
             None => BTreeMap::new(),
-            Some(kind) if self.wildcard => view.all(kind),
-            Some(kind) => self.names.iter().filter_map(|name| view.get(kind, name)).collect(),
+            Some(kind) => {
+                let mut wanted = if self.wildcard { view.all(kind) } else { BTreeMap::new() };
+                // Besides everything too: it may be there under a name that everything leaves out.
+                wanted.extend(self.names.iter().filter_map(|name| view.get(kind, name)));
+                wanted
+            }
         }
     }
 }

@@ -84,6 +84,23 @@ impl Cache {
         }
     }
 
+    /// What the registry now says of several endpoints, as one change: what each is, or that it is not there.
+    pub(crate) fn register_all(&self, changes: Vec<(Layer<'_>, ServiceName, Option<Arc<Resource>>)>) {
+        let kind = Kind::Endpoints;
+        let _changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current.send_if_modified(|world| {
+            let mut changed = false;
+            for (layer, name, resource) in changes {
+                let known = world.find(kind, layer, name.as_str()).map(|known| known.version);
+                if known != resource.as_ref().map(|resource| resource.version) {
+                    Arc::make_mut(world).set(kind, layer, name.as_str(), resource);
+                    changed = true;
+                }
+            }
+            changed
+        });
+    }
+
     fn set(&self, kind: Kind, layer: Layer<'_>, name: &str, resource: Option<Arc<Resource>>) {
         self.current.send_modify(|world| {
             Arc::make_mut(world).set(kind, layer, name, resource);
@@ -139,6 +156,27 @@ mod tests {
         assert_eq!(seen("demo"), Some(registered));
         cache.register(&pet, None);
         assert_eq!(seen("demo"), None);
+    }
+
+    #[test]
+    fn an_alias_is_found_and_not_listed_and_what_changes_together_is_told_once() {
+        let cache = Cache::default();
+        let mut watch = cache.watch();
+        let changes = |port: Option<u16>| {
+            [(Layer::Registered, "pet.shop"), (Layer::Alias, "pet")]
+                .map(|(layer, name)| (layer, name.parse().unwrap(), port.map(|port| assignment(name, port))))
+                .to_vec()
+        };
+        cache.register_all(changes(Some(1)));
+        let world = Arc::clone(&watch.borrow_and_update());
+        let view = world.view("");
+        assert!(view.get(Kind::Endpoints, "pet").is_some() && view.get(Kind::Endpoints, "pet.shop").is_some());
+        assert_eq!(view.all(Kind::Endpoints).into_keys().collect::<Vec<_>>(), ["pet.shop"]);
+        cache.register_all(changes(Some(1)));
+        assert!(!watch.has_changed().unwrap());
+        cache.register_all(changes(None));
+        assert!(watch.has_changed().unwrap());
+        assert!(cache.world().view("").get(Kind::Endpoints, "pet").is_none());
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Resource {
         }
         let json: Arc<RawValue> = match &self.origin {
             Origin::Registered(name, service) => {
-                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name, service))?.into()
+                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name.as_str(), service))?.into()
             }
             Origin::Written(json) => Arc::clone(json),
         };

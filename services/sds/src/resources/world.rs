@@ -22,6 +22,8 @@ struct Layers {
     /// When the last change was made.
     changed: Instant,
     registered: Arc<Resources>,
+    /// The same under further names. Whoever asks for one of these gets it; whoever asks for everything does not.
+    aliases: Arc<Resources>,
     written: Arc<Resources>,
     written_for: Arc<BTreeMap<String, Resources>>,
 }
@@ -31,6 +33,8 @@ struct Layers {
 pub(crate) enum Layer<'a> {
     /// What the registry knows.
     Registered,
+    /// What the registry knows, under another of its names.
+    Alias,
     /// What was written for all nodes.
     Written,
     /// What was written for the nodes with this `node.cluster`.
@@ -43,6 +47,7 @@ impl World {
             generation: 0,
             changed: Instant::now(),
             registered: Arc::default(),
+            aliases: Arc::default(),
             written: Arc::default(),
             written_for: Arc::default(),
         };
@@ -55,6 +60,7 @@ impl World {
         let layers = self.kinds.get(&kind)?;
         match layer {
             Layer::Registered => layers.registered.get(name),
+            Layer::Alias => layers.aliases.get(name),
             Layer::Written => layers.written.get(name),
             Layer::WrittenFor(cluster) => layers.written_for.get(cluster)?.get(name),
         }
@@ -73,6 +79,7 @@ impl World {
         layers.changed = Instant::now();
         match layer {
             Layer::Registered => exchange(Arc::make_mut(&mut layers.registered), name, resource),
+            Layer::Alias => exchange(Arc::make_mut(&mut layers.aliases), name, resource),
             Layer::Written => exchange(Arc::make_mut(&mut layers.written), name, resource),
             Layer::WrittenFor(cluster) => {
                 let all = Arc::make_mut(&mut layers.written_for);
@@ -145,6 +152,7 @@ impl Layers {
             generation: self.generation,
             changed: self.changed,
             registered: Arc::new(altered(&self.registered)),
+            aliases: Arc::new(altered(&self.aliases)),
             written: Arc::new(altered(&self.written)),
             written_for: Arc::new(written_for.collect()),
         }
@@ -187,10 +195,11 @@ impl<'a> View<'a> {
         own.and_then(|own| own.get_key_value(name))
             .or_else(|| layers.written.get_key_value(name))
             .or_else(|| layers.registered.get_key_value(name))
+            .or_else(|| layers.aliases.get_key_value(name))
             .map(|(name, resource)| (&**name, resource))
     }
 
-    /// All resources of a type, by name.
+    /// All resources of a type, by name; each once, whatever other names it has.
     pub(crate) fn all(self, kind: Kind) -> BTreeMap<&'a str, &'a Arc<Resource>> {
         let Some((layers, own)) = self.layers(kind) else {
             return BTreeMap::new();

@@ -3,8 +3,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod kubernetes;
 mod process;
 mod refused;
+
+#[expect(dead_code, reason = "the API server is tried out elsewhere")]
+#[path = "../kubernetes/api.rs"]
+mod api;
+#[expect(dead_code, reason = "the API server is tried out elsewhere")]
+#[path = "../kubernetes/setting.rs"]
+mod setting;
 
 use common::{ask, start};
 use meshkat_kit::testing::Running;
@@ -257,6 +265,12 @@ macro_rules! over {
                 super::endpoints($transport).await;
             })*
         }
+        mod kubernetes_over {
+            $(#[tokio::test]
+            async fn $name() {
+                crate::kubernetes::endpoints($transport).await;
+            })*
+        }
         mod everything_over {
             $(#[tokio::test]
             async fn $name() {
@@ -267,9 +281,9 @@ macro_rules! over {
 }
 
 over! {
-    rest: super::Rest;
-    grpc: super::Grpc;
-    delta_grpc: super::DeltaGrpc;
-    ads: super::Ads;
-    delta_ads: super::DeltaAds;
+    rest: crate::Rest;
+    grpc: crate::Grpc;
+    delta_grpc: crate::DeltaGrpc;
+    ads: crate::Ads;
+    delta_ads: crate::DeltaAds;
 }
