@@ -72,25 +72,42 @@ fn measure(args: &Args) -> Result<(), Error> {
         if !args.only.is_empty() && !args.only.contains(bench) {
             continue;
         }
+        let report = report(*bench, args);
         let report = match bench {
-            Bench::FirstAnswer => first_answer::measure(&args.bin, args.pairs())?,
-            Bench::XdsLatency => runtime.block_on(xds::latency::measure(&args.bin, args.rounds()))?,
-            Bench::XdsFanout => {
-                use xds::fanout::{Size, measure};
-                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
-            }
-            Bench::XdsChurn => {
-                use xds::churn::{Size, measure};
-                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
-            }
-            Bench::XdsBytes => {
-                use xds::bytes::{Size, measure};
-                runtime.block_on(measure(&args.bin, if args.quick { Size::QUICK } else { Size::FULL }))?
-            }
+            // It blocks, and a signal ends the process as ever.
+            Bench::FirstAnswer => runtime.block_on(report),
+            _ => runtime.block_on(unless_told_to_stop(report)),
         };
+        let report = report?;
         writeln!(std::io::stdout(), "{report}")?;
     }
     Ok(())
+}
+
+async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
+    use xds::{bytes, churn, fanout, latency};
+    let (bin, quick) = (&args.bin, args.quick);
+    match bench {
+        Bench::FirstAnswer => first_answer::measure(bin, args.pairs()),
+        Bench::XdsLatency => latency::measure(bin, args.rounds()).await,
+        Bench::XdsFanout if quick => fanout::measure(bin, fanout::Size::QUICK).await,
+        Bench::XdsFanout => fanout::measure(bin, fanout::Size::FULL).await,
+        Bench::XdsChurn if quick => churn::measure(bin, churn::Size::QUICK).await,
+        Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
+        Bench::XdsBytes if quick => bytes::measure(bin, bytes::Size::QUICK).await,
+        Bench::XdsBytes => bytes::measure(bin, bytes::Size::FULL).await,
+    }
+}
+
+/// What is started ends when it is dropped, which a signal by itself would not do.
+async fn unless_told_to_stop(measured: impl Future<Output = Result<String, Error>>) -> Result<String, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        report = measured => report,
+        _ = terminate.recv() => Err("told to stop".into()),
+        _ = interrupt.recv() => Err("interrupted".into()),
+    }
 }
 
 impl Args {

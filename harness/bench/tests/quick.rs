@@ -1,10 +1,15 @@
 //! Each bench in its smallest form: it runs to its end and prints its table. What the figures are is not judged.
 
 use std::{
+    fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::Once,
+    thread,
+    time::{Duration, Instant},
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 fn bench() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_meshkat-bench"))
@@ -108,4 +113,40 @@ fn what_is_not_there_to_be_measured_is_an_error() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("/nowhere/sds") && told.contains("build first"), "{told}");
+}
+
+#[test]
+fn nothing_is_left_of_a_bench_that_is_told_to_stop() {
+    build();
+    let mut bench = Command::new(bench())
+        .args(["--only", "xds-churn", "--bin"])
+        .arg(bench().parent().expect("a program is in a folder"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let children = format!("/proc/{0}/task/{0}/children", bench.id());
+    // Each thread has its own children: the first thread is the one that measures.
+    let service = until("a service was started", || {
+        fs::read_to_string(&children)
+            .ok()?
+            .split_whitespace()
+            .next()
+            .map(str::to_owned)
+    });
+    kill_process(Pid::from_child(&bench), Signal::TERM).expect("it is there");
+    assert_eq!(bench.wait().expect("it ends").code(), Some(1));
+    assert!(!Path::new(&format!("/proc/{service}")).exists());
+}
+
+/// Waits for something to be there.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
