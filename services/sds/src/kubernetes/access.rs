@@ -69,7 +69,7 @@ impl Access {
         let config = match (given, &host) {
             (Some(kubeconfig), _) => of_kubeconfig(kubeconfig)?,
             (None, Some(host)) => of_host(host.clone()),
-            (None, None) if env::var_os("KUBERNETES_SERVICE_HOST").is_some() => {
+            (None, None) if env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty()) => {
                 Config::incluster().map_err(AccessError::ServiceAccount)?
             }
             (None, None) => match Kubeconfig::read() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(crate) struct Api {
 
 struct World {
     mode: Mode,
+    /// Whether the mode is [`Mode::Hung`], for watches that are open.
+    hung: Arc<AtomicBool>,
     token: String,
     version: u64,
     /// Nothing before this version can be watched.
@@ -79,6 +82,7 @@ impl Api {
     pub(crate) fn start() -> Self {
         let world = World {
             mode: Mode::Normal,
+            hung: Arc::default(),
             token: TOKEN.to_owned(),
             version: 100,
             oldest: 0,
@@ -138,7 +142,9 @@ impl Api {
     }
 
     pub(crate) fn mode(&self, mode: Mode) {
-        self.world().mode = mode;
+        let mut world = self.world();
+        world.hung.store(mode == Mode::Hung, Ordering::Release);
+        world.mode = mode;
     }
 
     pub(crate) fn token(&self, token: &str) {
@@ -297,7 +303,13 @@ impl World {
             }
             self.watches.push((namespace, send));
         }
-        let end = tokio::time::sleep(Duration::from_secs(asked.timeout_seconds.unwrap_or(60)));
+        let (lasts, hung) = (asked.timeout_seconds.unwrap_or(60), Arc::clone(&self.hung));
+        let end = Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(lasts)).await;
+            if hung.load(Ordering::Acquire) {
+                std::future::pending::<()>().await;
+            }
+        });
         (
             [(header::CONTENT_TYPE, "application/json")],
             Body::from_stream(events.take_until(end)),

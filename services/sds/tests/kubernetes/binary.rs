@@ -17,7 +17,8 @@ use crate::setting::{address, kubeconfig, until};
 const BINARY: &str = env!("CARGO_BIN_EXE_sds");
 
 /// What Kubernetes and its users set, and no test means.
-const UNSET: [(&str, &str); 2] = [("KUBECONFIG", ""), ("HOME", "/nonexistent")];
+const NO_POD: (&str, &str) = ("KUBERNETES_SERVICE_HOST", "");
+const UNSET: [(&str, &str); 3] = [("KUBECONFIG", ""), ("HOME", "/nonexistent"), NO_POD];
 
 fn api() -> Api {
     let api = Api::start();
@@ -69,6 +70,7 @@ async fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let environment = [
         UNSET[0],
         UNSET[1],
+        NO_POD,
         ("KUBERNETES_NAMESPACE", "shop"),
         ("ENVOY_PORT", "2222"),
     ];
@@ -98,8 +100,8 @@ async fn a_kubeconfig_is_found_by_flag_by_variable_and_at_home() {
     let home = path(&folder, "");
     for (args, environment) in [
         (&["--kubeconfig", &file][..], &UNSET[..]),
-        (&[], &[("KUBECONFIG", file.as_str()), UNSET[1]]),
-        (&[], &[UNSET[0], ("HOME", home.as_str())]),
+        (&[], &[("KUBECONFIG", file.as_str()), UNSET[1], NO_POD]),
+        (&[], &[UNSET[0], ("HOME", home.as_str()), NO_POD]),
     ] {
         let args = [&["--source", "kubernetes"], args].concat();
         let sds = Binary::start_in(BINARY, &args, environment);
@@ -116,7 +118,6 @@ fn refused(args: &[&str]) -> String {
         .args(["--listen", "127.0.0.1:0"])
         .args(args)
         .envs(UNSET)
-        .env_remove("KUBERNETES_SERVICE_HOST")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -91,31 +91,51 @@ async fn a_watch_that_breaks_off_or_babbles_is_begun_again() {
     }
 }
 
+/// The old changes are forgotten while the server is away.
+fn away(api: &mut Api, as_event: bool, change: impl Fn(&Api)) {
+    api.go_away();
+    change(api);
+    api.compact(as_event);
+    api.come_back();
+}
+
+/// The old changes are forgotten while a watch is open that does not hear of them.
+fn deaf(api: &mut Api, change: impl Fn(&Api)) {
+    api.mode(Mode::Hung);
+    change(api);
+    api.mode(Mode::Normal);
+    api.expire();
+}
+
 #[tokio::test]
 async fn what_is_too_old_is_listed_again_and_what_went_away_meanwhile_is_gone() {
-    let by_status = |api: &Api| api.compact(false);
-    let by_event = |api: &Api| api.compact(true);
-    for harm in [by_status as fn(&Api), by_event, Api::expire] {
-        let setting = Setting::synced().await;
+    for harm in ["410 as a status", "410 as an event", "410 in an open watch"] {
+        let mut setting = Setting::synced().await;
         setting.api.put(slice("shop", "cat", &ready(&["10.0.1.1"])));
         setting.has("cat", Some(&["10.0.1.1"])).await;
         let mut delta = Delta::subscribed(&setting.sds, false, &["cat", "pet"]).await;
         delta.next().await;
-        // Nobody is told of this: the watches are over before, and the changes are forgotten.
-        setting.api.mode(Mode::Refusing(503, "ServiceUnavailable"));
-        setting.api.close_watches();
-        setting.is_stale("503").await;
-        setting.api.delete("shop", "cat-x7k2p");
-        setting.api.put(pet("10.0.0.2"));
-        harm(&setting.api);
-        setting.api.mode(Mode::Normal);
+        let change = |api: &Api| {
+            api.delete("shop", "cat-x7k2p");
+            api.put(pet("10.0.0.2"));
+        };
+        match harm {
+            "410 as a status" => away(&mut setting.api, false, change),
+            "410 as an event" => away(&mut setting.api, true, change),
+            _ => deaf(&mut setting.api, change),
+        }
         setting.has("cat", None).await;
         setting.has("pet", Some(&["10.0.0.2"])).await;
         setting.followed().await;
         // As one change.
         let (told, removed) = delta.next().await;
-        assert_eq!(removed, ["cat"]);
-        assert_eq!(told["pet"], ["10.0.0.2:10000 HEALTHY"]);
+        assert_eq!(removed, ["cat"], "{harm}");
+        assert_eq!(told["pet"], ["10.0.0.2:10000 HEALTHY"], "{harm}");
+        assert_eq!(
+            setting.metric("sds_kubernetes_errors_total{kind=\"Gone\"}").await,
+            1.0,
+            "{harm}"
+        );
     }
 }
 
