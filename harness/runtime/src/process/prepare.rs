@@ -1,5 +1,6 @@
 //! What has to be there before a pod can start: programs, configurations, command lines.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::io;
@@ -27,8 +28,8 @@ impl Bootstraps {
         for group in mesh.groups.values() {
             let Some(path) = &group.envoy else { continue };
             let key = (path.clone(), group.overlays.clone());
-            if !read.contains_key(&key) {
-                read.insert(key, Bootstrap::read_with(path, &group.overlays)?);
+            if let Entry::Vacant(entry) = read.entry(key) {
+                entry.insert(Bootstrap::read_with(path, &group.overlays)?);
             }
         }
         Ok(Self(read))
