@@ -13,10 +13,14 @@ use super::put;
 use crate::protocol::{Delta, Machine, Scope, Sotw};
 use crate::resources::{Cache, Kind, Layer, Resource};
 
+/// More responses than are ever due, so that a server that does not end fails.
+const MOST: usize = 100;
+
 /// Everything that is due, type by type.
 fn kinds<M: Machine>(machine: &mut M, cache: &Cache) -> Vec<Kind> {
     let world = cache.world();
     std::iter::from_fn(|| machine.next(world.view("")))
+        .take(MOST)
         .map(|push| push.kind.unwrap())
         .collect()
 }
@@ -105,6 +109,7 @@ fn check_removal<M: Machine>(mut machine: M, requests: [M::Request; 3], clusters
     let mut all = || {
         let world = cache.world();
         std::iter::from_fn(|| machine.next(world.view("")))
+            .take(MOST)
             .map(|push| match push.kind {
                 Some(Kind::Clusters) => clusters(&push.response),
                 kind => format!("{kind:?}"),
