@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -15,10 +16,11 @@ const LONGEST: usize = 253;
 /// The longest part between dots, in bytes.
 const LONGEST_LABEL: usize = 63;
 
-/// A service's name: labels of letters, digits, `-` and `_`, joined by dots, as in DNS.
+/// A service's name: labels of letters, digits, `-` and `_`, joined by dots, as in DNS. Clones share the text: each change
+/// of the registry makes another with the names of all.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ServiceName(String);
+pub struct ServiceName(Arc<str>);
 
 /// Text that is no service's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +45,7 @@ impl TryFrom<String> for ServiceName {
 
     fn try_from(name: String) -> Result<Self, InvalidName> {
         if name.len() <= LONGEST && name.split('.').all(is_label) {
-            Ok(Self(name))
+            Ok(Self(name.into()))
         } else {
             Err(InvalidName { name })
         }
