@@ -162,9 +162,9 @@ proptest! {
     }
 }
 
-/// The good scenarios of the project, and its meshes.
-fn good() -> &'static (Vec<String>, MeshFiles) {
-    static GOOD: OnceLock<(Vec<String>, MeshFiles)> = OnceLock::new();
+/// The good scenarios of the project, its meshes, and the values that its scenarios share.
+fn good() -> &'static (Vec<String>, MeshFiles, SharedAxes) {
+    static GOOD: OnceLock<(Vec<String>, MeshFiles, SharedAxes)> = OnceLock::new();
     GOOD.get_or_init(|| {
         let project = Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
         let files = project.scenario_files().unwrap();
@@ -173,6 +173,7 @@ fn good() -> &'static (Vec<String>, MeshFiles) {
         (
             files.values().map(|path| fs::read_to_string(path).unwrap()).collect(),
             meshes,
+            project.read_axes().unwrap().unwrap(),
         )
     })
 }
@@ -251,10 +252,10 @@ proptest! {
 
     #[test]
     fn a_good_file_with_slips_of_the_hand_is_read_or_refused(which in any::<Index>(), slips in prop::collection::vec(slip(), 0..5)) {
-        let (texts, meshes) = good();
+        let (texts, meshes, shared) = good();
         let text = slips.iter().fold(which.get(texts).clone(), |text, slip| after(&text, slip));
         let source = Source::new("f.yaml", text);
-        let read = Scenario::read("f", source, &SharedAxes::default()).and_then(|scenario| expand(&scenario, meshes));
+        let read = Scenario::read("f", source, shared).and_then(|scenario| expand(&scenario, meshes));
         if slips.is_empty() {
             prop_assert!(read.is_ok(), "a good file is refused: {:?}", read.err());
         }

@@ -57,7 +57,7 @@ async fn a_mesh_is_started_as_it_is_written() {
     assert_eq!(
         log,
         format!(
-            "--listen {}:8080 --instance sds --state {}\n",
+            "--listen {}:8080 --instance sds --state {} --allow-faults\n",
             sds.address,
             state.display()
         )
