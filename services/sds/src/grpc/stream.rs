@@ -104,13 +104,15 @@ impl<M: Machine> Stream<M> {
             if let Err(status) = self.hear_what_is_there() {
                 return Some(Err(status));
             }
-            let pass = match self.pass() {
+            // One look for both: what changes between them must not slip past a fault.
+            let world = Arc::clone(&self.world.borrow_and_update());
+            let pass = match self.pass(&world) {
                 Ok(pass) => pass,
                 Err(End::Refused(status)) => return Some(Err(status)),
                 Err(End::Cut(connection)) => return self.cut(connection).await,
             };
             if pass == Pass::Now {
-                if let Some(response) = self.push() {
+                if let Some(response) = self.push(world) {
                     return Some(Ok(response));
                 }
                 if self.gate.is_releasing() {
@@ -135,10 +137,10 @@ impl<M: Machine> Stream<M> {
     }
 
     /// Whether a response may go out, as far as faults are concerned.
-    fn pass(&mut self) -> Result<Pass, End> {
+    fn pass(&mut self, world: &Arc<World>) -> Result<Pass, End> {
         let node = self.session.state().node.clone();
         self.gate.pass(node.as_ref(), |gate| {
-            let lens = gate.lens(node.as_ref(), Arc::clone(&self.world.borrow()));
+            let lens = gate.lens(node.as_ref(), Arc::clone(world));
             let mut machine = self.session.state().machine.clone();
             let cluster = node.as_ref().map_or("", |node| &node.cluster);
             machine.next(lens.view(cluster)).is_some()
@@ -239,8 +241,7 @@ impl<M: Machine> Stream<M> {
         Ok(())
     }
 
-    fn push(&mut self) -> Option<M::Response> {
-        let world = Arc::clone(&self.world.borrow_and_update());
+    fn push(&mut self, world: Arc<World>) -> Option<M::Response> {
         let mut state = self.session.state();
         let State { node, machine } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
