@@ -119,7 +119,7 @@ impl TopicStatus {
             type_url: key.type_url().to_owned(),
             kind: key.kind(),
             wildcard: subscription.wildcard,
-            names: subscription.names.iter().cloned().collect(),
+            names: subscription.names.iter().map(ToString::to_string).collect(),
             intended,
             exchange: exchange.clone(),
         }

@@ -15,17 +15,23 @@ pub(super) const WILDCARD: &str = "*";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Subscription {
     pub(super) wildcard: bool,
-    pub(super) names: BTreeSet<String>,
+    /// Shared with what else is kept of each: a stream may have many.
+    pub(super) names: BTreeSet<Arc<str>>,
 }
 
 impl Subscription {
     /// What a client wants that gives these names, and `everything` if it is so.
     pub(super) fn of(names: Vec<String>, everything: bool) -> Self {
-        let mut names: BTreeSet<String> = names.into_iter().collect();
+        let mut names: BTreeSet<Arc<str>> = names.into_iter().map(Arc::from).collect();
         let wildcard = names.remove(WILDCARD) || everything;
         // No resource is without a name.
         names.remove("");
         Self { wildcard, names }
+    }
+
+    /// A name, sharing its text if it is one of those that are named.
+    pub(super) fn shared(&self, name: &str) -> Arc<str> {
+        self.names.get(name).cloned().unwrap_or_else(|| name.into())
     }
 
     pub(super) fn covers(&self, name: &str) -> bool {

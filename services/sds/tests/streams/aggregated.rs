@@ -218,3 +218,28 @@ async fn a_fetch_is_one_question_and_one_answer() {
     assert_eq!(ask(&Kind::Endpoints.type_url(), "missing").await.unwrap().resources, []);
     assert_eq!(ask(&Kind::Clusters.type_url(), "a").await.unwrap().resources, []);
 }
+
+#[tokio::test]
+async fn a_stream_of_one_type_has_nothing_of_another() {
+    let mut setting = aggregated().await;
+    setting.aggregated = false;
+    setting.about(Kind::Clusters).put("a", 1).await;
+    setting.about(Kind::Endpoints).put("a", 1).await;
+    let mut sotw = Sotw::open(&setting).await;
+    sotw.type_url = Kind::Clusters.type_url();
+    sotw.send(&["a"], "", None);
+    let (names, response) = sotw.answer().await;
+    assert_eq!((names, response.type_url), (Vec::new(), Kind::Clusters.type_url()));
+    let mut delta = Delta::open(&setting).await;
+    delta.type_url = Kind::Clusters.type_url();
+    delta.want(&["a"], &[]);
+    let response = delta.taken(&[], &["a"]).await;
+    assert_eq!(response.type_url, Kind::Clusters.type_url());
+    // And its own it has all the same.
+    sotw.type_url = Kind::Endpoints.type_url();
+    sotw.send(&["a"], "", None);
+    assert_eq!(sotw.answer().await.0, ["a"]);
+    delta.type_url = Kind::Endpoints.type_url();
+    delta.want(&["a"], &[]);
+    delta.taken(&["a"], &[]).await;
+}

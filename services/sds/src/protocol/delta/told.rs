@@ -1,6 +1,7 @@
 //! What a client has been told, name by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::protocol::exchange::MOST_OUTSTANDING;
 use crate::protocol::subscription::Wanted;
@@ -14,12 +15,12 @@ use crate::resources::{Resource, Version};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Told {
     /// Of the names that it wants.
-    names: BTreeMap<String, Entry>,
+    names: BTreeMap<Arc<str>, Entry>,
     /// The names that are gone for a client that wants everything, until it takes the response, by number, that said so.
-    gone: BTreeMap<String, u64>,
+    gone: BTreeMap<Arc<str>, u64>,
     /// What the client was told of while it wanted it. A response may still be under way, and be read by a client that
     /// wants everything again.
-    former: BTreeSet<String>,
+    former: BTreeSet<Arc<str>>,
     /// How many names the responses told of that are not answered, by number.
     under_way: BTreeMap<u64, usize>,
     /// The responses, by number, that were refused, as long as something of them has not been told again.
@@ -95,14 +96,14 @@ impl Told {
     /// The client says at first that it has a version of a resource; `None` is one of another server.
     pub(super) fn has(&mut self, name: String, version: Option<Version>) {
         let what = version.map_or(What::Foreign, What::Version);
-        self.names.insert(name, Entry { what, response: 0 });
+        self.names.insert(name.into(), Entry { what, response: 0 });
     }
 
     /// A name has to be told again, even if it is not there.
-    pub(super) fn tell(&mut self, name: String) {
-        self.gone.remove(&name);
-        if let Some(entry) = self.names.insert(name.clone(), Entry::NOTHING) {
-            self.put_away(name, entry);
+    pub(super) fn tell(&mut self, name: &Arc<str>) {
+        self.gone.remove(name);
+        if let Some(entry) = self.names.insert(Arc::clone(name), Entry::NOTHING) {
+            self.put_away(Arc::clone(name), entry);
         }
         self.forget_done();
     }
@@ -132,9 +133,9 @@ impl Told {
     }
 
     /// The client wants no more than these names.
-    pub(super) fn keep(&mut self, names: &BTreeSet<String>) {
+    pub(super) fn keep(&mut self, names: &BTreeSet<Arc<str>>) {
         self.gone.clear();
-        let dropped: Vec<String> = self
+        let dropped: Vec<Arc<str>> = self
             .names
             .keys()
             .filter(|name| !names.contains(*name))
@@ -147,12 +148,12 @@ impl Told {
     }
 
     fn drop_one(&mut self, name: &str) {
-        if let Some(entry) = self.names.remove(name) {
-            self.put_away(name.to_owned(), entry);
+        if let Some((name, entry)) = self.names.remove_entry(name) {
+            self.put_away(name, entry);
         }
     }
 
-    fn put_away(&mut self, name: String, entry: Entry) {
+    fn put_away(&mut self, name: Arc<str>, entry: Entry) {
         self.is_different(entry.response);
         if matches!(entry.what, What::Version(_) | What::Foreign) {
             self.former.insert(name);
@@ -205,12 +206,12 @@ impl Told {
             entry.is_none_or(|entry| entry.differs(Some(resource)))
         });
         let removed = self.names.iter().filter(|(name, entry)| {
-            let is_gone = !wanted.contains_key(name.as_str());
+            let is_gone = !wanted.contains_key(&***name);
             is_gone && entry.differs(None)
         });
         let due = Due {
             resources: resources.map(|(&name, resource)| (name, &***resource)).collect(),
-            removed: removed.map(|(name, _)| name.as_str()).collect(),
+            removed: removed.map(|(name, _)| &**name).collect(),
         };
         if due.is_nothing() { self.rest(wanted) } else { due }
     }
@@ -225,7 +226,7 @@ impl Told {
         let gone = self.gone.iter().filter(|(_, response)| *response == number);
         let names = named.map(|(name, _)| name).chain(gone.map(|(name, _)| name));
         for name in names.take(refused.share) {
-            match wanted.get_key_value(name.as_str()) {
+            match wanted.get_key_value(&**name) {
                 Some((&name, resource)) => due.resources.push((name, &***resource)),
                 None => due.removed.push(name),
             }
@@ -245,18 +246,19 @@ impl Told {
         number: u64,
         resources: &[(String, Version)],
         removed: &[String],
-        named: &BTreeSet<String>,
+        named: &BTreeSet<Arc<str>>,
     ) {
         let told = resources.len() + removed.len();
         for (name, version) in resources {
-            self.gone.remove(name);
+            self.gone.remove(name.as_str());
             self.set(name, What::Version(*version), number);
         }
         for name in removed {
             self.set(name, What::Absent, number);
-            if !named.contains(name) {
-                self.names.remove(name);
-                self.gone.insert(name.clone(), number);
+            if !named.contains(name.as_str())
+                && let Some((name, _)) = self.names.remove_entry(name.as_str())
+            {
+                self.gone.insert(name, number);
             }
         }
         self.forget_done();
@@ -273,7 +275,7 @@ impl Told {
         let entry = Entry { what, response };
         let before = match self.names.get_mut(name) {
             Some(known) => Some(std::mem::replace(known, entry)),
-            None => self.names.insert(name.to_owned(), entry),
+            None => self.names.insert(name.into(), entry),
         };
         if let Some(before) = before {
             self.is_different(before.response);

@@ -1,6 +1,7 @@
 //! One type on a delta stream.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, Resource};
 use envoy_types::pb::google::rpc::Status;
@@ -74,7 +75,8 @@ impl Topic {
             } else if !name.is_empty() {
                 // Even a name that it wants already is told again: it may have dropped the resource and wanted it again
                 // before it came to say so.
-                self.told.tell(name.clone());
+                let name: Arc<str> = name.into();
+                self.told.tell(&name);
                 self.subscription.names.insert(name);
             }
         }
@@ -86,12 +88,12 @@ impl Topic {
             if name == WILDCARD {
                 self.subscription.wildcard = false;
                 self.told.keep(&self.subscription.names);
-            } else if self.subscription.names.remove(name) {
+            } else if let Some(name) = self.subscription.names.take(name.as_str()) {
                 if self.subscription.wildcard {
                     // It cannot know whether everything has this name too.
-                    self.told.tell(name.clone());
+                    self.told.tell(&name);
                 } else {
-                    self.told.drop(name);
+                    self.told.drop(&name);
                 }
             }
         }

@@ -24,7 +24,7 @@ pub(super) struct Topic {
     /// The last answer was refused as a whole, so that the client has not even what was right in it.
     refused: bool,
     /// The resources of the last answer, as far as they are still wanted and there.
-    sent: BTreeMap<String, Arc<Resource>>,
+    sent: BTreeMap<Arc<str>, Arc<Resource>>,
     /// The number of the last answer.
     last: Option<u64>,
     /// The generation of the resources that was last looked at.
@@ -101,7 +101,7 @@ impl Topic {
 
     fn reasons(&self, key: &Key, wanted: &Wanted<'_>) -> Reasons {
         let is_new = |(name, resource): (&&str, &&Arc<Resource>)| !self.has(name, resource);
-        let is_gone = |name: &String| !wanted.contains_key(name.as_str());
+        let is_gone = |name: &Arc<str>| !wanted.contains_key(&**name);
         Reasons {
             is_new: wanted.iter().any(is_new),
             // To leave out a resource says that it is gone only where an answer is the whole truth.
@@ -143,7 +143,7 @@ impl Topic {
         warming: &mut Warming,
     ) -> Option<Push<DiscoveryResponse>> {
         for name in warming.again(key.kind()) {
-            if self.sent.remove(name).is_some() {
+            if self.sent.remove(name.as_str()).is_some() {
                 self.seen = None;
             }
         }
@@ -153,14 +153,14 @@ impl Topic {
         }
         let there = self.subscription.wanted(key.kind(), view);
         let kept: Vec<_> = if used && key.kind() == Some(Kind::Clusters) {
-            let gone = |(name, _): &(&String, &Arc<Resource>)| !there.contains_key(name.as_str());
-            let own = |(name, resource): (&String, &Arc<Resource>)| (name.clone(), Arc::clone(resource));
+            let gone = |(name, _): &(&Arc<str>, &Arc<Resource>)| !there.contains_key(&***name);
+            let own = |(name, resource): (&Arc<str>, &Arc<Resource>)| (Arc::clone(name), Arc::clone(resource));
             self.sent.iter().filter(gone).map(own).collect()
         } else {
             Vec::new()
         };
         let mut wanted: Wanted<'_> = there;
-        wanted.extend(kept.iter().map(|(name, resource)| (name.as_str(), resource)));
+        wanted.extend(kept.iter().map(|(name, resource)| (&**name, resource)));
         let Reasons {
             is_new,
             is_gone,
@@ -170,7 +170,7 @@ impl Topic {
         if kept.is_empty() {
             self.seen = Some(generation);
         }
-        self.sent.retain(|name, _| wanted.contains_key(name.as_str()));
+        self.sent.retain(|name, _| wanted.contains_key(&**name));
         if !(self.asked || is_new || is_gone || is_other) {
             if wanted.is_empty() {
                 // Of what it refused, nothing is left to want.
@@ -185,7 +185,7 @@ impl Topic {
         self.refused = false;
         self.sent = wanted
             .iter()
-            .map(|(&name, &resource)| (name.to_owned(), Arc::clone(resource)))
+            .map(|(&name, &resource)| (self.subscription.shared(name), Arc::clone(resource)))
             .collect();
         let (number, version) = (nonces.next(), version(&wanted));
         self.last = Some(number);
