@@ -2,11 +2,13 @@
 //!
 //! Pure: no network, no clock. The one thing read from outside are the files of a [`project`].
 
+pub mod capability;
 pub mod case;
 pub mod event;
 pub mod expression;
 pub mod mesh;
 pub mod mesh_file;
+pub mod network;
 pub mod observation;
 pub mod project;
 pub mod results;

@@ -32,7 +32,7 @@ impl Service {
 }
 
 /// The ports inside a pod, the same in every pod of every runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Port {
     /// Envoy's inbound listener: what other pods reach.

@@ -155,6 +155,12 @@ pub enum RuntimeError {
         /// Why not.
         reason: String,
     },
+    /// The backend leaves its pods' network alone.
+    #[error("this runtime cannot {capability}")]
+    NoNetworkFaults {
+        /// What was asked.
+        capability: Capability,
+    },
     /// Something that only one backend knows.
     #[error("{message}")]
     Other {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use meshkat_model::mesh::Container;
 use tokio::sync::watch;
 
-use crate::{Pod, RuntimeError, Target};
+use crate::{NetworkFault, Pod, RuntimeError, Target};
 
 /// What [`Lease::release`] left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,6 +71,28 @@ pub trait Lease: Send + Sync {
     /// # Errors
     /// Also when the application lives: it would write it again.
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError>;
+
+    /// Harms all that a pod and its `peers` send one another, in both directions, until [`Lease::heal_network`]. No peers
+    /// are all other pods that there are. What was done between the same two pods before is replaced. Returns when it is so.
+    ///
+    /// # Errors
+    /// Also where the backend has no such capability.
+    async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
+        let _ = (pod, peers);
+        Err(RuntimeError::NoNetworkFaults {
+            capability: fault.needs(),
+        })
+    }
+
+    /// Undoes all [`Lease::harm_network`] that a pod has a part in, and returns when the pod and its peers reach one another
+    /// again.
+    ///
+    /// # Errors
+    /// Also when they do not.
+    async fn heal_network(&self, pod: &str) -> Result<(), RuntimeError> {
+        let _ = pod;
+        Ok(())
+    }
 
     /// The end of what a container wrote to its standard output and error: whole lines, at most `tail_bytes`.
     /// Empty when it never ran.

@@ -4,7 +4,6 @@
 //! - [`scripted`]: nothing runs at all; for tests of whatever holds a lease.
 
 mod backend;
-mod capabilities;
 mod error;
 mod lease;
 mod pod;
@@ -13,7 +12,10 @@ mod roster;
 pub mod scripted;
 
 pub use backend::Backend;
-pub use capabilities::{Capabilities, Capability};
 pub use error::RuntimeError;
 pub use lease::{Lease, Released};
+pub use meshkat_model::{
+    capability::{Capabilities, Capability},
+    network::NetworkFault,
+};
 pub use pod::{ContainerState, Pod, Target};

@@ -1,5 +1,6 @@
 //! A pod as it was seen: where it is, and what its containers do.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -113,6 +114,9 @@ pub struct Pod {
     pub group: String,
     /// Where other pods reach it.
     pub address: IpAddr,
+    /// Where this machine reaches its ports, if that is not at `address`: a runtime publishes them elsewhere.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<Port, SocketAddr>,
     /// Where its own application and Envoy reach one another.
     pub loopback: IpAddr,
     /// Its application's state; none when it has no application.
@@ -122,9 +126,10 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// Where one of its ports is reached.
+    /// Where this machine reaches one of its ports.
     pub fn socket(&self, port: Port) -> SocketAddr {
-        SocketAddr::new(self.address, port.number())
+        let published = self.published.get(&port).copied();
+        published.unwrap_or_else(|| SocketAddr::new(self.address, port.number()))
     }
 
     /// The state of one of its containers; none when it has no such container.

@@ -85,10 +85,10 @@ impl Backend for ProcessBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::all().without(
-            Capability::CutNetwork,
-            "its pods share the machine's loopback interface, where only root can drop packets",
-        )
+        let shared = "its pods share the machine's loopback interface, where only root can drop packets";
+        Capabilities::all()
+            .without(Capability::CutNetwork, shared)
+            .without(Capability::ShapeNetwork, shared)
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {

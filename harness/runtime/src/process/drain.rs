@@ -68,6 +68,7 @@ mod tests {
             name: "pet".to_owned(),
             group: "pet".to_owned(),
             address,
+            published: std::collections::BTreeMap::new(),
             loopback: address,
             application: None,
             envoy: Some(envoy),

@@ -56,6 +56,7 @@ impl Member {
             name: self.place.name.clone(),
             group: self.place.group.clone(),
             address: self.place.address,
+            published: BTreeMap::new(),
             loopback: self.place.address,
             application: self.application.as_ref().map(|slot| slot.state()),
             envoy: self.envoy.as_ref().map(|slot| slot.state()),

@@ -80,6 +80,7 @@ impl ScriptedLease {
             name,
             group: group.to_owned(),
             address,
+            published: std::collections::BTreeMap::new(),
             loopback: address,
             application: spec.service.map(|_| state()),
             envoy: spec.envoy.as_ref().map(|_| state()),

@@ -21,8 +21,24 @@ pub enum Capability {
     Scale,
     /// Read what a container wrote.
     Logs,
-    /// Drop a pod's packets.
+    /// Take a pod off the network, and drop or refuse what two pods send one another.
     CutNetwork,
+    /// Delay and lose what two pods send one another.
+    ShapeNetwork,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Stop,
+        Self::Kill,
+        Self::Pause,
+        Self::SingleContainer,
+        Self::Scale,
+        Self::Logs,
+        Self::CutNetwork,
+        Self::ShapeNetwork,
+    ];
 }
 
 impl fmt::Display for Capability {
@@ -34,7 +50,8 @@ impl fmt::Display for Capability {
             Self::SingleContainer => "act on one container of a pod",
             Self::Scale => "add and remove pods",
             Self::Logs => "read logs",
-            Self::CutNetwork => "cut a pod off the network",
+            Self::CutNetwork => "cut the network between pods",
+            Self::ShapeNetwork => "delay and lose what pods send one another",
         })
     }
 }
