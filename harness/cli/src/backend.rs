@@ -5,7 +5,8 @@ use std::{io, path::PathBuf, sync::Arc};
 use meshkat_envoy::binary::{Envoy, EnvoyError, Request, locate};
 use meshkat_runtime::{
     Backend, RuntimeError,
-    process::{ProcessBackend, ProcessOptions, sweep},
+    process::{ProcessBackend, ProcessOptions},
+    run::sweep,
 };
 
 use crate::{args::EnvoyChoice, exit::Exit, output::say};

@@ -7,8 +7,9 @@ mod backend;
 mod error;
 mod lease;
 mod pod;
+mod pods;
 pub mod process;
-mod roster;
+pub mod run;
 pub mod scripted;
 
 pub use backend::Backend;

@@ -35,7 +35,8 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use libtest_mimic::Trial;
-    use meshkat_runtime::process::{LOCK_PORT, Ledger, ProcessBackend, ProcessOptions, live_runs, reaper_main, sweep};
+    use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
+    use meshkat_runtime::run::{Ledger, live_runs, reaper_main, sweep};
     use meshkat_runtime::{Backend, RuntimeError, Target};
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 

@@ -5,9 +5,8 @@ mod support;
 use std::sync::Arc;
 
 use meshkat_model::mesh::{Container, Port};
-use meshkat_runtime::process::{
-    Ledger, ProcessBackend, ProcessIdentity, ProcessOptions, kept_folder, live_runs, run_folder,
-};
+use meshkat_runtime::process::{ProcessBackend, ProcessOptions};
+use meshkat_runtime::run::{Ledger, ProcessIdentity, kept_folder, live_runs, run_folder};
 use meshkat_runtime::{Backend, Capability, ContainerState, Lease, Pod, RuntimeError, Target};
 use support::{
     APPLICATION, Ground, application, block_is_free, is_alive, is_running, lease, lease_with, pod, until, until_log,

@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::process::{LedgerPod, ProcessOptions, live_runs, run_folder};
+use meshkat_runtime::process::ProcessOptions;
+use meshkat_runtime::run::{LedgerPod, live_runs, run_folder};
 use meshkat_runtime::{ContainerState, Pod, RuntimeError, Target};
 use support::{
     APPLICATION, Ground, application, is_alive, is_running, lease, lease_with, pod, until, until_log, until_state,

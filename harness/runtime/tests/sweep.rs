@@ -5,9 +5,8 @@ mod support;
 use std::process::{Child, Command};
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::process::{
-    Ledger, LedgerProcess, ProcessBackend, ProcessIdentity, Swept, live_runs, run_folder, sweep,
-};
+use meshkat_runtime::process::ProcessBackend;
+use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, Swept, live_runs, run_folder, sweep};
 use meshkat_runtime::{Backend, ContainerState};
 use support::{Ground, until};
 

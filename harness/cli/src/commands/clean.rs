@@ -1,6 +1,6 @@
 //! `meshkat clean`: removes what ended runs left behind.
 
-use meshkat_runtime::process::{default_state_dir, sweep};
+use meshkat_runtime::{process::default_state_dir, run::sweep};
 
 use crate::{
     args::CleanArgs,

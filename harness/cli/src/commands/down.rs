@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use meshkat_runtime::process::{Ledger, default_state_dir, live_runs, run_folder};
+use meshkat_runtime::{
+    process::default_state_dir,
+    run::{Ledger, live_runs, run_folder},
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::up::MARK;

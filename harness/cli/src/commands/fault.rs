@@ -1,7 +1,7 @@
 //! `meshkat fault`: harm to a pod of a mesh that runs.
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::process::{default_state_dir, live_runs};
+use meshkat_runtime::{process::default_state_dir, run::live_runs};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::running;

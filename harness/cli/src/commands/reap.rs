@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use meshkat_runtime::process::reaper_main;
+use meshkat_runtime::run::reaper_main;
 
 pub(crate) fn run(prefix: &Path) -> ExitCode {
     match reaper_main(prefix) {

@@ -1,6 +1,6 @@
 //! Which of the meshes that run.
 
-use meshkat_runtime::process::Ledger;
+use meshkat_runtime::run::Ledger;
 
 use crate::exit::Exit;
 

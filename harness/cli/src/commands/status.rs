@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use meshkat_envoy::admin::{Admin, Ready};
 use meshkat_model::mesh::{Container, Port};
-use meshkat_runtime::process::{Ledger, default_state_dir, live_runs, run_folder};
+use meshkat_runtime::{
+    process::default_state_dir,
+    run::{Ledger, live_runs, run_folder},
+};
 use tabled::{builder::Builder, settings::Style};
 
 use super::up::MARK;

@@ -8,7 +8,7 @@ use meshkat_model::{
     project::MeshFiles,
     scenario::Meshes,
 };
-use meshkat_runtime::process::run_folder;
+use meshkat_runtime::run::run_folder;
 use rustix::process::{Pid, Signal, kill_process};
 use tabled::{builder::Builder, settings::Style};
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 use tokio::sync::OnceCell;
 
-use super::folder::{failed, runs};
-use super::identity::ProcessIdentity;
 use super::lease::ProcessLease;
 use super::options::ProcessOptions;
-use super::reaper::Reaper;
 use super::spawner::Spawner;
+use crate::run::folder::{failed, runs};
+use crate::run::identity::ProcessIdentity;
+use crate::run::reaper::Reaper;
 use crate::{Backend, Capabilities, Capability, Lease, RuntimeError};
 
 /// Runs meshes as plain processes of this machine.

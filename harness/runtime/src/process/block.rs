@@ -7,7 +7,6 @@
 //! Who has a block holds a UDP socket bound to its last address. Every process of the mesh inherits that socket, so the
 //! kernel frees the block at the moment when the last of them is gone, however they ended: not before, not later.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use meshkat_model::mesh::Port;
 
 use crate::RuntimeError;
+use crate::pods::addresses::Addresses;
 
 /// The UDP port of the socket that holds a block. Below the ports that a kernel gives out by itself.
 pub const LOCK_PORT: u16 = 10099;
@@ -29,7 +29,7 @@ const LOCK: u8 = 255;
 
 /// A block of addresses that nobody else uses while its socket, or a copy of it in a child, is open.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(crate) struct Block {
     prefix: [u8; 3],
     socket: UdpSocket,
 }
@@ -37,7 +37,7 @@ pub(super) struct Block {
 impl Block {
     /// Takes a free block. The search begins at a place that differs from process to process and from call to call, so
     /// that meshes side by side seldom meet, and an address is not used again soon after it was given back.
-    pub(super) fn take() -> Result<Self, RuntimeError> {
+    pub(crate) fn take() -> Result<Self, RuntimeError> {
         static TAKEN: AtomicU32 = AtomicU32::new(0);
         let count = TAKEN.fetch_add(1, Ordering::Relaxed);
         // An odd multiplier spreads neighbouring process numbers over all blocks.
@@ -87,52 +87,14 @@ impl Block {
     }
 
     /// The addresses of this block, all free.
-    pub(super) fn addresses(&self) -> Addresses {
-        Addresses {
-            prefix: self.prefix,
-            taken: BTreeSet::new(),
-            next: 1,
-        }
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses::new(self.prefix, 1, TRIAL - 1)
     }
 }
 
 impl std::fmt::Display for Block {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/24", in_block(self.prefix, 0))
-    }
-}
-
-/// Which addresses of a block pods have.
-#[derive(Debug)]
-pub(super) struct Addresses {
-    prefix: [u8; 3],
-    taken: BTreeSet<u8>,
-    next: u8,
-}
-
-impl Addresses {
-    /// How many pods a block has room for.
-    pub(super) const LIMIT: usize = TRIAL as usize - 1;
-
-    /// Takes one: the next that was never used, so that who still calls a pod that is gone does not reach another; then
-    /// the ones given back, in turn.
-    pub(super) fn take(&mut self) -> Result<IpAddr, RuntimeError> {
-        let last = TRIAL - 1;
-        let last_byte = (self.next..=last)
-            .chain(1..self.next)
-            .find(|byte| !self.taken.contains(byte))
-            .ok_or(RuntimeError::TooManyPods { limit: Self::LIMIT })?;
-        self.taken.insert(last_byte);
-        self.next = if last_byte == last { 1 } else { last_byte + 1 };
-        Ok(in_block(self.prefix, last_byte))
-    }
-
-    /// Gives one back.
-    pub(super) fn give_back(&mut self, address: IpAddr) {
-        if let IpAddr::V4(address) = address {
-            let [.., last_byte] = address.octets();
-            self.taken.remove(&last_byte);
-        }
     }
 }
 
@@ -149,6 +111,8 @@ fn bind_error(address: IpAddr, source: io::Error) -> RuntimeError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -179,22 +143,5 @@ mod tests {
         let _listener = TcpListener::bind((address, Port::Admin.number())).expect("the port is free");
         let error = block.check_ports().expect_err("the port is taken");
         assert!(matches!(error, RuntimeError::PortTaken { port: 8081 }), "{error}");
-    }
-
-    #[test]
-    fn an_address_is_used_again_as_late_as_can_be() {
-        let block = Block::take().expect("there are free blocks");
-        let mut addresses = block.addresses();
-        let first = addresses.take().expect("all are free");
-        addresses.give_back(first);
-        let others: Vec<_> = (1..Addresses::LIMIT)
-            .map(|_| addresses.take().expect("one is free"))
-            .collect();
-        assert!(!others.contains(&first));
-        assert_eq!(addresses.take().expect("the first is free"), first);
-        assert!(matches!(
-            addresses.take(),
-            Err(RuntimeError::TooManyPods { limit: 253 })
-        ));
     }
 }

@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use futures::future::join_all;
+use meshkat_envoy::config::Rebind;
 use meshkat_model::mesh::{Container, MeshSpec, Service};
 use tokio::sync::watch;
 
 use super::backend::Core;
 use super::block::Block;
-use super::drain::drain;
-use super::folder::{RunFolder, failed, kept_folder};
-use super::ledger::LedgerFile;
-use super::log::tail;
-use super::members::{Member, Members, Place, hosts};
-use super::prepare::{self, Bootstraps};
+use super::prepare;
 use super::slot::{Shared, Slot};
-use crate::{ContainerState, Lease, Pod, Released, RuntimeError, Target};
+use crate::pods::bootstraps::Bootstraps;
+use crate::pods::drain::drain;
+use crate::pods::members::{Member, Members, Place, Stateful as _, each, hosts};
+use crate::run::folder::{RunFolder, failed, kept_folder};
+use crate::run::ledger::LedgerFile;
+use crate::run::log::tail;
+use crate::{Lease, Pod, Released, RuntimeError, Target};
 
 /// A mesh of processes. Dropping it without a release kills its processes and removes its folder all the same.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct ProcessLease {
     folder: Arc<RunFolder>,
     bootstraps: Bootstraps,
     shared: Arc<Shared>,
-    members: Mutex<Members>,
+    members: Mutex<Members<Slot>>,
     /// What the first release gave, once it is through.
     release: tokio::sync::Mutex<Option<Released>>,
 }
@@ -94,7 +95,7 @@ impl ProcessLease {
     }
 
     /// A pod at a place, not started; `hosts` are all that its configuration may name.
-    fn member(&self, place: Place, hosts: BTreeMap<String, IpAddr>) -> Result<Member, RuntimeError> {
+    fn member(&self, place: Place, hosts: BTreeMap<String, IpAddr>) -> Result<Member<Slot>, RuntimeError> {
         let options = &self.core.options;
         let spec = self
             .mesh
@@ -110,25 +111,23 @@ impl ProcessLease {
                 prepare::application(options, &self.folder, &place, service),
             )
         });
-        let envoy = match &spec.envoy {
-            None => None,
-            Some(source) => {
-                let launch = prepare::envoy(
-                    options,
-                    &self.folder,
-                    &place,
-                    hosts,
-                    &self.bootstraps,
-                    source,
-                    &spec.overlays,
-                )?;
-                Some(slot(Container::Envoy, launch))
-            }
+        let rebind = Rebind {
+            address: place.address,
+            node_id: place.name.clone(),
+            hosts,
         };
+        let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
+        let envoy = configuration.map(|configuration| {
+            slot(
+                Container::Envoy,
+                prepare::envoy(options, &self.folder, &place, &configuration),
+            )
+        });
         Ok(Member {
             place,
             application,
             envoy,
+            published: OnceLock::new(),
             leaving: tokio::sync::Mutex::new(()),
         })
     }
@@ -136,20 +135,17 @@ impl ProcessLease {
     /// Starts every pod of a group that is to run from the start: the discovery service before all others, as they ask it
     /// as soon as they run.
     async fn start_all(&self) -> Result<(), RuntimeError> {
-        let of = |member: &Member| self.mesh.groups.get(&member.place.group);
+        let of = |member: &Member<Slot>| self.mesh.groups.get(&member.place.group);
         let mut starting: Vec<_> = self.members().all().to_vec();
         starting.retain(|member| of(member).is_some_and(|group| group.started));
         // A stable sort: all others stay in order.
         starting.sort_by_key(|member| of(member).and_then(|group| group.service) != Some(Service::Sds));
         // Handed to the spawner's thread in this order, and started in it.
-        let starts = starting
-            .iter()
-            .flat_map(|member| member.slots())
-            .map(|slot| slot.start());
-        join_all(starts).await.into_iter().collect()
+        let slots = starting.iter().flat_map(|member| member.slots()).cloned();
+        each(slots, async |slot| slot.start().await).await
     }
 
-    fn members(&self) -> MutexGuard<'_, Members> {
+    fn members(&self) -> MutexGuard<'_, Members<Slot>> {
         // Nothing that can panic leaves the list half changed.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,30 +170,17 @@ impl ProcessLease {
     /// The containers that a target means.
     fn slots(&self, target: &Target) -> Result<Vec<Arc<Slot>>, RuntimeError> {
         self.check_open()?;
-        self.members().get(&target.pod)?.slots_of(target)
+        self.members().slots(target)
     }
 
-    /// The containers that a target means and that live, for what can be done to a living one only. A pod that is meant
-    /// as a whole needs one that lives; a container that is meant has to, which is for the container to tell.
+    /// Those of them that live.
     fn living(&self, action: &'static str, target: &Target) -> Result<Vec<Arc<Slot>>, RuntimeError> {
-        let mut slots = self.slots(target)?;
-        if target.container.is_none() {
-            slots.retain(|slot| slot.state().is_alive());
-            if slots.is_empty() {
-                let all = self.slots(target)?;
-                let state = all.first().map_or(ContainerState::NotStarted, |slot| slot.state());
-                return Err(RuntimeError::WrongState {
-                    action,
-                    target: target.clone(),
-                    state,
-                });
-            }
-        }
-        Ok(slots)
+        self.check_open()?;
+        self.members().living(action, target)
     }
 
     /// Adds a pod, not started.
-    fn join(&self, group: &str) -> Result<Arc<Member>, RuntimeError> {
+    fn join(&self, group: &str) -> Result<Arc<Member<Slot>>, RuntimeError> {
         let mut members = self.members();
         let place = members.next(&self.mesh, group)?;
         let hosts = hosts(members.all().iter().map(|member| &member.place).chain([&place]));
@@ -215,7 +198,7 @@ impl ProcessLease {
     }
 
     /// Ends a pod's containers for good and forgets the pod.
-    async fn leave(&self, member: &Arc<Member>) -> Result<(), RuntimeError> {
+    async fn leave(&self, member: &Arc<Member<Slot>>) -> Result<(), RuntimeError> {
         for slot in member.slots() {
             slot.retire();
         }
@@ -246,10 +229,7 @@ impl ProcessLease {
             .flat_map(|member| member.slots())
             .cloned()
             .collect();
-        join_all(slots.iter().map(|slot| slot.kill()))
-            .await
-            .into_iter()
-            .collect()
+        each(slots, async |slot| slot.kill().await).await
     }
 }
 
@@ -273,10 +253,7 @@ impl Lease for ProcessLease {
         self.shared.changed();
         let started = async {
             self.note_members()?;
-            join_all(member.slots().map(|slot| slot.start()))
-                .await
-                .into_iter()
-                .collect()
+            each(member.slots().cloned(), async |slot| slot.start().await).await
         };
         match started.await {
             Ok(()) => Ok(member.pod()),
@@ -302,41 +279,26 @@ impl Lease for ProcessLease {
     }
 
     async fn start(&self, target: &Target) -> Result<(), RuntimeError> {
-        join_all(self.slots(target)?.iter().map(|slot| slot.start()))
-            .await
-            .into_iter()
-            .collect()
+        each(self.slots(target)?, async |slot| slot.start().await).await
     }
 
     async fn stop(&self, target: &Target) -> Result<(), RuntimeError> {
         let grace = self.core.options.grace;
-        join_all(self.slots(target)?.iter().map(|slot| slot.stop(grace)))
-            .await
-            .into_iter()
-            .collect()
+        each(self.slots(target)?, async |slot| slot.stop(grace).await).await
     }
 
     async fn kill(&self, target: &Target) -> Result<(), RuntimeError> {
-        join_all(self.slots(target)?.iter().map(|slot| slot.kill()))
-            .await
-            .into_iter()
-            .collect()
+        each(self.slots(target)?, async |slot| slot.kill().await).await
     }
 
     async fn pause(&self, target: &Target) -> Result<(), RuntimeError> {
         let slots = self.living("pause", target)?;
-        join_all(slots.iter().map(|slot| slot.pause()))
-            .await
-            .into_iter()
-            .collect()
+        each(slots, async |slot| slot.pause().await).await
     }
 
     async fn resume(&self, target: &Target) -> Result<(), RuntimeError> {
         let slots = self.living("resume", target)?;
-        join_all(slots.iter().map(|slot| slot.resume()))
-            .await
-            .into_iter()
-            .collect()
+        each(slots, async |slot| slot.resume().await).await
     }
 
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError> {

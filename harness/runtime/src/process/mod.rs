@@ -2,7 +2,7 @@
 //!
 //! Nothing of a mesh outlives it: its processes die with the one that started them, its block of addresses is freed by
 //! the kernel when the last of them is gone, and what is on disk is removed by the lease, by the reaper
-//! ([`reaper_main`]) when this process was killed, or by a later [`sweep()`] when the reaper was killed too.
+//! ([`crate::run::reaper_main`]) when this process was killed, or by a later [`crate::run::sweep()`] when the reaper was killed too.
 //!
 //! Pods have addresses in 127.64.0.0 to 127.126.255.255. Linux answers on all of them. macOS answers on 127.0.0.1 alone
 //! until the others are added by hand (`sudo ifconfig lo0 alias 127.64.0.1 up`), which [`RuntimeError::NoAddress`] tells;
@@ -11,26 +11,13 @@
 //! [`RuntimeError::NoAddress`]: crate::RuntimeError::NoAddress
 
 mod backend;
-mod block;
-mod drain;
-mod folder;
-mod identity;
+pub(crate) mod block;
 mod lease;
-mod ledger;
-mod log;
-mod members;
 mod options;
 mod prepare;
-mod reaper;
 mod slot;
 mod spawner;
-mod sweep;
 
 pub use backend::ProcessBackend;
 pub use block::LOCK_PORT;
-pub use folder::{configuration_file, kept_folder, log_tail, run_folder};
-pub use identity::ProcessIdentity;
-pub use ledger::{Ledger, LedgerPod, LedgerProcess};
 pub use options::{ProcessOptions, STATE_DIR, default_state_dir};
-pub use reaper::{reap, reaper_main};
-pub use sweep::{Swept, live_runs, sweep};

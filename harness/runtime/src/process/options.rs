@@ -27,8 +27,8 @@ pub struct ProcessOptions {
     pub keep: bool,
     /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
     pub grace: Duration,
-    /// The command line of the reaper, which is given one more argument and calls [`super::reaper_main`] with it. None
-    /// is no reaper: then `kill -9` of this process leaves folders behind, for [`super::sweep`], and on other systems
+    /// The command line of the reaper, which is given one more argument and calls [`crate::run::reaper_main`] with it. None
+    /// is no reaper: then `kill -9` of this process leaves folders behind, for [`crate::run::sweep()`], and on other systems
     /// than Linux processes too.
     pub reaper: Option<Vec<OsString>>,
 }

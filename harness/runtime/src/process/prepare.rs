@@ -1,48 +1,19 @@
 //! What has to be there before a pod can start: programs, configurations, command lines.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use meshkat_envoy::command;
-use meshkat_envoy::config::{Bootstrap, Rebind};
 use meshkat_model::mesh::{Container, MeshSpec, Port, Service};
 use rustix::fs::{Access, access};
 
-use super::folder::{RunFolder, failed};
-use super::members::Place;
 use super::options::ProcessOptions;
 use super::slot::Launch;
 use crate::RuntimeError;
-
-/// The Envoy configurations of a mesh with their overlays, each read once.
-#[derive(Debug)]
-pub(super) struct Bootstraps(HashMap<(PathBuf, Vec<PathBuf>), Bootstrap>);
-
-impl Bootstraps {
-    pub(super) fn read(mesh: &MeshSpec) -> Result<Self, RuntimeError> {
-        let mut read = HashMap::new();
-        for group in mesh.groups.values() {
-            let Some(path) = &group.envoy else { continue };
-            let key = (path.clone(), group.overlays.clone());
-            if let Entry::Vacant(entry) = read.entry(key) {
-                entry.insert(Bootstrap::read_with(path, &group.overlays)?);
-            }
-        }
-        Ok(Self(read))
-    }
-
-    fn get(&self, path: &Path, overlays: &[PathBuf]) -> Result<Bootstrap, RuntimeError> {
-        match self.0.get(&(path.to_owned(), overlays.to_owned())) {
-            Some(bootstrap) => Ok(bootstrap.clone()),
-            // Not reached: every group's was read when the mesh was started.
-            None => Ok(Bootstrap::read_with(path, overlays)?),
-        }
-    }
-}
+use crate::pods::members::Place;
+use crate::run::folder::{RunFolder, failed};
 
 /// Fails when a program that the mesh needs is missing.
 pub(super) fn check_programs(options: &ProcessOptions, mesh: &MeshSpec) -> Result<(), RuntimeError> {
@@ -99,30 +70,13 @@ pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &
     }
 }
 
-/// Writes a pod's Envoy configuration; how its Envoy is started.
-pub(super) fn envoy(
-    options: &ProcessOptions,
-    folder: &RunFolder,
-    place: &Place,
-    hosts: BTreeMap<String, IpAddr>,
-    bootstraps: &Bootstraps,
-    source: &Path,
-    overlays: &[PathBuf],
-) -> Result<Launch, RuntimeError> {
-    let bootstrap = bootstraps.get(source, overlays)?;
-    let rebind = Rebind {
-        address: place.address,
-        node_id: place.name.clone(),
-        hosts,
-    };
-    let text = bootstrap.rebind(&rebind)?.to_json()?;
-    let path = folder.configuration(&place.name);
-    std::fs::write(&path, text).map_err(failed("write", &path))?;
-    Ok(Launch {
+/// How a pod's Envoy is started with a configuration.
+pub(super) fn envoy(options: &ProcessOptions, folder: &RunFolder, place: &Place, configuration: &Path) -> Launch {
+    Launch {
         program: options.envoy.clone(),
-        arguments: command::arguments(&path, &options.envoy_options),
+        arguments: command::arguments(configuration, &options.envoy_options),
         log: folder.log(&place.name, Container::Envoy),
-    })
+    }
 }
 
 fn binary(options: &ProcessOptions, service: Service) -> PathBuf {

@@ -16,9 +16,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::block::Block;
-use super::identity::ProcessIdentity;
-use super::ledger::{LedgerFile, LedgerProcess};
 use super::spawner::{Spawner, spawn};
+use crate::pods::members::Stateful;
+use crate::run::identity::ProcessIdentity;
+use crate::run::ledger::{LedgerFile, LedgerProcess};
 use crate::{ContainerState, RuntimeError, Target};
 
 /// How long the kernel may take to end a process that was sent SIGKILL, or to freeze one.
@@ -103,6 +104,12 @@ pub(super) struct Slot {
     retired: AtomicBool,
 }
 
+impl Stateful for Slot {
+    fn state(&self) -> ContainerState {
+        self.state.borrow().clone()
+    }
+}
+
 impl Slot {
     pub(super) fn new(pod: &str, container: Container, launch: Launch, shared: Arc<Shared>) -> Arc<Self> {
         Arc::new(Self {
@@ -115,10 +122,6 @@ impl Slot {
             turn: tokio::sync::Mutex::new(()),
             retired: AtomicBool::new(false),
         })
-    }
-
-    pub(super) fn state(&self) -> ContainerState {
-        self.state.borrow().clone()
     }
 
     fn target(&self) -> Target {
@@ -161,7 +164,7 @@ impl Slot {
         let log = self.open_log()?;
         let errors = log
             .try_clone()
-            .map_err(super::folder::failed("open", &self.launch.log))?;
+            .map_err(crate::run::folder::failed("open", &self.launch.log))?;
         let mut command = Command::new(&self.launch.program);
         command.args(&self.launch.arguments).stdout(log).stderr(errors);
         for variable in PROXIES {
@@ -179,7 +182,7 @@ impl Slot {
             })
         });
         self.watch(child, pid, identity);
-        noted.map_err(super::folder::failed("write the ledger beside", &self.launch.log))
+        noted.map_err(crate::run::folder::failed("write the ledger beside", &self.launch.log))
     }
 
     fn open_log(&self) -> Result<File, RuntimeError> {
@@ -188,7 +191,7 @@ impl Slot {
             .create(true)
             .append(true)
             .open(path)
-            .map_err(super::folder::failed("open", path))
+            .map_err(crate::run::folder::failed("open", path))
     }
 
     /// Hands the child to a task that alone signals it and waits for it, so that no signal can ever go to a later

@@ -9,7 +9,7 @@ use meshkat_model::mesh::{Container, MeshSpec};
 use tokio::sync::watch;
 
 use super::script::{Call, Script};
-use crate::{ContainerState, Lease, Pod, Released, RuntimeError, Target, roster};
+use crate::{ContainerState, Lease, Pod, Released, RuntimeError, Target};
 
 /// A mesh of which only the states exist. The process numbers are made up.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl ScriptedLease {
             changes,
         };
         for (group, spec) in &lease.mesh.groups {
-            for ordinal in 1..=roster::initial(spec) {
-                let name = roster::pod_name(group, spec, ordinal);
+            for ordinal in 1..=crate::pods::roster::initial(spec) {
+                let name = crate::pods::roster::pod_name(group, spec, ordinal);
                 lease.insert(group, ordinal, name, spec.started)?;
             }
         }
@@ -172,7 +172,8 @@ impl Lease for ScriptedLease {
         };
         let spec = self.mesh.groups.get(group).ok_or_else(unknown)?;
         let names: Vec<_> = self.pods().into_iter().map(|pod| pod.name).collect();
-        let (ordinal, name) = roster::next_free(group, spec, |name| names.iter().any(|taken| taken == name));
+        let (ordinal, name) =
+            crate::pods::roster::next_free(group, spec, |name| names.iter().any(|taken| taken == name));
         self.insert(group, ordinal, name, true)
     }
 

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
-use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessIdentity, ProcessOptions};
+use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
+use meshkat_runtime::run::ProcessIdentity;
 use meshkat_runtime::{Backend, ContainerState, Lease, Pod, RuntimeError};
 use tempfile::TempDir;
 

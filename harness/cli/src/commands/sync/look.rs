@@ -11,7 +11,7 @@ use meshkat_envoy::{
     sync::{self, Answer, Live, Look, Pod, Row, STATS},
 };
 use meshkat_model::mesh::{Container, Port};
-use meshkat_runtime::process::{Ledger, LedgerPod, configuration_file, log_tail};
+use meshkat_runtime::run::{Ledger, LedgerPod, configuration_file, log_tail};
 use serde_json::Value;
 use tokio::task::JoinSet;
 

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use meshkat_envoy::sync::{Row, Status};
 use meshkat_model::{mesh::Container, suggest::did_you_mean};
-use meshkat_runtime::process::{Ledger, LedgerPod, default_state_dir, live_runs, run_folder};
+use meshkat_runtime::{
+    process::default_state_dir,
+    run::{Ledger, LedgerPod, live_runs, run_folder},
+};
 use tabled::{builder::Builder, settings::Style};
 
 use super::running;

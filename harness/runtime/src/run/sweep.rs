@@ -134,7 +134,7 @@ fn claim(state_dir: &Path, folder: &Path) -> Result<Claim, RuntimeError> {
 }
 
 /// Kills what a run's ledger lists and still lives, waits until it is gone, and removes the folder.
-pub(super) fn clean(folder: &Path, owner_too: bool) -> Swept {
+pub(crate) fn clean(folder: &Path, owner_too: bool) -> Swept {
     let mut swept = Swept::of(folder);
     let mut failures = Vec::new();
     match Ledger::read(&ledger(folder)) {

@@ -1,44 +1,53 @@
 //! Who is in a mesh now.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
-use meshkat_model::mesh::{Container, MeshSpec};
+use futures::future::join_all;
+use meshkat_model::mesh::{Container, MeshSpec, Port};
 
-use super::block::Addresses;
-use super::ledger::LedgerPod;
-use super::slot::Slot;
-use crate::{Pod, RuntimeError, Target, roster};
+use super::addresses::Addresses;
+use super::roster;
+use crate::run::ledger::LedgerPod;
+use crate::{ContainerState, Pod, RuntimeError, Target};
 
 /// A pod's place in the mesh: its name, its number and its address.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) group: String,
-    pub(super) name: String,
-    pub(super) address: IpAddr,
+pub(crate) struct Place {
+    pub(crate) group: String,
+    pub(crate) name: String,
+    pub(crate) address: IpAddr,
     /// The group's place in the mesh, and the pod's number in the group.
     order: (usize, u32),
 }
 
-/// A pod: its place and its containers.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) place: Place,
-    pub(super) application: Option<Arc<Slot>>,
-    pub(super) envoy: Option<Arc<Slot>>,
-    /// Held by whoever takes the pod away.
-    pub(super) leaving: tokio::sync::Mutex<()>,
+/// One container of a pod, as a runtime has it.
+pub(crate) trait Stateful: Send + Sync {
+    /// What it does.
+    fn state(&self) -> ContainerState;
 }
 
-impl Member {
+/// A pod: its place and its containers.
+#[derive(Debug)]
+pub(crate) struct Member<S> {
+    pub(crate) place: Place,
+    pub(crate) application: Option<Arc<S>>,
+    pub(crate) envoy: Option<Arc<S>>,
+    /// Where this machine reaches its ports, if that is not at its address.
+    pub(crate) published: OnceLock<BTreeMap<Port, SocketAddr>>,
+    /// Held by whoever takes the pod away.
+    pub(crate) leaving: tokio::sync::Mutex<()>,
+}
+
+impl<S: Stateful> Member<S> {
     /// Its containers, the application first.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Arc<S>> {
         self.application.iter().chain(&self.envoy)
     }
 
     /// The containers that a target means.
-    pub(super) fn slots_of(&self, target: &Target) -> Result<Vec<Arc<Slot>>, RuntimeError> {
+    pub(crate) fn slots_of(&self, target: &Target) -> Result<Vec<Arc<S>>, RuntimeError> {
         let slots: Vec<_> = match target.container {
             None => self.slots().cloned().collect(),
             Some(Container::Application) => self.application.iter().cloned().collect(),
@@ -51,12 +60,12 @@ impl Member {
     }
 
     /// It as it is now.
-    pub(super) fn pod(&self) -> Pod {
+    pub(crate) fn pod(&self) -> Pod {
         Pod {
             name: self.place.name.clone(),
             group: self.place.group.clone(),
             address: self.place.address,
-            published: BTreeMap::new(),
+            published: self.published.get().cloned().unwrap_or_default(),
             loopback: self.place.address,
             application: self.application.as_ref().map(|slot| slot.state()),
             envoy: self.envoy.as_ref().map(|slot| slot.state()),
@@ -66,14 +75,14 @@ impl Member {
 
 /// The pods of a mesh, in order, and their addresses.
 #[derive(Debug)]
-pub(super) struct Members {
-    all: Vec<Arc<Member>>,
+pub(crate) struct Members<S> {
+    all: Vec<Arc<Member<S>>>,
     addresses: Addresses,
 }
 
-impl Members {
+impl<S: Stateful> Members<S> {
     /// None yet.
-    pub(super) fn new(addresses: Addresses) -> Self {
+    pub(crate) fn new(addresses: Addresses) -> Self {
         Self {
             all: Vec::new(),
             addresses,
@@ -81,7 +90,7 @@ impl Members {
     }
 
     /// Places for every pod that the mesh has at the start. Their addresses are taken from now on.
-    pub(super) fn initial(&mut self, mesh: &MeshSpec) -> Result<Vec<Place>, RuntimeError> {
+    pub(crate) fn initial(&mut self, mesh: &MeshSpec) -> Result<Vec<Place>, RuntimeError> {
         let mut places = Vec::new();
         for (index, (group, spec)) in mesh.groups.iter().enumerate() {
             for ordinal in 1..=roster::initial(spec) {
@@ -92,7 +101,7 @@ impl Members {
     }
 
     /// A place for one more pod of a group. The address is taken from now on.
-    pub(super) fn next(&mut self, mesh: &MeshSpec, group: &str) -> Result<Place, RuntimeError> {
+    pub(crate) fn next(&mut self, mesh: &MeshSpec, group: &str) -> Result<Place, RuntimeError> {
         let (index, _, spec) = mesh.groups.get_full(group).ok_or_else(|| RuntimeError::UnknownGroup {
             group: group.to_owned(),
         })?;
@@ -110,18 +119,18 @@ impl Members {
     }
 
     /// Gives back the address of a place that no pod has.
-    pub(super) fn give_back(&mut self, place: &Place) {
+    pub(crate) fn give_back(&mut self, place: &Place) {
         self.addresses.give_back(place.address);
     }
 
     /// Adds a pod.
-    pub(super) fn insert(&mut self, member: Arc<Member>) {
+    pub(crate) fn insert(&mut self, member: Arc<Member<S>>) {
         let at = self.all.partition_point(|other| other.place.order < member.place.order);
         self.all.insert(at, member);
     }
 
     /// Forgets a pod; its name and address are free again.
-    pub(super) fn forget(&mut self, member: &Arc<Member>) {
+    pub(crate) fn forget(&mut self, member: &Arc<Member<S>>) {
         let before = self.all.len();
         self.all.retain(|other| !Arc::ptr_eq(other, member));
         if self.all.len() < before {
@@ -130,25 +139,48 @@ impl Members {
     }
 
     /// The pod of that name.
-    pub(super) fn get(&self, name: &str) -> Result<Arc<Member>, RuntimeError> {
+    pub(crate) fn get(&self, name: &str) -> Result<Arc<Member<S>>, RuntimeError> {
         let found = self.all.iter().find(|member| member.place.name == name);
         found
             .cloned()
             .ok_or_else(|| RuntimeError::UnknownPod { pod: name.to_owned() })
     }
 
+    /// The containers that a target means.
+    pub(crate) fn slots(&self, target: &Target) -> Result<Vec<Arc<S>>, RuntimeError> {
+        self.get(&target.pod)?.slots_of(target)
+    }
+
+    /// The containers that a target means and that live, for what can be done to a living one only. A pod that is meant
+    /// as a whole needs one that lives; a container that is meant has to, which is for the container to tell.
+    pub(crate) fn living(&self, action: &'static str, target: &Target) -> Result<Vec<Arc<S>>, RuntimeError> {
+        let all = self.slots(target)?;
+        if target.container.is_some() {
+            return Ok(all);
+        }
+        let living: Vec<_> = all.iter().filter(|slot| slot.state().is_alive()).cloned().collect();
+        if living.is_empty() {
+            return Err(RuntimeError::WrongState {
+                action,
+                target: target.clone(),
+                state: all.first().map_or(ContainerState::NotStarted, |slot| slot.state()),
+            });
+        }
+        Ok(living)
+    }
+
     /// All pods, in order.
-    pub(super) fn all(&self) -> &[Arc<Member>] {
+    pub(crate) fn all(&self) -> &[Arc<Member<S>>] {
         &self.all
     }
 
     /// All pods as they are now.
-    pub(super) fn pods(&self) -> Vec<Pod> {
+    pub(crate) fn pods(&self) -> Vec<Pod> {
         self.all.iter().map(|member| member.pod()).collect()
     }
 
     /// All pods, for the ledger.
-    pub(super) fn listed(&self) -> Vec<LedgerPod> {
+    pub(crate) fn listed(&self) -> Vec<LedgerPod> {
         let listed = |Place {
                           name, group, address, ..
                       }: &Place| LedgerPod {
@@ -161,11 +193,22 @@ impl Members {
 }
 
 /// Where the names that a configuration holds are: every pod's, and every group's for the first of its pods.
-pub(super) fn hosts<'a>(places: impl IntoIterator<Item = &'a Place>) -> BTreeMap<String, IpAddr> {
+pub(crate) fn hosts<'a>(places: impl IntoIterator<Item = &'a Place>) -> BTreeMap<String, IpAddr> {
     let mut hosts = BTreeMap::new();
     for place in places {
         hosts.insert(place.name.clone(), place.address);
         hosts.entry(place.group.clone()).or_insert(place.address);
     }
     hosts
+}
+
+/// Does something to each of some containers at the same time; the first error, once all are through.
+pub(crate) async fn each<S, F>(
+    slots: impl IntoIterator<Item = Arc<S>>,
+    act: impl Fn(Arc<S>) -> F,
+) -> Result<(), RuntimeError>
+where
+    F: Future<Output = Result<(), RuntimeError>>,
+{
+    join_all(slots.into_iter().map(act)).await.into_iter().collect()
 }

@@ -43,14 +43,14 @@ mod system {
 
     use super::ProcessIdentity;
 
-    pub(super) fn started(pid: u32) -> Option<String> {
+    pub(crate) fn started(pid: u32) -> Option<String> {
         let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         parse(&String::from_utf8_lossy(&stat))
     }
 
     /// The 22nd field, unless the third says that nothing but the exit code is left. The second field is the program's
     /// name in parentheses, which may itself hold spaces and parentheses.
-    pub(super) fn parse(stat: &str) -> Option<String> {
+    pub(crate) fn parse(stat: &str) -> Option<String> {
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_ascii_whitespace();
         match fields.next()? {
@@ -60,7 +60,7 @@ mod system {
     }
 
     /// A pidfd means one process for ever, so that no other can slip in between the look and the signal.
-    pub(super) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
+    pub(crate) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
             return Ok(false);
         };
@@ -89,7 +89,7 @@ mod system {
 
     use super::ProcessIdentity;
 
-    pub(super) fn started(pid: u32) -> Option<String> {
+    pub(crate) fn started(pid: u32) -> Option<String> {
         let output = std::process::Command::new("ps")
             .env("LC_ALL", "C")
             .args(["-o", "state=", "-o", "lstart=", "-p", &pid.to_string()])
@@ -98,12 +98,12 @@ mod system {
         parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    pub(super) fn parse(line: &str) -> Option<String> {
+    pub(crate) fn parse(line: &str) -> Option<String> {
         let (state, started) = line.trim().split_once(char::is_whitespace)?;
         (!state.starts_with('Z')).then(|| started.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    pub(super) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
+    pub(crate) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
             return Ok(false);
         };

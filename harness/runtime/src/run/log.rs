@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The last whole lines of a file, at most `bytes` long; what is not text is replaced. A file that is not there is empty.
 /// When not even the last line fits, its end is given.
-pub(super) fn tail(path: &Path, bytes: usize) -> io::Result<String> {
+pub(crate) fn tail(path: &Path, bytes: usize) -> io::Result<String> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),

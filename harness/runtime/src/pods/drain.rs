@@ -23,7 +23,7 @@ const ADMIN: &str = "http.admin.";
 /// grace is over. An Envoy that does not answer has nothing to finish.
 ///
 /// SIGTERM alone would cut what is in flight: Envoy leaves it to who stops it to drain it first.
-pub(super) async fn drain(pod: &Pod, grace: Duration) {
+pub(crate) async fn drain(pod: &Pod, grace: Duration) {
     if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {
         return;
     }

@@ -24,7 +24,7 @@ use super::log;
 use crate::RuntimeError;
 
 /// Where the runs of a state folder are.
-pub(super) fn runs(state_dir: &Path) -> PathBuf {
+pub(crate) fn runs(state_dir: &Path) -> PathBuf {
     state_dir.join("runs")
 }
 
@@ -57,7 +57,7 @@ pub fn kept_folder(state_dir: &Path, lease: &str) -> PathBuf {
 
 /// The folder of a run that lives; whoever else asks can see by its lock that it does.
 #[derive(Debug)]
-pub(super) struct RunFolder {
+pub(crate) struct RunFolder {
     path: PathBuf,
     /// Held for as long as the run lives. Nobody else can have it: the folder is new.
     _lock: Option<File>,
@@ -65,7 +65,7 @@ pub(super) struct RunFolder {
 
 impl RunFolder {
     /// Makes the folder of a new run and holds its lock.
-    pub(super) fn create(state_dir: &Path, id: &str) -> Result<Self, RuntimeError> {
+    pub(crate) fn create(state_dir: &Path, id: &str) -> Result<Self, RuntimeError> {
         let path = run_folder(state_dir, id);
         // Nobody may see the folder before it is locked: they would take it for a dead one.
         let _turn = turn(state_dir)?;
@@ -81,30 +81,30 @@ impl RunFolder {
         Ok(folder)
     }
 
-    pub(super) fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         ledger(&self.path)
     }
 
-    pub(super) fn configuration(&self, pod: &str) -> PathBuf {
+    pub(crate) fn configuration(&self, pod: &str) -> PathBuf {
         configuration_file(&self.path, pod)
     }
 
-    pub(super) fn log(&self, pod: &str, container: Container) -> PathBuf {
+    pub(crate) fn log(&self, pod: &str, container: Container) -> PathBuf {
         log_file(&self.path, pod, container)
     }
 
-    pub(super) fn sds_state(&self, pod: &str) -> PathBuf {
+    pub(crate) fn sds_state(&self, pod: &str) -> PathBuf {
         self.path.join("sds").join(format!("{pod}.json"))
     }
 
     /// Puts the folder's files into another folder and takes this one away.
-    pub(super) fn move_to(&self, target: &Path) -> Result<(), RuntimeError> {
+    pub(crate) fn move_to(&self, target: &Path) -> Result<(), RuntimeError> {
         copy_folder(&self.path, target)?;
         self.remove()
     }
 
     /// Takes the folder away.
-    pub(super) fn remove(&self) -> Result<(), RuntimeError> {
+    pub(crate) fn remove(&self) -> Result<(), RuntimeError> {
         remove_folder(&self.path).map_err(failed("remove", &self.path))
     }
 }
@@ -119,12 +119,12 @@ impl Drop for RunFolder {
 }
 
 /// The ledger of a run's folder.
-pub(super) fn ledger(run: &Path) -> PathBuf {
+pub(crate) fn ledger(run: &Path) -> PathBuf {
     run.join("ledger.json")
 }
 
 /// Waits for one's turn to make or judge folders of runs; it ends when the file is dropped.
-pub(super) fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
+pub(crate) fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
     let runs = runs(state_dir);
     std::fs::create_dir_all(&runs).map_err(failed("make the folder", &runs))?;
     let path = state_dir.join("lock");
@@ -134,7 +134,7 @@ pub(super) fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
 }
 
 /// Takes a lock; none when somebody else has it.
-pub(super) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
     let file = open_lock(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
@@ -148,7 +148,7 @@ fn open_lock(path: &Path) -> io::Result<File> {
 }
 
 /// Removes a folder; that it is gone already is well, and that somebody else removes it meanwhile too.
-pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     const ATTEMPTS: u32 = 10;
     let mut result = Ok(());
     for _ in 0..ATTEMPTS {
@@ -181,7 +181,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
     let path = path.to_owned();
     move |source| RuntimeError::Folder { action, path, source }
 }

@@ -27,13 +27,13 @@ const START: Duration = Duration::from_secs(20);
 
 /// A reaper that runs. It sees by the pipe that this was dropped, or that this process has ended.
 #[derive(Debug)]
-pub(super) struct Reaper {
+pub(crate) struct Reaper {
     _pipe: OwnedFd,
 }
 
 impl Reaper {
     /// Starts the reaper of all folders whose paths begin with `prefix`, and waits until it is ready.
-    pub(super) async fn start(command: &[OsString], prefix: &Path) -> Result<Self, RuntimeError> {
+    pub(crate) async fn start(command: &[OsString], prefix: &Path) -> Result<Self, RuntimeError> {
         Self::try_start(command, prefix)
             .await
             .map_err(|source| RuntimeError::Reaper { source })
@@ -87,7 +87,7 @@ impl Reaper {
 /// What the reaper's process does, from its start to its end: says that it is ready, waits for the end of its standard
 /// input, and reaps. SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end it. Blocks.
 ///
-/// To be called by the program that [`super::ProcessOptions::reaper`] names, with its last argument.
+/// To be called by the program that [`crate::process::ProcessOptions::reaper`] names, with its last argument.
 ///
 /// # Errors
 /// When it could not get ready. The backend then refuses to start anything.

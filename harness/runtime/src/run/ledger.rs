@@ -77,14 +77,14 @@ impl Ledger {
 
 /// A ledger and its file; every change is on disk, whole, before the call returns.
 #[derive(Debug)]
-pub(super) struct LedgerFile {
+pub(crate) struct LedgerFile {
     path: PathBuf,
     ledger: Mutex<Ledger>,
 }
 
 impl LedgerFile {
     /// Writes a ledger without pods.
-    pub(super) fn create(
+    pub(crate) fn create(
         path: PathBuf,
         id: &str,
         mesh: &str,
@@ -109,12 +109,12 @@ impl LedgerFile {
     }
 
     /// Notes who is in the mesh now.
-    pub(super) fn set_pods(&self, pods: Vec<LedgerPod>) -> io::Result<()> {
+    pub(crate) fn set_pods(&self, pods: Vec<LedgerPod>) -> io::Result<()> {
         self.change(|ledger| ledger.pods = pods)
     }
 
     /// Notes a process, in place of the container's last one.
-    pub(super) fn started(&self, process: LedgerProcess) -> io::Result<()> {
+    pub(crate) fn started(&self, process: LedgerProcess) -> io::Result<()> {
         self.change(|ledger| {
             ledger
                 .processes
