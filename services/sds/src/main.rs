@@ -24,6 +24,10 @@ struct Cli {
     #[arg(long, env = "STATE", value_name = "FILE")]
     state: Option<PathBuf>,
 
+    /// Begin with what this file holds, in the shape of a state file, and leave it as it is
+    #[arg(long, env = "SEED", value_name = "FILE", conflicts_with = "state")]
+    seed: Option<PathBuf>,
+
     /// Serve `/xds/v3/faults`, over which discovery can be made to fail on purpose
     #[arg(long, env = "ALLOW_FAULTS", value_parser = BoolishValueParser::new())]
     allow_faults: bool,
@@ -38,21 +42,27 @@ fn main() -> ExitCode {
     let options = Options {
         allow_faults: cli.allow_faults,
     };
-    let registry = match (cli.source.source(), cli.state) {
-        (Err(error), _) => return refuse(&error),
-        (Ok(Source::Kubernetes(_)), Some(_)) => {
-            return refuse(&"--state keeps the registry, and --source kubernetes has none; leave out one of them");
+    let registry = match cli.source.source() {
+        Err(error) => return refuse(&error),
+        Ok(Source::Kubernetes(_)) if cli.state.is_some() || cli.seed.is_some() => {
+            return refuse(
+                &"--state and --seed are of the registry, and --source kubernetes has none; leave out one of them",
+            );
         }
-        (Ok(Source::Kubernetes(kubernetes)), None) => {
+        Ok(Source::Kubernetes(kubernetes)) => {
             return meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
                 sds::run_kubernetes(listener, identity, *kubernetes, options, shutdown)
             });
         }
-        (Ok(Source::Registry), None) => Registry::in_memory(),
-        (Ok(Source::Registry), Some(path)) => match Registry::open(&path) {
-            Ok(registry) => registry,
-            Err(error) => return refuse(&error),
+        Ok(Source::Registry) => match (&cli.state, &cli.seed) {
+            (Some(path), _) => Registry::open(path),
+            (None, Some(path)) => Registry::seeded(path),
+            (None, None) => Ok(Registry::in_memory()),
         },
+    };
+    let registry = match registry {
+        Ok(registry) => registry,
+        Err(error) => return refuse(&error),
     };
     meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
         sds::run_with(listener, identity, Arc::new(registry), options, shutdown)

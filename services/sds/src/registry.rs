@@ -11,7 +11,7 @@ use crate::kept::{Kept, KeptResource};
 use crate::kubernetes::{Names, ServiceKey};
 use crate::name::ServiceName;
 use crate::resources::{Cache, Kind, Layer, Placed, Resource};
-use crate::state::{StateError, StateFile};
+use crate::state::{self, StateError, StateFile};
 
 /// The registry at one moment. It never changes; a change makes another.
 pub type Snapshot = BTreeMap<ServiceName, Arc<Service>>;
@@ -90,14 +90,27 @@ impl Registry {
     /// The file cannot be read or does not hold; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let (file, kept) = StateFile::open(path)?;
-        let registry = Self::new(Some(file), Arc::unwrap_or_clone(kept.services), None);
+        Ok(Self::holding(Some(file), kept))
+    }
+
+    /// A registry that is gone with its process, and begins with what a file holds, in the shape in which
+    /// [`Registry::open`] keeps it. The file is left as it is.
+    ///
+    /// # Errors
+    /// The file cannot be read or does not hold.
+    pub fn seeded(path: &Path) -> Result<Self, StateError> {
+        Ok(Self::holding(None, state::read(path)?))
+    }
+
+    fn holding(file: Option<StateFile>, kept: Kept) -> Self {
+        let registry = Self::new(file, Arc::unwrap_or_clone(kept.services), None);
         for placed in &kept.resources {
             let resource = Arc::clone(&placed.resource);
             registry
                 .resources
                 .put(placed.kind, placed.layer(), &placed.name, resource);
         }
-        Ok(registry)
+        registry
     }
 
     fn new(file: Option<StateFile>, snapshot: Snapshot, names: Option<Names>) -> Self {

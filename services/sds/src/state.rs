@@ -92,6 +92,45 @@ struct Document<S, R> {
     resources: Vec<R>,
 }
 
+/// What a file holds, which is left as it is.
+pub(crate) fn read(path: &Path) -> Result<Kept, StateError> {
+    let bytes = fs::read(path).map_err(|error| StateError::Read {
+        path: path.to_owned(),
+        error,
+    })?;
+    parse(path, &bytes)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, StateError> {
+    let corrupt = |error| StateError::Corrupt {
+        path: path.to_owned(),
+        error,
+    };
+    let document: Document<Snapshot, WrittenResource> = from_json(bytes).map_err(corrupt)?;
+    let known = match document.version {
+        SERVICES => document.resources.is_empty(),
+        version => version == RESOURCES,
+    };
+    if !known {
+        return Err(StateError::Version {
+            path: path.to_owned(),
+            version: document.version,
+        });
+    }
+    let resources = document.resources.into_iter().enumerate();
+    let resources = resources.map(|(index, written)| {
+        KeptResource::read(written).map_err(|error| StateError::Resource {
+            path: path.to_owned(),
+            index,
+            error,
+        })
+    });
+    Ok(Kept {
+        services: document.services.into(),
+        resources: resources.collect::<Result<_, _>>()?,
+    })
+}
+
 impl StateFile {
     /// Reads what a file holds; makes the file if there is none.
     pub(crate) fn open(path: &Path) -> Result<(Self, Kept), StateError> {
@@ -116,7 +155,7 @@ impl StateFile {
         };
         match fs::read(&file.path) {
             Ok(bytes) => {
-                let kept = file.parse(&bytes)?;
+                let kept = parse(&file.path, &bytes)?;
                 file.forget_temporary().map_err(|error| file.unwritable(error))?;
                 Ok((file, kept))
             }
@@ -127,36 +166,6 @@ impl StateFile {
             }
             Err(error) => Err(StateError::Read { path: file.path, error }),
         }
-    }
-
-    fn parse(&self, bytes: &[u8]) -> Result<Kept, StateError> {
-        let corrupt = |error| StateError::Corrupt {
-            path: self.path.clone(),
-            error,
-        };
-        let document: Document<Snapshot, WrittenResource> = from_json(bytes).map_err(corrupt)?;
-        let known = match document.version {
-            SERVICES => document.resources.is_empty(),
-            version => version == RESOURCES,
-        };
-        if !known {
-            return Err(StateError::Version {
-                path: self.path.clone(),
-                version: document.version,
-            });
-        }
-        let resources = document.resources.into_iter().enumerate();
-        let resources = resources.map(|(index, written)| {
-            KeptResource::read(written).map_err(|error| StateError::Resource {
-                path: self.path.clone(),
-                index,
-                error,
-            })
-        });
-        Ok(Kept {
-            services: document.services.into(),
-            resources: resources.collect::<Result<_, _>>()?,
-        })
     }
 
     /// Puts `after` in the place of `before`. When this returns without an error, `after` survives a crash of the

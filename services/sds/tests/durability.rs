@@ -250,3 +250,28 @@ async fn a_change_in_flight_at_sigterm_is_made_and_answered() {
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(Registry::open(&state).unwrap().snapshot().len(), 1);
 }
+
+#[tokio::test]
+async fn a_seed_is_what_it_begins_with_and_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = folder.path().join("seed.json");
+    let text =
+        json!({"version": 1, "services": {"pet": {"hosts": [{"ip_address": "10.0.0.1", "port": 7}]}}}).to_string();
+    fs::write(&seed, &text).unwrap();
+    let binary = Binary::start(BINARY, &["--seed", seed.to_str().unwrap()]);
+    assert_eq!(port(&ask(binary.url("/edsservice"), Method::GET, "").await.1), 7);
+    ask(binary.url("/edsservice/pet"), Method::PUT, &host(8)).await;
+    assert_eq!(port(&ask(binary.url("/edsservice"), Method::GET, "").await.1), 8);
+    drop(binary);
+    assert_eq!(fs::read_to_string(&seed).unwrap(), text);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    for (content, message) in [("{", "EOF"), (r#"{"version": 9, "services": {}}"#, "`version` is 9")] {
+        fs::write(&seed, content).unwrap();
+        let refused = refused(BINARY, &["--seed", seed.to_str().unwrap()]);
+        assert!(refused.contains(message) && refused.contains("seed.json"), "{refused}");
+    }
+    let missing = folder.path().join("missing.json");
+    let refused = refused(BINARY, &["--seed", missing.to_str().unwrap()]);
+    assert!(refused.contains("missing.json: cannot be read"), "{refused}");
+}

@@ -174,7 +174,7 @@ fn what_does_not_hold_is_one_error_that_names_it() {
                 &["--kubernetes-token-path", &token, "--state", &missing],
             ]
             .concat(),
-            vec!["--state keeps the registry, and --source kubernetes has none"],
+            vec!["--state and --seed are of the registry, and --source kubernetes has none"],
         ),
     ] {
         let said = refused(&args);
