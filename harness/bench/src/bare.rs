@@ -108,7 +108,7 @@ impl Bare {
             }
             if let Some(config) = pod.config {
                 let rebind = Rebind {
-                    address: address(pod.name),
+                    address: Some(address(pod.name)),
                     node_id: pod.name.to_owned(),
                     hosts: hosts.clone(),
                 };

@@ -5,11 +5,16 @@ use std::{io, path::PathBuf, sync::Arc};
 use meshkat_envoy::binary::{Envoy, EnvoyError, Request, locate};
 use meshkat_runtime::{
     Backend, RuntimeError,
+    docker::{DockerBackend, DockerOptions},
     process::{ProcessBackend, ProcessOptions},
-    run::sweep,
+    run::{Swept, sweep, sweep_docker},
 };
 
-use crate::{args::EnvoyChoice, exit::Exit, output::say};
+use crate::{
+    args::{EnvoyChoice, Runtime},
+    exit::Exit,
+    output::say,
+};
 
 /// Finds the Envoy that was asked for, or fetches it.
 ///
@@ -51,10 +56,58 @@ pub(crate) fn process_options(envoy: &Envoy) -> Result<ProcessOptions, Exit> {
     Ok(options)
 }
 
-/// The process backend. What dead runs left behind is removed first.
-pub(crate) fn process(envoy: &Envoy) -> Result<Arc<dyn Backend>, Exit> {
-    let options = process_options(envoy)?;
-    for swept in sweep(&options.state_dir, false).map_err(|error| runtime_error(&error))? {
+/// The options of the Docker backend.
+pub(crate) fn docker_options(choice: &EnvoyChoice, envoy: &Envoy) -> Result<DockerOptions, Exit> {
+    let mut options = DockerOptions::new(&envoy.path, envoy.version.to_string(), services_dir()?)
+        .map_err(|error| runtime_error(&error))?;
+    options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
+    // A version is had from anywhere; a file is that file.
+    options.envoy_by_path = choice
+        .envoy
+        .as_deref()
+        .is_some_and(|asked| std::path::Path::new(asked).exists());
+    options.tell = Arc::new(|line| say(line));
+    Ok(options)
+}
+
+/// What runs meshes. What dead runs left behind is removed first.
+///
+/// # Errors
+/// The runtime is not there.
+pub(crate) async fn backend(runtime: Runtime, choice: &EnvoyChoice, envoy: &Envoy) -> Result<Arc<dyn Backend>, Exit> {
+    match runtime {
+        Runtime::Process => {
+            let options = process_options(envoy)?;
+            warn_of(sweep(&options.state_dir, false).map_err(|error| runtime_error(&error))?);
+            let backend = ProcessBackend::new(options).map_err(|error| runtime_error(&error))?;
+            Ok(Arc::new(backend))
+        }
+        Runtime::Docker => Ok(Arc::new(docker(choice, envoy).await?)),
+    }
+}
+
+/// The Docker backend. What dead runs left behind is removed first.
+///
+/// # Errors
+/// Docker is not there, does not run, or may not be used.
+pub(crate) async fn docker(choice: &EnvoyChoice, envoy: &Envoy) -> Result<DockerBackend, Exit> {
+    let options = docker_options(choice, envoy)?;
+    let state_dir = options.state_dir.clone();
+    let backend = DockerBackend::connect(options)
+        .await
+        .map_err(|error| runtime_error(&error))?;
+    let swept = tokio::task::spawn_blocking(move || {
+        let mut swept = sweep(&state_dir, false)?;
+        swept.extend(sweep_docker(false)?);
+        Ok::<_, RuntimeError>(swept)
+    });
+    let swept = swept.await.map_err(|error| Exit::environment(error.to_string()))?;
+    warn_of(swept.map_err(|error| runtime_error(&error))?);
+    Ok(backend)
+}
+
+fn warn_of(swept: Vec<Swept>) {
+    for swept in swept {
         if let Some(failure) = swept.failure {
             say(&format!(
                 "warning: {} is left behind by an earlier run: {failure}",
@@ -62,9 +115,6 @@ pub(crate) fn process(envoy: &Envoy) -> Result<Arc<dyn Backend>, Exit> {
             ));
         }
     }
-    Ok(Arc::new(
-        ProcessBackend::new(options).map_err(|error| runtime_error(&error))?,
-    ))
 }
 
 /// An error of the runtime is the environment's.

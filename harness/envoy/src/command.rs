@@ -51,6 +51,13 @@ impl Default for Options {
 /// The arguments that follow the binary's name.
 pub fn arguments(config: &Path, options: &Options) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--config-path".into(), config.into()];
+    arguments.extend(parameters(options));
+    arguments
+}
+
+/// Those that follow the configuration. None of them has a space in it.
+pub fn parameters(options: &Options) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
     // Hot restart's shared memory has one name for the whole machine: a second Envoy would not start.
     arguments.push("--disable-hot-restart".into());
     arguments.extend(["--concurrency".into(), options.concurrency.to_string().into()]);

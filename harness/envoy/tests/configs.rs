@@ -44,7 +44,7 @@ fn every_overlay_is_taken_by_envoy_and_holds_once_it_is_a_pods() {
         }
         for name in ["ingress", "petstore"] {
             let rebind = Rebind {
-                address: ip(POD),
+                address: Some(ip(POD)),
                 node_id: name.to_owned(),
                 hosts: [("sds".to_owned(), ip(SDS))].into(),
             };
@@ -73,7 +73,7 @@ fn what_is_one_pods_is_not_given_to_another() {
     for name in CONFIGS {
         let config = rebound(name, "pod", ip(POD), ip(SDS));
         let other = Rebind {
-            address: ip("127.77.3.5"),
+            address: Some(ip("127.77.3.5")),
             node_id: "other".to_owned(),
             hosts: [].into(),
         };
@@ -107,7 +107,7 @@ fn questions_about_a_configuration() {
 fn rebind_error(text: &str) -> String {
     let config = Bootstrap::parse(Path::new("x.yaml"), text).unwrap();
     let rebind = Rebind {
-        address: ip(POD),
+        address: Some(ip(POD)),
         node_id: "pod".to_owned(),
         hosts: [("sds".to_owned(), ip(SDS))].into(),
     };

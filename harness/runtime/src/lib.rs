@@ -1,9 +1,11 @@
 //! What runs a mesh: the [`Backend`] trait, the one seam between the engine and a runtime, and its implementations.
 //!
 //! - [`process`]: plain processes on loopback addresses; needs neither root nor Docker.
+//! - [`docker`]: containers, with networks that can be cut.
 //! - [`scripted`]: nothing runs at all; for tests of whatever holds a lease.
 
 mod backend;
+pub mod docker;
 mod error;
 mod lease;
 mod pod;

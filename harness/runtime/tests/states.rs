@@ -247,7 +247,12 @@ async fn pods_come_and_go() {
     let listed: Vec<_> = live_runs(&ground.state()).expect("it is readable").remove(0).pods;
     let as_listed = |Pod {
                          name, group, address, ..
-                     }: Pod| LedgerPod { name, group, address };
+                     }: Pod| LedgerPod {
+        name,
+        group,
+        address,
+        published: Default::default(),
+    };
     assert_eq!(listed, lease.pods().into_iter().map(as_listed).collect::<Vec<_>>());
 
     assert!(matches!(

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 
 use meshkat_model::mesh::Container;
 use meshkat_runtime::process::ProcessBackend;
-use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, Swept, live_runs, run_folder, sweep};
+use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, RuntimeName, Swept, live_runs, run_folder, sweep};
 use meshkat_runtime::{Backend, ContainerState};
 use support::{Ground, until};
 
@@ -50,6 +50,7 @@ fn dead_run(ground: &Ground, id: &str, processes: &[ProcessIdentity]) {
         identity: identity.clone(),
     };
     let ledger = Ledger {
+        runtime: RuntimeName::Process,
         schema: 1,
         id: id.to_owned(),
         mesh: "petshop".to_owned(),
@@ -64,6 +65,8 @@ fn dead_run(ground: &Ground, id: &str, processes: &[ProcessIdentity]) {
 
 fn swept(ground: &Ground, id: &str, killed: &[u32], failure: Option<&str>) -> Swept {
     Swept {
+        containers: 0,
+        networks: 0,
         id: id.to_owned(),
         folder: run_folder(&ground.state(), id),
         killed: killed.to_vec(),

@@ -1,6 +1,9 @@
 //! `meshkat clean`: removes what ended runs left behind.
 
-use meshkat_runtime::{process::default_state_dir, run::sweep};
+use meshkat_runtime::{
+    process::default_state_dir,
+    run::{Swept, sweep, sweep_docker},
+};
 
 use crate::{
     args::CleanArgs,
@@ -12,18 +15,20 @@ use crate::{
 pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let force = args.force;
-    let swept = tokio::task::spawn_blocking(move || sweep(&state_dir, force)).await;
+    let swept = tokio::task::spawn_blocking(move || {
+        let mut swept = sweep(&state_dir, force)?;
+        // Where there is no Docker, nothing is left in it.
+        swept.extend(sweep_docker(force).unwrap_or_default());
+        Ok(swept)
+    });
     let swept = swept
+        .await
         .map_err(|error| Exit::environment(error.to_string()))?
         .map_err(|error| runtime_error(&error))?;
     let mut left = 0;
     for run in &swept {
         match &run.failure {
-            None => say(&format!(
-                "removed {} ({} killed)",
-                run.id,
-                count(run.killed.len(), "process")
-            )),
+            None => say(&format!("removed {} ({})", run.id, what(run))),
             Some(failure) => {
                 left += 1;
                 say(&format!("failed to remove {}: {failure}", run.folder.display()));
@@ -40,4 +45,12 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
         say("nothing was left behind");
     }
     Ok(())
+}
+
+fn what(run: &Swept) -> String {
+    if run.containers + run.networks > 0 {
+        let containers = count(run.containers, "container");
+        return format!("{containers}, {}", count(run.networks, "network"));
+    }
+    format!("{} killed", count(run.killed.len(), "process"))
 }

@@ -1,7 +1,11 @@
 //! `meshkat fault`: harm to a pod of a mesh that runs.
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::{process::default_state_dir, run::live_runs};
+use meshkat_runtime::{
+    docker::{self, Harm},
+    process::default_state_dir,
+    run::{Ledger, RuntimeName, live_runs},
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::running;
@@ -12,7 +16,7 @@ use crate::{
     output::say,
 };
 
-pub(crate) fn run(args: &FaultArgs) -> Result<(), Exit> {
+pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
     let run = running::choose(&runs, args.mesh.as_deref())?;
@@ -25,30 +29,56 @@ pub(crate) fn run(args: &FaultArgs) -> Result<(), Exit> {
                 .help("write POD, POD/envoy or POD/application"));
         }
     };
-    let hit: Vec<_> = run
-        .processes
-        .iter()
-        .filter(|process| process.pod == pod && container.is_none_or(|container| process.container == container))
-        .filter(|process| process.identity.is_alive())
-        .collect();
+    let done = match args.action {
+        FaultAction::Kill => "killed",
+        FaultAction::Pause => "paused",
+        FaultAction::Resume => "resumed",
+    };
+    let hit = match run.runtime {
+        RuntimeName::Process => signal(run, pod, container, args.action)?,
+        RuntimeName::Docker => {
+            let harm = match args.action {
+                FaultAction::Kill => Harm::Kill,
+                FaultAction::Pause => Harm::Pause,
+                FaultAction::Resume => Harm::Resume,
+            };
+            docker::harm(&run.id, pod, container, harm)
+                .await
+                .map_err(|error| runtime_error(&error))?
+        }
+    };
     if hit.is_empty() {
         let pods: Vec<&str> = run.pods.iter().map(|pod| pod.name.as_str()).collect();
         return Err(Exit::nothing(format!("nothing of `{}` runs", args.target))
             .help(format!("the pods are {}", pods.join(", "))));
     }
-    let (signal, done) = match args.action {
-        FaultAction::Kill => (Signal::KILL, "killed"),
-        FaultAction::Pause => (Signal::STOP, "paused"),
-        FaultAction::Resume => (Signal::CONT, "resumed"),
+    for container in hit {
+        say(&format!("{done} the {container} of {pod}"));
+    }
+    Ok(())
+}
+
+/// Sends a signal to the processes that are meant and live; gives whose they were.
+fn signal(run: &Ledger, pod: &str, container: Option<Container>, action: FaultAction) -> Result<Vec<Container>, Exit> {
+    let signal = match action {
+        FaultAction::Kill => Signal::KILL,
+        FaultAction::Pause => Signal::STOP,
+        FaultAction::Resume => Signal::CONT,
     };
-    for process in hit {
+    let mut hit = Vec::new();
+    let meant = run
+        .processes
+        .iter()
+        .filter(|process| process.pod == pod && container.is_none_or(|container| process.container == container))
+        .filter(|process| process.identity.is_alive());
+    for process in meant {
         let Some(pid) = i32::try_from(process.identity.pid).ok().and_then(Pid::from_raw) else {
             continue;
         };
         kill_process(pid, signal).map_err(|error| {
             Exit::environment(format!("failed to signal the {} of {pod}: {error}", process.container))
         })?;
-        say(&format!("{done} the {} of {pod}", process.container));
+        hit.push(process.container);
     }
-    Ok(())
+    Ok(hit)
 }

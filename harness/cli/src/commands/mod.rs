@@ -6,6 +6,7 @@ mod doctor;
 mod down;
 mod envoy;
 mod explain;
+mod export;
 mod fault;
 mod lint;
 mod list;
@@ -19,7 +20,7 @@ mod sync;
 mod up;
 
 use crate::{
-    args::{Args, Command},
+    args::{Args, Command, ExportCommand},
     exit::Exit,
 };
 
@@ -31,9 +32,12 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::Lint(lint) => lint::run(&lint).await,
         Command::Explain(explain) => explain::run(&explain),
         Command::Up(up) => up::run(up).await,
+        Command::Export {
+            command: ExportCommand::Compose(compose),
+        } => export::compose(&compose).await,
         Command::Status => status::run().await,
         Command::Down(down) => down::run(&down).await,
-        Command::Fault(fault) => fault::run(&fault),
+        Command::Fault(fault) => fault::run(&fault).await,
         Command::Sync(sync) => sync::run(&sync).await,
         Command::Doctor(choice) => doctor::run(&choice).await,
         Command::Clean(clean) => clean::run(&clean).await,

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     }
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
-    let backend = backend::process(&envoy)?;
+    let backend = backend::backend(args.runtime, &args.envoy, &envoy).await?;
     let options = options(&args, &envoy.version.to_string(), backend.name());
     let report = ReportOptions {
         dir: args.report_dir.clone(),

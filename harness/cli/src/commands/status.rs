@@ -32,8 +32,8 @@ pub(crate) async fn run() -> Result<(), Exit> {
             "a test run"
         };
         print(&format!(
-            "{}: mesh {}, started by {by} (process {}), addresses {}\n",
-            run.id, run.mesh, run.owner.pid, run.block
+            "{}: mesh {} in {}, started by {by} (process {}), addresses {}\n",
+            run.id, run.mesh, run.runtime, run.owner.pid, run.block
         ));
         print(&format!("{}\n", pods(&run).await));
     }
@@ -55,17 +55,14 @@ async fn pods(run: &Ledger) -> String {
             None => "-".to_owned(),
         };
         let envoy = match process(Container::Envoy) {
-            Some(process) if process.identity.is_alive() => {
-                let socket = std::net::SocketAddr::new(pod.address, Port::Admin.number());
-                match Admin::new(socket) {
-                    Ok(admin) => match admin.ready(ANSWER).await {
-                        Ready::Live => "LIVE".to_owned(),
-                        Ready::NotReady(state) => state,
-                        Ready::Unreachable(why) => format!("unreachable: {why}"),
-                    },
-                    Err(error) => error.to_string(),
-                }
-            }
+            Some(process) if process.identity.is_alive() => match Admin::new(pod.socket(Port::Admin)) {
+                Ok(admin) => match admin.ready(ANSWER).await {
+                    Ready::Live => "LIVE".to_owned(),
+                    Ready::NotReady(state) => state,
+                    Ready::Unreachable(why) => format!("unreachable: {why}"),
+                },
+                Err(error) => error.to_string(),
+            },
             Some(_) => "ended".to_owned(),
             None => "-".to_owned(),
         };

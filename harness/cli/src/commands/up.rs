@@ -5,10 +5,10 @@ use std::{process::Stdio, time::Duration};
 use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
 use meshkat_model::{
     mesh::{MeshSpec, Port},
-    project::MeshFiles,
+    project::{MeshFiles, Project},
     scenario::Meshes,
 };
-use meshkat_runtime::run::run_folder;
+use meshkat_runtime::{process::default_state_dir, run::run_folder};
 use rustix::process::{Pid, Signal, kill_process};
 use tabled::{builder::Builder, settings::Style};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -30,19 +30,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
         return detach(&args).await;
     }
     let project = load::project()?;
-    let (meshes, wrong) = load::meshes(&project)?;
-    if !wrong.is_empty() {
-        return Err(Exit::diagnostics(&wrong));
-    }
-    let spec = meshes.mesh(&args.mesh).map_err(|known| {
-        Exit::usage(format!("there is no mesh `{}`", args.mesh)).help(format!("the meshes are {}", known.join(", ")))
-    })?;
-    let spec = &with_overlays(spec, &args.overlay, &meshes)?;
+    let spec = &mesh(&project, &args.mesh, &args.overlay)?;
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
-    let options = backend::process_options(&envoy)?;
-    let state_dir = options.state_dir.clone();
-    let backend = backend::process(&envoy)?;
+    let state_dir = default_state_dir().map_err(|error| backend::runtime_error(&error))?;
+    let backend = backend::backend(args.runtime, &args.envoy, &envoy).await?;
     let limit = Duration::from_secs(args.ready_within);
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
     let mark = run_folder(&state_dir, bring_up.mesh().lease().id()).join(MARK);
@@ -79,6 +71,21 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
         .await
         .map_err(|error| backend::runtime_error(&error))?;
     Ok(())
+}
+
+/// A mesh of the project by its name, with its Envoys changed by overlays.
+///
+/// # Errors
+/// There is no such mesh or overlay, or one does not hold.
+pub(crate) fn mesh(project: &Project, name: &str, overlays: &[String]) -> Result<MeshSpec, Exit> {
+    let (meshes, wrong) = load::meshes(project)?;
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    let spec = meshes.mesh(name).map_err(|known| {
+        Exit::usage(format!("there is no mesh `{name}`")).help(format!("the meshes are {}", known.join(", ")))
+    })?;
+    with_overlays(spec, overlays, &meshes)
 }
 
 /// The mesh with its Envoys changed by overlays.
@@ -175,6 +182,8 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         "--in-background",
         "--ready-within",
         &args.ready_within.to_string(),
+        "--runtime",
+        &args.runtime.to_string(),
     ]);
     for overlay in &args.overlay {
         command.args(["--overlay", overlay]);

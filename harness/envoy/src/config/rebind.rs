@@ -1,5 +1,5 @@
-//! A configuration as it lies in its file is for a pod that has a network of its own. Rebinding gives it to a pod that
-//! shares the machine's network and has one loopback address there.
+//! A configuration as it lies in its file is for a pod that has a network of its own. Rebinding gives it to one pod of many:
+//! with its name and the addresses of the others, and, where it shares the machine's network, at its loopback address there.
 
 use std::{collections::BTreeMap, net::IpAddr, path::Path};
 
@@ -13,8 +13,9 @@ use super::{
 /// The pod that a configuration is rebound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebind {
-    /// The pod's address: what the Envoy listens on, where it finds its application, and where its connections come from.
-    pub address: IpAddr,
+    /// The pod's address in a network that it shares: what the Envoy listens on, where it finds its application, and where
+    /// its connections come from. None is a pod with a network of its own, where all of this stays as it is in the file.
+    pub address: Option<IpAddr>,
     /// The pod's name, which becomes the node's id.
     pub node_id: String,
     /// The addresses of the hosts that the file knows by name, such as `sds`.
@@ -36,10 +37,11 @@ const DNS_FIELDS: [&str; 10] = [
 ];
 
 impl Bootstrap {
-    /// This configuration for one pod. Ports stay. Every listener and the admin interface stand at the pod's address and
-    /// refuse to share it; endpoints at the local host are at the pod's address; named hosts become addresses, and a
-    /// cluster that needs no name server any more becomes `STATIC`; the node has the pod's name; and every connection of
-    /// this Envoy comes from the pod's address.
+    /// This configuration for one pod. Ports stay. The node has the pod's name; named hosts become addresses, and a cluster
+    /// that needs no name server any more becomes `STATIC`.
+    ///
+    /// In a network that the pod shares, every listener and the admin interface stand at the pod's address and refuse to
+    /// share it; endpoints at the local host are at the pod's address; and every connection of this Envoy comes from there.
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] with the place in the document: a part that is missing, a listener at an address of its
@@ -52,10 +54,14 @@ impl Bootstrap {
         };
         let document = rebound.document_mut();
         pod.node(document)?;
-        pod.admin(document)?;
+        if rebind.address.is_some() {
+            pod.admin(document)?;
+        }
         let resources = DocPath::root().field("static_resources");
         if let Some(statics) = get_mut(document, "static_resources") {
-            pod.each(statics, "listeners", &resources, Pod::listener)?;
+            if rebind.address.is_some() {
+                pod.each(statics, "listeners", &resources, Pod::listener)?;
+            }
             pod.each(statics, "clusters", &resources, Pod::cluster)?;
         }
         pod.source(document)?;
@@ -133,7 +139,9 @@ impl Pod<'_> {
                 format!("`{address}`: a listener stands at 0.0.0.0, so that it can be given its pod's address");
             return Err(self.wrong(&path.field("address"), message));
         }
-        set(socket, "address", self.rebind.address.to_string());
+        if let Some(own) = self.rebind.address {
+            set(socket, "address", own.to_string());
+        }
         Ok(())
     }
 
@@ -157,7 +165,10 @@ impl Pod<'_> {
     fn endpoint(&self, socket: &mut Value, path: &DocPath) -> Result<(), ConfigError> {
         let host = self.address_of(socket, path)?;
         let address = if is_local(&host) {
-            self.rebind.address
+            match self.rebind.address {
+                Some(own) => own,
+                None => return Ok(()),
+            }
         } else if let Some(address) = self.rebind.hosts.get(&host) {
             *address
         } else if host.parse::<IpAddr>().is_ok() {
@@ -175,13 +186,14 @@ impl Pod<'_> {
     }
 
     fn source(&self, document: &mut Value) -> Result<(), ConfigError> {
+        let Some(own) = self.rebind.address else { return Ok(()) };
         let mut path = DocPath::root();
         let mut value = document;
         for name in ["cluster_manager", "upstream_bind_config", "source_address"] {
             path = path.field(name);
             value = child(value, name).ok_or_else(|| self.wrong(&path, "is a mapping"))?;
         }
-        set(value, "address", self.rebind.address.to_string());
+        set(value, "address", own.to_string());
         set(value, "port_value", 0);
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(crate) fn address(last: u8) -> IpAddr {
 
 pub(crate) fn rebound(name: &str, pod: &str, address: IpAddr, sds: IpAddr) -> Bootstrap {
     let rebind = Rebind {
-        address,
+        address: Some(address),
         node_id: pod.to_owned(),
         hosts: [("sds".to_owned(), sds)].into(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use meshkat_envoy::config::{Bootstrap, Rebind};
 use meshkat_model::mesh::{GroupSpec, MeshSpec};
@@ -35,13 +35,18 @@ impl Bootstraps {
         rebind: &Rebind,
         folder: &RunFolder,
     ) -> Result<Option<PathBuf>, RuntimeError> {
-        let Some(source) = &group.envoy else { return Ok(None) };
+        let path = folder.configuration(&rebind.node_id);
+        Ok(self.write_to(group, rebind, &path)?.then_some(path))
+    }
+
+    /// Writes the configuration of a pod of a group into a file, bound to the pod; whether the group has an Envoy.
+    pub(crate) fn write_to(&self, group: &GroupSpec, rebind: &Rebind, path: &Path) -> Result<bool, RuntimeError> {
+        let Some(source) = &group.envoy else { return Ok(false) };
         let Some(bootstrap) = self.0.get(&(source.clone(), group.overlays.clone())) else {
-            return Ok(None);
+            return Ok(false);
         };
         let text = bootstrap.rebind(rebind)?.to_json()?;
-        let path = folder.configuration(&rebind.node_id);
-        std::fs::write(&path, text).map_err(failed("write", &path))?;
-        Ok(Some(path))
+        std::fs::write(path, text).map_err(failed("write", path))?;
+        Ok(true)
     }
 }

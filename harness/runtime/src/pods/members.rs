@@ -18,6 +18,8 @@ pub(crate) struct Place {
     pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) address: IpAddr,
+    /// Where its own application and Envoy reach one another.
+    pub(crate) loopback: IpAddr,
     /// The group's place in the mesh, and the pod's number in the group.
     order: (usize, u32),
 }
@@ -66,27 +68,24 @@ impl<S: Stateful> Member<S> {
             group: self.place.group.clone(),
             address: self.place.address,
             published: self.published.get().cloned().unwrap_or_default(),
-            loopback: self.place.address,
+            loopback: self.place.loopback,
             application: self.application.as_ref().map(|slot| slot.state()),
             envoy: self.envoy.as_ref().map(|slot| slot.state()),
         }
     }
 }
 
-/// The pods of a mesh, in order, and their addresses.
+/// Gives pods their places.
 #[derive(Debug)]
-pub(crate) struct Members<S> {
-    all: Vec<Arc<Member<S>>>,
+pub(crate) struct Places {
     addresses: Addresses,
+    loopback: Option<IpAddr>,
 }
 
-impl<S: Stateful> Members<S> {
-    /// None yet.
-    pub(crate) fn new(addresses: Addresses) -> Self {
-        Self {
-            all: Vec::new(),
-            addresses,
-        }
+impl Places {
+    /// `loopback` is where the containers of each pod reach one another; none is at the pod's address.
+    pub(crate) fn new(addresses: Addresses, loopback: Option<IpAddr>) -> Self {
+        Self { addresses, loopback }
     }
 
     /// Places for every pod that the mesh has at the start. Their addresses are taken from now on.
@@ -100,27 +99,51 @@ impl<S: Stateful> Members<S> {
         Ok(places)
     }
 
+    fn place(&mut self, group: &str, index: usize, ordinal: u32, name: String) -> Result<Place, RuntimeError> {
+        let address = self.addresses.take()?;
+        Ok(Place {
+            group: group.to_owned(),
+            name,
+            address,
+            loopback: self.loopback.unwrap_or(address),
+            order: (index, ordinal),
+        })
+    }
+}
+
+/// The pods of a mesh, in order, and their places.
+#[derive(Debug)]
+pub(crate) struct Members<S> {
+    all: Vec<Arc<Member<S>>>,
+    places: Places,
+}
+
+impl<S: Stateful> Members<S> {
+    /// None yet.
+    pub(crate) fn new(places: Places) -> Self {
+        Self {
+            all: Vec::new(),
+            places,
+        }
+    }
+
+    /// Places for every pod that the mesh has at the start. Their addresses are taken from now on.
+    pub(crate) fn initial(&mut self, mesh: &MeshSpec) -> Result<Vec<Place>, RuntimeError> {
+        self.places.initial(mesh)
+    }
+
     /// A place for one more pod of a group. The address is taken from now on.
     pub(crate) fn next(&mut self, mesh: &MeshSpec, group: &str) -> Result<Place, RuntimeError> {
         let (index, _, spec) = mesh.groups.get_full(group).ok_or_else(|| RuntimeError::UnknownGroup {
             group: group.to_owned(),
         })?;
         let (ordinal, name) = roster::next_free(group, spec, |name| self.get(name).is_ok());
-        self.place(group, index, ordinal, name)
-    }
-
-    fn place(&mut self, group: &str, index: usize, ordinal: u32, name: String) -> Result<Place, RuntimeError> {
-        Ok(Place {
-            group: group.to_owned(),
-            name,
-            address: self.addresses.take()?,
-            order: (index, ordinal),
-        })
+        self.places.place(group, index, ordinal, name)
     }
 
     /// Gives back the address of a place that no pod has.
     pub(crate) fn give_back(&mut self, place: &Place) {
-        self.addresses.give_back(place.address);
+        self.places.addresses.give_back(place.address);
     }
 
     /// Adds a pod.
@@ -181,14 +204,13 @@ impl<S: Stateful> Members<S> {
 
     /// All pods, for the ledger.
     pub(crate) fn listed(&self) -> Vec<LedgerPod> {
-        let listed = |Place {
-                          name, group, address, ..
-                      }: &Place| LedgerPod {
-            name: name.clone(),
-            group: group.clone(),
-            address: *address,
+        let listed = |member: &Arc<Member<S>>| LedgerPod {
+            name: member.place.name.clone(),
+            group: member.place.group.clone(),
+            address: member.place.address,
+            published: member.published.get().cloned().unwrap_or_default(),
         };
-        self.all.iter().map(|member| listed(&member.place)).collect()
+        self.all.iter().map(listed).collect()
     }
 }
 

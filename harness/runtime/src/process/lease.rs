@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,9 +17,9 @@ use super::prepare;
 use super::slot::{Shared, Slot};
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
-use crate::pods::members::{Member, Members, Place, Stateful as _, each, hosts};
+use crate::pods::members::{Member, Members, Place, Places, Stateful as _, each, hosts};
 use crate::run::folder::{RunFolder, failed, kept_folder};
-use crate::run::ledger::LedgerFile;
+use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::log::tail;
 use crate::{Lease, Pod, Released, RuntimeError, Target};
 
@@ -63,12 +63,19 @@ impl ProcessLease {
         let bootstraps = Bootstraps::read(&mesh)?;
         let block = Arc::new(Block::take()?);
         block.check_ports()?;
-        let mut members = Members::new(block.addresses());
+        let mut members = Members::new(Places::new(block.addresses(), None));
         let places = members.initial(&mesh)?;
         let folder = Arc::new(RunFolder::create(&core.options.state_dir, &id)?);
         let path = folder.ledger();
-        let ledger = LedgerFile::create(path.clone(), &id, &mesh.name, core.owner.clone(), block.to_string())
-            .map_err(failed("write", &path))?;
+        let ledger = LedgerFile::create(
+            path.clone(),
+            RuntimeName::Process,
+            &id,
+            &mesh.name,
+            core.owner.identity.clone(),
+            block.to_string(),
+        )
+        .map_err(failed("write", &path))?;
         let shared = Arc::new(Shared {
             spawner: core.spawner.clone(),
             block: Mutex::new(Some(block)),
@@ -112,7 +119,7 @@ impl ProcessLease {
             )
         });
         let rebind = Rebind {
-            address: place.address,
+            address: Some(place.address),
             node_id: place.name.clone(),
             hosts,
         };
@@ -336,14 +343,10 @@ impl Lease for ProcessLease {
                 .then(|| kept_folder(&self.core.options.state_dir, &self.id))
         };
         let keep = keep.map(Path::to_owned).or_else(by_default);
-        let folder = Arc::clone(&self.folder);
-        let away = tokio::task::spawn_blocking(move || put_away(&folder, keep)).await;
+        let away = self.folder.put_away(keep).await;
         // Even a process that did not go has no use for the folder; that it did not is told all the same.
         ended?;
-        let released = away.map_err(|error| RuntimeError::Other {
-            message: format!("failed to put the folder of the mesh away: {error}"),
-            help: None,
-        })??;
+        let released = away?;
         self.shared.give_up_block();
         if let Some(folder) = &released.kept {
             tracing::info!(id = self.id, folder = %folder.display(), "kept what the mesh left");
@@ -363,15 +366,6 @@ impl Drop for ProcessLease {
         }
         self.shared.give_up_block();
     }
-}
-
-/// Moves a folder away, or removes it.
-fn put_away(folder: &RunFolder, keep: Option<PathBuf>) -> Result<Released, RuntimeError> {
-    match &keep {
-        Some(target) => folder.move_to(target)?,
-        None => folder.remove()?,
-    }
-    Ok(Released { kept: keep })
 }
 
 fn remove_if_there(file: &Path) -> Result<(), RuntimeError> {

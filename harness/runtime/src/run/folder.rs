@@ -15,13 +15,14 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use meshkat_model::mesh::Container;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::log;
-use crate::RuntimeError;
+use crate::{Released, RuntimeError};
 
 /// Where the runs of a state folder are.
 pub(crate) fn runs(state_dir: &Path) -> PathBuf {
@@ -101,6 +102,22 @@ impl RunFolder {
     pub(crate) fn move_to(&self, target: &Path) -> Result<(), RuntimeError> {
         copy_folder(&self.path, target)?;
         self.remove()
+    }
+
+    /// Moves the folder away, or removes it.
+    pub(crate) async fn put_away(self: &Arc<Self>, keep: Option<PathBuf>) -> Result<Released, RuntimeError> {
+        let folder = Arc::clone(self);
+        let away = tokio::task::spawn_blocking(move || {
+            match &keep {
+                Some(target) => folder.move_to(target)?,
+                None => folder.remove()?,
+            }
+            Ok(Released { kept: keep })
+        });
+        away.await.map_err(|error| RuntimeError::Other {
+            message: format!("failed to put the folder of the mesh away: {error}"),
+            help: None,
+        })?
     }
 
     /// Takes the folder away.
@@ -184,4 +201,9 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
 pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
     let path = path.to_owned();
     move |source| RuntimeError::Folder { action, path, source }
+}
+
+/// A path that means the same from every folder.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, RuntimeError> {
+    std::path::absolute(path).map_err(failed("make absolute", path))
 }

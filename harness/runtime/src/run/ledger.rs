@@ -1,12 +1,14 @@
 //! The list of what a run has started, on disk, for whoever has to clean up or to tell what runs.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use meshkat_model::mesh::Container;
+use meshkat_model::mesh::{Container, Port};
 use serde::{Deserialize, Serialize};
 
 use super::identity::ProcessIdentity;
@@ -14,11 +16,34 @@ use super::identity::ProcessIdentity;
 /// The shape of the file; a file of another shape is not read.
 const SCHEMA: u32 = 1;
 
+/// What runs a mesh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RuntimeName {
+    /// Plain processes.
+    #[default]
+    Process,
+    /// Containers, found by their label.
+    Docker,
+}
+
+impl fmt::Display for RuntimeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Process => "processes",
+            Self::Docker => "Docker",
+        })
+    }
+}
+
 /// What a run has started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// The shape of this file: 1.
     pub schema: u32,
+    /// What runs it.
+    #[serde(default)]
+    pub runtime: RuntimeName,
     /// The lease's name.
     pub id: String,
     /// The mesh's name.
@@ -29,7 +54,8 @@ pub struct Ledger {
     pub block: String,
     /// The pods that there are, running or not.
     pub pods: Vec<LedgerPod>,
-    /// The last process of each container that was ever started; some may have ended.
+    /// The last process of each container that was ever started; some may have ended. Those of containers are here as far as
+    /// this machine sees them.
     pub processes: Vec<LedgerProcess>,
 }
 
@@ -42,6 +68,17 @@ pub struct LedgerPod {
     pub group: String,
     /// Its address.
     pub address: IpAddr,
+    /// Where this machine reaches its ports, if that is not at `address`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub published: BTreeMap<Port, SocketAddr>,
+}
+
+impl LedgerPod {
+    /// Where this machine reaches one of its ports.
+    pub fn socket(&self, port: Port) -> SocketAddr {
+        let published = self.published.get(&port).copied();
+        published.unwrap_or_else(|| SocketAddr::new(self.address, port.number()))
+    }
 }
 
 /// A process in a [`Ledger`].
@@ -86,6 +123,7 @@ impl LedgerFile {
     /// Writes a ledger without pods.
     pub(crate) fn create(
         path: PathBuf,
+        runtime: RuntimeName,
         id: &str,
         mesh: &str,
         owner: ProcessIdentity,
@@ -93,6 +131,7 @@ impl LedgerFile {
     ) -> io::Result<Self> {
         let ledger = Ledger {
             schema: SCHEMA,
+            runtime,
             id: id.to_owned(),
             mesh: mesh.to_owned(),
             owner,
@@ -106,6 +145,11 @@ impl LedgerFile {
         };
         file.change(|_| {})?;
         Ok(file)
+    }
+
+    /// Notes the block of addresses, where it is not known from the start.
+    pub(crate) fn set_block(&self, block: String) -> io::Result<()> {
+        self.change(|ledger| ledger.block = block)
     }
 
     /// Notes who is in the mesh now.

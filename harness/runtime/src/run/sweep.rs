@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::folder::{ledger, remove_folder, runs, try_lock, turn};
+use super::folder::{ledger, remove_folder, run_folder, runs, try_lock, turn};
 use super::identity::ProcessIdentity;
-use super::ledger::Ledger;
-use crate::RuntimeError;
+use super::ledger::{Ledger, RuntimeName};
+use crate::{RuntimeError, docker};
 
 /// How long a killed process may take to go.
 const KERNEL: Duration = Duration::from_secs(10);
@@ -24,6 +24,10 @@ pub struct Swept {
     pub folder: PathBuf,
     /// The processes that were still there and were killed.
     pub killed: Vec<u32>,
+    /// How many containers were still there and were removed.
+    pub containers: usize,
+    /// How many networks of containers were still there and were removed.
+    pub networks: usize,
     /// Why something of it is still there; none when nothing is.
     pub failure: Option<String>,
 }
@@ -38,6 +42,8 @@ impl Swept {
             id,
             folder: folder.to_owned(),
             killed: Vec::new(),
+            containers: 0,
+            networks: 0,
             failure: None,
         }
     }
@@ -138,7 +144,13 @@ pub(crate) fn clean(folder: &Path, owner_too: bool) -> Swept {
     let mut swept = Swept::of(folder);
     let mut failures = Vec::new();
     match Ledger::read(&ledger(folder)) {
-        Ok(Some(ledger)) => kill_all(&listed(ledger, owner_too), &mut swept.killed, &mut failures),
+        Ok(Some(ledger)) => {
+            let runtime = ledger.runtime;
+            kill_all(&listed(ledger, owner_too), &mut swept.killed, &mut failures);
+            if runtime == RuntimeName::Docker {
+                remove_containers(&mut swept, &mut failures);
+            }
+        }
         Ok(None) => {}
         Err(error) => failures.push(format!("failed to read the ledger: {error}")),
     }
@@ -149,12 +161,64 @@ pub(crate) fn clean(folder: &Path, owner_too: bool) -> Swept {
     swept
 }
 
+/// Removes what Docker has of a run.
+fn remove_containers(swept: &mut Swept, failures: &mut Vec<String>) {
+    match docker::remove::dead_run(&swept.id) {
+        Ok(removed) => {
+            swept.containers += removed.containers;
+            swept.networks += removed.networks;
+        }
+        Err(error) => failures.push(error.to_string()),
+    }
+    if let Some(state_dir) = swept.folder.parent().and_then(Path::parent) {
+        docker::remove::unfinished_images(state_dir);
+    }
+}
+
+/// Removes what Docker still has of runs of any state folder whose own folder is gone, or has ended without removing it, or
+/// that live, with `force`. Blocks.
+///
+/// # Errors
+/// When Docker cannot be reached.
+pub fn sweep_docker(force: bool) -> Result<Vec<Swept>, RuntimeError> {
+    let mut all = Vec::new();
+    for (id, state_dir) in docker::remove::runs()? {
+        let state_dir = PathBuf::from(state_dir);
+        let folder = run_folder(&state_dir, &id);
+        let mut swept = Swept::of(&folder);
+        let mut failures = Vec::new();
+        if folder.is_dir() {
+            match claim(&state_dir, &folder)? {
+                Claim::Dead(_lock) => swept = clean(&folder, force),
+                Claim::Live if force => swept = clean(&folder, true),
+                Claim::Live => continue,
+                Claim::Gone => remove_containers(&mut swept, &mut failures),
+                Claim::Unknown(error) => failures.push(format!("failed to see whether it lives: {error}")),
+            }
+        } else if state_dir.is_dir() || force {
+            remove_containers(&mut swept, &mut failures);
+        } else {
+            failures.push("its state folder is not on this machine; --force removes it all the same".to_owned());
+        }
+        if !failures.is_empty() {
+            swept.failure = Some(failures.join("; "));
+        }
+        all.push(swept);
+    }
+    Ok(all)
+}
+
 /// Who is to be killed, the owner first, as it could start more. Never this process itself.
 fn listed(ledger: Ledger, owner_too: bool) -> Vec<ProcessIdentity> {
     let owner = owner_too.then_some(ledger.owner);
+    // Those of containers are the daemon's to end.
+    let processes = match ledger.runtime {
+        RuntimeName::Process => ledger.processes,
+        RuntimeName::Docker => Vec::new(),
+    };
     let all = owner
         .into_iter()
-        .chain(ledger.processes.into_iter().map(|process| process.identity));
+        .chain(processes.into_iter().map(|process| process.identity));
     all.filter(|identity| identity.pid != std::process::id()).collect()
 }
 

@@ -1,10 +1,6 @@
 //! One look at a mesh: its discovery service, and its Envoys.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use meshkat_envoy::{
     admin::Admin,
@@ -43,7 +39,7 @@ impl<'a> Mesh<'a> {
             run,
             folder,
             pods: pods.to_vec(),
-            sds: Sds::new(SocketAddr::new(sds.address, Port::Application.number()))?,
+            sds: Sds::new(sds.socket(Port::Application))?,
         })
     }
 
@@ -76,8 +72,8 @@ impl<'a> Mesh<'a> {
             let is_alive = self.run.processes.iter().any(|process| {
                 process.pod == pod.name && process.container == Container::Envoy && process.identity.is_alive()
             });
-            let (folder, name, address) = (self.folder.clone(), pod.name.clone(), pod.address);
-            asked.spawn(async move { (place, pod_of(folder, name, address, is_alive).await) });
+            let (folder, name, admin) = (self.folder.clone(), pod.name.clone(), pod.socket(Port::Admin));
+            asked.spawn(async move { (place, pod_of(folder, name, admin, is_alive).await) });
         }
         let failed = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
         let mut pods = Vec::new();
@@ -101,9 +97,9 @@ impl<'a> Mesh<'a> {
     }
 }
 
-async fn pod_of(folder: PathBuf, name: String, address: IpAddr, is_alive: bool) -> Pod {
+async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, is_alive: bool) -> Pod {
     let live = if is_alive {
-        ask(SocketAddr::new(address, Port::Admin.number())).await
+        ask(admin).await
     } else {
         Err("its Envoy has ended".to_owned())
     };

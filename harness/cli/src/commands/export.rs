@@ -1,0 +1,38 @@
+//! `meshkat export`: a mesh for other programs.
+
+use std::path::PathBuf;
+
+use meshkat_runtime::docker::Compose;
+
+use super::up;
+use crate::{args::ComposeArgs, backend, exit::Exit, load, output::print};
+
+pub(crate) async fn compose(args: &ComposeArgs) -> Result<(), Exit> {
+    let project = load::project()?;
+    let spec = up::mesh(&project, &args.mesh, &args.overlay)?;
+    let envoy = backend::envoy(&args.envoy).await?;
+    let docker = backend::docker(&args.envoy, &envoy).await?;
+    let images = docker.images().await.map_err(|error| backend::runtime_error(&error))?;
+    let compose = Compose {
+        images,
+        network: args.network,
+        port: args.port,
+    };
+    let folder = args
+        .dir
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("compose").join(&spec.name));
+    let exported = compose
+        .write(&spec, &folder)
+        .map_err(|error| backend::runtime_error(&error))?;
+    print(&format!("{}\n", exported.file.display()));
+    crate::output::say(&format!(
+        "{} services; start them: docker compose --file {} up --detach",
+        exported.services,
+        exported.file.display()
+    ));
+    if let Some(edge) = exported.edge {
+        crate::output::say(&format!("then: curl {edge}/stores/1"));
+    }
+    Ok(())
+}

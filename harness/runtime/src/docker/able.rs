@@ -1,0 +1,119 @@
+//! What the daemon's kernel can do to a network.
+
+use std::path::Path;
+
+use bollard::models::{ContainerCreateBody, HostConfig};
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::backend::Core;
+use super::container;
+use super::daemon::failed;
+use super::image::POD;
+use super::labels;
+use super::launch::Launch;
+use super::mark::Mark;
+use super::remove;
+use crate::{Capabilities, Capability, RuntimeError};
+
+/// What `meshkat-pod net can` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Able {
+    cut: bool,
+    shape: bool,
+    #[serde(default)]
+    reasons: Reasons,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Reasons {
+    cut: Option<String>,
+    shape: Option<String>,
+}
+
+/// What was found out, and of whom.
+#[derive(Debug, Serialize, Deserialize)]
+struct Known {
+    of: String,
+    able: Able,
+}
+
+impl Able {
+    pub(super) fn capabilities(&self) -> Capabilities {
+        let reason = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "its kernel cannot".to_owned());
+        let mut capabilities = Capabilities::all();
+        if !self.cut {
+            capabilities = capabilities.without(Capability::CutNetwork, reason(&self.reasons.cut));
+        }
+        if !self.shape {
+            capabilities = capabilities.without(Capability::ShapeNetwork, reason(&self.reasons.shape));
+        }
+        capabilities
+    }
+}
+
+/// Asks in a container, once for each daemon, kernel and image.
+pub(super) async fn find_out(core: &Core, image: &str) -> Result<Able, RuntimeError> {
+    let info = core.docker.info().await.map_err(failed("ask Docker about itself"))?;
+    let of = format!(
+        "{} {} {image}",
+        info.id.unwrap_or_default(),
+        info.kernel_version.unwrap_or_default()
+    );
+    let memory = core.options.state_dir.join("docker.json");
+    if let Some(known) = read(&memory).filter(|known| known.of == of) {
+        return Ok(known.able);
+    }
+    let mark = Mark::begin(&core.owner, "able").await?;
+    let launch = Launch {
+        name: labels::sandbox(&mark.run, "able"),
+        body: ContainerCreateBody {
+            image: Some(image.to_owned()),
+            user: Some("0:0".to_owned()),
+            entrypoint: Some(vec![format!("/usr/local/bin/{POD}")]),
+            cmd: Some(vec!["net".to_owned(), "can".to_owned()]),
+            labels: Some(labels::of_run(&mark.run, &core.options.state_dir)),
+            host_config: Some(HostConfig {
+                // A network of nobody's, with a loopback interface alone.
+                network_mode: Some("none".to_owned()),
+                cap_drop: Some(vec!["ALL".to_owned()]),
+                cap_add: Some(vec!["NET_ADMIN".to_owned()]),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        log: None,
+    };
+    container::create(&core.docker, &launch).await?;
+    let asked = ask(core, &launch.name).await;
+    let removed = remove::run(&core.docker, &mark.run).await;
+    let able = asked?;
+    removed?;
+    mark.end().await?;
+    let known = Known { of, able };
+    if let Ok(text) = serde_json::to_vec(&known) {
+        // Not to remember it costs the next run a moment.
+        let _ = std::fs::write(&memory, text);
+    }
+    Ok(known.able)
+}
+
+async fn ask(core: &Core, name: &str) -> Result<Able, RuntimeError> {
+    let mut output = container::attach(&core.docker, name).await?.output;
+    container::start(&core.docker, name).await?;
+    let mut text = Vec::new();
+    while let Some(Ok(piece)) = output.next().await {
+        text.extend_from_slice(&piece.into_bytes());
+    }
+    serde_json::from_slice(&text).map_err(|_| RuntimeError::Other {
+        message: format!(
+            "{POD} does not say what the kernel can do to a network: {}",
+            String::from_utf8_lossy(&text).trim()
+        ),
+        help: None,
+    })
+}
+
+fn read(memory: &Path) -> Option<Known> {
+    serde_json::from_slice(&std::fs::read(memory).ok()?).ok()
+}

@@ -1,0 +1,51 @@
+//! What marks everything that a run makes in Docker, so that it is found again.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use meshkat_model::mesh::Container;
+
+/// The lease that it belongs to.
+pub(super) const RUN: &str = "meshkat.run";
+/// The state folder of the run: whether it lives is told by the lock there.
+pub(super) const STATE_DIR: &str = "meshkat.state-dir";
+/// The pod that a container belongs to.
+pub(super) const POD: &str = "meshkat.pod";
+/// Which container of the pod it is: `sandbox`, `application`, `envoy`.
+pub(super) const CONTAINER: &str = "meshkat.container";
+/// What an image is for: `services`, `envoy`.
+pub(super) const IMAGE: &str = "meshkat.image";
+/// The hash of what an image was made from.
+pub(super) const CONTENT: &str = "meshkat.content";
+
+/// The labels of all that belongs to a run.
+pub(super) fn of_run(run: &str, state_dir: &Path) -> HashMap<String, String> {
+    HashMap::from([
+        (RUN.to_owned(), run.to_owned()),
+        (STATE_DIR.to_owned(), state_dir.display().to_string()),
+    ])
+}
+
+/// A filter for what has a label, of that value if one is given.
+pub(super) fn with(label: &str, value: Option<&str>) -> HashMap<String, Vec<String>> {
+    let wanted = match value {
+        Some(value) => format!("{label}={value}"),
+        None => label.to_owned(),
+    };
+    HashMap::from([("label".to_owned(), vec![wanted])])
+}
+
+/// The name of what holds a pod's network.
+pub(super) fn sandbox(run: &str, pod: &str) -> String {
+    format!("meshkat-{run}-{pod}")
+}
+
+/// The name of a container of a pod.
+pub(super) fn container(run: &str, pod: &str, container: Container) -> String {
+    format!("meshkat-{run}-{pod}-{container}")
+}
+
+/// The name of a run's network.
+pub(super) fn network(run: &str) -> String {
+    format!("meshkat-{run}")
+}

@@ -1,0 +1,164 @@
+//! What each container of a pod is made from.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bollard::models::{ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig};
+use meshkat_envoy::command;
+use meshkat_model::mesh::{Container, Port, Service};
+
+use super::image::{Images, POD};
+use super::labels;
+use super::options::DockerOptions;
+use super::reach::{Reach, exposed};
+use crate::pods::members::Place;
+use crate::run::folder::RunFolder;
+
+/// A container to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Launch {
+    pub(super) name: String,
+    pub(super) body: ContainerCreateBody,
+    /// Where its output goes; nowhere for a sandbox.
+    pub(super) log: Option<PathBuf>,
+}
+
+/// What all containers of a run have in common.
+#[derive(Debug)]
+pub(super) struct Launcher {
+    pub(super) run: String,
+    pub(super) images: Images,
+    pub(super) reach: Reach,
+    pub(super) state_dir: PathBuf,
+}
+
+/// Where the file of an Envoy's configuration is in its container.
+const CONFIGURATION: &str = "/etc/envoy/envoy.json";
+
+/// Where `sds` keeps its registry.
+const STATE: &str = "/var/lib/meshkat/sds.json";
+
+impl Launcher {
+    /// What holds a pod's network: it lives as long as the pod, however often the other two end and start.
+    pub(super) fn sandbox(&self, place: &Place) -> Launch {
+        let endpoint = EndpointSettings {
+            ipam_config: Some(EndpointIpamConfig {
+                ipv4_address: Some(place.address.to_string()),
+                ..Default::default()
+            }),
+            aliases: Some(vec![place.name.clone(), place.group.clone()]),
+            ..Default::default()
+        };
+        let network = labels::network(&self.run);
+        let mut body = self.body(place, "sandbox", &self.images.services);
+        body.hostname = Some(place.name.clone());
+        // What cuts the network runs in here, and nothing else: the application and Envoy have no such right.
+        body.user = Some("0:0".to_owned());
+        body.entrypoint = Some(vec![format!("/usr/local/bin/{POD}"), "sandbox".to_owned()]);
+        body.exposed_ports = Some(exposed());
+        body.networking_config = Some(NetworkingConfig {
+            endpoints_config: Some(HashMap::from([(network.clone(), endpoint)])),
+        });
+        body.host_config = Some(HostConfig {
+            network_mode: Some(network),
+            cap_add: Some(vec!["NET_ADMIN".to_owned()]),
+            port_bindings: self.reach.bindings(),
+            ..host_config()
+        });
+        Launch {
+            name: labels::sandbox(&self.run, &place.name),
+            body,
+            log: None,
+        }
+    }
+
+    /// A pod's application.
+    pub(super) fn application(&self, folder: &RunFolder, place: &Place, service: Service) -> Launch {
+        let program = format!("/usr/local/bin/{}", service.name());
+        let mut command = vec![
+            program,
+            "--listen".to_owned(),
+            format!("0.0.0.0:{}", Port::Application.number()),
+            "--instance".to_owned(),
+            place.name.clone(),
+        ];
+        match service {
+            Service::Petstore => command.extend([
+                "--egress".to_owned(),
+                format!("http://localhost:{}", Port::Outbound.number()),
+            ]),
+            Service::Sds => command.extend([
+                "--state".to_owned(),
+                STATE.to_owned(),
+                // Scenarios make it fail on purpose; nobody else reaches it.
+                "--allow-faults".to_owned(),
+            ]),
+            Service::Pet | Service::Echo => {}
+        }
+        let mut body = self.body(place, "application", &self.images.services);
+        body.entrypoint = Some(command);
+        body.host_config = Some(self.beside(place));
+        self.launch(folder, place, Container::Application, body)
+    }
+
+    /// A pod's Envoy with a configuration.
+    pub(super) fn envoy(
+        &self,
+        options: &DockerOptions,
+        folder: &RunFolder,
+        place: &Place,
+        configuration: &Path,
+    ) -> Launch {
+        let parameters = command::parameters(&options.envoy_options);
+        let parameters: Vec<String> = parameters
+            .into_iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let mut body = self.body(place, "envoy", &self.images.envoy);
+        body.env = Some(vec![
+            format!("ENVOY_CONFIG_PATH={CONFIGURATION}"),
+            format!("ENVOY_STARTUP_PARAMS={}", parameters.join(" ")),
+        ]);
+        body.host_config = Some(HostConfig {
+            binds: Some(vec![format!("{}:{CONFIGURATION}:ro", configuration.display())]),
+            ..self.beside(place)
+        });
+        self.launch(folder, place, Container::Envoy, body)
+    }
+
+    fn launch(&self, folder: &RunFolder, place: &Place, container: Container, body: ContainerCreateBody) -> Launch {
+        Launch {
+            name: labels::container(&self.run, &place.name, container),
+            body,
+            log: Some(folder.log(&place.name, container)),
+        }
+    }
+
+    fn body(&self, place: &Place, container: &str, image: &str) -> ContainerCreateBody {
+        let mut labels = labels::of_run(&self.run, &self.state_dir);
+        labels.insert(labels::POD.to_owned(), place.name.clone());
+        labels.insert(labels::CONTAINER.to_owned(), container.to_owned());
+        ContainerCreateBody {
+            image: Some(image.to_owned()),
+            labels: Some(labels),
+            ..Default::default()
+        }
+    }
+
+    /// In the network of the pod's sandbox.
+    fn beside(&self, place: &Place) -> HostConfig {
+        HostConfig {
+            network_mode: Some(format!("container:{}", labels::sandbox(&self.run, &place.name))),
+            ..host_config()
+        }
+    }
+}
+
+/// Nothing that an application or an Envoy needs is taken away: they open ports above 1024, and files of their own.
+fn host_config() -> HostConfig {
+    HostConfig {
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        ..Default::default()
+    }
+}

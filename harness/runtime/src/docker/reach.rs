@@ -1,0 +1,90 @@
+//! How this machine reaches the ports of pods.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bollard::models::{PortBinding, PortMap};
+use meshkat_model::mesh::Port;
+
+use crate::RuntimeError;
+
+/// The variable that names a way.
+pub const REACH: &str = "MESHKAT_DOCKER_REACH";
+
+/// The ports of a pod.
+const PORTS: [Port; 4] = [Port::Inbound, Port::Outbound, Port::Admin, Port::Application];
+
+/// How this machine reaches the ports of pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// At the pods' own addresses: the daemon's bridges are this machine's.
+    Addresses,
+    /// At ports of 127.0.0.1: the daemon is in a virtual machine, as on macOS and Windows.
+    Published,
+}
+
+impl Reach {
+    /// The way that the environment names; none if it names none.
+    ///
+    /// # Errors
+    /// It names one that there is not.
+    pub(super) fn from_environment() -> Result<Option<Self>, RuntimeError> {
+        match std::env::var(REACH).as_deref() {
+            Err(_) | Ok("") => Ok(None),
+            Ok("addresses") => Ok(Some(Self::Addresses)),
+            Ok("published") => Ok(Some(Self::Published)),
+            Ok(other) => Err(RuntimeError::Other {
+                message: format!("{REACH} is `{other}`, and there is no such way to reach pods"),
+                help: Some("write `addresses` or `published`".to_owned()),
+            }),
+        }
+    }
+
+    /// The way that works here: where the daemon's own bridge is one of this machine's interfaces, so are its others.
+    pub(super) fn here() -> Self {
+        if Path::new("/sys/class/net/docker0").exists() {
+            Self::Addresses
+        } else {
+            Self::Published
+        }
+    }
+
+    /// What a sandbox publishes.
+    pub(super) fn bindings(self) -> Option<PortMap> {
+        let binding = |_| {
+            Some(vec![PortBinding {
+                host_ip: Some("127.0.0.1".to_owned()),
+                // Any that is free.
+                host_port: Some(String::new()),
+            }])
+        };
+        match self {
+            Self::Addresses => None,
+            Self::Published => Some(PORTS.map(|port| (key(port), binding(port))).into()),
+        }
+    }
+}
+
+/// What the daemon calls a port.
+fn key(port: Port) -> String {
+    format!("{}/tcp", port.number())
+}
+
+/// The ports that a sandbox exposes.
+pub(super) fn exposed() -> Vec<String> {
+    PORTS.map(key).into()
+}
+
+/// Where the published ports of a sandbox are.
+pub(super) fn published(ports: &HashMap<String, Option<Vec<PortBinding>>>) -> BTreeMap<Port, SocketAddr> {
+    let of = |port: Port| {
+        let bindings = ports.get(&key(port))?.as_ref()?;
+        let found = bindings.iter().find_map(|binding| {
+            let host = binding.host_ip.as_deref()?.parse().ok()?;
+            Some(SocketAddr::new(host, binding.host_port.as_deref()?.parse().ok()?))
+        });
+        found.map(|socket| (port, socket))
+    };
+    PORTS.into_iter().filter_map(of).collect()
+}

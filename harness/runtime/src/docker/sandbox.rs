@@ -1,0 +1,134 @@
+//! What holds a pod's network.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use bollard::Docker;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use bollard::models::EndpointSettings;
+use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::query_parameters::InspectContainerOptions;
+use futures::StreamExt;
+use meshkat_model::mesh::Port;
+use tokio::sync::OnceCell;
+
+use super::container;
+use super::daemon::failed;
+use super::image::POD;
+use super::launch::Launch;
+use super::reach::published;
+use crate::RuntimeError;
+
+/// A container that does nothing but be there: the pod's other containers are in its network, which stays when they end.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    docker: Docker,
+    launch: Launch,
+    running: OnceCell<()>,
+}
+
+/// What a command in a sandbox wrote, and how it ended.
+pub(super) struct Answer {
+    pub(super) output: String,
+    pub(super) code: i64,
+}
+
+impl Sandbox {
+    pub(super) fn new(docker: Docker, launch: Launch) -> Self {
+        Self {
+            docker,
+            launch,
+            running: OnceCell::new(),
+        }
+    }
+
+    /// Sees to it that it runs.
+    pub(super) async fn up(&self) -> Result<(), RuntimeError> {
+        let start = async || {
+            container::create(&self.docker, &self.launch).await?;
+            container::start(&self.docker, &self.launch.name).await
+        };
+        self.running.get_or_try_init(start).await.map(drop)
+    }
+
+    /// Where this machine reaches its ports, if they are published.
+    pub(super) async fn published(&self) -> Result<BTreeMap<Port, SocketAddr>, RuntimeError> {
+        let seen = self
+            .docker
+            .inspect_container(&self.launch.name, None::<InspectContainerOptions>)
+            .await
+            .map_err(failed(format!("inspect the container {}", self.launch.name)))?;
+        let ports = seen
+            .network_settings
+            .and_then(|settings| settings.ports)
+            .unwrap_or_default();
+        Ok(published(&ports))
+    }
+
+    /// Runs `meshkat-pod` in it.
+    pub(super) async fn run(&self, arguments: &[&str]) -> Result<Answer, RuntimeError> {
+        let name = &self.launch.name;
+        let doing = || failed(format!("run {POD} {} in {name}", arguments.first().unwrap_or(&"")));
+        let mut command = vec![format!("/usr/local/bin/{POD}")];
+        command.extend(arguments.iter().map(|word| (*word).to_owned()));
+        let options = CreateExecOptions {
+            cmd: Some(command),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let exec = self.docker.create_exec(name, options).await.map_err(doing())?.id;
+        let started = self
+            .docker
+            .start_exec(&exec, None::<StartExecOptions>)
+            .await
+            .map_err(doing())?;
+        let mut text = Vec::new();
+        if let StartExecResults::Attached { mut output, .. } = started {
+            while let Some(piece) = output.next().await {
+                text.extend_from_slice(&piece.map_err(doing())?.into_bytes());
+            }
+        }
+        let seen = self.docker.inspect_exec(&exec).await.map_err(doing())?;
+        Ok(Answer {
+            output: String::from_utf8_lossy(&text).trim().to_owned(),
+            code: seen.exit_code.unwrap_or(-1),
+        })
+    }
+
+    /// Takes it off a network.
+    pub(super) async fn disconnect(&self, network: &str) -> Result<(), RuntimeError> {
+        let request = NetworkDisconnectRequest {
+            container: self.launch.name.clone(),
+            force: Some(false),
+        };
+        self.docker
+            .disconnect_network(network, request)
+            .await
+            .map_err(failed(format!("take {} off its network", self.launch.name)))
+    }
+
+    /// Puts it back where it was, with the address that it had.
+    pub(super) async fn connect(&self, network: &str) -> Result<(), RuntimeError> {
+        let endpoint: Option<EndpointSettings> = self
+            .launch
+            .body
+            .networking_config
+            .as_ref()
+            .and_then(|config| config.endpoints_config.as_ref())
+            .and_then(|endpoints| endpoints.get(network).cloned());
+        let request = NetworkConnectRequest {
+            container: self.launch.name.clone(),
+            endpoint_config: endpoint,
+        };
+        self.docker
+            .connect_network(network, request)
+            .await
+            .map_err(failed(format!("put {} back on its network", self.launch.name)))
+    }
+
+    /// The container's name.
+    pub(super) fn name(&self) -> &str {
+        &self.launch.name
+    }
+}
