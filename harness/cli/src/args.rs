@@ -61,7 +61,7 @@ pub(crate) enum Command {
     /// Tell whether the Envoys of a mesh have what its discovery service intends for them.
     Sync(SyncArgs),
     /// Tell what on this machine stands in the way of a run.
-    Doctor(EnvoyChoice),
+    Doctor(DoctorArgs),
     /// Remove what ended runs left behind.
     Clean(CleanArgs),
     /// Print the JSON Schema of scenario or mesh files.
@@ -298,10 +298,22 @@ pub(crate) enum SyncFormat {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
+    /// What is to run meshes.
+    #[arg(long, value_enum, default_value = "process")]
+    pub(crate) runtime: Runtime,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct CleanArgs {
     /// End the runs that live, too.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Remove the images of the Docker runtime, too.
+    #[arg(long)]
+    pub(crate) images: bool,
 }
 
 #[derive(Debug, clap::Args)]

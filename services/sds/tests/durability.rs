@@ -266,12 +266,16 @@ async fn a_seed_is_what_it_begins_with_and_is_left_as_it_is() {
     assert_eq!(fs::read_to_string(&seed).unwrap(), text);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
+    let refusal = |seed: &std::path::Path| {
+        let output = Command::new(BINARY).arg("--seed").arg(seed).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
     for (content, message) in [("{", "EOF"), (r#"{"version": 9, "services": {}}"#, "`version` is 9")] {
         fs::write(&seed, content).unwrap();
-        let refused = refused(BINARY, &["--seed", seed.to_str().unwrap()]);
-        assert!(refused.contains(message) && refused.contains("seed.json"), "{refused}");
+        let said = refusal(&seed);
+        assert!(said.contains(message) && said.contains("seed.json"), "{said}");
     }
-    let missing = folder.path().join("missing.json");
-    let refused = refused(BINARY, &["--seed", missing.to_str().unwrap()]);
-    assert!(refused.contains("missing.json: cannot be read"), "{refused}");
+    let said = refusal(&folder.path().join("missing.json"));
+    assert!(said.contains("missing.json: cannot be read"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! `meshkat clean`: removes what ended runs left behind.
 
 use meshkat_runtime::{
+    docker,
     process::default_state_dir,
     run::{Swept, sweep, sweep_docker},
 };
@@ -41,7 +42,14 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
             count(left, "run")
         )));
     }
-    if swept.is_empty() {
+    let mut images = Vec::new();
+    if args.images {
+        images = docker::remove_images().await.map_err(|error| runtime_error(&error))?;
+        images
+            .iter()
+            .for_each(|image| say(&format!("removed the image {image}")));
+    }
+    if swept.is_empty() && images.is_empty() {
         say("nothing was left behind");
     }
     Ok(())

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use meshkat_model::mesh::{Port, Service};
-use meshkat_runtime::process::default_state_dir;
+use meshkat_runtime::{docker, process::default_state_dir};
 
 use crate::{
-    args::EnvoyChoice,
+    args::{DoctorArgs, EnvoyChoice, Runtime},
     backend,
     exit::{Exit, count},
     output::say,
@@ -15,9 +15,9 @@ use crate::{
 /// An address that no pod has, in the first block of the process runtime.
 const SAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 64, 0, 254));
 
-pub(crate) async fn run(choice: &EnvoyChoice) -> Result<(), Exit> {
+pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
     let checks = [
-        envoy(choice).await,
+        envoy(&args.envoy).await,
         services(),
         addresses(),
         state_dir(),
@@ -31,6 +31,15 @@ pub(crate) async fn run(choice: &EnvoyChoice) -> Result<(), Exit> {
                 bad += 1;
                 say(&format!("error {problem}\n      help: {way_out}"));
             }
+        }
+    }
+    match (docker::version().await, args.runtime) {
+        (Ok(version), _) => say(&format!("ok    Docker {version}, for --runtime docker")),
+        (Err(error), Runtime::Process) => say(&format!("note  --runtime docker cannot be used: {error}")),
+        (Err(error), Runtime::Docker) => {
+            bad += 1;
+            let help = error.help().unwrap_or_default();
+            say(&format!("error {error}\n      help: {help}"));
         }
     }
     if bad == 0 {

@@ -39,7 +39,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::Down(down) => down::run(&down).await,
         Command::Fault(fault) => fault::run(&fault).await,
         Command::Sync(sync) => sync::run(&sync).await,
-        Command::Doctor(choice) => doctor::run(&choice).await,
+        Command::Doctor(doctor) => doctor::run(&doctor).await,
         Command::Clean(clean) => clean::run(&clean).await,
         Command::Schema(schema) => schema::run(&schema),
         Command::Completions { shell } => completions::run(shell),

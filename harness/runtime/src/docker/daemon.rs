@@ -40,6 +40,16 @@ pub(super) async fn connect() -> Result<Docker, RuntimeError> {
     docker.negotiate_version().await.map_err(failed("talk to Docker"))
 }
 
+/// The daemon's version, for people.
+///
+/// # Errors
+/// As when a mesh is to run: it is not there, does not run, or may not be used.
+pub async fn version() -> Result<String, RuntimeError> {
+    let docker = connect().await?;
+    let version = docker.version().await.map_err(failed("ask Docker for its version"))?;
+    Ok(version.version.unwrap_or_default())
+}
+
 /// A look at the socket before anything else: its errors are those that a person can do something about.
 fn reach(socket: &str) -> Result<(), RuntimeError> {
     let Err(error) = UnixStream::connect(socket) else {

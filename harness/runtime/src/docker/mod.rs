@@ -25,7 +25,8 @@ mod subnets;
 
 pub use backend::DockerBackend;
 pub use compose::{Compose, Exported};
-pub use image::Images;
+pub use daemon::version;
+pub use image::{Images, remove_images};
 pub use options::DockerOptions;
 pub use outside::{Harm, harm};
 pub use reach::{REACH, Reach};

@@ -71,7 +71,13 @@ pub(super) async fn build(
     while let Some(step) = steps.next().await {
         match step {
             Ok(info) => {
-                if let Some(line) = info.stream.as_deref().map(str::trim).filter(|line| !line.is_empty()) {
+                // What each step did besides is of use to nobody but who writes Dockerfiles.
+                if let Some(line) = info
+                    .stream
+                    .as_deref()
+                    .map(str::trim)
+                    .filter(|line| line.starts_with("Step "))
+                {
                     tell(line);
                 }
                 trouble = info.error_detail.and_then(|detail| detail.message).or(trouble);
@@ -98,22 +104,32 @@ fn not_built(image: &str, trouble: &str) -> RuntimeError {
     }
 }
 
-/// Removes the images of a kind that another content has replaced and that no container uses.
-pub(super) async fn forget_others(docker: &Docker, kind: &str, current: &[&str]) {
+/// Removes images that no container uses; gives the names of those that are gone.
+///
+/// # Errors
+/// The images cannot be listed.
+pub(super) async fn remove_unused(docker: &Docker) -> Result<Vec<String>, RuntimeError> {
     let options = ListImagesOptions {
-        filters: Some(labels::with(labels::IMAGE, Some(kind))),
+        filters: Some(labels::with(labels::IMAGE, None)),
         ..Default::default()
     };
-    let Ok(images) = docker.list_images(Some(options)).await else {
-        return;
-    };
-    for tag in images.iter().flat_map(|image| &image.repo_tags) {
-        if !current.contains(&tag.as_str()) && tag.starts_with("meshkat/") {
-            // One that a container uses stays, for the next time.
-            let removed = docker.remove_image(tag, None::<RemoveImageOptions>, None).await;
-            tracing::debug!(tag, removed = removed.is_ok(), "an old image");
+    let images = docker
+        .list_images(Some(options))
+        .await
+        .map_err(crate::docker::daemon::failed("list images"))?;
+    let mut removed = Vec::new();
+    for tag in images.into_iter().flat_map(|image| image.repo_tags) {
+        // One that a container uses stays.
+        if tag.starts_with("meshkat/")
+            && docker
+                .remove_image(&tag, None::<RemoveImageOptions>, None)
+                .await
+                .is_ok()
+        {
+            removed.push(tag);
         }
     }
+    Ok(removed)
 }
 
 /// Hands what is written to it on in pieces.

@@ -93,7 +93,6 @@ impl Images {
         if !build::is_there(docker, &services).await? {
             tell(&format!("building the image {services}"));
             build::build(docker, &services, contents.services.0, HashMap::new(), tell).await?;
-            build::forget_others(docker, "services", &[&services]).await;
         }
         let envoy = match envoy {
             Some(envoy) => envoy,
@@ -113,6 +112,15 @@ impl Images {
         };
         Ok(Self { services, envoy })
     }
+}
+
+/// Removes the images that meshes were run with and that no container uses: the next run builds what it needs again. Gives
+/// their names.
+///
+/// # Errors
+/// Docker cannot be reached.
+pub async fn remove_images() -> Result<Vec<String>, RuntimeError> {
+    build::remove_unused(&super::daemon::connect().await?).await
 }
 
 /// What the images are made from, each with its tag.
