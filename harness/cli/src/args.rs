@@ -107,9 +107,8 @@ pub(crate) struct RunArgs {
     pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) envoy: EnvoyChoice,
-    /// What runs the meshes.
-    #[arg(long, value_enum, default_value = "process")]
-    pub(crate) runtime: Runtime,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
     /// Which combinations of the axes' values.
     #[arg(long, value_enum, default_value = "full")]
     pub(crate) coverage: Coverage,
@@ -148,6 +147,14 @@ fn default_jobs() -> u16 {
     u16::try_from((processors / 2).clamp(1, 8)).unwrap_or(1)
 }
 
+/// Which runtime.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct RuntimeChoice {
+    /// What runs the meshes.
+    #[arg(long, value_enum, default_value = "process")]
+    pub(crate) runtime: Runtime,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Runtime {
     /// Plain processes, every pod with a loopback address of its own.
@@ -176,6 +183,8 @@ pub(crate) enum KeepChoice {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,
@@ -204,6 +213,8 @@ pub(crate) struct LintArgs {
 pub(crate) struct ExplainArgs {
     /// A case's id.
     pub(crate) case: String,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
 }
 
 #[derive(Debug, clap::Args)]

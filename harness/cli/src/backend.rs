@@ -4,11 +4,22 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use meshkat_envoy::binary::{Envoy, EnvoyError, Request, locate};
 use meshkat_runtime::{
-    Backend, RuntimeError,
-    process::{ProcessBackend, ProcessOptions, sweep},
+    Backend, Capabilities, RuntimeError,
+    process::{self, ProcessBackend, ProcessOptions, sweep},
 };
 
-use crate::{args::EnvoyChoice, exit::Exit, output::say};
+use crate::{
+    args::{EnvoyChoice, Runtime},
+    exit::Exit,
+    output::say,
+};
+
+/// What a runtime can do, so that a plan can be made before anything is looked for.
+pub(crate) fn capabilities(runtime: Runtime) -> Capabilities {
+    match runtime {
+        Runtime::Process => process::capabilities(),
+    }
+}
 
 /// Finds the Envoy that was asked for, or fetches it.
 ///

@@ -2,8 +2,9 @@
 
 use meshkat_envoy::config::Bootstrap;
 use meshkat_model::case::Case;
+use meshkat_plan::why_not;
 
-use crate::{args::ExplainArgs, exit::Exit, load, output::print};
+use crate::{args::ExplainArgs, backend, exit::Exit, load, output::print};
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
@@ -12,6 +13,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
         out.push_str(&format!("  {name} = {value}\n"));
+    }
+    if let Some(reason) = why_not(case, &backend::capabilities(args.on.runtime)) {
+        out.push_str(&format!("\nskipped\n  {reason}\n"));
     }
     out.push_str(&format!("\nmesh {}\n", case.mesh.name));
     for (name, group) in &case.mesh.groups {

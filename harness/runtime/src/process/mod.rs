@@ -26,7 +26,7 @@ mod slot;
 mod spawner;
 mod sweep;
 
-pub use backend::ProcessBackend;
+pub use backend::{ProcessBackend, capabilities};
 pub use block::LOCK_PORT;
 pub use folder::{configuration_file, kept_folder, log_tail, run_folder};
 pub use identity::ProcessIdentity;
