@@ -47,6 +47,24 @@ pub(crate) fn groups(cases: &[CaseResult]) -> Vec<Group<'_>> {
     groups
 }
 
+/// The cases that were skipped, by their reason, in the order in which the first of each ended.
+pub(crate) fn skips(cases: &[CaseResult]) -> IndexMap<String, Vec<&CaseResult>> {
+    let mut skips: IndexMap<String, Vec<&CaseResult>> = IndexMap::new();
+    for case in cases.iter().filter(|case| case.status == Status::Skipped) {
+        skips.entry(skip_reason(case).into_owned()).or_default().push(case);
+    }
+    skips
+}
+
+/// Why a case was skipped, in one visible line.
+pub(crate) fn skip_reason(case: &CaseResult) -> Cow<'_, str> {
+    match &case.skipped {
+        Some(reason) if !reason.trim().is_empty() => Cow::Owned(text::line(reason, 500)),
+        // Reports of before had no field of its own for it.
+        _ => Cow::Owned(text::line(&message(case), 500)),
+    }
+}
+
 /// What is wrong, in a sentence.
 pub(crate) fn message(case: &CaseResult) -> Cow<'_, str> {
     match &case.failure {
