@@ -149,7 +149,7 @@ fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
         requests: 0,
         reproduce: reproduce(case, options),
         steps: Vec::new(),
-        skipped: Some(skipped.reason.clone()),
+        skipped: Some(skipped.reason.to_string()),
         failure: None,
         earlier_failures: Vec::new(),
     }

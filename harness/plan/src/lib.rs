@@ -10,4 +10,4 @@ pub use expand::expand;
 pub use group::{Plan, PlannedMesh, plan};
 pub use select::{Selection, Unmatched};
 pub use shard::{Shard, in_shard};
-pub use skip::{Skipped, by_reason, why_not};
+pub use skip::{Reason, Skipped, by_cause, why_not};

@@ -1,35 +1,61 @@
 //! Which cases a runtime cannot run, and why.
 
+use std::fmt;
+
 use indexmap::IndexMap;
-use meshkat_model::{capability::Capabilities, case::Case};
+use meshkat_model::{
+    capability::{Capabilities, Capability},
+    case::Case,
+};
 
 /// A case that does not run.
 #[derive(Debug, Clone)]
 pub struct Skipped {
     /// The case.
     pub case: Case,
-    /// What it needs and why the runtime cannot, as a sentence without its subject: `needs to …`.
-    pub reason: String,
+    /// Why not.
+    pub reason: Reason,
+}
+
+/// What a case needs and why the runtime cannot do it. Reads as a sentence without its subject: `needs to …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    need: Capability,
+    /// The first step that needs it, as `file:line`.
+    place: String,
+    why: String,
+}
+
+impl Reason {
+    /// The same without its place: what many cases of many scenarios have in common.
+    pub fn cause(&self) -> String {
+        format!("needs to {}, which this runtime cannot: {}", self.need, self.why)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { need, place, why } = self;
+        write!(f, "needs to {need} ({place}), which this runtime cannot: {why}")
+    }
 }
 
 /// Why a runtime of these capabilities cannot run a case: the first thing in its file that is missing. None where it can.
-pub fn why_not(case: &Case, capabilities: &Capabilities) -> Option<String> {
+pub fn why_not(case: &Case, capabilities: &Capabilities) -> Option<Reason> {
     case.needs().into_iter().find_map(|(need, line)| {
-        let why = capabilities.reason(need)?;
-        let file = case.source.name();
-        Some(format!(
-            "needs to {need} ({file}:{line}), which this runtime cannot: {why}"
-        ))
+        let why = capabilities.reason(need)?.to_owned();
+        let place = format!("{}:{line}", case.source.name());
+        Some(Reason { need, place, why })
     })
 }
 
-/// How many cases are skipped for each reason, in the order in which the reasons come.
-pub fn by_reason(skipped: &[Skipped]) -> IndexMap<&str, usize> {
-    let mut reasons = IndexMap::new();
+/// How many cases are skipped for each cause, in the order in which the causes come.
+pub fn by_cause(skipped: &[Skipped]) -> IndexMap<String, usize> {
+    let mut causes = IndexMap::new();
     for skipped in skipped {
-        *reasons.entry(skipped.reason.as_str()).or_default() += 1;
+        *causes.entry(skipped.reason.cause()).or_default() += 1;
     }
-    reasons
+    causes
 }
 
 #[cfg(test)]
@@ -37,7 +63,6 @@ mod tests {
     use std::path::Path;
 
     use meshkat_model::{
-        capability::Capability,
         mesh::{GroupSpec, MeshSpec, Service},
         scenario::{Meshes, Scenario, SharedAxes},
         source::Source,
@@ -85,21 +110,42 @@ mod tests {
         assert_eq!(why_not(&case, &unneeded), None);
         let no_cuts = unneeded.without(Capability::CutNetwork, "nobody is root");
         let told = "needs to cut the network between pods (scenarios/failover/cut.yaml:6), which this runtime cannot: nobody is root";
-        assert_eq!(why_not(&case, &no_cuts).as_deref(), Some(told));
+        assert_eq!(
+            why_not(&case, &no_cuts).map(|reason| reason.to_string()).as_deref(),
+            Some(told)
+        );
         let nothing = no_cuts
             .without(Capability::ShapeNetwork, "it has no queues")
             .without(Capability::Kill, "it is kind");
         let told = "needs to kill a container (scenarios/failover/cut.yaml:4), which this runtime cannot: it is kind";
-        assert_eq!(why_not(&case, &nothing).as_deref(), Some(told));
+        let reason = why_not(&case, &nothing).unwrap();
+        assert_eq!(reason.to_string(), told);
+        assert_eq!(
+            reason.cause(),
+            "needs to kill a container, which this runtime cannot: it is kind"
+        );
     }
 
     #[test]
-    fn one_reason_of_many_cases_is_told_once() {
-        let skipped = |reason: &str| Skipped {
-            case: case(""),
-            reason: reason.to_owned(),
+    fn one_cause_of_many_cases_is_told_once_wherever_they_have_it() {
+        let none = Capabilities::all()
+            .without(Capability::Kill, "it is kind")
+            .without(Capability::Pause, "it is fast");
+        let skipped = |steps: &str| {
+            let case = case(steps);
+            let reason = why_not(&case, &none).unwrap();
+            Skipped { case, reason }
         };
-        let all = [skipped("b"), skipped("a"), skipped("b")];
-        assert_eq!(by_reason(&all), IndexMap::from([("b", 2), ("a", 1)]));
+        let all = [
+            skipped("  - pause: pet-1\n"),
+            skipped("  - kill: pet-1\n"),
+            skipped("  - heal: pet-1\n  - pause: pet-1\n"),
+        ];
+        let causes: Vec<(String, usize)> = by_cause(&all).into_iter().collect();
+        let cause = |what: &str, why: &str| format!("needs to {what} a container, which this runtime cannot: {why}");
+        assert_eq!(
+            causes,
+            [(cause("pause", "it is fast"), 2), (cause("kill", "it is kind"), 1)]
+        );
     }
 }

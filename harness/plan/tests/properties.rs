@@ -156,7 +156,7 @@ proptest! {
         let planned = plan(cases.clone(), &cannot_kill);
         for skipped in &planned.skipped {
             prop_assert_eq!(why_not(&skipped.case, &cannot_kill), Some(skipped.reason.clone()));
-            prop_assert!(skipped.reason.contains("kill a container"), "{}", skipped.reason);
+            prop_assert!(skipped.reason.cause().contains("kill a container"), "{}", skipped.reason);
         }
         prop_assert!(planned.cases().all(|case| why_not(case, &cannot_kill).is_none()), "a case runs without what it needs");
         // Those that run are planned as if there were no others.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use meshkat_model::case::Case;
-use meshkat_plan::{Plan, Shard, by_reason, in_shard, plan};
+use meshkat_plan::{Plan, Shard, by_cause, in_shard, plan};
 use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ListArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-/// A row for each case: which mesh it runs on, and with whom; or that it is skipped. Why, each reason once, comes after.
+/// A row for each case: which mesh it runs on, and with whom; or that it is skipped. Why, each cause once, comes after.
 pub(crate) fn table(plan: &Plan) {
     let mut rows = Builder::default();
     rows.push_record(["mesh", "case", "steps", "shares its mesh"]);
@@ -62,8 +62,8 @@ pub(crate) fn table(plan: &Plan) {
         0 => say(&on(plan.cases().count())),
         skipped => say(&format!("{}, {skipped} skipped", on(plan.cases().count()))),
     }
-    for (reason, cases) in by_reason(&plan.skipped) {
-        say(&format!("skipped {}: {reason}", count(cases, "case")));
+    for (cause, cases) in by_cause(&plan.skipped) {
+        say(&format!("skipped {}: {cause}", count(cases, "case")));
     }
 }
 
@@ -81,7 +81,7 @@ fn shards(cases: &[Case], of: u16) -> HashMap<String, Shard> {
 
 /// The cases that run, in the order of the plan, and then those that are skipped.
 fn rows(plan: &Plan, shards: &HashMap<String, Shard>) -> Vec<Value> {
-    let row = |case: &Case, skipped: Option<&str>| {
+    let row = |case: &Case, skipped: Option<String>| {
         json!({
             "id": case.id,
             "scenario": case.scenario,
@@ -96,6 +96,6 @@ fn rows(plan: &Plan, shards: &HashMap<String, Shard>) -> Vec<Value> {
     };
     let run = plan.cases().map(|case| row(case, None));
     let skipped = plan.skipped.iter();
-    run.chain(skipped.map(|skipped| row(&skipped.case, Some(&skipped.reason))))
+    run.chain(skipped.map(|skipped| row(&skipped.case, Some(skipped.reason.to_string()))))
         .collect()
 }

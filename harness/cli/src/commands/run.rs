@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meshkat_engine::{Keep, RunOptions, Summary};
 use meshkat_model::results::{RunInfo, Status};
-use meshkat_plan::{Plan, by_reason, plan};
+use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
 use crate::{
@@ -69,10 +69,10 @@ fn verdict(summary: &Summary, by_signal: bool, why_nothing_runs: Option<String>)
 
 /// Why no case of a plan runs; none if one does.
 fn why_nothing_runs(plan: &Plan) -> Option<String> {
-    let reasons = by_reason(&plan.skipped);
-    let mut reasons = reasons.keys().filter(|_| plan.meshes.is_empty());
-    let first = reasons.next()?;
-    Some(match reasons.count() {
+    let causes = by_cause(&plan.skipped);
+    let mut causes = causes.keys().filter(|_| plan.meshes.is_empty());
+    let first = causes.next()?;
+    Some(match causes.count() {
         0 => format!("it {first}"),
         more => format!("the first {first} (and {} more)", count(more, "reason")),
     })

@@ -20,7 +20,12 @@ fn lab() -> Lab {
     lab
 }
 
-/// As a sentence of the report or the list says it.
+/// As it is said of all of them at once.
+fn cause() -> String {
+    format!("needs to cut the network between pods, {REASON}")
+}
+
+/// As it is said of one case.
 fn why() -> String {
     format!("needs to cut the network between pods (scenarios/shop/cut.yaml:5), {REASON}")
 }
@@ -38,7 +43,7 @@ fn what_will_be_skipped_is_listed_with_its_reason() {
         assert!(row.is_some_and(|row| row.contains("skipped")), "{}", told.out);
         let row = told.out.lines().find(|line| line.contains(LOOK));
         assert!(row.is_some_and(|row| row.contains("neighbours")), "{}", told.out);
-        let reasons = format!("1 case on 1 mesh, 2 skipped\nskipped 2 cases: {}\n", why());
+        let reasons = format!("1 case on 1 mesh, 2 skipped\nskipped 2 cases: {}\n", cause());
         assert_eq!(told.err, reasons, "one reason is told once");
     }
     let told = lab.tell(&["list", "--format", "json", "--shards", "2"]).exits(0);
@@ -79,7 +84,7 @@ fn skipped_beside_passed_is_a_success_and_nothing_to_run_again() {
     let told = lab
         .run(&[])
         .exits(0)
-        .says(&["3 cases: 1 passed, 2 skipped", &format!("skipped 2 cases: {}", why())]);
+        .says(&["3 cases: 1 passed, 2 skipped", &format!("skipped 2 cases: {}", cause())]);
     assert_eq!(told.err.matches(REASON).count(), 1, "{}", told.err);
     let results = lab.results();
     assert_eq!(
@@ -106,7 +111,7 @@ fn skipped_beside_passed_is_a_success_and_nothing_to_run_again() {
 fn where_everything_is_skipped_the_code_is_4_and_it_says_why() {
     let lab = lab();
     lab.run(&["shop/cut"]).exits(4).says(&[
-        &format!("every case was skipped: it {}", why()),
+        &format!("every case was skipped: it {}", cause()),
         "2 cases: 0 passed, 2 skipped",
     ]);
     assert_eq!(lab.results().totals.skipped, 2, "the report has them all the same");

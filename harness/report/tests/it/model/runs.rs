@@ -214,10 +214,10 @@ const NO_CUT: &str = "needs to cut the network between pods (scenarios/b/cut.yam
 /// Many that were skipped for one reason, one for another, and one as reports of before told it.
 fn skipped() -> Fixture {
     let mut cases: Vec<_> = (1..=12)
-        .map(|n| case(&format!("b/cut[pets={n}]"), Status::Skipped))
+        .map(|n| case(&format!("b/{}[pets={n}]", ["cut", "off"][n % 2]), Status::Skipped))
         .collect();
     for case in &mut cases {
-        case.skipped = Some(NO_CUT.to_owned());
+        case.skipped = Some(NO_CUT.replace("b/cut", &case.scenario));
     }
     let mut slow = case("b/slow", Status::Skipped);
     slow.skipped = Some("needs to delay | lose\nwhat pods send".to_owned());
