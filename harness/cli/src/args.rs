@@ -112,9 +112,8 @@ pub(crate) struct RunArgs {
     pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) envoy: EnvoyChoice,
-    /// What runs the meshes.
-    #[arg(long, value_enum, default_value = "process")]
-    pub(crate) runtime: Runtime,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
     /// Which combinations of the axes' values.
     #[arg(long, value_enum, default_value = "full")]
     pub(crate) coverage: Coverage,
@@ -151,6 +150,14 @@ pub(crate) struct RunArgs {
 fn default_jobs() -> u16 {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     u16::try_from((processors / 2).clamp(1, 8)).unwrap_or(1)
+}
+
+/// Which runtime.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct RuntimeChoice {
+    /// What runs the meshes.
+    #[arg(long, value_enum, default_value = "process")]
+    pub(crate) runtime: Runtime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -191,7 +198,11 @@ pub(crate) enum KeepChoice {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
+    #[command(flatten)]
     pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,
@@ -218,8 +229,12 @@ pub(crate) struct LintArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) envoy: EnvoyChoice,
     /// A case's id.
     pub(crate) case: String,
+    #[command(flatten)]
+    pub(crate) on: RuntimeChoice,
 }
 
 #[derive(Debug, clap::Args)]

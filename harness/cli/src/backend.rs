@@ -4,9 +4,9 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use meshkat_envoy::binary::{Envoy, EnvoyError, Request, locate};
 use meshkat_runtime::{
-    Backend, RuntimeError,
+    Backend, Capabilities, RuntimeError,
     docker::{DockerBackend, DockerOptions},
-    process::{ProcessBackend, ProcessOptions},
+    process::{self, ProcessBackend, ProcessOptions},
     run::{Swept, sweep, sweep_docker},
 };
 
@@ -15,6 +15,22 @@ use crate::{
     exit::Exit,
     output::say,
 };
+
+/// What a runtime can do, so that a plan can be made before anything starts. What a daemon's kernel can do is asked once, in a
+/// container, and remembered.
+///
+/// # Errors
+/// The runtime is not there.
+pub(crate) async fn capabilities(runtime: Runtime, choice: &EnvoyChoice) -> Result<Capabilities, Exit> {
+    match runtime {
+        Runtime::Process => Ok(process::capabilities()),
+        Runtime::Docker => {
+            let docker = docker(choice, &envoy(choice).await?).await?;
+            docker.learn().await.map_err(|error| runtime_error(&error))?;
+            Ok(docker.capabilities())
+        }
+    }
+}
 
 /// Finds the Envoy that was asked for, or fetches it.
 ///

@@ -18,7 +18,7 @@ use crate::{
     case::{Attempt, CaseRun, millis},
     diagnose::diagnose,
     mesh::{BringUp, MeshError, RunningMesh},
-    run::{Keep, RunOptions, Sink},
+    run::{Keep, RunOptions, Sink, reproduce},
 };
 
 /// How long the Envoys may take to write down what they have answered, before a failure is explained. They do so every
@@ -222,8 +222,9 @@ impl Group {
             duration_ms: millis(attempt.duration),
             checks: attempt.checks,
             requests: attempt.requests,
-            reproduce: format!("meshkat run '{}'{}", case.id, self.options.reproduce),
+            reproduce: reproduce(case, &self.options),
             steps: attempt.steps,
+            skipped: None,
             failure: attempt.failure,
             earlier_failures,
         }

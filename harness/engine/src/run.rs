@@ -6,9 +6,9 @@ use futures::{StreamExt, stream};
 use meshkat_model::{
     case::Case,
     event::Event,
-    results::{RunInfo, Status, Totals},
+    results::{CaseResult, RunInfo, Status, Totals},
 };
-use meshkat_plan::Plan;
+use meshkat_plan::{Plan, Skipped};
 use meshkat_runtime::Backend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -66,8 +66,8 @@ impl Sink {
     }
 }
 
-/// Runs every case of `plan`, and gives `tell` each event in order. Ends early when `cancel` is cancelled: then meshes are
-/// given back, and cases that had not ended are not told as ended.
+/// Runs every case of `plan`, and gives `tell` each event in order. The cases that are skipped end before any other begins.
+/// Ends early when `cancel` is cancelled: then meshes are given back, and cases that had not ended are not told as ended.
 pub async fn run(
     plan: Plan,
     backend: Arc<dyn Backend>,
@@ -80,9 +80,19 @@ pub async fn run(
     let sink = Sink(sender);
     tell(Event::RunStarted {
         run: options.info.clone(),
-        cases: plan.cases().map(Case::planned).collect(),
+        cases: plan
+            .cases()
+            .chain(plan.skipped.iter().map(|skipped| &skipped.case))
+            .map(Case::planned)
+            .collect(),
         meshes: plan.meshes.len(),
     });
+    let mut summary = Summary::default();
+    for skipped in &plan.skipped {
+        let result = not_run(skipped, &options);
+        count(&mut summary.totals, &result);
+        tell(Event::CaseFinished { case: Box::new(result) });
+    }
     let options = Arc::new(options);
     // A part of `cancel` that the run can cancel by itself, as `--fail-fast` does.
     let stop = cancel.child_token();
@@ -105,11 +115,10 @@ pub async fn run(
                 .await;
         }
     };
-    let mut summary = Summary::default();
     let dispatch = async {
         while let Some(event) = events.recv().await {
             if let Event::CaseFinished { case } = &event {
-                count(&mut summary.totals, case.status, case.checks, case.requests);
+                count(&mut summary.totals, case);
             }
             tell(event);
         }
@@ -124,11 +133,38 @@ pub async fn run(
     summary
 }
 
-fn count(totals: &mut Totals, status: Status, checks: u64, requests: u64) {
+/// What came of a case that the runtime cannot run: nothing was tried, and nothing seen.
+fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
+    let case = &skipped.case;
+    CaseResult {
+        id: case.id.clone(),
+        scenario: case.scenario.clone(),
+        promise: case.promise.clone(),
+        params: case.params.clone(),
+        tags: case.tags.clone(),
+        status: Status::Skipped,
+        attempts: 0,
+        duration_ms: 0,
+        checks: 0,
+        requests: 0,
+        reproduce: reproduce(case, options),
+        steps: Vec::new(),
+        skipped: Some(skipped.reason.to_string()),
+        failure: None,
+        earlier_failures: Vec::new(),
+    }
+}
+
+/// The command line that runs a case again.
+pub(crate) fn reproduce(case: &Case, options: &RunOptions) -> String {
+    format!("meshkat run '{}'{}", case.id, options.reproduce)
+}
+
+fn count(totals: &mut Totals, case: &CaseResult) {
     totals.cases += 1;
-    totals.checks += checks;
-    totals.requests += requests;
-    match status {
+    totals.checks += case.checks;
+    totals.requests += case.requests;
+    match case.status {
         Status::Passed => totals.passed += 1,
         Status::Failed => totals.failed += 1,
         Status::Errored => totals.errored += 1,

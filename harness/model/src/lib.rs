@@ -8,6 +8,7 @@ pub mod event;
 pub mod expression;
 pub mod mesh;
 pub mod mesh_file;
+mod need;
 pub mod network;
 pub mod observation;
 pub mod project;

@@ -75,7 +75,7 @@ pub enum Status {
     Failed,
     /// The environment broke, or nothing was checked.
     Errored,
-    /// This runtime cannot run it; the failure's message says why.
+    /// This runtime cannot run it; [`CaseResult::skipped`] says why.
     Skipped,
     /// Failed, then passed on a retry.
     Flaky,
@@ -122,6 +122,9 @@ pub struct CaseResult {
     pub reproduce: String,
     /// The steps of the last attempt that were begun.
     pub steps: Vec<StepResult>,
+    /// Why this runtime cannot run it; none where it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// Why it did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -1,12 +1,16 @@
 //! Which cases share which mesh, and in what order.
 
-use meshkat_model::{case::Case, mesh::MeshSpec};
+use meshkat_model::{capability::Capabilities, case::Case, mesh::MeshSpec};
 
-/// What will run: meshes, and on each its cases.
+use crate::skip::{Skipped, why_not};
+
+/// What will run: meshes, and on each its cases; and what cannot.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// In the order in which they start.
     pub meshes: Vec<PlannedMesh>,
+    /// The cases that the runtime cannot run, in the order in which they were asked for.
+    pub skipped: Vec<Skipped>,
 }
 
 /// A mesh of the plan.
@@ -19,17 +23,23 @@ pub struct PlannedMesh {
 }
 
 impl Plan {
-    /// All cases, in the order in which they run if one mesh runs at a time.
+    /// The cases that run, in the order in which they do if one mesh runs at a time.
     pub fn cases(&self) -> impl Iterator<Item = &Case> {
         self.meshes.iter().flat_map(|mesh| &mesh.cases)
     }
 }
 
 /// Groups cases: those that only look at a mesh share it with others that need the same one; a case that changes its mesh
-/// has it alone. The order of the cases is kept as far as sharing allows.
-pub fn plan(cases: Vec<Case>) -> Plan {
+/// has it alone. The order of the cases is kept as far as sharing allows. A case that needs more than a runtime of these
+/// capabilities can do is on no mesh.
+pub fn plan(cases: Vec<Case>, capabilities: &Capabilities) -> Plan {
     let mut meshes: Vec<PlannedMesh> = Vec::new();
+    let mut skipped = Vec::new();
     for case in cases {
+        if let Some(reason) = why_not(&case, capabilities) {
+            skipped.push(Skipped { case, reason });
+            continue;
+        }
         let shared = case.only_looks().then(|| {
             meshes
                 .iter_mut()
@@ -43,5 +53,5 @@ pub fn plan(cases: Vec<Case>) -> Plan {
             }),
         }
     }
-    Plan { meshes }
+    Plan { meshes, skipped }
 }

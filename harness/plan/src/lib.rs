@@ -4,8 +4,10 @@ mod expand;
 mod group;
 mod select;
 mod shard;
+mod skip;
 
 pub use expand::expand;
 pub use group::{Plan, PlannedMesh, plan};
 pub use select::{Selection, Unmatched};
 pub use shard::{Shard, in_shard};
+pub use skip::{Reason, Skipped, by_cause, why_not};

@@ -10,13 +10,14 @@ use std::{
 
 use indexmap::IndexMap;
 use meshkat_model::{
+    capability::{Capabilities, Capability},
     case::Case,
     mesh::{GroupSpec, MeshSpec, Service},
     project::{MeshFiles, Project},
     scenario::{Meshes, Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
-use meshkat_plan::{Shard, expand, in_shard, plan};
+use meshkat_plan::{Shard, expand, in_shard, plan, why_not};
 use proptest::{prelude::*, sample::Index};
 
 /// The meshes `one` and `two`, which are alike but for their names.
@@ -129,7 +130,7 @@ proptest! {
     #[test]
     fn grouping_loses_no_case_and_none_harms_another(scenarios in scenarios()) {
         let cases = cases(&scenarios);
-        let grouped = plan(cases.clone());
+        let grouped = plan(cases.clone(), &Capabilities::all());
         let (mut before, mut after) = (ids(&cases), ids(grouped.cases()));
         for mesh in &grouped.meshes {
             prop_assert!(!mesh.cases.is_empty(), "a mesh that nobody needs");
@@ -142,7 +143,30 @@ proptest! {
         let shared = grouped.meshes.iter().filter(|mesh| mesh.cases.iter().all(Case::only_looks));
         let specs: Vec<String> = shared.map(|mesh| format!("{:?}", mesh.spec)).collect();
         prop_assert_eq!(specs.iter().collect::<BTreeSet<_>>().len(), specs.len());
-        prop_assert_eq!(ids(plan(cases).cases()), after.clone(), "the same cases give the same plan");
+        prop_assert_eq!(ids(plan(cases, &Capabilities::all()).cases()), after.clone(), "the same cases give the same plan");
+        before.sort();
+        after.sort();
+        prop_assert_eq!(before, after);
+    }
+
+    #[test]
+    fn a_case_that_cannot_run_is_on_no_mesh_and_is_not_lost(scenarios in scenarios()) {
+        let cases = cases(&scenarios);
+        let cannot_kill = Capabilities::all().without(Capability::Kill, "it is kind");
+        let planned = plan(cases.clone(), &cannot_kill);
+        for skipped in &planned.skipped {
+            prop_assert_eq!(why_not(&skipped.case, &cannot_kill), Some(skipped.reason.clone()));
+            prop_assert!(skipped.reason.cause().contains("kill a container"), "{}", skipped.reason);
+        }
+        prop_assert!(planned.cases().all(|case| why_not(case, &cannot_kill).is_none()), "a case runs without what it needs");
+        // Those that run are planned as if there were no others.
+        let can: Vec<Case> = cases.iter().filter(|case| why_not(case, &cannot_kill).is_none()).cloned().collect();
+        prop_assert_eq!(ids(planned.cases()), ids(plan(can, &Capabilities::all()).cases()));
+        let (mut before, mut after) = (ids(&cases), ids(planned.cases()));
+        let skipped = ids(planned.skipped.iter().map(|skipped| &skipped.case));
+        let in_order: Vec<String> = before.iter().filter(|id| skipped.contains(id)).cloned().collect();
+        prop_assert!(skipped == in_order, "those that are skipped keep their order");
+        after.extend(skipped);
         before.sort();
         after.sort();
         prop_assert_eq!(before, after);

@@ -47,6 +47,39 @@ pub(crate) fn groups(cases: &[CaseResult]) -> Vec<Group<'_>> {
     groups
 }
 
+/// The cases that were skipped, by what they have in common, in the order in which the first of each ended.
+pub(crate) fn skips(cases: &[CaseResult]) -> IndexMap<String, Vec<&CaseResult>> {
+    let mut skips: IndexMap<String, Vec<&CaseResult>> = IndexMap::new();
+    for case in cases.iter().filter(|case| case.status == Status::Skipped) {
+        let cause = without_place(skip_reason(case), &case.scenario);
+        skips.entry(cause).or_default().push(case);
+    }
+    skips
+}
+
+/// A reason without the line of the scenario that it points to: each scenario has another one, and all one cause.
+fn without_place(reason: String, scenario: &str) -> String {
+    let file = format!("{scenario}.yaml:");
+    let place = reason.match_indices(" (").find_map(|(from, _)| {
+        let to = from + reason[from..].find(')')?;
+        let (_, line) = reason[from..to].split_once(&file)?;
+        line.bytes().all(|byte| byte.is_ascii_digit()).then_some(from..=to)
+    });
+    match place {
+        Some(place) => format!("{}{}", &reason[..*place.start()], &reason[place.end() + 1..]),
+        None => reason,
+    }
+}
+
+/// Why a case was skipped, in one visible line.
+pub(crate) fn skip_reason(case: &CaseResult) -> String {
+    match &case.skipped {
+        Some(reason) if !reason.trim().is_empty() => text::line(reason, 500),
+        // Reports of before had no field of its own for it.
+        _ => text::line(&message(case), 500),
+    }
+}
+
 /// What is wrong, in a sentence.
 pub(crate) fn message(case: &CaseResult) -> Cow<'_, str> {
     match &case.failure {
@@ -136,5 +169,32 @@ fn field(out: &mut String, label: &str, value: &str) {
     let _ = writeln!(out, "{label:<9}  {first}");
     for line in lines {
         let _ = writeln!(out, "{:11}{line}", "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_place;
+
+    #[test]
+    fn a_reason_loses_the_place_in_its_own_scenario_and_nothing_else() {
+        let cause = |reason: &str| without_place(reason.to_owned(), "a/cut");
+        assert_eq!(
+            cause("needs to cut (scenarios/a/cut.yaml:12), which it cannot: no root"),
+            "needs to cut, which it cannot: no root"
+        );
+        assert_eq!(
+            cause("needs (really) to cut (/x/a/cut.yaml:7), no (root)"),
+            "needs (really) to cut, no (root)"
+        );
+        for whole in [
+            "needs to cut (scenarios/b/cut.yaml:12), no root",
+            "needs to cut (scenarios/a/cut.yaml:x), no root",
+            "needs to cut (scenarios/a/cut.yaml:12",
+            "(",
+            "",
+        ] {
+            assert_eq!(cause(whole), whole);
+        }
     }
 }

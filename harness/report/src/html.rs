@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::bundle::{EXPLANATION, bundle_folder};
 use crate::explain::{self, Group};
 use crate::record::{Record, ScenarioCount, others};
-use crate::text::{cut, line, number, time, visible};
+use crate::text::{count, cut, line, number, time, visible};
 
 const STYLE: &str = include_str!("html.css");
 const VALUE_LINES: usize = 400;
@@ -40,6 +40,7 @@ pub(crate) fn render(record: &Record) -> String {
                 }
                 (scenarios(record))
                 (failures(record))
+                (skips(record))
                 (cases(record))
                 @if !record.warnings.is_empty() {
                     h2 { "Warnings" }
@@ -130,6 +131,22 @@ fn failure(group: &Group<'_>, open: bool) -> Markup {
     }
 }
 
+/// Each reason once, with whom it kept from running.
+fn skips(record: &Record) -> Markup {
+    let skips = explain::skips(&record.cases);
+    html! {
+        @if !skips.is_empty() { h2 { "Skipped" } }
+        @for (why, cases) in &skips {
+            details {
+                summary {
+                    (badge(Status::Skipped)) " " (count(cases.len() as u64, "case", "cases")) ": " (why)
+                }
+                ul { @for case in cases { li { code { (visible(&case.id)) } } } }
+            }
+        }
+    }
+}
+
 fn cases(record: &Record) -> Markup {
     html! {
         @if !record.cases.is_empty() { h2 { "Cases" } }
@@ -149,7 +166,7 @@ fn one_case(case: &CaseResult) -> Markup {
     html! {
         details.case {
             summary { (badge(case.status)) " " code { (visible(&case.id)) } " " span.faint { (time(case.duration_ms)) } }
-            @if case.status == Status::Skipped { p { (line(&explain::message(case), 500)) } }
+            @if case.status == Status::Skipped { p { (explain::skip_reason(case)) } }
             @if case.status == Status::Flaky { p { (bundle(case)) } }
             ol {
                 @for step in &case.steps {

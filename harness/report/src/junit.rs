@@ -85,7 +85,10 @@ fn status(case: &CaseResult) -> TestCaseStatus {
         }
     };
     match (&case.failure, case.status) {
-        (Some(failure), Status::Failed | Status::Errored | Status::Skipped) => {
+        (_, Status::Skipped) => {
+            status.set_message(explain::skip_reason(case));
+        }
+        (Some(failure), Status::Failed | Status::Errored) => {
             status.set_message(headline(failure));
         }
         (None, Status::Failed | Status::Errored) => {

@@ -7,7 +7,7 @@ use meshkat_model::results::{CaseResult, Status};
 use crate::bundle::bundle_folder;
 use crate::explain::{self, Group};
 use crate::record::{Record, others};
-use crate::text::{cut, line, number, time};
+use crate::text::{count, cut, line, number, time};
 
 /// GitHub refuses a step's summary above 1 MiB, together with whatever else the step wrote.
 const FAILURES_BYTES: usize = 256 * 1024;
@@ -144,16 +144,29 @@ fn also(out: &mut String, cases: &[&CaseResult]) {
 }
 
 fn retries_and_skips(out: &mut String, record: &Record) {
-    for (title, status) in [("Flaky", Status::Flaky), ("Skipped", Status::Skipped)] {
-        let cases: Vec<_> = record.cases.iter().filter(|case| case.status == status).collect();
-        if cases.is_empty() {
-            continue;
-        }
-        let _ = writeln!(out, "\n## {title}\n");
-        let lines = cases.iter().map(|case| {
+    let mut flaky = record
+        .cases
+        .iter()
+        .filter(|case| case.status == Status::Flaky)
+        .peekable();
+    if flaky.peek().is_some() {
+        out.push_str("\n## Flaky\n\n");
+        let lines = flaky.map(|case| {
             let why = case.earlier_failures.first().or(case.failure.as_ref());
             let why = why.map_or(String::new(), |failure| format!(": {}", text(&failure.message, 300)));
             format!("- {}{why}\n", code(&case.id, 300))
+        });
+        list(out, lines);
+    }
+    let skips = explain::skips(&record.cases);
+    if !skips.is_empty() {
+        out.push_str("\n## Skipped\n\n");
+        let lines = skips.iter().map(|(why, cases)| {
+            let whose = match cases.as_slice() {
+                [only] => code(&only.id, 300),
+                several => count(several.len() as u64, "case", "cases"),
+            };
+            format!("- {whose}: {}\n", text(why, 500))
         });
         list(out, lines);
     }

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use meshkat_model::event::{Artifact, Event, PlannedCase};
-use meshkat_model::results::{CaseResult, Results, RunInfo};
+use meshkat_model::results::{CaseResult, Results, RunInfo, Status};
 
 use crate::bundle::{EXPLANATION, bundle_folder};
 use crate::error::ReportError;
 use crate::json::read_results;
 
-/// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts.
+/// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts; one in which it
+/// was skipped counts only where it ran in none.
 ///
 /// The run took as long as the longest of them, for shards run side by side. Bundles come along. All is read before this
 /// returns, so one of `dirs` may be where the new report goes.
@@ -29,7 +30,14 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
             None => more,
             Some(run) => join(run, &more),
         });
-        cases.extend(list.into_iter().map(|case| (case.id.clone(), (case, dir.as_path()))));
+        for case in list {
+            let ran = |known: &CaseResult| known.status != Status::Skipped;
+            // That one runtime cannot run it says nothing about what another one found.
+            if case.status == Status::Skipped && cases.get(&case.id).is_some_and(|(known, _)| ran(known)) {
+                continue;
+            }
+            cases.insert(case.id.clone(), (case, dir.as_path()));
+        }
     }
     let Some(run) = run else { return Ok(Vec::new()) };
     let (duration_ms, interrupted) = (run.duration_ms, run.interrupted);

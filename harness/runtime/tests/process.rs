@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use meshkat_model::mesh::{Container, Port};
-use meshkat_runtime::process::{ProcessBackend, ProcessOptions};
+use meshkat_runtime::process::{ProcessBackend, ProcessOptions, capabilities};
 use meshkat_runtime::run::{Ledger, ProcessIdentity, kept_folder, live_runs, run_folder};
 use meshkat_runtime::{Backend, Capability, ContainerState, Lease, Pod, RuntimeError, Target};
 use support::{
@@ -359,10 +359,14 @@ async fn what_it_cannot_do_has_a_reason() {
     let backend = ProcessBackend::new(Ground::new().options()).expect("a backend");
     assert_eq!(backend.name(), "process");
     assert!(backend.capabilities().has(Capability::Pause));
-    assert!(
-        backend
-            .capabilities()
-            .reason(Capability::CutNetwork)
-            .is_some_and(|reason| reason.contains("root"))
+    assert_eq!(
+        backend.capabilities(),
+        capabilities(),
+        "a plan that is made without a backend is the same"
     );
+    for missing in [Capability::CutNetwork, Capability::ShapeNetwork] {
+        let capabilities = backend.capabilities();
+        let reason = capabilities.reason(missing);
+        assert!(reason.is_some_and(|reason| reason.contains("root")), "{missing}");
+    }
 }

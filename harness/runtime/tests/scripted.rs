@@ -4,7 +4,7 @@ mod support;
 
 use meshkat_model::mesh::Container;
 use meshkat_runtime::scripted::{Call, Script, ScriptedBackend};
-use meshkat_runtime::{Backend, Capabilities, Capability, ContainerState, Lease, RuntimeError, Target};
+use meshkat_runtime::{Backend, Capabilities, Capability, ContainerState, Lease, NetworkFault, RuntimeError, Target};
 use support::Ground;
 
 fn script() -> Script {
@@ -105,4 +105,34 @@ async fn a_call_fails_once_where_the_script_says_so() {
         lease.stop(&Target::pod("dog")).await,
         Err(RuntimeError::UnknownPod { .. })
     ));
+}
+
+#[tokio::test]
+async fn the_network_of_pods_that_are_there_is_harmed_and_healed() {
+    let script = script();
+    let lease = ScriptedBackend::new(script.clone())
+        .scripted_lease(&Ground::new().mesh())
+        .expect("it starts");
+    let sds = ["sds".to_owned()];
+    let refuse = NetworkFault::Refuse;
+    lease.harm_network("pet-1", &sds, refuse).await.expect("both are there");
+    lease.heal_network("pet-1").await.expect("it is there");
+    let unknown = [
+        lease.harm_network("dog", &[], refuse).await,
+        lease.harm_network("pet-1", &["dog".to_owned()], refuse).await,
+        lease.heal_network("dog").await,
+    ];
+    for error in unknown {
+        assert!(matches!(error, Err(RuntimeError::UnknownPod { pod }) if pod == "dog"));
+    }
+    let first = [
+        Call::Lease("petshop".to_owned()),
+        Call::HarmNetwork {
+            pod: "pet-1".to_owned(),
+            peers: sds.to_vec(),
+            fault: refuse,
+        },
+        Call::HealNetwork("pet-1".to_owned()),
+    ];
+    assert_eq!(script.calls()[..3], first);
 }

@@ -2,16 +2,20 @@
 
 use meshkat_envoy::config::Bootstrap;
 use meshkat_model::case::Case;
+use meshkat_plan::why_not;
 
-use crate::{args::ExplainArgs, exit::Exit, load, output::print};
+use crate::{args::ExplainArgs, backend, exit::Exit, load, output::print};
 
-pub(crate) fn run(args: &ExplainArgs) -> Result<(), Exit> {
+pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let cases = load::cases(&project)?.cases;
     let case = find(&cases, &args.case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
         out.push_str(&format!("  {name} = {value}\n"));
+    }
+    if let Some(reason) = why_not(case, &backend::capabilities(args.on.runtime, &args.envoy).await?) {
+        out.push_str(&format!("\nskipped\n  {reason}\n"));
     }
     out.push_str(&format!("\nmesh {}\n", case.mesh.name));
     for (name, group) in &case.mesh.groups {

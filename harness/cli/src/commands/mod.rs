@@ -28,9 +28,9 @@ use crate::{
 pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
     match args.command {
         Command::Run(run) => run::run(*run, args.color).await,
-        Command::List(list) => list::run(&list),
+        Command::List(list) => list::run(&list).await,
         Command::Lint(lint) => lint::run(&lint).await,
-        Command::Explain(explain) => explain::run(&explain),
+        Command::Explain(explain) => explain::run(&explain).await,
         Command::Up(up) => up::run(up).await,
         Command::Export {
             command: ExportCommand::Compose(compose),

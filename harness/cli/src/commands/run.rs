@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use meshkat_engine::{Keep, RunOptions, Summary};
 use meshkat_model::results::{RunInfo, Status};
-use meshkat_plan::{Plan, plan};
+use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
 use crate::{
     args::{Color, KeepChoice, RunArgs, Select},
     backend,
     commands::list,
-    exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED},
+    exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     load,
     output::say,
     signals,
@@ -20,13 +20,15 @@ use crate::{
 pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let cases = load::selected(&project, &rerun(&args)?)?;
-    let plan = plan(cases);
+    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
     if args.dry_run {
-        return list::table(&plan);
+        list::table(&plan);
+        return Ok(());
     }
+    let why_nothing_runs = why_nothing_runs(&plan);
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
-    let backend = backend::backend(args.runtime, &args.envoy, &envoy).await?;
+    let backend = backend::backend(args.on.runtime, &args.envoy, &envoy).await?;
     let options = options(&args, &envoy.version.to_string(), backend.name());
     let report = ReportOptions {
         dir: args.report_dir.clone(),
@@ -40,13 +42,13 @@ pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::environment(error.to_string()))?;
     let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), |event| reporters.event(&event)).await;
     let written = reporters.finish().map_err(|error| Exit::environment(error.to_string()));
-    verdict(&summary, cancel.is_cancelled())?;
+    verdict(&summary, cancel.is_cancelled(), why_nothing_runs)?;
     // A report that could not be written is no reason to hide a failure, and no success either.
     written
 }
 
 /// The exit code: a failed case is never the environment's code, and a broken environment is never a failed case's.
-fn verdict(summary: &Summary, by_signal: bool) -> Result<(), Exit> {
+fn verdict(summary: &Summary, by_signal: bool, why_nothing_runs: Option<String>) -> Result<(), Exit> {
     let totals = summary.totals;
     if by_signal {
         Err(Exit::silent(INTERRUPTED))
@@ -55,10 +57,23 @@ fn verdict(summary: &Summary, by_signal: bool) -> Result<(), Exit> {
     } else if totals.errored > 0 {
         Err(Exit::silent(ENVIRONMENT))
     } else if totals.passed + totals.flaky == 0 {
-        Err(Exit::nothing("every case was skipped"))
+        let every = "every case was skipped";
+        let why = why_nothing_runs.map_or_else(|| every.to_owned(), |why| format!("{every}: {why}"));
+        Err(Exit::nothing(why).help("`meshkat list` shows which cases this runtime can run"))
     } else {
         Ok(())
     }
+}
+
+/// Why no case of a plan runs; none if one does.
+fn why_nothing_runs(plan: &Plan) -> Option<String> {
+    let causes = by_cause(&plan.skipped);
+    let mut causes = causes.keys().filter(|_| plan.meshes.is_empty());
+    let first = causes.next()?;
+    Some(match causes.count() {
+        0 => format!("it {first}"),
+        more => format!("the first {first} (and {} more)", count(more, "reason")),
+    })
 }
 
 /// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
@@ -119,9 +134,4 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
         ready_within: Duration::from_secs(args.ready_within),
         reproduce,
     }
-}
-
-/// How many cases and meshes a plan has.
-pub(crate) fn size(plan: &Plan) -> (usize, usize) {
-    (plan.cases().count(), plan.meshes.len())
 }

@@ -13,5 +13,6 @@ mod permit;
 mod process;
 mod readme;
 mod selection;
+mod skipped;
 mod sync;
 mod tools;

@@ -46,14 +46,23 @@ fn a_list_tells_of_each_case_what_a_machine_wants_to_know() {
         let keys: Vec<&String> = case.as_object().expect("a case is an object").keys().collect();
         assert_eq!(
             keys,
-            ["id", "scenario", "params", "tags", "mesh", "expected_ms", "shard"]
+            [
+                "id",
+                "scenario",
+                "params",
+                "tags",
+                "mesh",
+                "expected_ms",
+                "shard",
+                "skipped"
+            ]
         );
     }
     let id = "shop/sizes[stores=1,pets=4]";
     let case = all.iter().find(|case| case["id"] == id).expect("it is listed");
     let expected = serde_json::json!({
         "id": id, "scenario": "shop/sizes", "params": {"stores": 1, "pets": 4}, "tags": ["smoke"], "mesh": "petshop",
-        "expected_ms": null, "shard": "1/1",
+        "expected_ms": null, "shard": "1/1", "skipped": null,
     });
     assert_eq!(*case, expected);
     assert_eq!(ids(&lab, &[]), ids(&lab, &[]), "always in the same order");

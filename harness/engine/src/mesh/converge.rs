@@ -20,11 +20,20 @@ impl RunningMesh {
     /// # Errors
     /// The differences that were seen last.
     pub async fn converge(&self, limit: Duration) -> Result<(), MeshError> {
+        self.converge_of(&|_| true, limit).await
+    }
+
+    /// The same of the running Envoys of some pods alone.
+    pub(super) async fn converge_of(
+        &self,
+        whose: &(dyn Fn(&Pod) -> bool + Sync),
+        limit: Duration,
+    ) -> Result<(), MeshError> {
         let look = || async {
             let pods = self.pods();
             let running = pods
                 .iter()
-                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })));
+                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })) && whose(pod));
             let differences = join_all(running.map(|pod| self.endpoints_differ(pod))).await;
             let differences: Vec<String> = differences.into_iter().flatten().collect();
             if differences.is_empty() {

@@ -98,7 +98,7 @@ impl RunningMesh {
         }
         self.converge(deadline.saturating_duration_since(Instant::now()))
             .await?;
-        self.acknowledged(deadline, limit).await
+        self.acknowledged(&|_| true, deadline, limit).await
     }
 
     async fn tell(&self, restored: &Restored) -> Result<(), MeshError> {
@@ -108,14 +108,20 @@ impl RunningMesh {
         Ok(())
     }
 
-    /// Waits until every running Envoy has acknowledged the endpoints of each registered service that it asks for.
-    async fn acknowledged(&self, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
+    /// Waits until the running Envoys of these pods have acknowledged the endpoints of each registered service that they ask
+    /// for.
+    pub(super) async fn acknowledged(
+        &self,
+        whose: &(dyn Fn(&Pod) -> bool + Sync),
+        deadline: Instant,
+        limit: Duration,
+    ) -> Result<(), MeshError> {
         let look = || async {
             let clients = self.clients().await.map_err(|error| error.to_string())?;
             let pods = self.pods();
             let running = pods
                 .iter()
-                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })));
+                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })) && whose(pod));
             let missing: Vec<String> = running.flat_map(|pod| self.unacknowledged(pod, &clients)).collect();
             if missing.is_empty() {
                 Ok(())

@@ -4,6 +4,7 @@ mod access;
 mod bring_up;
 mod converge;
 mod discovery;
+mod network;
 mod refusal;
 mod registry;
 mod scale;
@@ -109,6 +110,8 @@ struct State {
     registry: BTreeMap<String, Vec<String>>,
     /// Whether the registry has been told all of it. It has not before `sds` runs for the first time.
     told: bool,
+    /// What is done to the network.
+    harm: network::Harm,
 }
 
 impl RunningMesh {

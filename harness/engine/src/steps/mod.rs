@@ -4,6 +4,7 @@ mod actions;
 mod discovery;
 mod envoy;
 mod load;
+mod network;
 mod request;
 
 use meshkat_model::{scenario::step::Step, verdict, yaml::At};
@@ -25,6 +26,7 @@ impl CaseRun<'_> {
             Step::Register(register) => self.register(line, register).await,
             Step::Unregister(unregister) => self.unregister(line, unregister).await,
             Step::Discovery(discovery) => self.discovery(line, discovery).await,
+            Step::Network(network) => self.network(line, network).await,
             Step::Start(start) => self.start(line, start).await,
             Step::Stop(step) => self.stop(&step.stop).await,
             Step::Kill(step) => self.kill(&step.kill).await,

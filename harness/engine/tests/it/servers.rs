@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
@@ -80,6 +83,22 @@ pub(crate) fn registry(registry: &Registry) -> Router {
     Router::new()
         .route("/readyz", get(|| async { "ready" }))
         .route("/edsservice/{service}", put(on_put).delete(on_delete))
+}
+
+/// A discovery service, as far as it tells of its clients: the edge alone asks for anything, and may be `behind`.
+pub(crate) fn clients(behind: &Arc<AtomicBool>) -> Router {
+    let behind = Arc::clone(behind);
+    let answer = async move || {
+        let acknowledged = if behind.load(Ordering::SeqCst) { "1" } else { "2" };
+        Json(json!({"clients": [{
+            "node": {"id": "ingress"},
+            "types": {"endpoints": {
+                "wildcard": false, "names": ["petstore", "pet", "echo"],
+                "version_intended": "2", "version_acknowledged": acknowledged,
+            }},
+        }]}))
+    };
+    Router::new().route("/xds/v3/clients", get(answer))
 }
 
 /// An Envoy, as its admin interface shows it.

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ran::Ran,
-    servers::{FakeEnvoy, application, registry, serve},
+    servers::{FakeEnvoy, application, clients, registry, serve},
 };
 
 /// Long enough for a machine that is busy with other tests.
@@ -50,6 +50,10 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     /// A container that ends by itself as soon as its mesh is there.
     pub(crate) ends_at_once: Option<(&'static str, Container, i32)>,
+    /// What the backend can do.
+    pub(crate) capabilities: Capabilities,
+    /// The edge has not acknowledged what the discovery service says.
+    pub(crate) behind: Arc<AtomicBool>,
     addresses: BTreeMap<&'static str, IpAddr>,
     meshes: IndexMap<&'static str, MeshSpec>,
     /// Whoever else looks for addresses sees by it that these are taken.
@@ -125,6 +129,8 @@ impl World {
             leases: Leases::default(),
             registry: Registry::default(),
             ends_at_once: None,
+            capabilities: Capabilities::all(),
+            behind: Arc::default(),
             addresses,
             meshes: meshes(),
             _block: block,
@@ -153,7 +159,8 @@ impl World {
         its: impl Fn(&Registry) -> axum::Router,
     ) -> (Self, BTreeMap<&'static str, FakeEnvoy>) {
         let world = Self::new();
-        serve(world.socket("sds", Port::Application), registry(&world.registry)).await;
+        let discovery = registry(&world.registry).merge(clients(&world.behind));
+        serve(world.socket("sds", Port::Application), discovery).await;
         let mut envoys = BTreeMap::new();
         for pod in ["ingress", "echo-1", "echo-2", "echo-3"] {
             let envoy = FakeEnvoy::new(&world.registry);
@@ -207,14 +214,15 @@ impl World {
     }
 
     pub(crate) async fn run_until(&self, cases: Vec<Case>, options: RunOptions, cancel: CancellationToken) -> Ran {
-        let inner = ScriptedBackend::new(self.script.clone());
+        let inner = ScriptedBackend::new(self.script.clone()).with(self.capabilities.clone());
+        let planned = plan(cases, &inner.capabilities());
         let backend = Arc::new(Shown {
             inner,
             leases: self.leases.clone(),
             ends_at_once: self.ends_at_once,
         });
         let mut events = Vec::new();
-        let run = meshkat_engine::run(plan(cases), backend, options, cancel, |event| events.push(event));
+        let run = meshkat_engine::run(planned, backend, options, cancel, |event| events.push(event));
         let summary = tokio::time::timeout(DEADLINE, run).await.expect("the run ends in time");
         Ran { events, summary }
     }

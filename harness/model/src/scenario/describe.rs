@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{
-    step::{Hosts, RegistryThen, RequestStep, Step},
+    step::{Hosts, NetworkStep, RegistryThen, RequestStep, Step},
     value::OneOrMany,
 };
 use crate::yaml::At;
@@ -62,6 +62,25 @@ impl RequestStep {
     }
 }
 
+impl NetworkStep {
+    fn describe(&self) -> String {
+        let by = match (&self.delay, &self.loss) {
+            (Some(delay), _) => format!(" by {}", delay.value),
+            (_, Some(loss)) => format!(", {} lost", loss.value),
+            _ => String::new(),
+        };
+        let whose = match (&self.of, &self.between) {
+            (Some(of), _) => format!(" of {}", list(of)),
+            (_, Some(between)) => {
+                let names: Vec<&str> = between.iter().map(|name| name.as_str()).collect();
+                format!(" between {}", names.join(" and "))
+            }
+            _ => String::new(),
+        };
+        format!("network {}{by}{whose}", self.network.value)
+    }
+}
+
 impl Step {
     /// The step in one line.
     pub fn describe(&self) -> String {
@@ -103,6 +122,7 @@ impl Step {
                     .map_or(String::new(), |only| format!(" for {}", list(only)));
                 format!("discovery {}{for_}{lost}{endpoints}", step.discovery.value)
             }
+            Self::Network(step) => step.describe(),
             Self::Start(start) => format!(
                 "start {}{}",
                 list(&start.start),

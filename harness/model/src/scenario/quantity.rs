@@ -333,6 +333,48 @@ impl fmt::Display for Share {
     }
 }
 
+/// A share of all that there is: `20%`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Percent(f64);
+
+from_text!(Percent, "a share such as 20%", ["string"], r"^\s*[0-9.]+\s*%\s*$");
+
+impl Percent {
+    /// The share: more than 0, and 1 is all.
+    pub fn share(self) -> f64 {
+        self.0 / 100.0
+    }
+}
+
+impl std::str::FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        let Some(percent) = text.strip_suffix('%') else {
+            return Err(match number(text) {
+                Some(share) if share >= 1.0 => format!("`{text}` is a share without a percent sign\nwrite `{text}%`"),
+                _ => format!("`{text}` is not a share\nwrite it in percent, such as 20%"),
+            });
+        };
+        let share =
+            number(percent).ok_or_else(|| format!("`{text}` is not a share\nwrite it in percent, such as 20%"))?;
+        if !(share > 0.0 && share <= 100.0) {
+            return Err(format!(
+                "a share of `{text}` is out of range\nit may be more than 0% and up to 100%"
+            ));
+        }
+        Ok(Self(share))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
 /// A bound on a time: `< 100ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TimeBound {
@@ -388,6 +430,19 @@ mod tests {
         for wrong in ["5", "5h", "", "s", "-1s", "1e99s", "2000m"] {
             assert!(wrong.parse::<Time>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_share_of_all_is_in_percent() {
+        let share = |text: &str| text.parse::<Percent>().map(Percent::share);
+        assert_eq!(share("20%"), Ok(0.2));
+        assert_eq!(share(" 0.5 % "), Ok(0.005));
+        assert_eq!(share("100%"), Ok(1.0));
+        for wrong in ["0%", "-1%", "101%", "20", "0.2", "%", "< 20%", "NaN%", "inf%", ""] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+        let told = "25".parse::<Percent>().unwrap_err();
+        assert!(told.ends_with("write `25%`"), "{told}");
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The steps of a scenario, as they are written: one verb each.
 
+mod network;
+
 use std::fmt;
 
 use indexmap::IndexMap;
+pub use network::{Network, NetworkStep};
 use schemars::JsonSchema;
 use serde::{
     Deserialize,
@@ -41,6 +44,8 @@ pub enum Step {
     Unregister(UnregisterStep),
     /// Does something to the discovery service, or restores it.
     Discovery(Box<DiscoveryStep>),
+    /// Harms what pods send one another, or repairs it.
+    Network(Box<NetworkStep>),
     /// Starts what is not running.
     Start(StartStep),
     /// Stops gracefully (SIGTERM).

@@ -181,3 +181,93 @@ fn a_case_without_a_check_is_told_even_where_other_cases_have_one() {
     assert!(case_of(text, json!({"how": "a"})).is_ok());
     assert_eq!(told(text, json!({"how": "b"})), ["4:1 nothing is expected in any step"]);
 }
+
+#[test]
+fn a_harmed_network_is_read_with_the_values_of_the_case() {
+    use crate::network::NetworkFault;
+    use std::time::Duration;
+
+    let text = "promise: p\nmesh: petshop\naxes: {cut: [black-holed, refusing], pod: [pet-1], loss: [20%], delay: [50ms]}\nsteps:\n  \
+                - {network: \"${cut}\", between: [\"${pod}\", sds]}\n  - {network: disconnected, of: [pet, ingress]}\n  \
+                - {network: lossy, of: \"${pod}\", loss: \"${loss}\"}\n  - {network: slow, of: pet, delay: \"${delay}\"}\n  \
+                - {network: restored, of: pet-1, within: 5s}\n  - network: restored\n  - {get: /pets, status: 200}\n";
+    let params = |cut: &str| json!({"cut": cut, "pod": "pet-1", "loss": "20%", "delay": "50ms"});
+    let faults = |cut: &str| -> Vec<Option<NetworkFault>> {
+        let case = case_of(text, params(cut)).unwrap();
+        let steps = case.steps.iter();
+        steps
+            .filter_map(|step| match &step.value {
+                Step::Network(step) => Some(step.fault()),
+                _ => None,
+            })
+            .collect()
+    };
+    let rest = [
+        Some(NetworkFault::Disconnect),
+        Some(NetworkFault::Loss { share: 0.2 }),
+        Some(NetworkFault::Latency {
+            delay: Duration::from_millis(50),
+        }),
+        None,
+        None,
+    ];
+    assert_eq!(faults("black-holed")[0], Some(NetworkFault::BlackHole));
+    assert_eq!(faults("refusing")[0], Some(NetworkFault::Refuse));
+    assert_eq!(faults("refusing")[1..], rest);
+    let case = case_of(text, params("black-holed")).unwrap();
+    let lines: Vec<String> = case.steps.iter().map(|step| step.describe()).collect();
+    assert_eq!(
+        lines,
+        [
+            "network black-holed between pet-1 and sds",
+            "network disconnected of pet, ingress",
+            "network lossy, 20% lost of pet-1",
+            "network slow by 50ms of pet",
+            "network restored of pet-1",
+            "network restored",
+            "get /pets",
+        ]
+    );
+    assert!(!case.only_looks());
+}
+
+#[test]
+fn a_case_needs_what_its_steps_do_from_the_first_line_that_does_it() {
+    use crate::capability::Capability as C;
+
+    let needs = |steps: &str| -> Vec<(C, usize)> {
+        let text = format!("promise: p\nmesh: petshop\nsteps:\n{steps}  - {{get: /pets, status: 200}}\n");
+        case_of(&text, json!({})).unwrap().needs().into_iter().collect()
+    };
+    assert_eq!(needs(""), []);
+    assert_eq!(
+        needs("  - {fault: pet, status: 500}\n  - heal: pet\n  - register: {pet: 1}\n  - discovery: refusing\n"),
+        [],
+        "what is asked over HTTP needs nothing"
+    );
+    assert_eq!(
+        needs("  - scale: {pet: 1}\n  - kill: pet-1\n  - start: pet-1\n  - pause: ingress\n  - resume: ingress\n"),
+        [(C::Scale, 4), (C::Kill, 5), (C::Stop, 6), (C::Pause, 7)]
+    );
+    assert_eq!(
+        needs("  - kill: [sds/application, ingress/envoy, pet]\n  - stop: pet-1/envoy\n"),
+        [(C::Kill, 4), (C::Stop, 5), (C::SingleContainer, 5)],
+        "the only container of a pod is the pod"
+    );
+    assert_eq!(
+        needs("  - discovery: hung\n  - discovery: killed\n  - discovery: restored\n"),
+        [(C::Pause, 4), (C::Kill, 5)]
+    );
+    assert_eq!(
+        needs("  - {discovery: restored, registry: lost}\n"),
+        [(C::Kill, 4), (C::Stop, 4)]
+    );
+    assert_eq!(
+        needs(
+            "  - {get: /pets, status: 200}\n  - {network: slow, of: pet, delay: 1ms}\n  - {network: disconnected, of: pet}\n  \
+             - {network: refusing, between: [pet, sds]}\n  - network: restored\n"
+        ),
+        [(C::ShapeNetwork, 5), (C::CutNetwork, 6)]
+    );
+    assert_eq!(needs("  - network: restored\n"), []);
+}

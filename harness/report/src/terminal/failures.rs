@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use indexmap::IndexMap;
 use meshkat_model::results::{CaseResult, Status};
 use owo_colors::OwoColorize as _;
 
@@ -101,14 +100,9 @@ fn explanation(group: &Group<'_>, dir: &Path) -> String {
 
 /// What was skipped and why, and what passed only on a retry.
 fn notes(out: &mut String, cases: &[CaseResult]) {
-    let mut skipped: IndexMap<String, u64> = IndexMap::new();
-    for case in cases.iter().filter(|case| case.status == Status::Skipped) {
-        *skipped.entry(line(&explain::message(case), 300)).or_default() += 1;
-    }
     let word = "skipped".style(style(Status::Skipped)).to_string();
-    let skips = skipped
-        .into_iter()
-        .map(|(why, n)| format!("{word} {}: {why}", count(n, "case", "cases")));
+    let skips = explain::skips(cases).into_iter();
+    let skips = skips.map(|(why, cases)| format!("{word} {}: {why}", count(cases.len() as u64, "case", "cases")));
 
     let word = "flaky".style(style(Status::Flaky)).to_string();
     let flaky = cases.iter().filter(|case| case.status == Status::Flaky).map(|case| {

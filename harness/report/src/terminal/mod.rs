@@ -25,8 +25,8 @@ use crate::text::{self, count, time};
 use live::Live;
 use look::style;
 
-/// On a terminal, a view of what runs; passes are quiet there, all else is told at once. Elsewhere, a line for each case.
-/// At the end, a table, an explanation of what did not pass, and a closing line.
+/// On a terminal, a view of what runs; passes are quiet there, all else is told at once. Elsewhere, a line for each case that
+/// ran. At the end, what was skipped and why, a table, an explanation of what did not pass, and a closing line.
 pub struct Terminal {
     out: Box<dyn Write + Send>,
     look: Look,
@@ -68,7 +68,9 @@ impl Terminal {
     }
 
     fn ended(&mut self, case: &CaseResult) -> Result<(), ReportError> {
-        if self.live.is_some() && matches!(case.status, Status::Passed | Status::Skipped) {
+        // Many are skipped for one reason, which is told at the end.
+        let quiet = case.status == Status::Skipped || (case.status == Status::Passed && self.live.is_some());
+        if quiet {
             return Ok(());
         }
         let word = format!("{:<8}", case.status.word());

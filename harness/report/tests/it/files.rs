@@ -195,6 +195,36 @@ fn artifacts_stay_in_their_folder() {
 }
 
 #[test]
+fn a_case_that_ran_anywhere_is_not_skipped_in_the_whole() {
+    let dirs: [tempfile::TempDir; 3] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let statuses = [Status::Skipped, Status::Failed, Status::Skipped];
+    for (dir, status) in dirs.iter().zip(statuses) {
+        let mut cases = [case("a/both", status), case("a/nowhere", Status::Skipped)];
+        for case in cases.iter_mut().filter(|case| case.status == Status::Skipped) {
+            case.skipped = Some("needs to fly".to_owned());
+        }
+        let ended = cases.iter().flat_map(|case| finished(case, vec![]));
+        let events: Vec<Event> = started(&cases).into_iter().chain(ended).collect();
+        replay(&events, &mut Reporters::for_files(dir.path()).unwrap()).unwrap();
+    }
+    let events = events_of(&dirs.each_ref().map(|dir| dir.path().to_owned())).unwrap();
+    let all = tempfile::tempdir().unwrap();
+    replay(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    let merged = read_results(all.path()).unwrap();
+    let told = merged
+        .cases
+        .iter()
+        .map(|case| (case.id.as_str(), case.status, case.skipped.as_deref()));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ("a/both", Status::Failed, None),
+            ("a/nowhere", Status::Skipped, Some("needs to fly"))
+        ]
+    );
+}
+
+#[test]
 fn shards_become_one_report() {
     let (one, two, all) = (
         tempfile::tempdir().unwrap(),

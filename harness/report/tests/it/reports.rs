@@ -198,7 +198,7 @@ fn a_narrow_terminal_has_no_room_for_promises() {
 
 #[test]
 fn the_files_read_well() {
-    for name in ["every-status", "nothing-started", "hostile"] {
+    for name in ["every-status", "nothing-started", "hostile", "skipped"] {
         let dir = files(&fixture(name));
         insta::assert_snapshot!(format!("markdown-{name}"), read(&dir, "summary.md"));
         insta::assert_snapshot!(format!("junit-{name}"), read(&dir, "junit.xml"));
@@ -208,6 +208,28 @@ fn the_files_read_well() {
         read(&files(&fixture("every-status")), "results.json")
     );
     insta::assert_snapshot!("html-hostile", read(&files(&fixture("hostile")), "index.html"));
+}
+
+#[test]
+fn one_reason_of_many_cases_is_told_once() {
+    let reason = "which this runtime cannot: its pods share the machine";
+    let fixture = fixture("skipped");
+    let dir = files(&fixture);
+    let counted = |text: &str| text.matches(reason).count();
+    assert_eq!(counted(&terminal(&fixture, PLAIN)), 1);
+    assert_eq!(counted(&read(&dir, "summary.md")), 1);
+    let html = read(&dir, "index.html");
+    let (heads, cases) = html.split_once("<h2>Cases</h2>").unwrap();
+    assert_eq!(
+        (counted(heads), counted(cases)),
+        (1, 12),
+        "once as a whole, and at each case"
+    );
+    assert_eq!(
+        counted(&read(&dir, "junit.xml")),
+        12,
+        "a test case says by itself why it was skipped"
+    );
 }
 
 #[test]

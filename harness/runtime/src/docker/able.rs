@@ -52,18 +52,20 @@ impl Able {
     }
 }
 
-/// Asks in a container, once for each daemon, kernel and image.
-pub(super) async fn find_out(core: &Core, image: &str) -> Result<Able, RuntimeError> {
+/// Asks in a container, once for each daemon, kernel and version of this program.
+pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
     let info = core.docker.info().await.map_err(failed("ask Docker about itself"))?;
     let of = format!(
-        "{} {} {image}",
+        "{} {} {}",
         info.id.unwrap_or_default(),
-        info.kernel_version.unwrap_or_default()
+        info.kernel_version.unwrap_or_default(),
+        env!("CARGO_PKG_VERSION")
     );
     let memory = core.options.state_dir.join("docker.json");
     if let Some(known) = read(&memory).filter(|known| known.of == of) {
         return Ok(known.able);
     }
+    let image = &core.images().await?.services;
     let mark = Mark::begin(&core.owner, "able").await?;
     let launch = Launch {
         name: labels::sandbox(&mark.run, "able"),

@@ -53,7 +53,7 @@ impl DockerBackend {
     }
 
     /// Finds out what the daemon's kernel can do to a network: [`Backend::capabilities`] knows it from then on. Builds the
-    /// images that it needs for that.
+    /// images if nobody has asked before.
     ///
     /// # Errors
     /// The images cannot be built, or no container runs.
@@ -71,16 +71,14 @@ impl DockerBackend {
 }
 
 impl Core {
-    async fn images(&self) -> Result<&Images, RuntimeError> {
+    pub(super) async fn images(&self) -> Result<&Images, RuntimeError> {
         self.images
             .get_or_try_init(|| Images::ensure(&self.docker, &self.options, &self.owner))
             .await
     }
 
     async fn able(&self) -> Result<&Able, RuntimeError> {
-        self.able
-            .get_or_try_init(async || able::find_out(self, &self.images().await?.services).await)
-            .await
+        self.able.get_or_try_init(|| able::find_out(self)).await
     }
 
     /// Fails for what the kernel is known not to be able to.

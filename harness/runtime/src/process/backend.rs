@@ -45,6 +45,14 @@ impl ProcessBackend {
     }
 }
 
+/// What the backend can do: the same on every machine, so that a plan can be made before anything is looked for.
+pub fn capabilities() -> Capabilities {
+    let shared = "its pods share the machine's loopback interface, where only root can drop packets";
+    Capabilities::all()
+        .without(Capability::CutNetwork, shared)
+        .without(Capability::ShapeNetwork, shared)
+}
+
 #[async_trait]
 impl Backend for ProcessBackend {
     fn name(&self) -> &'static str {
@@ -52,10 +60,7 @@ impl Backend for ProcessBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let shared = "its pods share the machine's loopback interface, where only root can drop packets";
-        Capabilities::all()
-            .without(Capability::CutNetwork, shared)
-            .without(Capability::ShapeNetwork, shared)
+        capabilities()
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {

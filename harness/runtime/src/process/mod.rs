@@ -18,6 +18,6 @@ mod prepare;
 mod slot;
 mod spawner;
 
-pub use backend::ProcessBackend;
+pub use backend::{ProcessBackend, capabilities};
 pub use block::LOCK_PORT;
 pub use options::{ProcessOptions, STATE_DIR, default_state_dir};

@@ -9,7 +9,7 @@ use meshkat_model::mesh::{Container, MeshSpec};
 use tokio::sync::watch;
 
 use super::script::{Call, Script};
-use crate::{ContainerState, Lease, Pod, Released, RuntimeError, Target};
+use crate::{ContainerState, Lease, NetworkFault, Pod, Released, RuntimeError, Target};
 
 /// A mesh of which only the states exist. The process numbers are made up.
 #[derive(Debug)]
@@ -237,6 +237,22 @@ impl Lease for ScriptedLease {
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError> {
         self.script.note(Call::Forget(pod.to_owned()))?;
         find(&mut self.all(), pod).map(|_| ())
+    }
+
+    async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
+        self.script.note(Call::HarmNetwork {
+            pod: pod.to_owned(),
+            peers: peers.to_vec(),
+            fault,
+        })?;
+        let mut pods = self.all();
+        find(&mut pods, pod)?;
+        peers.iter().try_for_each(|peer| find(&mut pods, peer).map(drop))
+    }
+
+    async fn heal_network(&self, pod: &str) -> Result<(), RuntimeError> {
+        self.script.note(Call::HealNetwork(pod.to_owned()))?;
+        find(&mut self.all(), pod).map(drop)
     }
 
     fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError> {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use meshkat_model::mesh::Container;
 
-use crate::{RuntimeError, Target};
+use crate::{NetworkFault, RuntimeError, Target};
 
 /// One call of a backend or a lease that changes something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     /// A mesh of that name was leased.
     Lease(String),
@@ -29,6 +29,17 @@ pub enum Call {
     Resume(Target),
     /// What that pod's application keeps was removed.
     Forget(String),
+    /// What a pod and its peers send one another was harmed.
+    HarmNetwork {
+        /// The pod.
+        pod: String,
+        /// The peers; none are all other pods.
+        peers: Vec<String>,
+        /// How.
+        fault: NetworkFault,
+    },
+    /// All harm to the network that that pod has a part in was undone.
+    HealNetwork(String),
     /// The lease was given back.
     Release,
 }

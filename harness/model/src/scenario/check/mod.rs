@@ -4,6 +4,7 @@
 mod actions;
 mod discovery;
 mod names;
+mod network;
 mod requests;
 
 use indexmap::IndexMap;
@@ -121,6 +122,7 @@ impl Check<'_> {
             Step::Register(register) => self.register(register),
             Step::Unregister(unregister) => self.unregister(unregister),
             Step::Discovery(discovery) => self.discovery(discovery),
+            Step::Network(network) => self.network(network),
             Step::Start(start) => self.start(start),
             Step::Stop(stop) => self.targets(&stop.stop),
             Step::Kill(kill) => self.targets(&kill.kill),

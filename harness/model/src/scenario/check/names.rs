@@ -89,6 +89,11 @@ impl Check<'_> {
         spec
     }
 
+    /// A pod or a group.
+    pub(super) fn pod_or_group(&mut self, name: &At<String>) {
+        self.pod(name);
+    }
+
     /// A pod or group that has an Envoy.
     pub(super) fn with_envoy(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.envoy.is_none()) {

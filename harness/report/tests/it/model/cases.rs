@@ -22,6 +22,7 @@ pub(crate) fn case(id: &str, status: Status) -> CaseResult {
         requests: if ran { 100 } else { 0 },
         reproduce: format!("meshkat run '{id}' --seed 7"),
         steps: if ran { steps(status) } else { Vec::new() },
+        skipped: None,
         failure: None,
         earlier_failures: Vec::new(),
     }

@@ -10,6 +10,7 @@ pub(super) fn all() -> Vec<Fixture> {
         all_passed(),
         one_failed(),
         every_status(),
+        skipped(),
         nothing_started(),
         interrupted(),
         killed(),
@@ -178,7 +179,7 @@ fn every_status() -> Fixture {
     let mut errored = case("a/errored", Status::Errored);
     errored.failure = Some(failure("petstore-1 has exited with code 1", "", ""));
     let mut skipped = case("b/skipped", Status::Skipped);
-    skipped.failure = Some(failure("the docker runtime cannot pause a pod", "", ""));
+    skipped.skipped = Some(NO_CUT.to_owned());
     let mut flaky = case("b/flaky", Status::Flaky);
     flaky.attempts = 2;
     flaky.earlier_failures = vec![failure("p99 is above 100 ms", "p99: < 100ms", "p99: 140ms")];
@@ -204,6 +205,51 @@ fn every_status() -> Fixture {
         closing: "5 cases: 1 passed, 1 failed, 1 errored, 1 skipped, 1 flaky in 12.3 s (40 checks, 400 requests, 1 mesh)",
         explained: vec!["a/failed", "a/errored"],
         bundles: vec!["a/errored", "a/failed", "b/flaky"],
+    }
+}
+
+const NO_CUT: &str = "needs to cut the network between pods (scenarios/b/cut.yaml:12), which this runtime cannot: its pods share \
+                      the machine's loopback interface";
+
+/// Many that were skipped for one reason, one for another, and one as reports of before told it.
+fn skipped() -> Fixture {
+    let mut cases: Vec<_> = (1..=12)
+        .map(|n| case(&format!("b/{}[pets={n}]", ["cut", "off"][n % 2]), Status::Skipped))
+        .collect();
+    for case in &mut cases {
+        case.skipped = Some(NO_CUT.replace("b/cut", &case.scenario));
+    }
+    let mut slow = case("b/slow", Status::Skipped);
+    slow.skipped = Some("needs to delay | lose\nwhat pods send".to_owned());
+    let mut old = case("c/old", Status::Skipped);
+    old.failure = Some(failure("the docker runtime cannot pause a pod", "", ""));
+    cases.extend([slow, old, case("a/passed", Status::Passed)]);
+    // They end before any mesh starts, and none of them begins.
+    let whole = whole(&cases);
+    let ended = cases.iter().filter(|case| case.status == Status::Skipped);
+    let ended = ended.map(|case| Event::CaseFinished {
+        case: Box::new(case.clone()),
+    });
+    let rest = whole[1..].iter().filter(|event| match event {
+        Event::CaseStarted { id, .. } => id == "a/passed",
+        Event::CaseFinished { case } => case.id == "a/passed",
+        _ => true,
+    });
+    Fixture {
+        name: "skipped",
+        events: whole[..1].iter().cloned().chain(ended).chain(rest.cloned()).collect(),
+        totals: Totals {
+            cases: 15,
+            passed: 1,
+            skipped: 14,
+            checks: 10,
+            requests: 100,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "15 cases: 1 passed, 14 skipped in 12.3 s (10 checks, 100 requests, 1 mesh)",
+        explained: vec![],
+        bundles: vec![],
     }
 }
 
