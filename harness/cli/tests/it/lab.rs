@@ -265,7 +265,7 @@ fn build_services() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let folder = meshkat().parent().expect("a program is in a folder");
-        let services = ["pet", "petstore", "echo", "sds"];
+        let services = ["pet", "petstore", "echo", "sds", "meshkat-pod"];
         if services.iter().all(|service| folder.join(service).is_file()) {
             return;
         }

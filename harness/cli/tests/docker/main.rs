@@ -1,0 +1,18 @@
+//! The real binary with meshes in Docker: what it says, what it leaves, and how it ends. Where there is no Docker these tests
+//! say so and pass, unless `MESHKAT_TEST_DOCKER=required`.
+
+#[path = "../it/lab.rs"]
+mod lab;
+#[path = "../it/permit.rs"]
+mod permit;
+#[path = "../it/process.rs"]
+mod process;
+
+mod apart;
+mod by_hand;
+mod compose;
+mod daemon;
+mod images;
+mod killed;
+mod missing;
+mod yard;
