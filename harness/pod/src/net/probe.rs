@@ -19,7 +19,7 @@ pub(crate) struct Probed {
     pub(crate) silent: Vec<Silent>,
 }
 
-/// A peer that did not answer, and what was seen of it last.
+/// A peer that did not answer, and the last that was told of it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Silent {
     address: SocketAddr,
@@ -28,7 +28,7 @@ pub(crate) struct Silent {
 }
 
 /// In what way a peer does not answer.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     /// Nothing came back.
@@ -82,6 +82,8 @@ pub(crate) fn probe(addresses: &[SocketAddr], within: Duration) -> Probed {
 
 /// None when it answered.
 fn ask(address: SocketAddr, deadline: Instant) -> Option<Silent> {
+    // What was told, if anything was: most attempts at an address where nobody is end before the kernel gives it up.
+    let mut told = None;
     loop {
         // An attempt however late it is: somebody who answers at once has answered.
         let left = deadline.saturating_duration_since(Instant::now()).max(PAUSE);
@@ -101,17 +103,22 @@ fn ask(address: SocketAddr, deadline: Instant) -> Option<Silent> {
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Kind::Unreachable,
             _ => Kind::Failed,
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            let error = match kind {
+        let silent = Silent {
+            address,
+            kind,
+            error: match kind {
                 Kind::TimedOut => "timed out".to_owned(),
                 Kind::Unreachable => format!("unreachable ({error})"),
                 Kind::RefusedHere => "refused by this pod itself: a fault is still applied".to_owned(),
                 Kind::Failed => error.to_string(),
-            };
-            return Some(Silent { address, kind, error });
+            },
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return told.or(Some(silent));
         }
-        if !matches!(kind, Kind::TimedOut) {
+        if kind != Kind::TimedOut {
+            told = Some(silent);
             thread::sleep(PAUSE.min(left));
         }
     }

@@ -157,9 +157,15 @@ fn a_probe_waits_for_who_comes_late() {
     let [a, b] = &lab.pods[..] else { return };
     b.namespace.sh("ip link set eth0 down");
     let address = "10.77.0.2:80";
-    let probed = a.net(&["probe", "--within-ms", "100", address]);
+    // Else it takes the kernel three seconds to give an address up.
+    a.namespace
+        .sh("echo 20 > /proc/sys/net/ipv4/neigh/eth0/retrans_time_ms");
+    let probed = a.net(&["probe", "--within-ms", "2000", address]);
     assert_eq!(probed.code, 1, "{probed:?}");
     assert_eq!(probed.json["answered"], json!([]));
+    assert_eq!(probed.json["silent"][0]["kind"], "unreachable", "{probed:?}");
+    a.namespace
+        .sh("echo 1000 > /proc/sys/net/ipv4/neigh/eth0/retrans_time_ms");
     std::thread::scope(|scope| {
         let probe = scope.spawn(|| a.net(&["probe", "--within-ms", "30000", address]));
         until("it is being asked", || {
