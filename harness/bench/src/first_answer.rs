@@ -2,10 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -16,10 +13,11 @@ use crate::{
     bare::{Bare, Running},
     poll,
     statistics::Spread,
+    up::Up,
 };
 
-const PATH: &str = "/stores/1";
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const PATH: &str = "/stores/1";
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// What the project promises.
 const GOAL_RATIO: f64 = 1.3;
 const GOAL_MB: f64 = 40.0;
@@ -68,12 +66,12 @@ pub(crate) fn measure(bin: &Path, pairs: usize) -> Result<String, Error> {
 /// Milliseconds to the first 200, and megabytes of memory.
 fn meshkat_up(bin: &Path) -> Result<(f64, f64), Error> {
     let start = Instant::now();
-    let mut up = Up::start(bin)?;
+    let mut up = Up::start(bin, &[])?;
     let ingress = up.ingress()?;
     poll::until_200(ingress, PATH, LIMIT)?;
     let took = start.elapsed().as_secs_f64() * 1000.0;
     up.wait_ready()?;
-    let peak = peak_memory(up.child.id())?;
+    let peak = peak_memory(up.pid())?;
     up.end()?;
     Ok((took, peak))
 }
@@ -85,60 +83,6 @@ fn bare_script(bare: &Bare) -> Result<f64, Error> {
     let took = start.elapsed().as_secs_f64() * 1000.0;
     drop(running);
     Ok(took)
-}
-
-/// A `meshkat up` that runs.
-struct Up {
-    child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Up {
-    fn start(bin: &Path) -> Result<Self, Error> {
-        let mut child = Command::new(bin.join("meshkat"))
-            .args(["up", "petshop", "--in-background"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let out = child.stdout.take().ok_or("no output")?;
-        Ok(Self {
-            child,
-            lines: BufReader::new(out).lines(),
-        })
-    }
-
-    /// The address of the ingress, which `up` tells before the mesh is ready.
-    fn ingress(&mut self) -> Result<SocketAddr, Error> {
-        let line = self.lines.next().ok_or("`meshkat up` told no address")??;
-        let url = line
-            .strip_prefix("ingress http://")
-            .ok_or_else(|| format!("unexpected: {line}"))?;
-        Ok(url.parse()?)
-    }
-
-    fn wait_ready(&mut self) -> Result<(), Error> {
-        for line in self.lines.by_ref() {
-            if line? == "ready" {
-                return Ok(());
-            }
-        }
-        Err("`meshkat up` never was ready".into())
-    }
-
-    fn end(mut self) -> Result<(), Error> {
-        Command::new("kill").arg(self.child.id().to_string()).status()?;
-        self.child.wait()?;
-        Ok(())
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Only where measuring failed: it has ended otherwise.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 /// The most memory that a process ever had resident, in megabytes (`VmHWM`, proc(5)).

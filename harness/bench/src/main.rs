@@ -2,11 +2,13 @@
 //! measured in turn in the same run.
 
 mod bare;
+mod docker;
 mod first_answer;
 mod poll;
 mod service;
 mod statistics;
 mod table;
+mod up;
 mod usage;
 mod xds;
 
@@ -23,7 +25,7 @@ struct Args {
     /// Measure far less: to see that it works, not for the figures.
     #[arg(long)]
     quick: bool,
-    /// first-answer: pairs of runs that are counted, after one that is not [default: 15, quick: 3].
+    /// first-answer, docker: pairs of runs that are counted, after one that is not [default: 15 and 9, quick: 3].
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..=200))]
     pairs: Option<u16>,
     /// xds-latency: rounds that are counted, after one that is not [default: 60, quick: 2].
@@ -39,6 +41,8 @@ struct Args {
 enum Bench {
     /// From start to the first 200 of the petshop: `meshkat up` against a bare script.
     FirstAnswer,
+    /// The same in Docker: `meshkat up --runtime docker` against `docker compose up`.
+    Docker,
     /// From PUT to the first request that reaches the new endpoint, over each transport.
     XdsLatency,
     /// One change pushed to many streams.
@@ -75,7 +79,7 @@ fn measure(args: &Args) -> Result<(), Error> {
         let report = report(*bench, args);
         let report = match bench {
             // It blocks, and a signal ends the process as ever.
-            Bench::FirstAnswer => runtime.block_on(report),
+            Bench::FirstAnswer | Bench::Docker => runtime.block_on(report),
             _ => runtime.block_on(unless_told_to_stop(report)),
         };
         let report = report?;
@@ -89,6 +93,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
     let (bin, quick) = (&args.bin, args.quick);
     match bench {
         Bench::FirstAnswer => first_answer::measure(bin, args.pairs()),
+        Bench::Docker => docker::measure(bin, args.docker_pairs()),
         Bench::XdsLatency => latency::measure(bin, args.rounds()).await,
         Bench::XdsFanout if quick => fanout::measure(bin, fanout::Size::QUICK).await,
         Bench::XdsFanout => fanout::measure(bin, fanout::Size::FULL).await,
@@ -113,6 +118,11 @@ async fn unless_told_to_stop(measured: impl Future<Output = Result<String, Error
 impl Args {
     fn pairs(&self) -> usize {
         usize::from(self.pairs.unwrap_or(if self.quick { 3 } else { 15 }))
+    }
+
+    /// A pair takes some seconds.
+    fn docker_pairs(&self) -> usize {
+        usize::from(self.pairs.unwrap_or(if self.quick { 3 } else { 9 }))
     }
 
     fn rounds(&self) -> u32 {

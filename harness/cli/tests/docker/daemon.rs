@@ -56,6 +56,8 @@ fn answer(stream: UnixStream, trouble: &str) -> Option<()> {
             )
         } else if request.contains("/images/") {
             (404, "{\"message\":\"no such image\"}".to_owned())
+        } else if request.contains("/info") {
+            (200, "{}".to_owned())
         } else if request.contains("/version") {
             (200, "{\"ApiVersion\":\"1.41\",\"Version\":\"20.10\"}".to_owned())
         } else {

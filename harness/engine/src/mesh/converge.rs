@@ -74,7 +74,8 @@ impl RunningMesh {
             let expected: BTreeSet<SocketAddr> = hosts
                 .iter()
                 .filter_map(|name| self.lease.pod(name))
-                .map(|host| host.socket(Port::Inbound))
+                // Where the other pods reach it, wherever this machine does.
+                .map(|host| SocketAddr::new(host.address, Port::Inbound.number()))
                 .collect();
             let Some(cluster) = clusters.get(&eds.cluster) else {
                 return Some(format!(
