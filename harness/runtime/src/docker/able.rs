@@ -38,17 +38,43 @@ struct Known {
     able: Able,
 }
 
+/// What a capability of this runtime depends on; none if it is always there.
+pub fn condition(capability: Capability) -> Option<&'static str> {
+    match capability {
+        Capability::CutNetwork => {
+            Some("the daemon lets containers have CAP_NET_ADMIN (all do but the most restricted)")
+        }
+        Capability::ShapeNetwork => Some("the daemon's kernel has netem (CONFIG_NET_SCH_NETEM)"),
+        Capability::Stop
+        | Capability::Kill
+        | Capability::Pause
+        | Capability::SingleContainer
+        | Capability::Scale
+        | Capability::Logs => None,
+    }
+}
+
 impl Able {
+    /// Everything that depends on nothing, and of the rest what was found.
     pub(super) fn capabilities(&self) -> Capabilities {
-        let reason = |reason: &Option<String>| reason.clone().unwrap_or_else(|| "its kernel cannot".to_owned());
-        let mut capabilities = Capabilities::all();
-        if !self.cut {
-            capabilities = capabilities.without(Capability::CutNetwork, reason(&self.reasons.cut));
-        }
-        if !self.shape {
-            capabilities = capabilities.without(Capability::ShapeNetwork, reason(&self.reasons.shape));
-        }
-        capabilities
+        let found = |capability| match capability {
+            Capability::CutNetwork => (self.cut, &self.reasons.cut),
+            Capability::ShapeNetwork => (self.shape, &self.reasons.shape),
+            _ => (true, &None),
+        };
+        let conditional = Capability::ALL
+            .into_iter()
+            .filter_map(|capability| Some((capability, condition(capability)?)));
+        conditional.fold(
+            Capabilities::all(),
+            |capabilities, (capability, condition)| match found(capability) {
+                (true, _) => capabilities,
+                (false, reason) => {
+                    let reason = reason.clone().unwrap_or_else(|| format!("it can where {condition}"));
+                    capabilities.without(capability, reason)
+                }
+            },
+        )
     }
 }
 

@@ -23,6 +23,7 @@ mod sandbox;
 mod slot;
 mod subnets;
 
+pub use able::condition;
 pub use backend::DockerBackend;
 pub use compose::{Compose, Exported};
 pub use daemon::version;
