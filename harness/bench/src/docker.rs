@@ -129,20 +129,24 @@ impl Compose {
             .current_dir(exported.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            // What it says is shown only where it fails.
+            .stderr(Stdio::piped());
         command
     }
 
     fn up(&self, exported: &Exported) -> Result<f64, Error> {
         let start = Instant::now();
-        let mut up = self.command(exported, &["up", "--detach"]).spawn()?;
+        let up = self.command(exported, &["up", "--detach"]).spawn()?;
         let answered = poll::until_200(exported.edge, PATH, LIMIT);
         let took = start.elapsed().as_secs_f64() * 1000.0;
-        let up = up.wait()?;
-        let down = self.command(exported, &["down"]).status()?;
+        let up = up.wait_with_output()?;
+        let down = self.command(exported, &["down"]).output()?;
         answered?;
-        if !up.success() || !down.success() {
-            return Err("docker compose failed".into());
+        for (what, outcome) in [("up", up), ("down", down)] {
+            if !outcome.status.success() {
+                let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+                return Err(format!("docker compose {what} failed: {said}").into());
+            }
         }
         Ok(took)
     }

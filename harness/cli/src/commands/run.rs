@@ -8,7 +8,7 @@ use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
 use crate::{
-    args::{Color, KeepChoice, RunArgs, Select},
+    args::{Color, KeepChoice, RunArgs, Runtime, Select},
     backend,
     commands::list,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
@@ -109,6 +109,9 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     let mut reproduce = format!(" --seed {}", args.seed);
     if let Some(asked) = &args.envoy.envoy {
         reproduce.push_str(&format!(" --envoy {asked}"));
+    }
+    if args.on.runtime != Runtime::Process {
+        reproduce.push_str(&format!(" --runtime {}", args.on.runtime));
     }
     RunOptions {
         info: RunInfo {

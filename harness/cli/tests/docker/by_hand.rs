@@ -109,3 +109,21 @@ fn ports_are_published_where_addresses_cannot_be_reached() {
     command.env("MESHKAT_DOCKER_REACH", "published");
     yard.tell_command(command).exits(0);
 }
+
+#[test]
+fn a_failure_tells_the_line_that_reproduces_it_in_docker() {
+    let Some(yard) = Yard::open() else { return };
+    yard.remove_scenarios();
+    yard.write(
+        "scenarios/wrong/first.yaml",
+        "promise: Nobody is there.\nmesh: neighbours\nsteps:\n  - get: /stores/1\n    status: 404\n",
+    );
+    yard.tell_command(yard.run_command(&["--runtime", "docker"]))
+        .exits(1)
+        .says(&["meshkat run 'wrong/first' --seed 0 --runtime docker"]);
+    assert_eq!(yard.results().run.runtime, "docker");
+    // What the containers said is in the bundle.
+    let bundle = yard.report().join("failures/wrong/first");
+    let access = std::fs::read_to_string(bundle.join("petstore-1/access.log")).expect("it is in the bundle");
+    assert!(access.contains("/stores/1"), "{access}");
+}
