@@ -63,20 +63,24 @@ fn whenever_it_is_killed_nothing_is_left_and_the_next_run_passes() {
         .exits(0);
 }
 
-#[test]
-fn what_is_left_when_the_reaper_was_killed_too_is_removed_by_hand() {
-    let Some(yard) = Yard::open() else { return };
+/// Kills `meshkat` and, before it, the reaper that would have cleaned up.
+fn kill_with_its_reaper(yard: &Yard) {
     let mut up = yard.start(yard.command(&["up", "neighbours", "--runtime", "docker"]), "up");
     up.until_it_says("ready; Ctrl-C ends it");
-    let reapers = yard
-        .processes()
-        .into_iter()
-        .filter(|pid| command_line(*pid).contains(" reap "));
-    reapers.for_each(|pid| send(pid, Signal::KILL));
+    let processes = yard.processes().into_iter();
+    let reapers: Vec<u32> = processes.filter(|pid| command_line(*pid).contains(" reap ")).collect();
+    assert_eq!(reapers.len(), 1, "{reapers:?}");
+    send(reapers[0], Signal::KILL);
     up.signal(Signal::KILL);
     up.end().was_killed();
     until("both are gone", || yard.processes().is_empty());
     assert!(!yard.left().is_empty(), "nobody was there to remove them");
+}
+
+#[test]
+fn what_is_left_when_the_reaper_was_killed_too_is_removed_by_hand() {
+    let Some(yard) = Yard::open() else { return };
+    kill_with_its_reaper(&yard);
     let run = yard.runs().pop().expect("its folder is left");
     yard.tell(&["clean"])
         .exits(0)
@@ -85,16 +89,7 @@ fn what_is_left_when_the_reaper_was_killed_too_is_removed_by_hand() {
     yard.tell(&["clean"]).exits(0).says(&["nothing was left behind"]);
 
     // Even when its folder is lost: the labels are enough.
-    let mut up = yard.start(yard.command(&["up", "neighbours", "--runtime", "docker"]), "up");
-    up.until_it_says("ready; Ctrl-C ends it");
-    let reapers = yard
-        .processes()
-        .into_iter()
-        .filter(|pid| command_line(*pid).contains(" reap "));
-    reapers.for_each(|pid| send(pid, Signal::KILL));
-    up.signal(Signal::KILL);
-    up.end().was_killed();
-    until("both are gone", || yard.processes().is_empty());
+    kill_with_its_reaper(&yard);
     std::fs::remove_dir_all(yard.state().join("runs")).expect("it is the test's own");
     yard.tell(&["clean"]).exits(0).says(&["containers, 1 network)"]);
     yard.docker_is_empty();

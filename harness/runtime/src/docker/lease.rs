@@ -33,7 +33,7 @@ use crate::{Lease, NetworkFault, Pod, Released, RuntimeError, Target};
 /// The addresses of a network that pods have: the first is the daemon's, and the last is for all.
 const PODS: (u8, u8) = (2, 254);
 
-/// A mesh of containers. Dropping it without a release leaves it to the reaper.
+/// A mesh of containers. Dropping it without a release removes its containers and its folder all the same, and waits for that.
 #[derive(Debug)]
 pub(super) struct DockerLease {
     mesh: MeshSpec,
@@ -281,20 +281,8 @@ impl DockerLease {
 
     /// Adds a pod, not started.
     fn join(&self, group: &str) -> Result<Arc<Member<Slot>>, RuntimeError> {
-        let mut members = self.members();
-        let place = members.next(&self.mesh, group)?;
-        let hosts = hosts(members.all().iter().map(|member| &member.place).chain([&place]));
-        match self.member(place.clone(), hosts) {
-            Ok(member) => {
-                let member = Arc::new(member);
-                members.insert(Arc::clone(&member));
-                Ok(member)
-            }
-            Err(error) => {
-                members.give_back(&place);
-                Err(error)
-            }
-        }
+        self.members()
+            .join(&self.mesh, group, |place, hosts| self.member(place, hosts))
     }
 
     /// Ends a pod's containers for good and forgets the pod.
@@ -454,5 +442,16 @@ impl Lease for DockerLease {
         let released = self.folder.put_away(keep).await?;
         ended?;
         Ok(done.insert(released).clone())
+    }
+}
+
+impl Drop for DockerLease {
+    fn drop(&mut self) {
+        if self.release.get_mut().is_some() {
+            return;
+        }
+        if let Err(error) = remove::dead_run(&self.launcher.run) {
+            tracing::warn!(id = self.launcher.run, %error, "failed to remove a mesh that nobody gave back");
+        }
     }
 }

@@ -132,17 +132,34 @@ impl<S: Stateful> Members<S> {
         self.places.initial(mesh)
     }
 
-    /// A place for one more pod of a group. The address is taken from now on.
-    pub(crate) fn next(&mut self, mesh: &MeshSpec, group: &str) -> Result<Place, RuntimeError> {
+    /// Adds one more pod to a group. `make` is told its place, and where all are whose names a configuration may hold.
+    pub(crate) fn join(
+        &mut self,
+        mesh: &MeshSpec,
+        group: &str,
+        make: impl FnOnce(Place, BTreeMap<String, IpAddr>) -> Result<Member<S>, RuntimeError>,
+    ) -> Result<Arc<Member<S>>, RuntimeError> {
         let (index, _, spec) = mesh.groups.get_full(group).ok_or_else(|| RuntimeError::UnknownGroup {
             group: group.to_owned(),
         })?;
         let (ordinal, name) = roster::next_free(group, spec, |name| self.get(name).is_ok());
-        self.places.place(group, index, ordinal, name)
+        let place = self.places.place(group, index, ordinal, name)?;
+        let hosts = hosts(self.all.iter().map(|member| &member.place).chain([&place]));
+        match make(place.clone(), hosts) {
+            Ok(member) => {
+                let member = Arc::new(member);
+                self.insert(Arc::clone(&member));
+                Ok(member)
+            }
+            Err(error) => {
+                self.give_back(&place);
+                Err(error)
+            }
+        }
     }
 
     /// Gives back the address of a place that no pod has.
-    pub(crate) fn give_back(&mut self, place: &Place) {
+    fn give_back(&mut self, place: &Place) {
         self.places.addresses.give_back(place.address);
     }
 

@@ -188,20 +188,8 @@ impl ProcessLease {
 
     /// Adds a pod, not started.
     fn join(&self, group: &str) -> Result<Arc<Member<Slot>>, RuntimeError> {
-        let mut members = self.members();
-        let place = members.next(&self.mesh, group)?;
-        let hosts = hosts(members.all().iter().map(|member| &member.place).chain([&place]));
-        match self.member(place.clone(), hosts) {
-            Ok(member) => {
-                let member = Arc::new(member);
-                members.insert(Arc::clone(&member));
-                Ok(member)
-            }
-            Err(error) => {
-                members.give_back(&place);
-                Err(error)
-            }
-        }
+        self.members()
+            .join(&self.mesh, group, |place, hosts| self.member(place, hosts))
     }
 
     /// Ends a pod's containers for good and forgets the pod.
