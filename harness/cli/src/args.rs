@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use meshkat_plan::Shard;
+use meshkat_plan::{
+    Shard,
+    cover::{Strength, file},
+};
 
 /// A local end-to-end mesh lab and test harness for Envoy.
 #[derive(Debug, Parser)]
@@ -45,6 +48,8 @@ pub(crate) enum Command {
     Lint(LintArgs),
     /// Show a case as it would run: parameters, steps, each pod's Envoy configuration.
     Explain(ExplainArgs),
+    /// Print a covering array: few rows that have every combination of values of each two axes.
+    Cover(CoverArgs),
     /// Start a mesh and keep it up until Ctrl-C, or in the background.
     Up(UpArgs),
     /// Write a mesh as files for other programs.
@@ -114,12 +119,8 @@ pub(crate) struct RunArgs {
     pub(crate) envoy: EnvoyChoice,
     #[command(flatten)]
     pub(crate) on: RuntimeChoice,
-    /// Which combinations of the axes' values.
-    #[arg(long, value_enum, default_value = "full")]
-    pub(crate) coverage: Coverage,
-    /// From which all that is random derives.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) choice: CoverageChoice,
     /// How many meshes run at the same time.
     #[arg(short, long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: u16,
@@ -177,10 +178,72 @@ impl std::fmt::Display for Runtime {
     }
 }
 
+/// Which of the cases of each scenario.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct CoverageChoice {
+    /// Which combinations of the axes' values. A case that is selected by its whole id runs whatever is said here.
+    #[arg(long, value_enum, default_value = "full")]
+    pub(crate) coverage: Coverage,
+    /// From which all that is random derives: which combinations a coverage chooses, too.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Coverage {
+    /// Each value of each axis.
+    Each,
+    /// Each two values of each two axes.
+    Pairwise,
+    /// Each three values of each three axes.
+    #[value(name = "3-wise")]
+    ThreeWise,
     /// Every combination.
     Full,
+}
+
+impl From<Coverage> for meshkat_plan::Coverage {
+    fn from(coverage: Coverage) -> Self {
+        match coverage {
+            Coverage::Each => Self::Each,
+            Coverage::Pairwise => Self::Pairwise,
+            Coverage::ThreeWise => Self::ThreeWise,
+            Coverage::Full => Self::Full,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CoverArgs {
+    /// A YAML file with `axes`, and perhaps `constraints`, `include`, `exclude`, `seeds`, `strength` and `stronger`.
+    pub(crate) file: PathBuf,
+    /// Of how many axes each combination of values is covered: a number, or `full` [default: that of the file, or 2].
+    #[arg(long, value_name = "T", value_parser = file::strength)]
+    pub(crate) strength: Option<Strength>,
+    /// How hard to try for few rows.
+    #[arg(long, value_enum, default_value = "default")]
+    pub(crate) effort: CoverEffort,
+    /// Another one gives other rows.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How to print.
+    #[arg(long, value_enum, default_value = "table")]
+    pub(crate) format: CoverFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverEffort {
+    /// Less than a second.
+    Default,
+    /// Half a minute.
+    High,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverFormat {
+    Table,
+    /// An array of objects, one a row.
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -201,6 +264,8 @@ pub(crate) struct ListArgs {
     pub(crate) envoy: EnvoyChoice,
     #[command(flatten)]
     pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) choice: CoverageChoice,
     #[command(flatten)]
     pub(crate) on: RuntimeChoice,
     /// How to print.

@@ -1,17 +1,20 @@
 //! From the files of a project to the cases that were asked for.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
 };
 
 use meshkat_envoy::config::{Bootstrap, Overlay};
 use meshkat_model::{
-    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::SharedAxes, source::Diagnostic,
+    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes, source::Diagnostic,
 };
-use meshkat_plan::{Selection, expand, in_shard};
+use meshkat_plan::{Coverage, Selection, chosen, expand, in_shard};
 
-use crate::{args::Select, exit::Exit};
+use crate::{
+    args::{CoverageChoice, Select},
+    exit::Exit,
+};
 
 /// The project that the current folder lies in.
 ///
@@ -29,6 +32,7 @@ pub(crate) fn project() -> Result<Project, Exit> {
 /// Every case of a project, with the file of each scenario.
 pub(crate) struct Loaded {
     pub(crate) cases: Vec<Case>,
+    pub(crate) scenarios: Vec<Scenario>,
     pub(crate) files: BTreeMap<String, PathBuf>,
 }
 
@@ -117,19 +121,26 @@ pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
         wrong.extend(more);
         SharedAxes::default()
     });
-    let mut cases = Vec::new();
+    let (mut cases, mut scenarios) = (Vec::new(), Vec::new());
     // Scenarios that need a mesh that does not hold would each say so again.
     if wrong.is_empty() {
         for path in files.values() {
             match scenario_cases(project, path, &meshes, &shared)? {
-                Ok(more) => cases.extend(more),
+                Ok((scenario, more)) => {
+                    cases.extend(more);
+                    scenarios.push(scenario);
+                }
                 Err(more) => wrong.extend(more),
             }
         }
     }
     if wrong.is_empty() {
         check_overlays(cases.iter().map(|case| &case.mesh))?;
-        Ok(Loaded { cases, files })
+        Ok(Loaded {
+            cases,
+            scenarios,
+            files,
+        })
     } else {
         Err(Exit::diagnostics(&wrong))
     }
@@ -144,11 +155,11 @@ pub(crate) fn scenario_cases(
     path: &Path,
     meshes: &MeshFiles,
     shared: &SharedAxes,
-) -> Result<Result<Vec<Case>, Vec<Diagnostic>>, Exit> {
+) -> Result<Result<(Scenario, Vec<Case>), Vec<Diagnostic>>, Exit> {
     let read = project
         .read_scenario(path, shared)
         .map_err(|error| cannot_read(path, &error))?;
-    Ok(read.and_then(|scenario| expand(&scenario, meshes)))
+    Ok(read.and_then(|scenario| expand(&scenario, meshes).map(|cases| (scenario, cases))))
 }
 
 /// A file that cannot be read.
@@ -156,12 +167,17 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
     Exit::usage(format!("failed to read {}: {error}", path.display())).help("scenario files are UTF-8 text")
 }
 
-/// The cases that were asked for.
+/// The cases that were asked for: of those that are selected, the ones that the coverage chooses of their scenario, and those that
+/// are named by their whole id.
 ///
 /// # Errors
 /// What does not hold; nothing that was asked for; a word that matches nothing.
-pub(crate) fn selected(project: &Project, select: &Select) -> Result<Vec<Case>, Exit> {
-    let Loaded { cases, files } = cases(project)?;
+pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+    let Loaded {
+        cases,
+        scenarios,
+        files,
+    } = cases(project)?;
     let known: Vec<String> = files.keys().cloned().collect();
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
     let selection = Selection::new(&select.select, &select.tag, exists);
@@ -173,6 +189,12 @@ pub(crate) fn selected(project: &Project, select: &Select) -> Result<Vec<Case>, 
             known.join(", ")
         ))
     })?;
+    let any = !cases.is_empty();
+    let cases = covered(cases, &scenarios, &select.select, choice)?;
+    if any && cases.is_empty() {
+        let message = format!("none of the selected cases is among those of `--coverage {}`", Coverage::from(choice.coverage));
+        return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
+    }
     let cases = match select.shard {
         Some(shard) => in_shard(cases, shard),
         None => cases,
@@ -181,4 +203,18 @@ pub(crate) fn selected(project: &Project, select: &Select) -> Result<Vec<Case>, 
         return Err(Exit::nothing("nothing was selected").help("`meshkat list` shows what there is"));
     }
     Ok(cases)
+}
+
+/// The cases that the coverage chooses, and those that a word names by their whole id.
+fn covered(cases: Vec<Case>, scenarios: &[Scenario], words: &[String], choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+    let coverage = Coverage::from(choice.coverage);
+    if coverage == Coverage::Full {
+        return Ok(cases);
+    }
+    let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
+    let mut ids: HashSet<String> = words.iter().cloned().collect();
+    for scenario in scenarios.iter().filter(|scenario| wanted.contains(scenario.id.as_str())) {
+        ids.extend(chosen(scenario, coverage, choice.seed).map_err(|wrong| Exit::diagnostics(&wrong))?);
+    }
+    Ok(cases.into_iter().filter(|case| ids.contains(&case.id)).collect())
 }

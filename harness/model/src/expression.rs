@@ -1,20 +1,22 @@
 //! Expectations beyond the shorthand: CEL, the language that Envoy and Kubernetes use.
 
 mod names;
+mod refers;
 mod words;
 
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, LazyLock},
 };
 
 use cel::{
-    Context, Program, Value,
+    Context, Env, Program, Value,
     common::ast::{Expr, IdedExpr, operators},
 };
 use indexmap::IndexMap;
 
-pub use self::names::Known;
+pub use self::{names::Known, refers::Refers};
 
 /// An expression is read once more for each part of it; nobody reads one that is longer.
 const LONGEST: usize = 1000;
@@ -77,6 +79,11 @@ impl Expression {
         names::problems(&self.text, &self.program, known)
     }
 
+    /// What the expression depends on.
+    pub fn refers(&self) -> Refers {
+        refers::refers(self.program.expression())
+    }
+
     /// The functions that CEL has.
     pub fn functions() -> impl Iterator<Item = &'static str> {
         names::functions()
@@ -115,7 +122,9 @@ impl Expression {
 }
 
 fn context(variables: &Variables) -> Context<'static, 'static> {
-    let mut context = Context::default();
+    // What CEL's functions are is looked up once.
+    static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+    let mut context = Context::with_env(ENV.clone());
     for (name, value) in variables {
         context.add_variable_from_value(name.clone(), to_cel(value));
     }

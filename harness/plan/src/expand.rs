@@ -8,7 +8,9 @@ use meshkat_model::{
 };
 use serde_json::Value;
 
-/// The cases of a scenario, the last axis varying fastest.
+use crate::cover::{Asked, Axis, Kind, Level, Problem, Strength, cover};
+
+/// The cases of a scenario, the last axis varying fastest; those with values that only `include` has come last.
 ///
 /// # Errors
 /// Everything that does not hold in any of the cases, each thing once, in the order of the file; what does not hold in some
@@ -16,7 +18,10 @@ use serde_json::Value;
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let mut cases = Vec::new();
     let mut wrong: Vec<Wrong> = Vec::new();
-    let all = combinations(&scenario.axes);
+    let (axes, all) = match scenario.combinations.is_empty() {
+        true => (scenario.axes.clone(), combinations(&scenario.axes)),
+        false => restricted(scenario)?,
+    };
     for params in &all {
         match scenario.case(params.clone(), meshes) {
             Ok(case) => cases.push(case),
@@ -25,7 +30,7 @@ pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec
     }
     let mut told: Vec<Diagnostic> = wrong
         .into_iter()
-        .map(|wrong| wrong.tell(&scenario.axes, all.len()))
+        .map(|wrong| wrong.tell(&axes, all.len()))
         .collect();
     if told.is_empty() {
         told.extend(scenario.never_taken(&cases));
@@ -85,6 +90,40 @@ impl Wrong<'_> {
 
 fn axis_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The axes with all of their values, and the combinations that a scenario's constraints allow.
+#[expect(clippy::type_complexity, reason = "axes, and rows of the same axes")]
+fn restricted(
+    scenario: &Scenario,
+) -> Result<(IndexMap<String, Vec<Value>>, Vec<IndexMap<String, Value>>), Vec<Diagnostic>> {
+    let asked = asked(scenario, Strength::Full)?;
+    let problem = &asked.problem;
+    // How hard to try makes no difference where every row is wanted.
+    let mut rows = cover(problem, crate::cover::Effort::Quick, 0).map_err(|failure| asked.tell(&failure))?;
+    let is_extra = |row: &[Level]| {
+        let mut levels = row.iter().zip(&problem.axes);
+        levels.any(|(level, axis)| axis.values[usize::from(*level)].kind == Kind::Extra)
+    };
+    rows.sort_by_cached_key(|row| (is_extra(row), row.clone()));
+    let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
+    let axes = problem.axes.iter().map(|axis| (axis.name.clone(), values(axis)));
+    Ok((axes.collect(), rows.iter().map(|row| params(problem, row)).collect()))
+}
+
+/// A scenario's axes and what it says about their combinations, as a problem.
+pub(crate) fn asked(scenario: &Scenario, strength: Strength) -> Result<Asked, Vec<Diagnostic>> {
+    let axes = scenario.axes.iter().map(|(name, values)| Axis::new(name, values.iter().cloned()));
+    let (source, combinations) = (&scenario.source, &scenario.combinations);
+    Asked::new(source, scenario.axes_place(), axes.collect(), combinations, strength, Vec::new())
+}
+
+/// The values of a row.
+pub(crate) fn params(problem: &Problem, row: &[Level]) -> IndexMap<String, Value> {
+    let values = problem.axes.iter().zip(row);
+    values
+        .map(|(axis, level)| (axis.name.clone(), axis.values[usize::from(*level)].value.clone()))
+        .collect()
 }
 
 /// The full product of the axes; of no axes, the one empty combination.

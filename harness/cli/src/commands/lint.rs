@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             }
             // A scenario that needs a mesh, or an axis, that does not hold is told once, with the mesh or the axis.
             Kind::Scenario => match load::scenario_cases(&project, file, &meshes, &axes.clone().unwrap_or_default())? {
-                Ok(more) => {
+                Ok((_, more)) => {
                     cases += more.len();
                     load::check_overlays(more.iter().map(|case| &case.mesh))?;
                 }

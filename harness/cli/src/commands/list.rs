@@ -17,7 +17,7 @@ use crate::{
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &args.select)?;
+    let cases = load::selected(&project, &args.select, args.choice)?;
     let shards = shards(&cases, args.shards);
     let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
     match args.format {

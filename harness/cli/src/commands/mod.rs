@@ -2,6 +2,7 @@
 
 mod clean;
 mod completions;
+mod cover;
 mod doctor;
 mod down;
 mod envoy;
@@ -31,6 +32,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::List(list) => list::run(&list).await,
         Command::Lint(lint) => lint::run(&lint).await,
         Command::Explain(explain) => explain::run(&explain).await,
+        Command::Cover(cover) => cover::run(&cover),
         Command::Up(up) => up::run(up).await,
         Command::Export {
             command: ExportCommand::Compose(compose),

@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &rerun(&args)?)?;
+    let cases = load::selected(&project, &rerun(&args)?, args.choice)?;
     let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
     if args.dry_run {
         list::table(&plan);
@@ -93,7 +93,7 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         None => last.run.interrupted,
     };
     let project = load::project()?;
-    let cases = load::selected(&project, &select)?.into_iter().map(|case| case.id);
+    let cases = load::selected(&project, &select, args.choice)?.into_iter().map(|case| case.id);
     select.select = cases.filter(|id| again(id)).collect();
     // These are the part's already; a part of them would leave some out.
     select.shard = None;
@@ -106,7 +106,7 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
 
 fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}", args.seed);
+    let mut reproduce = format!(" --seed {}", args.choice.seed);
     if let Some(asked) = &args.envoy.envoy {
         reproduce.push_str(&format!(" --envoy {asked}"));
     }
@@ -116,13 +116,13 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     RunOptions {
         info: RunInfo {
             id: format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id()),
-            seed: args.seed,
+            seed: args.choice.seed,
             started: now.to_string(),
             duration_ms: 0,
             runtime: runtime.to_owned(),
             meshkat: env!("CARGO_PKG_VERSION").to_owned(),
             envoy: vec![envoy.to_owned()],
-            coverage: "full".to_owned(),
+            coverage: meshkat_plan::Coverage::from(args.choice.coverage).to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,
         },

@@ -147,23 +147,18 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
     for item in items {
         let value = item.to_json();
         let word = text(&value);
-        if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) {
-            let message = "an axis' value is a word, a number, true or false".to_owned();
+        if !is_scalar(&value) {
+            let message = NOT_SCALAR.to_owned();
             tell(
                 item.place,
                 message,
                 "not one of these",
                 "name the variants by words".to_owned(),
             );
-        } else if word.is_empty() || word.contains(|c: char| "[],=/".contains(c) || c.is_control()) {
+        } else if let Some(message) = not_in_an_id(&value) {
             let help =
                 "ids have the form name[axis=value,axis=value]: avoid brackets, commas, slashes and equals signs";
-            tell(
-                item.place,
-                format!("`{word}` cannot be a value in a case's id"),
-                "not allowed",
-                help.to_owned(),
-            );
+            tell(item.place, message, "not allowed", help.to_owned());
         } else if all.iter().any(|known| text(known) == word) {
             let message = format!("the axis `{name}` has `{word}` twice");
             tell(item.place, message, "the second one", "remove one of them".to_owned());
@@ -171,6 +166,24 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
         all.push(value);
     }
     all
+}
+
+const NOT_SCALAR: &str = "an axis' value is a word, a number, true or false";
+
+fn is_scalar(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+}
+
+/// Why a value cannot be part of a case's id, if it cannot.
+pub(super) fn not_in_an_id(value: &Value) -> Option<String> {
+    let word = text(value);
+    if !is_scalar(value) {
+        Some(NOT_SCALAR.to_owned())
+    } else if word.is_empty() || word.contains(|c: char| "[],=/".contains(c) || c.is_control()) {
+        Some(format!("`{word}` cannot be a value in a case's id"))
+    } else {
+        None
+    }
 }
 
 fn unused(source: &Source, axis: &Key) -> Diagnostic {

@@ -21,6 +21,7 @@ use serde::Deserialize;
 
 use crate::{
     case::{Case, case_id},
+    combine::Combinations,
     expression::Problem,
     mesh::MeshSpec,
     mesh_file::MeshUse,
@@ -46,6 +47,15 @@ pub struct ScenarioFile {
     /// rest of the file.
     #[serde(default)]
     pub axes: IndexMap<At<String>, value::AxisValues>,
+    /// What every combination of the axes' values must hold: CEL over the axes.
+    #[serde(default)]
+    pub constraints: value::OneOrMany<String>,
+    /// Combinations that are cases whatever the coverage; their values need not be among those of the axes.
+    #[serde(default)]
+    pub include: Vec<IndexMap<String, value::Json>>,
+    /// Combinations that are no cases: values for some of the axes.
+    #[serde(default)]
+    pub exclude: Vec<IndexMap<String, value::Json>>,
     /// Words by which to select.
     #[serde(default)]
     pub tags: Vec<At<String>>,
@@ -64,6 +74,8 @@ pub struct Scenario {
     pub source: Source,
     /// What varies, with its values, in the order of the file.
     pub axes: IndexMap<String, Vec<serde_json::Value>>,
+    /// Which combinations of them there are.
+    pub combinations: Combinations,
     node: Node,
 }
 
@@ -87,10 +99,12 @@ impl Scenario {
             vec![wrong]
         })?;
         let axes = axes::read(&source, &node, shared)?;
+        let combinations = Combinations::read(&source, &node, &axes, axes::not_in_an_id)?;
         Ok(Self {
             id: id.into(),
             source,
             axes,
+            combinations,
             node,
         })
     }
@@ -177,6 +191,11 @@ impl Scenario {
         };
         Diagnostic::new(&self.source, place, message, label)
             .help("a case that checks nothing does not pass; add an expectation, such as `{get: /stores, status: 200}`")
+    }
+
+    /// Where the file says what varies.
+    pub fn axes_place(&self) -> Place {
+        self.node.key("axes").map_or(self.node.place, |key| key.place)
     }
 
     /// That a step is in none of `cases`, which are all of this scenario: its `when` is never true.

@@ -1,0 +1,274 @@
+//! Which combinations of the axes' values there are: `constraints`, `include` and `exclude`, as scenarios and files for
+//! `meshkat cover` have them.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use crate::{
+    expression::{Expression, Known, Problem, Variables},
+    source::{Diagnostic, Place, Source},
+    suggest::did_you_mean,
+    yaml::{Kind, Node},
+};
+
+/// What is said about combinations in one file.
+#[derive(Debug, Clone, Default)]
+pub struct Combinations {
+    /// What every combination must hold.
+    pub constraints: Vec<Constraint>,
+    /// Combinations that must be there, and may have values that the axes do not have.
+    pub include: Vec<Given>,
+    /// Combinations that are never there.
+    pub exclude: Vec<Given>,
+    /// Combinations of the axes' values that must be there and come first; scenarios have none.
+    pub seeds: Vec<Given>,
+}
+
+/// A CEL expression over the axes.
+#[derive(Debug, Clone)]
+pub struct Constraint {
+    /// Where it was written.
+    pub place: Place,
+    /// As it was written.
+    pub text: String,
+    /// The indices of the axes on whose values it depends, in order.
+    pub axes: Vec<usize>,
+    expression: Arc<Expression>,
+}
+
+/// Values for some of the axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// Where it was written.
+    pub place: Place,
+    /// Index of the axis, value, and where the value was written.
+    pub values: Vec<(usize, Value, Place)>,
+}
+
+impl Constraint {
+    /// Whether it is true of these values of its axes, each with the axis' name.
+    ///
+    /// # Errors
+    /// Why it is neither true nor false.
+    pub fn truth<'a>(&self, values: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<bool, String> {
+        let values: IndexMap<String, Value> = values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect();
+        let mut variables: Variables = values.clone();
+        // An axis of that name is `params.params`.
+        variables.insert("params".to_owned(), json!(values));
+        self.expression.truth(&variables)
+    }
+}
+
+impl Combinations {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.constraints.is_empty() && self.include.is_empty() && self.exclude.is_empty() && self.seeds.is_empty()
+    }
+
+    /// Reads the keys `constraints`, `include`, `exclude` and `seeds` of a file with these axes. `outside` says what is wrong
+    /// with a value that is in none of them, if anything.
+    ///
+    /// # Errors
+    /// Everything that does not hold, in the order of the keys.
+    pub fn read(
+        source: &Source,
+        file: &Node,
+        axes: &IndexMap<String, Vec<Value>>,
+        outside: impl Fn(&Value) -> Option<String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let mut reader = Reader {
+            source,
+            axes,
+            wrong: Vec::new(),
+        };
+        let mut read = Self::default();
+        for item in reader.items(file, "constraints", "a list of CEL expressions", true) {
+            read.constraints.extend(reader.constraint(item));
+        }
+        let rows = [
+            ("include", &mut read.include, true),
+            ("exclude", &mut read.exclude, false),
+            ("seeds", &mut read.seeds, false),
+        ];
+        for (key, rows, may_be_outside) in rows {
+            for item in reader.items(file, key, "a list of combinations", false) {
+                rows.extend(reader.given(item, key, may_be_outside, &outside));
+            }
+        }
+        if reader.wrong.is_empty() { Ok(read) } else { Err(reader.wrong) }
+    }
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    axes: &'a IndexMap<String, Vec<Value>>,
+    wrong: Vec<Diagnostic>,
+}
+
+/// An axis' value as it stands in texts.
+fn text(value: &Value) -> String {
+    crate::scenario::text(value)
+}
+
+impl<'a> Reader<'a> {
+    fn tell(&mut self, place: Place, message: impl Into<String>, label: &str, help: impl Into<String>) {
+        self.wrong
+            .push(Diagnostic::new(self.source, place, message, label).help(help));
+    }
+
+    /// The items of a key's list; one alone where `one` allows it.
+    fn items<'n>(&mut self, file: &'n Node, key: &str, what: &str, one: bool) -> &'n [Node] {
+        let Some(node) = file.get(key) else { return &[] };
+        match &node.kind {
+            Kind::Sequence(items) => items,
+            Kind::Scalar { text, .. } if one && !text.is_empty() => std::slice::from_ref(node),
+            _ => {
+                self.tell(node.place, format!("`{key}` is {what}"), "not a list", self.example(key));
+                &[]
+            }
+        }
+    }
+
+    fn example(&self, key: &str) -> String {
+        let example = self.axes.iter().find_map(|(name, values)| Some((name, values.first()?)));
+        let Some((name, value)) = example else {
+            return "this file has no axes, of which there could be combinations".to_owned();
+        };
+        match key {
+            "constraints" => format!("for example `constraints: [\"{} != {value}\"]`", self.spelt(name)),
+            _ => format!("for example `{key}: [{{{name}: {}}}]`", text(value)),
+        }
+    }
+
+    /// How an expression names an axis.
+    fn spelt(&self, name: &str) -> String {
+        match is_identifier(name) {
+            true => format!("params.{name}"),
+            false => format!("params['{name}']"),
+        }
+    }
+
+    fn constraint(&mut self, item: &Node) -> Option<Constraint> {
+        let Kind::Scalar { text, .. } = &item.kind else {
+            let help = self.example("constraints");
+            self.tell(item.place, "a constraint is a CEL expression over the axes", "not an expression", help);
+            return None;
+        };
+        let expression = match Expression::compile(text) {
+            Ok(expression) => expression,
+            Err(mut problem) => {
+                problem.help = problem.help.replace("`that` takes a list", "`constraints` is a list");
+                if problem.help.starts_with("for example") {
+                    problem.help = self.example("constraints");
+                }
+                self.problem(item.place, text, problem);
+                return None;
+            }
+        };
+        let names: Vec<&str> = self.axes.keys().map(String::as_str).collect();
+        let is_truth = |name: &&str| self.axes[*name].iter().any(Value::is_boolean);
+        let known = Known {
+            variables: names.iter().copied().chain(["params"]).collect(),
+            not_truths: names.iter().copied().filter(|name| !is_truth(name)).chain(["params"]).collect(),
+            axes: names.clone(),
+        };
+        let problems = expression.problems(&known);
+        if !problems.is_empty() {
+            for mut problem in problems {
+                if problem.message.starts_with("there is no variable") {
+                    problem.message = problem.message.replace("there is no variable", "there is no axis");
+                    problem.message = problem.message.trim_end_matches(" here").to_owned();
+                    problem.label = "unknown axis".to_owned();
+                } else if problem.message.ends_with("neither true nor false") {
+                    problem.help = self.example("constraints");
+                }
+                self.problem(item.place, text, problem);
+            }
+            return None;
+        }
+        let refers = expression.refers();
+        let depends = |(_, name): &(usize, &&str)| {
+            refers.whole || refers.variables.iter().chain(&refers.fields).any(|known| known == **name)
+        };
+        let axes: Vec<usize> = names.iter().enumerate().filter(depends).map(|(axis, _)| axis).collect();
+        if axes.is_empty() {
+            let help = self.example("constraints");
+            self.tell(item.place, "a constraint that asks for no axis", "the same in every combination", help);
+            return None;
+        }
+        Some(Constraint {
+            place: item.place,
+            text: text.clone(),
+            axes,
+            expression: Arc::new(expression),
+        })
+    }
+
+    fn problem(&mut self, place: Place, text: &str, problem: Problem) {
+        let inside = self.source.inside(place, text, problem.at, problem.len);
+        self.tell(inside.unwrap_or(place), problem.message, &problem.label, problem.help);
+    }
+
+    fn given(
+        &mut self,
+        item: &Node,
+        key: &str,
+        may_be_outside: bool,
+        outside: &impl Fn(&Value) -> Option<String>,
+    ) -> Option<Given> {
+        let Kind::Mapping(entries) = &item.kind else {
+            let help = self.example(key);
+            self.tell(item.place, format!("an item of `{key}` gives axes their values"), "not a mapping", help);
+            return None;
+        };
+        if entries.is_empty() {
+            let help = self.example(key);
+            self.tell(item.place, format!("an item of `{key}` that gives no value"), "an empty mapping", help);
+            return None;
+        }
+        let before = self.wrong.len();
+        let mut values = Vec::new();
+        for (name, node) in entries {
+            let Some((axis, _, known)) = self.axes.get_full(&name.text) else {
+                let help = did_you_mean(&name.text, self.axes.keys().map(String::as_str));
+                self.tell(name.place, format!("there is no axis `{}`", name.text), "unknown axis", help);
+                continue;
+            };
+            let value = node.to_json();
+            if value.is_array() || value.is_object() {
+                let help = self.example(key);
+                self.tell(node.place, format!("`{key}` gives each axis one value"), "not a value", help);
+                continue;
+            }
+            // Values are told apart by how they read, as in ids.
+            match known.iter().find(|known| text(known) == text(&value)) {
+                Some(known) => values.push((axis, known.clone(), node.place)),
+                None if may_be_outside => match outside(&value) {
+                    None => values.push((axis, value, node.place)),
+                    Some(why) => self.tell(node.place, why, "not allowed", "ids have the form name[axis=value,axis=value]"),
+                },
+                None => {
+                    let words: Vec<String> = known.iter().map(text).collect();
+                    let help = did_you_mean(&text(&value), words.iter().map(String::as_str));
+                    let message = format!("the axis `{}` has no value `{}`", name.text, text(&value));
+                    self.tell(node.place, message, "unknown value", help);
+                }
+            }
+        }
+        values.sort_by_key(|(axis, ..)| *axis);
+        (self.wrong.len() == before).then_some(Given {
+            place: item.place,
+            values,
+        })
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

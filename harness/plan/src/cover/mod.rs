@@ -1,0 +1,226 @@
+//! Covering arrays: few rows that have every combination of values of each two, three or more axes.
+//!
+//! Pure and seeded: the same problem gives the same rows in the same order on every machine.
+//!
+//! A start is made row by row ([`greedy`]), or of an array that is known ([`algebra`]); then rows are taken out and the others
+//! changed until they do again ([`anneal`]). What rules allow is told by a [`solver`], so that no combination is left out or taken
+//! for possible by mistake. An independent check of all this is in `tests/cover`.
+
+mod algebra;
+mod anneal;
+mod assemble;
+mod blame;
+mod board;
+mod domains;
+pub mod file;
+mod fill;
+mod greedy;
+mod pairs;
+mod problem;
+mod rule;
+mod settle;
+mod solver;
+mod tuples;
+
+use fastrand::Rng;
+
+pub use self::{
+    assemble::Asked,
+    problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Stronger, Strength, What},
+    rule::{Question, Rule},
+};
+use self::{blame::blame, fill::Fill, greedy::Greedy, solver::Solver, tuples::Tuples};
+
+/// How many rows `Strength::Full` may have.
+const MOST_ROWS: u64 = 1_000_000;
+
+/// Rows that have every combination that the problem asks for and its rules allow. First come the seeds, then included rows, then
+/// the others, those with a negative value last.
+///
+/// # Errors
+/// A value, a seed or an included row that the rules make impossible; a rule without an answer; too many combinations.
+pub fn cover(problem: &Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, Failure> {
+    if let Some(failure) = impossible(problem) {
+        // Without an answer a rule counts as not held, which may be all that is wrong.
+        return Err(unanswered(problem).unwrap_or(failure));
+    }
+    let rows = match problem.strength {
+        Strength::Full => full(problem)?,
+        Strength::Ways(_) => by_strength(problem, effort, &mut Rng::with_seed(seed))?,
+    };
+    unanswered(problem).map_or(Ok(rows), Err)
+}
+
+fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<Row>, Failure> {
+    let tuples = Tuples::new(problem)?;
+    let rules: Vec<&Rule> = problem.rules.iter().collect();
+    let positive = levels(problem, |kind| kind == Kind::Positive);
+    let with_negatives = levels(problem, |kind| kind != Kind::Extra);
+    let is_negative = |axis: usize, level: Level| problem.kind(axis, level) == Kind::Negative;
+    let has_negatives = positive != with_negatives;
+    let weights: Vec<Vec<u32>> = problem
+        .axes
+        .iter()
+        .map(|axis| axis.values.iter().map(|choice| choice.weight).collect())
+        .collect();
+
+    let without = Solver::new(problem, &positive, rules.clone());
+    let with = Solver::new(problem, &with_negatives, rules);
+    // First what rows without negative values can have, and then the rest.
+    let mut needed = match without.feasible(&vec![None; problem.axes.len()]) {
+        true => tuples.feasible(&without),
+        false => vec![false; tuples.len],
+    };
+    let mut rest = vec![false; tuples.len];
+    if has_negatives {
+        rest = tuples.feasible(&with);
+        rest.iter_mut().zip(&needed).for_each(|(rest, needed)| *rest &= !needed);
+    }
+
+    let mut rows = fixed(problem, &tuples, [&without, &with], &weights, [&mut needed, &mut rest], rng)?;
+    for (solver, needed) in [(&without, &needed), (&with, &rest)] {
+        let fill = Fill {
+            problem,
+            tuples: &tuples,
+            solver,
+            weights: &weights,
+        };
+        let mut more = fill.rows(needed, effort.budget(), rng);
+        settle::settle(&tuples, solver, &weights, needed, &mut more);
+        more.sort_unstable();
+        rows.extend(more);
+    }
+    debug_assert!(rows.iter().all(|row| {
+        let negatives = row.iter().enumerate().filter(|(axis, level)| is_negative(*axis, **level));
+        negatives.count() <= 1
+    }));
+    Ok(rows)
+}
+
+/// The seeds and included rows, completed; and takes what they have out of what is needed.
+fn fixed(
+    problem: &Problem,
+    tuples: &Tuples,
+    solvers: [&Solver<'_>; 2],
+    weights: &[Vec<u32>],
+    needed: [&mut Vec<bool>; 2],
+    rng: &mut Rng,
+) -> Result<Vec<Row>, Failure> {
+    let mut rows: Vec<Row> = Vec::new();
+    let [mut positive, mut negative] = [0, 1].map(|at| Greedy::new(tuples, solvers[at], weights, needed[at]));
+    let seeds = problem.seeds.iter().enumerate().map(|(at, row)| (What::Seed(at), row));
+    let included = problem.include.iter().enumerate().map(|(at, row)| (What::Included(at), row));
+    for (what, partial) in seeds.chain(included) {
+        let is_whole = partial.iter().all(Option::is_some);
+        let has_negative = |row: &[Option<Level>]| {
+            let mut set = row.iter().enumerate().filter_map(|(axis, level)| Some((axis, (*level)?)));
+            set.any(|(axis, level)| problem.kind(axis, level) == Kind::Negative)
+        };
+        let tries = if is_whole { 1 } else { 10 };
+        let row = match has_negative(partial) {
+            true => negative.row(partial, tries, rng),
+            // Some rows can only be completed with a negative value.
+            false => positive.row(partial, tries, rng).or_else(|| negative.row(partial, tries, rng)),
+        };
+        let row = row.filter(|row| solvers[1].holds(row)).ok_or_else(|| Failure::Impossible {
+            what,
+            blame: blame(problem, partial).unwrap_or_default(),
+        })?;
+        let set: Vec<Option<Level>> = row.iter().copied().map(Some).collect();
+        if !has_negative(&set) {
+            positive.cover(&row);
+        }
+        negative.cover(&row);
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let [first, second] = needed;
+    *first = positive.still_needed();
+    *second = negative.still_needed();
+    Ok(rows)
+}
+
+/// Every row that the rules allow.
+fn full(problem: &Problem) -> Result<Vec<Row>, Failure> {
+    let mut rows: Vec<Row> = Vec::new();
+    let ordinary = levels(problem, |kind| kind != Kind::Extra);
+    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect());
+    let nothing = vec![None; problem.axes.len()];
+    let seeds = problem.seeds.iter().chain(&problem.include).chain([&nothing]);
+    let mut known = std::collections::HashSet::new();
+    for begun in seeds {
+        let left: Vec<Vec<Level>> = begun
+            .iter()
+            .zip(&ordinary)
+            .map(|(level, all)| level.map_or_else(|| all.clone(), |level| vec![level]))
+            .collect();
+        let all = left.iter().fold(1_u64, |all, left| all.saturating_mul(left.len() as u64));
+        if all > MOST_ROWS {
+            return Err(Failure::TooMany {
+                found: all,
+                most: MOST_ROWS,
+                of: "rows",
+            });
+        }
+        let sizes: Vec<usize> = left.iter().map(Vec::len).collect();
+        let mut at = vec![0; sizes.len()];
+        for _ in 0..all {
+            let row: Row = left.iter().zip(&at).map(|(left, at)| left[usize::from(*at)]).collect();
+            if solver.holds(&row) && known.insert(row.clone()) {
+                rows.push(row);
+            }
+            rule::next(&mut at, &sizes);
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether a row holds every rule, and has one negative value at the most.
+pub fn holds(problem: &Problem, row: &[Level]) -> bool {
+    let negatives = row.iter().enumerate().filter(|(axis, level)| problem.kind(*axis, **level) == Kind::Negative);
+    negatives.count() <= 1 && problem.rules.iter().all(|rule| rule.holds(|axis| row[axis]))
+}
+
+/// What the rules make impossible, if anything: everything, or a value, or a row that must be there.
+fn impossible(problem: &Problem) -> Option<Failure> {
+    let solver = Solver::new(problem, &blame::ordinary(problem), problem.rules.iter().collect());
+    let mut partial: Partial = vec![None; problem.axes.len()];
+    let fails = |what: What, partial: &Partial| {
+        let blame = blame(problem, partial)?;
+        Some(Failure::Impossible { what, blame })
+    };
+    if !solver.feasible(&partial) {
+        return fails(What::Everything, &partial);
+    }
+    for (axis, levels) in blame::ordinary(problem).into_iter().enumerate() {
+        for level in levels {
+            partial[axis] = Some(level);
+            if !solver.feasible(&partial) {
+                return fails(What::Value(axis, level), &partial);
+            }
+        }
+        partial[axis] = None;
+    }
+    let seeds = problem.seeds.iter().enumerate().map(|(at, row)| (What::Seed(at), row));
+    let included = problem.include.iter().enumerate().map(|(at, row)| (What::Included(at), row));
+    seeds
+        .chain(included)
+        .find(|(_, partial)| !solver.feasible(partial))
+        .and_then(|(what, partial)| fails(what, partial))
+}
+
+fn unanswered(problem: &Problem) -> Option<Failure> {
+    problem.rules.iter().enumerate().find_map(|(number, rule)| {
+        let (levels, message) = rule.trouble()?;
+        Some(Failure::Unanswered {
+            rule: number,
+            values: rule.scope().iter().copied().zip(levels).collect(),
+            message,
+        })
+    })
+}
+
+fn levels(problem: &Problem, of: impl Fn(Kind) -> bool + Copy) -> Vec<Vec<Level>> {
+    problem.axes.iter().map(|axis| axis.levels(of)).collect()
+}

@@ -1,0 +1,6 @@
+//! Covering arrays, held to an independent check of what they promise.
+
+mod check;
+mod files;
+mod properties;
+mod sizes;

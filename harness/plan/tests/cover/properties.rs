@@ -1,0 +1,238 @@
+//! What holds of every array.
+
+use meshkat_plan::cover::{Effort, Failure, Kind, Problem, Strength, What, cover};
+use proptest::{prelude::*, sample::Index};
+
+use crate::check::{Spec, has};
+
+/// What a problem can be made of: more than any one uses.
+#[derive(Debug, Clone)]
+struct Parts {
+    sizes: Vec<usize>,
+    ways: usize,
+    stronger: Option<(Vec<Index>, usize)>,
+    forbidden: Vec<Vec<(Index, Index)>>,
+    sums: Vec<(Vec<Index>, u16)>,
+    negative: Vec<(Index, Index)>,
+    weights: Vec<(Index, Index, u32)>,
+    extra: Option<Index>,
+    rows: Vec<(Index, Vec<bool>)>,
+}
+
+fn parts() -> impl Strategy<Value = Parts> {
+    let index = any::<Index>;
+    let some = |most: usize| prop::collection::vec(index(), 1..=most);
+    (
+        prop::collection::vec(1_usize..5, 1..6),
+        1_usize..5,
+        prop::option::of((some(4), 2_usize..4)),
+        prop::collection::vec(prop::collection::vec((index(), index()), 1..4), 0..5),
+        prop::collection::vec((some(3), 0_u16..3), 0..2),
+        prop::collection::vec((index(), index()), 0..3),
+        prop::collection::vec((index(), index(), 0_u32..5), 0..5),
+        prop::option::of(index()),
+        prop::collection::vec((index(), prop::collection::vec(any::<bool>(), 6)), 0..3),
+    )
+        .prop_map(|(sizes, ways, stronger, forbidden, sums, negative, weights, extra, rows)| Parts {
+            sizes,
+            ways,
+            stronger,
+            forbidden,
+            sums,
+            negative,
+            weights,
+            extra,
+            rows,
+        })
+}
+
+impl Parts {
+    fn spec(&self) -> Spec {
+        let mut spec = Spec::of(&self.sizes, self.ways);
+        let axis = |index: &Index| index.index(self.sizes.len());
+        let level = |axis: usize, index: &Index| index.index(self.sizes[axis]);
+        let different = |indices: &[Index]| {
+            let mut axes: Vec<usize> = indices.iter().map(axis).collect();
+            axes.sort_unstable();
+            axes.dedup();
+            axes
+        };
+        spec.stronger.extend(self.stronger.as_ref().map(|(axes, ways)| (different(axes), *ways)));
+        for (at, l) in &self.negative {
+            spec.axes[axis(at)][level(axis(at), l)].0 = Kind::Negative;
+        }
+        for (at, l, weight) in &self.weights {
+            spec.axes[axis(at)][level(axis(at), l)].1 = *weight;
+        }
+        for levels in &self.forbidden {
+            let mut set: Vec<(usize, u16)> = levels.iter().map(|(at, l)| (axis(at), level(axis(at), l) as u16)).collect();
+            set.sort_unstable();
+            set.dedup_by_key(|(axis, _)| *axis);
+            spec.forbidden.push(set);
+        }
+        spec.sums.extend(self.sums.iter().map(|(axes, rest)| (different(axes), *rest)));
+        spec
+    }
+
+    /// Seeds, and an included row with a level from outside, of rows that are allowed.
+    fn with_rows(&self, mut spec: Spec) -> Spec {
+        let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+        for (which, set) in &self.rows {
+            let row = which.get(&allowed);
+            let partial = row.iter().zip(set).map(|(level, set)| set.then_some(*level)).collect();
+            spec.seeds.push(partial);
+        }
+        if let Some(extra) = &self.extra {
+            let axis = extra.index(spec.axes.len());
+            spec.axes[axis].push((Kind::Extra, 9));
+            let mut row: Vec<Option<u16>> = extra.get(&allowed).iter().copied().map(Some).collect();
+            row[axis] = Some(spec.axes[axis].len() as u16 - 1);
+            let whole: Vec<u16> = row.iter().flatten().copied().collect();
+            if spec.holds(&whole, |_| true) {
+                spec.include.push(row);
+            }
+        }
+        spec
+    }
+}
+
+/// The smallest number of rules that allow no row with these levels, if there is one.
+fn smallest_blame(spec: &Spec, partial: &[Option<u16>]) -> Option<u32> {
+    let rows: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| has(row, partial)).collect();
+    let kills = |set: u32| !rows.iter().any(|row| spec.holds(row, |rule| set & (1 << rule) != 0));
+    (0..1_u32 << spec.rules()).filter(|set| kills(*set)).map(u32::count_ones).min()
+}
+
+/// The first value that no row has; nothing set where there is no row at all.
+fn first_impossible(spec: &Spec) -> Option<Vec<Option<u16>>> {
+    let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+    let nothing = vec![None; spec.axes.len()];
+    if allowed.is_empty() {
+        return Some(nothing);
+    }
+    let mut values = (0..spec.axes.len()).flat_map(|axis| (0..spec.axes[axis].len() as u16).map(move |level| (axis, level)));
+    values.find(|(axis, level)| !allowed.iter().any(|row| row[*axis] == *level)).map(|(axis, level)| {
+        let mut partial = nothing;
+        partial[axis] = Some(level);
+        partial
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn every_array_keeps_its_promises(parts in parts(), seed in 0_u64..4) {
+        let spec = parts.spec();
+        match first_impossible(&spec) {
+            Some(partial) => {
+                let Err(Failure::Impossible { what, blame }) = cover(&spec.problem(), Effort::Quick, seed) else {
+                    return Err(TestCaseError::fail(format!("{partial:?} is impossible, and nothing is said")));
+                };
+                let told = match what {
+                    What::Value(axis, level) => (0..spec.axes.len()).map(|at| (at == axis).then_some(level)).collect(),
+                    _ => vec![None; spec.axes.len()],
+                };
+                prop_assert_eq!(&told, &partial);
+                let rows = spec.product().into_iter().filter(|row| has(row, &partial));
+                let kills = !rows.into_iter().any(|row| spec.holds(&row, |rule| blame.contains(&rule)));
+                prop_assert!(kills, "{:?} alone allow a row", blame);
+                prop_assert_eq!(Some(blame.len() as u32), smallest_blame(&spec, &partial), "not the smallest: {:?}", blame);
+            }
+            None => {
+                let spec = parts.with_rows(spec);
+                let rows = cover(&spec.problem(), Effort::Quick, seed).unwrap();
+                if let Err(wrong) = spec.check(&rows) {
+                    return Err(TestCaseError::fail(wrong));
+                }
+                prop_assert_eq!(&rows, &cover(&spec.problem(), Effort::Quick, seed).unwrap(), "another array for the same seed");
+                lightest(&spec, &rows)?;
+            }
+        }
+    }
+
+    #[test]
+    fn full_is_every_row_that_the_rules_allow(parts in parts()) {
+        let spec = parts.spec();
+        if first_impossible(&spec).is_some() {
+            return Ok(());
+        }
+        let problem = Problem { strength: Strength::Full, ..spec.problem() };
+        let mut rows = cover(&problem, Effort::Quick, 0).unwrap();
+        rows.sort();
+        let all: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+        prop_assert_eq!(rows, all);
+    }
+}
+
+/// No entry of a row that was not asked for can be made heavier without losing anything.
+fn lightest(spec: &Spec, rows: &[Vec<u16>]) -> Result<(), TestCaseError> {
+    // Every entry costs a check by brute force.
+    if rows.len() > 8 || spec.product().len() > 150 {
+        return Ok(());
+    }
+    let asked = |row: &Vec<u16>| spec.seeds.iter().chain(&spec.include).any(|partial| has(row, partial));
+    for at in (0..rows.len()).filter(|at| !asked(&rows[*at])) {
+        for (axis, levels) in spec.axes.iter().enumerate() {
+            let old = rows[at][axis];
+            for (level, (kind, weight)) in levels.iter().enumerate() {
+                if *weight > levels[usize::from(old)].1 && *kind == levels[usize::from(old)].0 {
+                    let mut others = rows.to_vec();
+                    others[at][axis] = level as u16;
+                    // Where that makes it another one's twin, one of the two is enough.
+                    if rows.contains(&others[at]) {
+                        others.remove(at);
+                    }
+                    prop_assert!(spec.check(&others).is_err(), "{:?} could have {level} of the axis {axis}", rows[at]);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Larger problems, with rules, than brute force over all of their rows can check: every pair of levels must be covered, but for
+/// those that are forbidden.
+#[test]
+fn many_axes_with_forbidden_pairs() {
+    let mut spec = Spec::of(&[3; 8], 2);
+    for axis in 0..7 {
+        spec.forbidden.push(vec![(axis, 0), (axis + 1, 2)]);
+    }
+    let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    assert_eq!(spec.check(&rows), Ok(()));
+    // Without rules 12 would do, and 9 are too few.
+    assert!(rows.len() <= 16, "{} rows", rows.len());
+}
+
+/// Pairs that no single rule forbids: what two rules say together must be found.
+#[test]
+fn what_follows_from_several_rules_is_neither_covered_nor_missing() {
+    let mut spec = Spec::of(&[2, 2, 2, 3], 2);
+    // 0 of the first means 0 of the second, which means 0 of the third.
+    spec.forbidden.push(vec![(0, 0), (1, 1)]);
+    spec.forbidden.push(vec![(1, 0), (2, 1)]);
+    let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    assert_eq!(spec.check(&rows), Ok(()));
+    assert!(!rows.iter().any(|row| row[0] == 0 && row[2] == 1));
+}
+
+/// Heavier values are taken where there is a choice.
+#[test]
+fn a_heavy_value_is_more_frequent() {
+    let mut spec = Spec::of(&[5, 5, 2], 2);
+    let light = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    spec.axes[2][1].1 = 10;
+    let heavy = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    let count = |rows: &[Vec<u16>]| rows.iter().filter(|row| row[2] == 1).count();
+    assert!(count(&heavy) > count(&light) && count(&heavy) >= 15, "{} and {}", count(&heavy), count(&light));
+}
+
+/// Different seeds are different arrays, which hold all the same.
+#[test]
+fn another_seed_is_another_array() {
+    let spec = Spec::of(&[4, 3, 3, 2], 2);
+    let arrays: Vec<_> = (0..3).map(|seed| cover(&spec.problem(), Effort::Quick, seed).unwrap()).collect();
+    assert!(arrays[0] != arrays[1] || arrays[1] != arrays[2]);
+    assert!(arrays.iter().all(|rows| spec.check(rows) == Ok(())));
+}
