@@ -161,7 +161,15 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
 /// # Errors
 /// What does not hold; nothing that was asked for; a word that matches nothing.
 pub(crate) fn selected(project: &Project, select: &Select) -> Result<Vec<Case>, Exit> {
-    let Loaded { cases, files } = cases(project)?;
+    select_from(cases(project)?, select)
+}
+
+/// The cases that were asked for, among all that there are.
+///
+/// # Errors
+/// As of [`selected`], but for what does not hold.
+pub(crate) fn select_from(loaded: Loaded, select: &Select) -> Result<Vec<Case>, Exit> {
+    let Loaded { cases, files } = loaded;
     let known: Vec<String> = files.keys().cloned().collect();
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
     let selection = Selection::new(&select.select, &select.tag, exists);

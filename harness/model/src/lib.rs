@@ -4,6 +4,7 @@
 
 pub mod capability;
 pub mod case;
+pub mod culprit;
 pub mod event;
 pub mod expression;
 pub mod mesh;

@@ -88,7 +88,7 @@ fn axis_text(value: &Value) -> String {
 }
 
 /// The full product of the axes; of no axes, the one empty combination.
-fn combinations(axes: &IndexMap<String, Vec<Value>>) -> Vec<IndexMap<String, Value>> {
+pub(crate) fn combinations(axes: &IndexMap<String, Vec<Value>>) -> Vec<IndexMap<String, Value>> {
     axes.iter().fold(vec![IndexMap::new()], |rows, (name, values)| {
         rows.iter()
             .flat_map(|row| {

@@ -1,5 +1,6 @@
 //! Axes to cases to shared meshes to an order. Pure: the same files and the same selection give the same plan.
 
+pub mod culprit;
 mod expand;
 mod group;
 mod select;
