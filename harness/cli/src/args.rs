@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use meshkat_model::scenario::quantity::Time;
 use meshkat_plan::{
     Shard,
     cover::{Strength, file},
@@ -133,6 +134,10 @@ pub(crate) struct RunArgs {
     /// Only the cases that failed in the last run of the report folder, and those that it was ended before.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<Rerun>,
+    /// How long cases may be run again, and others of their scenarios, to find out what the failed ones have in common; 0
+    /// runs none.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = within)]
+    pub(crate) culprit_within: Duration,
     /// Whose logs, dumps and access logs are kept in the report.
     #[arg(long, value_enum, default_value = "failed")]
     pub(crate) keep: KeepChoice,
@@ -145,6 +150,14 @@ pub(crate) struct RunArgs {
     /// Print what would run, and start nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// A time, or 0.
+fn within(text: &str) -> Result<Duration, String> {
+    match text.trim() {
+        "0" => Ok(Duration::ZERO),
+        text => text.parse().map(|time: Time| time.0),
+    }
 }
 
 /// Half of the processors: a mesh keeps more than one busy.

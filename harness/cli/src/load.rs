@@ -7,7 +7,8 @@ use std::{
 
 use meshkat_envoy::config::{Bootstrap, Overlay};
 use meshkat_model::{
-    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes, source::Diagnostic,
+    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes,
+    source::Diagnostic,
 };
 use meshkat_plan::{Coverage, Selection, chosen, expand, in_shard};
 
@@ -173,11 +174,19 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
 /// # Errors
 /// What does not hold; nothing that was asked for; a word that matches nothing.
 pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+    select_from(cases(project)?, select, choice)
+}
+
+/// The cases that were asked for, among all that there are.
+///
+/// # Errors
+/// As of [`selected`], but for what does not hold.
+pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
     let Loaded {
         cases,
         scenarios,
         files,
-    } = cases(project)?;
+    } = loaded;
     let known: Vec<String> = files.keys().cloned().collect();
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
     let selection = Selection::new(&select.select, &select.tag, exists);
@@ -192,7 +201,10 @@ pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoic
     let any = !cases.is_empty();
     let cases = covered(cases, &scenarios, &select.select, choice)?;
     if any && cases.is_empty() {
-        let message = format!("none of the selected cases is among those of `--coverage {}`", Coverage::from(choice.coverage));
+        let message = format!(
+            "none of the selected cases is among those of `--coverage {}`",
+            Coverage::from(choice.coverage)
+        );
         return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
     }
     let cases = match select.shard {
@@ -206,14 +218,22 @@ pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoic
 }
 
 /// The cases that the coverage chooses, and those that a word names by their whole id.
-fn covered(cases: Vec<Case>, scenarios: &[Scenario], words: &[String], choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+fn covered(
+    cases: Vec<Case>,
+    scenarios: &[Scenario],
+    words: &[String],
+    choice: CoverageChoice,
+) -> Result<Vec<Case>, Exit> {
     let coverage = Coverage::from(choice.coverage);
     if coverage == Coverage::Full {
         return Ok(cases);
     }
     let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
     let mut ids: HashSet<String> = words.iter().cloned().collect();
-    for scenario in scenarios.iter().filter(|scenario| wanted.contains(scenario.id.as_str())) {
+    for scenario in scenarios
+        .iter()
+        .filter(|scenario| wanted.contains(scenario.id.as_str()))
+    {
         ids.extend(chosen(scenario, coverage, choice.seed).map_err(|wrong| Exit::diagnostics(&wrong))?);
     }
     Ok(cases.into_iter().filter(|case| ids.contains(&case.id)).collect())

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod case;
+mod culprit;
 mod diagnose;
 mod group;
 pub mod mesh;
@@ -12,4 +13,4 @@ mod run;
 mod steps;
 mod wait;
 
-pub use run::{Keep, RunOptions, Summary, run};
+pub use run::{CulpritOptions, Keep, RunOptions, Summary, run};

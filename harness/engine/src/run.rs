@@ -13,7 +13,11 @@ use meshkat_runtime::Backend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{case::millis, group};
+use crate::{
+    case::millis,
+    culprit::{self, Suspects},
+    group,
+};
 
 /// Whose evidence (logs, dumps, access logs) is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,19 @@ pub struct RunOptions {
     pub ready_within: Duration,
     /// What follows the case's id in the line that reproduces it.
     pub reproduce: String,
+    /// How it is found out why some cases of a scenario fail and others do not.
+    pub culprit: CulpritOptions,
+}
+
+/// How it is found out why some cases of a scenario fail and others do not.
+#[derive(Debug, Clone, Default)]
+pub struct CulpritOptions {
+    /// How long cases may be run for it after all others have ended; with 0 what was seen has to do. With `fail_fast`
+    /// nothing is looked for at all.
+    pub within: Duration,
+    /// Every case that the scenarios have, in the order of their files, also those that are not in the plan. What is in the
+    /// plan and not here is added.
+    pub cases: Vec<Case>,
 }
 
 /// What came of a run.
@@ -59,6 +76,12 @@ pub struct Summary {
 pub(crate) struct Sink(mpsc::UnboundedSender<Event>);
 
 impl Sink {
+    /// Where to tell, and where it is heard.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, events) = mpsc::unbounded_channel();
+        (Self(sender), events)
+    }
+
     pub(crate) fn send(&self, event: Event) {
         // The dispatcher listens for as long as any executor runs.
         let sent = self.0.send(event);
@@ -76,8 +99,7 @@ pub async fn run(
     mut tell: impl FnMut(Event),
 ) -> Summary {
     let start = Instant::now();
-    let (sender, mut events) = mpsc::unbounded_channel();
-    let sink = Sink(sender);
+    let (sink, mut events) = Sink::new();
     tell(Event::RunStarted {
         run: options.info.clone(),
         cases: plan
@@ -93,11 +115,13 @@ pub async fn run(
         count(&mut summary.totals, &result);
         tell(Event::CaseFinished { case: Box::new(result) });
     }
+    let mut suspects = Suspects::new(&options.culprit.cases, &plan);
+    let meshes = plan.meshes.len();
     let options = Arc::new(options);
     // A part of `cancel` that the run can cancel by itself, as `--fail-fast` does.
     let stop = cancel.child_token();
     let work = {
-        let (options, stop) = (Arc::clone(&options), stop.clone());
+        let (options, stop, backend) = (Arc::clone(&options), stop.clone(), Arc::clone(&backend));
         async move {
             stream::iter(plan.meshes.into_iter().enumerate())
                 .map(|(number, mesh)| {
@@ -119,6 +143,7 @@ pub async fn run(
         while let Some(event) = events.recv().await {
             if let Event::CaseFinished { case } = &event {
                 count(&mut summary.totals, case);
+                suspects.ended(case);
             }
             tell(event);
         }
@@ -126,6 +151,9 @@ pub async fn run(
     // `work` drops the last sink when it ends, and that ends `dispatch`.
     futures::future::join(work, dispatch).await;
     summary.interrupted = stop.is_cancelled();
+    if !options.fail_fast {
+        culprit::look(suspects, meshes, backend, &options, &cancel, &mut tell).await;
+    }
     tell(Event::RunFinished {
         duration_ms: millis(start.elapsed()),
         interrupted: summary.interrupted,

@@ -3,7 +3,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::results::{CaseResult, RunInfo, StepResult};
+use crate::{
+    culprit::{Culprit, Why},
+    results::{CaseResult, RunInfo, StepResult},
+};
 
 /// One thing that happened. All come from one dispatcher, so their order is the order in which they happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +73,18 @@ pub enum Event {
     CaseFinished {
         /// What came of it.
         case: Box<CaseResult>,
+    },
+    /// After all cases: one is run again, or one more, to find out why some fail. It is no part of the run's cases.
+    Trying {
+        /// The case's id.
+        id: String,
+        /// What for.
+        why: Why,
+    },
+    /// What the failed cases of a scenario have in common. Comes after all cases.
+    Culprit {
+        /// What was found, and how.
+        culprit: Box<Culprit>,
     },
     /// Something that a person should know and that changes no verdict, such as trouble while tearing down.
     Warning {

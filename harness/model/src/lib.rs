@@ -5,6 +5,7 @@
 pub mod capability;
 pub mod case;
 pub mod combine;
+pub mod culprit;
 pub mod event;
 pub mod expression;
 pub mod mesh;

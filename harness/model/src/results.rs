@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::culprit::Culprit;
+
 /// The version of the shape; it grows when a reader of an older one would be misled.
 pub const SCHEMA: u32 = 1;
 
@@ -17,6 +19,9 @@ pub struct Results {
     pub totals: Totals,
     /// Every case that has ended, in the order in which they ended.
     pub cases: Vec<CaseResult>,
+    /// For each scenario with failures and axes, what they have in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub culprits: Vec<Culprit>,
 }
 
 /// How a run was made.

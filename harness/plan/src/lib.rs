@@ -2,6 +2,7 @@
 
 pub mod cover;
 mod coverage;
+pub mod culprit;
 mod expand;
 mod group;
 mod select;

@@ -5,6 +5,7 @@ use meshkat_model::results::{CaseResult, Status};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::record::{Record, ScenarioCount, others};
 use crate::text::{count, cut, line, number, time, visible};
@@ -12,6 +13,7 @@ use crate::text::{count, cut, line, number, time, visible};
 const STYLE: &str = include_str!("html.css");
 const VALUE_LINES: usize = 400;
 const VALUE_CHARS: usize = 16_000;
+const TRIALS: usize = 400;
 /// What may stand in the path of a link as it is.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
@@ -39,6 +41,7 @@ pub(crate) fn render(record: &Record) -> String {
                     p.faint { "started " (visible(&run.started)) " · " (record.circumstances().unwrap_or_default()) }
                 }
                 (scenarios(record))
+                (culprits(record))
                 (failures(record))
                 (skips(record))
                 (cases(record))
@@ -82,6 +85,23 @@ fn scenario(row: &ScenarioCount) -> Markup {
             td.n { (number(totals.checks)) }
             td.n { (number(totals.requests)) }
             td.n { (time(row.duration_ms)) }
+        }
+    }
+}
+
+fn culprits(record: &Record) -> Markup {
+    html! {
+        @if !record.culprits.is_empty() { h2 { "What failures have in common" } }
+        @for culprit in &record.culprits {
+            details open {
+                summary { code { (visible(&culprit.scenario)) } " " (line(&culprit.sentence, 1_000)) }
+                dl {
+                    @for (label, lines) in details(culprit, TRIALS) {
+                        dt { (label) }
+                        dd { ul { @for text in &lines { li { (text) } } } }
+                    }
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use meshkat_model::culprit::Culprit;
 use meshkat_model::event::Event;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Totals};
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub struct Json {
     totals: Totals,
     /// Each put as JSON once, however often the file is written.
     cases: Vec<Box<RawValue>>,
+    culprits: Vec<Culprit>,
     behind: bool,
     written: Option<Instant>,
 }
@@ -38,6 +40,8 @@ struct File<'a> {
     run: &'a RunInfo,
     totals: Totals,
     cases: &'a [Box<RawValue>],
+    #[serde(skip_serializing_if = "<[Culprit]>::is_empty")]
+    culprits: &'a [Culprit],
 }
 
 impl Json {
@@ -48,6 +52,7 @@ impl Json {
             run: None,
             totals: Totals::default(),
             cases: Vec::new(),
+            culprits: Vec::new(),
             behind: false,
             written: None,
         }
@@ -74,6 +79,7 @@ impl Json {
             run,
             totals: self.totals,
             cases: &self.cases,
+            culprits: &self.culprits,
         };
         let mut text = serde_json::to_vec_pretty(&file).map_err(|why| ReportError::Json {
             id: RESULTS.to_owned(),
@@ -107,6 +113,11 @@ impl Reporter for Json {
             Event::CaseFinished { case } => {
                 self.take(case)?;
                 if self.is_due() { self.write() } else { Ok(()) }
+            }
+            Event::Culprit { culprit } => {
+                self.culprits.push((**culprit).clone());
+                self.behind = true;
+                self.write()
             }
             Event::RunFinished {
                 duration_ms,

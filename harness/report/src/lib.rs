@@ -4,6 +4,7 @@
 //! Whether the events come from a run that goes on or from a list makes no difference: [`replay`] writes the same files.
 
 mod bundle;
+mod culprit;
 mod documents;
 mod error;
 mod explain;

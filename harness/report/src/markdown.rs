@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use meshkat_model::results::{CaseResult, Status};
 
 use crate::bundle::bundle_folder;
+use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::record::{Record, others};
 use crate::text::{count, cut, line, number, time};
@@ -16,6 +17,7 @@ const LIST_BYTES: usize = 32 * 1024;
 const VALUE_LINES: usize = 40;
 const VALUE_CHARS: usize = 4_000;
 const OTHERS: usize = 10;
+const TRIALS: usize = 40;
 
 pub(crate) fn render(record: &Record) -> String {
     let mut out = String::from("# meshkat\n\n");
@@ -24,6 +26,7 @@ pub(crate) fn render(record: &Record) -> String {
         let _ = writeln!(out, "\n{}", text(&circumstances, 500));
     }
     scenarios(&mut out, record);
+    culprits(&mut out, record);
     failures(&mut out, record);
     retries_and_skips(&mut out, record);
     if !record.warnings.is_empty() {
@@ -76,6 +79,28 @@ fn scenarios(out: &mut String, record: &Record) {
         line
     });
     list(out, rows);
+}
+
+fn culprits(out: &mut String, record: &Record) {
+    if record.culprits.is_empty() {
+        return;
+    }
+    out.push_str("\n## What failures have in common\n\n");
+    let items = record.culprits.iter().map(|culprit| {
+        let mut item = format!(
+            "- {}: **{}**\n",
+            code(&culprit.scenario, 300),
+            text(&culprit.sentence, 1_000)
+        );
+        for (label, lines) in details(culprit, TRIALS) {
+            let _ = writeln!(item, "  - {label}: {}", text(&lines[0], 500));
+            for line in &lines[1..] {
+                let _ = writeln!(item, "    - {}", text(line, 500));
+            }
+        }
+        item
+    });
+    list(out, items);
 }
 
 fn failures(out: &mut String, record: &Record) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Artifact, Event, PlannedCase};
 use meshkat_model::results::{CaseResult, Results, RunInfo, Status};
 
@@ -12,7 +13,7 @@ use crate::error::ReportError;
 use crate::json::read_results;
 
 /// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts; one in which it
-/// was skipped counts only where it ran in none.
+/// was skipped counts only where it ran in none. What each of them found out about failures comes along as it is.
 ///
 /// The run took as long as the longest of them, for shards run side by side. Bundles come along. All is read before this
 /// returns, so one of `dirs` may be where the new report goes.
@@ -22,14 +23,19 @@ use crate::json::read_results;
 pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
     let mut cases: IndexMap<String, (CaseResult, &Path)> = IndexMap::new();
     let mut run: Option<RunInfo> = None;
+    let mut culprits: Vec<Culprit> = Vec::new();
     for dir in dirs {
         let Results {
-            run: more, cases: list, ..
+            run: more,
+            cases: list,
+            culprits: found,
+            ..
         } = read_results(dir)?;
         run = Some(match run {
             None => more,
             Some(run) => join(run, &more),
         });
+        culprits.extend(found);
         for case in list {
             let ran = |known: &CaseResult| known.status != Status::Skipped;
             // That one runtime cannot run it says nothing about what another one found.
@@ -59,6 +65,9 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
         }
         events.push(Event::CaseFinished { case: Box::new(case) });
     }
+    events.extend(culprits.into_iter().map(|culprit| Event::Culprit {
+        culprit: Box::new(culprit),
+    }));
     events.push(Event::RunFinished {
         duration_ms,
         interrupted,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Event, PlannedCase};
 use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
 
@@ -17,6 +18,8 @@ pub struct Record {
     pub planned: Vec<PlannedCase>,
     /// What has ended, in that order.
     pub cases: Vec<CaseResult>,
+    /// What the failures of scenarios have in common.
+    pub culprits: Vec<Culprit>,
     /// What a person should know besides.
     pub warnings: Vec<String>,
     meshes: HashSet<usize>,
@@ -50,6 +53,7 @@ impl Record {
                 self.meshes.insert(*mesh);
             }
             Event::CaseFinished { case } => self.cases.push((**case).clone()),
+            Event::Culprit { culprit } => self.culprits.push((**culprit).clone()),
             Event::Warning { message } => self.warnings.push(message.clone()),
             Event::RunFinished {
                 duration_ms,
@@ -65,6 +69,7 @@ impl Record {
             | Event::CaseStarted { .. }
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
+            | Event::Trying { .. }
             | Event::Artifacts { .. } => {}
         }
     }

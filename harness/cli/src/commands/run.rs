@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meshkat_engine::{Keep, RunOptions, Summary};
+use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
 use meshkat_model::results::{RunInfo, Status};
 use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
@@ -19,7 +19,9 @@ use crate::{
 
 pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &rerun(&args)?, args.choice)?;
+    let loaded = load::cases(&project)?;
+    let all = loaded.cases.clone();
+    let cases = load::select_from(loaded, &rerun(&args)?, args.choice)?;
     let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
     if args.dry_run {
         list::table(&plan);
@@ -29,7 +31,8 @@ pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let backend = backend::backend(args.on.runtime, &args.envoy, &envoy).await?;
-    let options = options(&args, &envoy.version.to_string(), backend.name());
+    let mut options = options(&args, &envoy.version.to_string(), backend.name());
+    options.culprit.cases = all;
     let report = ReportOptions {
         dir: args.report_dir.clone(),
         color: match color {
@@ -93,7 +96,9 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         None => last.run.interrupted,
     };
     let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice)?.into_iter().map(|case| case.id);
+    let cases = load::selected(&project, &select, args.choice)?
+        .into_iter()
+        .map(|case| case.id);
     select.select = cases.filter(|id| again(id)).collect();
     // These are the part's already; a part of them would leave some out.
     select.shard = None;
@@ -136,5 +141,9 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
         },
         ready_within: Duration::from_secs(args.ready_within),
         reproduce,
+        culprit: CulpritOptions {
+            within: args.culprit_within,
+            cases: Vec::new(),
+        },
     }
 }

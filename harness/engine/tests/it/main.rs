@@ -2,6 +2,7 @@
 
 mod changes;
 mod crashes;
+mod culprit;
 mod envoys;
 mod events;
 mod evidence;

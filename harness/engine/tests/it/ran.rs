@@ -90,6 +90,8 @@ fn line(event: &Event) -> String {
         Event::Artifacts { id, files } => format!("{id}: {} files", files.len()),
         Event::CaseFinished { case } => format!("{}: {}", case.id, case.status.word()),
         Event::Warning { message } => format!("warning: {message}"),
+        Event::Trying { id, why } => format!("trying {id} {why}"),
+        Event::Culprit { culprit } => format!("culprit of {}: {}", culprit.scenario, culprit.sentence),
         Event::RunFinished { interrupted, .. } => {
             format!("run {}", if *interrupted { "interrupted" } else { "finished" })
         }

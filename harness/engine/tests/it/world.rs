@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
-use meshkat_engine::{Keep, RunOptions};
+use meshkat_engine::{CulpritOptions, Keep, RunOptions};
 use meshkat_model::{
     case::Case,
     mesh::{Container, GroupSpec, MeshSpec, Port, Service},
@@ -265,6 +265,7 @@ pub(crate) fn options() -> RunOptions {
         keep: Keep::Never,
         ready_within: DEADLINE,
         reproduce: " --seed 7".to_owned(),
+        culprit: CulpritOptions::default(),
     }
 }
 

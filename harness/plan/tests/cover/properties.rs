@@ -33,17 +33,19 @@ fn parts() -> impl Strategy<Value = Parts> {
         prop::option::of(index()),
         prop::collection::vec((index(), prop::collection::vec(any::<bool>(), 6)), 0..3),
     )
-        .prop_map(|(sizes, ways, stronger, forbidden, sums, negative, weights, extra, rows)| Parts {
-            sizes,
-            ways,
-            stronger,
-            forbidden,
-            sums,
-            negative,
-            weights,
-            extra,
-            rows,
-        })
+        .prop_map(
+            |(sizes, ways, stronger, forbidden, sums, negative, weights, extra, rows)| Parts {
+                sizes,
+                ways,
+                stronger,
+                forbidden,
+                sums,
+                negative,
+                weights,
+                extra,
+                rows,
+            },
+        )
 }
 
 impl Parts {
@@ -57,7 +59,8 @@ impl Parts {
             axes.dedup();
             axes
         };
-        spec.stronger.extend(self.stronger.as_ref().map(|(axes, ways)| (different(axes), *ways)));
+        spec.stronger
+            .extend(self.stronger.as_ref().map(|(axes, ways)| (different(axes), *ways)));
         for (at, l) in &self.negative {
             spec.axes[axis(at)][level(axis(at), l)].0 = Kind::Negative;
         }
@@ -65,18 +68,26 @@ impl Parts {
             spec.axes[axis(at)][level(axis(at), l)].1 = *weight;
         }
         for levels in &self.forbidden {
-            let mut set: Vec<(usize, u16)> = levels.iter().map(|(at, l)| (axis(at), level(axis(at), l) as u16)).collect();
+            let mut set: Vec<(usize, u16)> = levels
+                .iter()
+                .map(|(at, l)| (axis(at), level(axis(at), l) as u16))
+                .collect();
             set.sort_unstable();
             set.dedup_by_key(|(axis, _)| *axis);
             spec.forbidden.push(set);
         }
-        spec.sums.extend(self.sums.iter().map(|(axes, rest)| (different(axes), *rest)));
+        spec.sums
+            .extend(self.sums.iter().map(|(axes, rest)| (different(axes), *rest)));
         spec
     }
 
     /// Seeds, and an included row with a level from outside, of rows that are allowed.
     fn with_rows(&self, mut spec: Spec) -> Spec {
-        let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+        let allowed: Vec<Vec<u16>> = spec
+            .product()
+            .into_iter()
+            .filter(|row| spec.holds(row, |_| true))
+            .collect();
         for (which, set) in &self.rows {
             let row = which.get(&allowed);
             let partial = row.iter().zip(set).map(|(level, set)| set.then_some(*level)).collect();
@@ -100,22 +111,32 @@ impl Parts {
 fn smallest_blame(spec: &Spec, partial: &[Option<u16>]) -> Option<u32> {
     let rows: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| has(row, partial)).collect();
     let kills = |set: u32| !rows.iter().any(|row| spec.holds(row, |rule| set & (1 << rule) != 0));
-    (0..1_u32 << spec.rules()).filter(|set| kills(*set)).map(u32::count_ones).min()
+    (0..1_u32 << spec.rules())
+        .filter(|set| kills(*set))
+        .map(u32::count_ones)
+        .min()
 }
 
 /// The first value that no row has; nothing set where there is no row at all.
 fn first_impossible(spec: &Spec) -> Option<Vec<Option<u16>>> {
-    let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+    let allowed: Vec<Vec<u16>> = spec
+        .product()
+        .into_iter()
+        .filter(|row| spec.holds(row, |_| true))
+        .collect();
     let nothing = vec![None; spec.axes.len()];
     if allowed.is_empty() {
         return Some(nothing);
     }
-    let mut values = (0..spec.axes.len()).flat_map(|axis| (0..spec.axes[axis].len() as u16).map(move |level| (axis, level)));
-    values.find(|(axis, level)| !allowed.iter().any(|row| row[*axis] == *level)).map(|(axis, level)| {
-        let mut partial = nothing;
-        partial[axis] = Some(level);
-        partial
-    })
+    let mut values =
+        (0..spec.axes.len()).flat_map(|axis| (0..spec.axes[axis].len() as u16).map(move |level| (axis, level)));
+    values
+        .find(|(axis, level)| !allowed.iter().any(|row| row[*axis] == *level))
+        .map(|(axis, level)| {
+            let mut partial = nothing;
+            partial[axis] = Some(level);
+            partial
+        })
 }
 
 proptest! {
@@ -183,7 +204,11 @@ fn lightest(spec: &Spec, rows: &[Vec<u16>]) -> Result<(), TestCaseError> {
                     if rows.contains(&others[at]) {
                         others.remove(at);
                     }
-                    prop_assert!(spec.check(&others).is_err(), "{:?} could have {level} of the axis {axis}", rows[at]);
+                    prop_assert!(
+                        spec.check(&others).is_err(),
+                        "{:?} could have {level} of the axis {axis}",
+                        rows[at]
+                    );
                 }
             }
         }
@@ -225,14 +250,21 @@ fn a_heavy_value_is_more_frequent() {
     spec.axes[2][1].1 = 10;
     let heavy = cover(&spec.problem(), Effort::Quick, 0).unwrap();
     let count = |rows: &[Vec<u16>]| rows.iter().filter(|row| row[2] == 1).count();
-    assert!(count(&heavy) > count(&light) && count(&heavy) >= 15, "{} and {}", count(&heavy), count(&light));
+    assert!(
+        count(&heavy) > count(&light) && count(&heavy) >= 15,
+        "{} and {}",
+        count(&heavy),
+        count(&light)
+    );
 }
 
 /// Different seeds are different arrays, which hold all the same.
 #[test]
 fn another_seed_is_another_array() {
     let spec = Spec::of(&[4, 3, 3, 2], 2);
-    let arrays: Vec<_> = (0..3).map(|seed| cover(&spec.problem(), Effort::Quick, seed).unwrap()).collect();
+    let arrays: Vec<_> = (0..3)
+        .map(|seed| cover(&spec.problem(), Effort::Quick, seed).unwrap())
+        .collect();
     assert!(arrays[0] != arrays[1] || arrays[1] != arrays[2]);
     assert!(arrays.iter().all(|rows| spec.check(rows) == Ok(())));
 }

@@ -8,6 +8,7 @@ use owo_colors::OwoColorize as _;
 
 use super::look::style;
 use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::folder::SUMMARY;
 use crate::record::Record;
@@ -19,11 +20,15 @@ const VALUE_LINES: usize = 8;
 const VALUE_CHARS: usize = 1_000;
 const OTHERS: usize = 4;
 const NOTES: usize = 10;
+/// So many scenarios and, of each, so many of the cases that were run fit on a screen.
+const CULPRITS: usize = 4;
+const TRIALS: usize = 4;
 
 /// All explanations, each after an empty line.
 pub(super) fn render(record: &Record, dir: &Path) -> String {
     let mut out = String::new();
     notes(&mut out, &record.cases);
+    culprits(&mut out, record, dir);
     let groups = explain::groups(&record.cases);
     for group in groups.iter().take(EXPLAINED) {
         out.push('\n');
@@ -39,6 +44,30 @@ pub(super) fn render(record: &Record, dir: &Path) -> String {
         );
     }
     out
+}
+
+/// What failures have in common, before each of them is told: one screen at the most.
+fn culprits(out: &mut String, record: &Record, dir: &Path) {
+    for culprit in record.culprits.iter().take(CULPRITS) {
+        let (word, scenario) = ("CULPRIT".style(style(Status::Failed)), line(&culprit.scenario, 300));
+        let _ = writeln!(
+            out,
+            "\n{word} {}\n  {}",
+            scenario.bold(),
+            line(&culprit.sentence, 1_000)
+        );
+        for (label, lines) in details(culprit, TRIALS) {
+            for (at, text) in lines.iter().enumerate() {
+                let label = if at == 0 { label } else { "" };
+                let _ = writeln!(out, "  {}  {text}", format!("{label:<9}").dimmed());
+            }
+        }
+    }
+    let left = record.culprits.len().saturating_sub(CULPRITS);
+    if left > 0 {
+        let (left, summary) = (number(left as u64), dir.join(SUMMARY));
+        let _ = writeln!(out, "\n+{left} more culprits in {}", summary.display());
+    }
 }
 
 fn explanation(group: &Group<'_>, dir: &Path) -> String {

@@ -20,6 +20,7 @@ pub(super) struct Live {
     look: Look,
     cases: HashMap<String, ProgressBar>,
     meshes: HashMap<usize, StartingMesh>,
+    trying: Option<ProgressBar>,
 }
 
 struct StartingMesh {
@@ -37,6 +38,7 @@ impl Live {
             look,
             cases: HashMap::new(),
             meshes: HashMap::new(),
+            trying: None,
         }
     }
 
@@ -81,10 +83,19 @@ impl Live {
                 }
             }
             Event::CaseFinished { case } => self.ended(&case.id, record),
-            Event::StepFinished { .. }
-            | Event::Artifacts { .. }
-            | Event::Warning { .. }
-            | Event::RunFinished { .. } => {}
+            Event::Trying { id, why } => {
+                let text = format!("trying {} {}", line(id, 200), line(&why.to_string(), 200));
+                let new = self.line(text);
+                if let Some(old) = self.trying.replace(new) {
+                    old.finish_and_clear();
+                }
+            }
+            Event::Culprit { .. } | Event::RunFinished { .. } => {
+                if let Some(line) = self.trying.take() {
+                    line.finish_and_clear();
+                }
+            }
+            Event::StepFinished { .. } | Event::Artifacts { .. } | Event::Warning { .. } => {}
         }
     }
 
@@ -130,6 +141,9 @@ impl Live {
     /// Takes the view away.
     pub(super) fn clear(self) {
         for line in self.cases.values().chain(self.meshes.values().map(|mesh| &mesh.line)) {
+            line.finish_and_clear();
+        }
+        if let Some(line) = self.trying {
             line.finish_and_clear();
         }
         self.bar.finish_and_clear();

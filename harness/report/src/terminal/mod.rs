@@ -135,6 +135,14 @@ impl Reporter for Terminal {
                 ))
             }
             Event::CaseFinished { case } => self.ended(case),
+            Event::Trying { id, why } if self.live.is_none() => {
+                let (word, id) = (format!("{:<8}", "trying"), text::line(id, 300));
+                self.say(&format!(
+                    "{} {id}  {}\n",
+                    word.dimmed(),
+                    text::line(&why.to_string(), 300)
+                ))
+            }
             Event::Warning { message } => {
                 let word = "warning:".style(style(Status::Flaky)).to_string();
                 self.say(&format!("{word} {}\n", text::line(message, 1000)))

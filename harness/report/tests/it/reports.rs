@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Buffer, Fixture, case, failure, finished, fixture, fixtures, started};
+use meshkat_model::event::Event;
 use meshkat_model::results::{Status, Totals};
 use meshkat_report::{Documents, Look, Record, Reporter as _, Reporters, Terminal, read_results, replay};
 
@@ -75,6 +76,22 @@ fn json_is_what_the_model_says() {
         assert_eq!(results.run.interrupted, fixture.interrupted, "{}", fixture.name);
         assert_eq!(results.cases.len() as u64, fixture.totals.cases, "{}", fixture.name);
     }
+}
+
+#[test]
+fn what_failures_have_in_common_is_in_the_json_as_it_was_told_and_survives_a_merge() {
+    let fixture = fixture("culprits");
+    let told = fixture.events.iter().filter_map(|event| match event {
+        Event::Culprit { culprit } => Some((**culprit).clone()),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let dir = files(&fixture);
+    assert_eq!(read_results(dir.path()).unwrap().culprits, told);
+    let merged = tempfile::tempdir().unwrap();
+    let events = meshkat_report::events_of(&[dir.path().to_owned()]).unwrap();
+    replay(&events, &mut Reporters::for_files(merged.path()).unwrap()).unwrap();
+    assert_eq!(read_results(merged.path()).unwrap().culprits, told);
 }
 
 #[test]
@@ -198,7 +215,7 @@ fn a_narrow_terminal_has_no_room_for_promises() {
 
 #[test]
 fn the_files_read_well() {
-    for name in ["every-status", "nothing-started", "hostile", "skipped"] {
+    for name in ["every-status", "nothing-started", "hostile", "skipped", "culprits"] {
         let dir = files(&fixture(name));
         insta::assert_snapshot!(format!("markdown-{name}"), read(&dir, "summary.md"));
         insta::assert_snapshot!(format!("junit-{name}"), read(&dir, "junit.xml"));
@@ -207,6 +224,7 @@ fn the_files_read_well() {
         "json-every-status",
         read(&files(&fixture("every-status")), "results.json")
     );
+    insta::assert_snapshot!("json-culprits", read(&files(&fixture("culprits")), "results.json"));
     insta::assert_snapshot!("html-hostile", read(&files(&fixture("hostile")), "index.html"));
 }
 

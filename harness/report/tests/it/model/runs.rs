@@ -1,5 +1,7 @@
 //! Whole runs.
 
+use indexmap::IndexMap;
+use meshkat_model::culprit::{Attempt, Cause, Certainty, Culprit, Smallest, Trial, Unsteady, Why};
 use meshkat_model::event::{Artifact, Event, PlannedCase};
 use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
 
@@ -15,6 +17,7 @@ pub(super) fn all() -> Vec<Fixture> {
         interrupted(),
         killed(),
         nothing_ran(),
+        culprits(),
         hostile(),
         many(),
         failed_fast(),
@@ -355,15 +358,131 @@ fn nothing_ran() -> Fixture {
     }
 }
 
+fn trial(id: &str, why: Why, status: Status) -> Trial {
+    Trial {
+        id: id.to_owned(),
+        why,
+        status,
+        duration_ms: 2_500,
+        failure: None,
+    }
+}
+
+/// Failures with something in common, found out by running more cases, in six scenarios.
+fn culprits() -> Fixture {
+    let mut cases = vec![
+        case("eds/outage[outage=hung,pets=3]", Status::Failed),
+        case("eds/outage[outage=hung,pets=1]", Status::Passed),
+    ];
+    cases[0].failure = Some(failure("shoppers saw errors", "errors: 0", "errors: 7"));
+    let values = IndexMap::from([("outage".to_owned(), "hung".into()), ("pets".to_owned(), 3.into())]);
+    let without = IndexMap::from([("pets".to_owned(), 3.into())]);
+    let first = Culprit {
+        scenario: "eds/outage".to_owned(),
+        sentence: "both failures have outage=hung and pets=3; 4 passing cases have one of the two, and none has both"
+            .to_owned(),
+        certainty: Certainty::Decided,
+        causes: vec![Cause {
+            values,
+            failures: 2,
+            near_misses: 4,
+            perhaps_also: IndexMap::new(),
+        }],
+        others: vec![],
+        smallest: Some(Smallest {
+            id: "eds/outage[outage=hung,pets=3]".to_owned(),
+            proven: true,
+        }),
+        flaky: vec![Unsteady {
+            id: "eds/outage[outage=cut,pets=1]".to_owned(),
+            attempts: vec![
+                Attempt {
+                    status: Status::Failed,
+                    failure: Some(failure("1 error", "errors: 0", "errors: 1")),
+                },
+                Attempt {
+                    status: Status::Passed,
+                    failure: None,
+                },
+            ],
+        }],
+        trials: vec![
+            trial("eds/outage[outage=cut,pets=1]", Why::Confirm, Status::Passed),
+            trial("eds/outage[outage=hung,pets=3]", Why::Confirm, Status::Failed),
+            trial("eds/outage[outage=hung,pets=4]", Why::Split { without }, Status::Passed),
+            trial("eds/outage[outage=killed,pets=3]", Why::Shrink, Status::Passed),
+            trial("eds/outage[outage=killed,pets=4]", Why::Shrink, Status::Errored),
+        ],
+        cut_short: true,
+    };
+    let more = (1..6).map(|n| Culprit {
+        scenario: format!("eds/other{n}"),
+        smallest: None,
+        flaky: vec![],
+        trials: vec![],
+        cut_short: false,
+        ..first.clone()
+    });
+    let mut events = whole(&cases);
+    let end = events.pop();
+    for culprit in std::iter::once(first.clone()).chain(more) {
+        events.push(Event::Trying {
+            id: "eds/outage[outage=hung,pets=3]".to_owned(),
+            why: Why::Confirm,
+        });
+        events.push(Event::Culprit {
+            culprit: Box::new(culprit),
+        });
+    }
+    events.extend(end);
+    Fixture {
+        name: "culprits",
+        events,
+        totals: Totals {
+            cases: 2,
+            passed: 1,
+            failed: 1,
+            checks: 20,
+            requests: 200,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "2 cases: 1 passed, 1 failed in 12.3 s (20 checks, 200 requests, 1 mesh)",
+        explained: vec!["eds/outage[outage=hung,pets=3]"],
+        bundles: vec!["eds/outage[outage=hung,pets=3]"],
+    }
+}
+
 /// Text that some report could take for its own.
 fn hostile() -> Fixture {
     let mut failed = case("edge/header[value=</td>&\"|x]", Status::Failed);
     failed.promise = "<script>alert(1)</script> | `code` *bold* ]]>".to_owned();
     let actual = "```\n\u{1b}[2J\u{7}\0 ]]> </pre><script>alert(2)</script>\r\n\u{fffe}";
     failed.failure = Some(failure("a | b\n<b>c</b> `d`", "``` fence", actual));
+    let mut events = whole(std::slice::from_ref(&failed));
+    let culprit = Culprit {
+        scenario: "<b>|".to_owned(),
+        sentence: "the only failure has value=</td><script>alert(3)</script> and `*x*`\u{1b}[2J".to_owned(),
+        certainty: Certainty::Undecided,
+        causes: vec![],
+        others: vec![],
+        smallest: Some(Smallest {
+            id: failed.id,
+            proven: false,
+        }),
+        flaky: vec![],
+        trials: vec![],
+        cut_short: true,
+    };
+    events.insert(
+        events.len() - 1,
+        Event::Culprit {
+            culprit: Box::new(culprit),
+        },
+    );
     Fixture {
         name: "hostile",
-        events: whole(&[failed]),
+        events,
         totals: Totals {
             cases: 1,
             failed: 1,
