@@ -64,9 +64,7 @@ fn answer(stream: UnixStream, trouble: &str) -> Option<()> {
             (200, "[]".to_owned())
         };
         if chunked {
-            // Not read to its end: a daemon without room does not, either.
-            let mut some = [0; 1024];
-            let _ = reader.read(&mut some);
+            read_chunks(&mut reader)?;
         } else {
             let mut whole = vec![0; length];
             reader.read_exact(&mut whole).ok()?;
@@ -78,8 +76,20 @@ fn answer(stream: UnixStream, trouble: &str) -> Option<()> {
             body.len()
         )
         .ok()?;
-        if chunked {
-            return None;
+    }
+}
+
+/// Reads a body to its end: whoever closes a connection with a part unread may take the answer away with it.
+fn read_chunks(reader: &mut impl BufRead) -> Option<()> {
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size).ok()?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        // The chunk and the end of its line.
+        let mut chunk = vec![0; size + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if size == 0 {
+            return Some(());
         }
     }
 }

@@ -93,8 +93,15 @@ pub(super) async fn build(
 }
 
 fn not_built(image: &str, trouble: &str) -> RuntimeError {
-    let help = if trouble.contains("no space left on device") {
-        "the disk is full: `docker system df` shows what Docker keeps, `docker system prune` removes what nothing uses"
+    // A daemon that has no room may hang up before it has all of what it is sent, and its answer is lost with that.
+    let hung_up = trouble.contains("SendRequest") || trouble.contains("connection closed");
+    let trouble = if hung_up {
+        "Docker hung up before it had all of it"
+    } else {
+        trouble
+    };
+    let help = if hung_up || trouble.contains("no space left on device") {
+        "make room if the disk is full: `docker system df` shows what Docker keeps, `docker system prune` removes what nothing uses"
     } else {
         "see whether Docker builds anything: printf 'FROM scratch\\nLABEL a=b\\n' | docker build -"
     };
