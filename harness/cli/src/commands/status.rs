@@ -6,7 +6,7 @@ use meshkat_envoy::admin::{Admin, Ready};
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::{
     process::default_state_dir,
-    run::{Ledger, live_runs, run_folder},
+    run::{Ledger, RuntimeName, live_runs, run_folder},
 };
 use tabled::{builder::Builder, settings::Style};
 
@@ -31,9 +31,13 @@ pub(crate) async fn run() -> Result<(), Exit> {
         } else {
             "a test run"
         };
+        let place = match run.runtime {
+            RuntimeName::Process => "",
+            RuntimeName::Docker => " in Docker",
+        };
         print(&format!(
-            "{}: mesh {} in {}, started by {by} (process {}), addresses {}\n",
-            run.id, run.mesh, run.runtime, run.owner.pid, run.block
+            "{}: mesh {}{place}, started by {by} (process {}), addresses {}\n",
+            run.id, run.mesh, run.owner.pid, run.block
         ));
         print(&format!("{}\n", pods(&run).await));
     }

@@ -1,7 +1,6 @@
 //! The list of what a run has started, on disk, for whoever has to clean up or to tell what runs.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -25,15 +24,6 @@ pub enum RuntimeName {
     Process,
     /// Containers, found by their label.
     Docker,
-}
-
-impl fmt::Display for RuntimeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Process => "processes",
-            Self::Docker => "Docker",
-        })
-    }
 }
 
 /// What a run has started.
