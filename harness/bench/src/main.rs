@@ -2,6 +2,7 @@
 //! measured in turn in the same run.
 
 mod bare;
+mod cover;
 mod first_answer;
 mod poll;
 mod service;
@@ -47,6 +48,8 @@ enum Bench {
     XdsChurn,
     /// One change among many resources: delta against State of the World.
     XdsBytes,
+    /// Sizes of covering arrays, beside what is published and what allpairspy gives.
+    Cover,
 }
 
 /// Why something could not be measured.
@@ -94,6 +97,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsFanout => fanout::measure(bin, fanout::Size::FULL).await,
         Bench::XdsChurn if quick => churn::measure(bin, churn::Size::QUICK).await,
         Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
+        Bench::Cover => cover::measure(quick),
         Bench::XdsBytes if quick => bytes::measure(bin, bytes::Size::QUICK).await,
         Bench::XdsBytes => bytes::measure(bin, bytes::Size::FULL).await,
     }

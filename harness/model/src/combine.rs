@@ -35,6 +35,8 @@ pub struct Constraint {
     pub text: String,
     /// The indices of the axes on whose values it depends, in order.
     pub axes: Vec<usize>,
+    /// Whether it asks for `params`, or for one of its fields.
+    asks_params: bool,
     expression: Arc<Expression>,
 }
 
@@ -57,9 +59,10 @@ impl Constraint {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.clone()))
             .collect();
-        let mut variables: Variables = values.clone();
+        let params = self.asks_params.then(|| json!(values));
+        let mut variables: Variables = values;
         // An axis of that name is `params.params`.
-        variables.insert("params".to_owned(), json!(values));
+        variables.extend(params.map(|params| ("params".to_owned(), params)));
         self.expression.truth(&variables)
     }
 }
@@ -205,6 +208,7 @@ impl<'a> Reader<'a> {
             place: item.place,
             text: text.clone(),
             axes,
+            asks_params: refers.whole || !refers.fields.is_empty(),
             expression: Arc::new(expression),
         })
     }

@@ -4,6 +4,7 @@
 mod alone;
 mod broken;
 mod by_hand;
+mod cover;
 mod ends;
 mod evidence;
 mod interrupted;
