@@ -51,7 +51,8 @@ const fn entry(
 impl Entry {
     fn sizes(&self) -> Vec<usize> {
         let each = self.axes.iter();
-        each.flat_map(|(levels, axes)| std::iter::repeat_n(*levels, *axes)).collect()
+        each.flat_map(|(levels, axes)| std::iter::repeat_n(*levels, *axes))
+            .collect()
     }
 
     fn rows(&self, effort: Effort) -> Result<(usize, Duration), Error> {
@@ -99,7 +100,9 @@ pub(crate) fn measure(quick: bool) -> Result<String, Error> {
         "time",
     ];
     let left_out = other.err().map(|why| format!("allpairspy is left out: {why}"));
-    let mut notes = vec!["rows, fewer are better; PICT and the best of six tools as published on pairwise.org; t=2 where nothing is said"];
+    let mut notes = vec![
+        "rows, fewer are better; PICT and the best of six tools as published on pairwise.org; t=2 where nothing is said",
+    ];
     notes.extend(left_out.as_deref());
     Ok(table::render("covering arrays", header, rows, &notes))
 }
@@ -124,7 +127,14 @@ for name, sizes in json.load(open(sys.argv[1])):
     let told = |error: std::io::Error| error.to_string();
     let folder = tempfile::tempdir().map_err(told)?;
     let fetched = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--target",
+        ])
         .arg(folder.path())
         .arg("allpairspy")
         .output()

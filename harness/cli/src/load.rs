@@ -7,7 +7,8 @@ use std::{
 
 use meshkat_envoy::config::{Bootstrap, Overlay};
 use meshkat_model::{
-    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes, source::Diagnostic,
+    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes,
+    source::Diagnostic,
 };
 use meshkat_plan::{Coverage, Selection, chosen, expand, in_shard};
 
@@ -192,7 +193,10 @@ pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoic
     let any = !cases.is_empty();
     let cases = covered(cases, &scenarios, &select.select, choice)?;
     if any && cases.is_empty() {
-        let message = format!("none of the selected cases is among those of `--coverage {}`", Coverage::from(choice.coverage));
+        let message = format!(
+            "none of the selected cases is among those of `--coverage {}`",
+            Coverage::from(choice.coverage)
+        );
         return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
     }
     let cases = match select.shard {
@@ -206,14 +210,22 @@ pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoic
 }
 
 /// The cases that the coverage chooses, and those that a word names by their whole id.
-fn covered(cases: Vec<Case>, scenarios: &[Scenario], words: &[String], choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+fn covered(
+    cases: Vec<Case>,
+    scenarios: &[Scenario],
+    words: &[String],
+    choice: CoverageChoice,
+) -> Result<Vec<Case>, Exit> {
     let coverage = Coverage::from(choice.coverage);
     if coverage == Coverage::Full {
         return Ok(cases);
     }
     let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
     let mut ids: HashSet<String> = words.iter().cloned().collect();
-    for scenario in scenarios.iter().filter(|scenario| wanted.contains(scenario.id.as_str())) {
+    for scenario in scenarios
+        .iter()
+        .filter(|scenario| wanted.contains(scenario.id.as_str()))
+    {
         ids.extend(chosen(scenario, coverage, choice.seed).map_err(|wrong| Exit::diagnostics(&wrong))?);
     }
     Ok(cases.into_iter().filter(|case| ids.contains(&case.id)).collect())

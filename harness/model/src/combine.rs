@@ -103,7 +103,11 @@ impl Combinations {
                 rows.extend(reader.given(item, key, may_be_outside, &outside));
             }
         }
-        if reader.wrong.is_empty() { Ok(read) } else { Err(reader.wrong) }
+        if reader.wrong.is_empty() {
+            Ok(read)
+        } else {
+            Err(reader.wrong)
+        }
     }
 }
 
@@ -131,19 +135,32 @@ impl<'a> Reader<'a> {
             Kind::Sequence(items) => items,
             Kind::Scalar { text, .. } if one && !text.is_empty() => std::slice::from_ref(node),
             _ => {
-                self.tell(node.place, format!("`{key}` is {what}"), "not a list", self.example(key));
+                self.tell(
+                    node.place,
+                    format!("`{key}` is {what}"),
+                    "not a list",
+                    self.example(key),
+                );
                 &[]
             }
         }
     }
 
     fn example(&self, key: &str) -> String {
-        let example = self.axes.iter().find_map(|(name, values)| Some((name, values.first()?)));
+        let example = self
+            .axes
+            .iter()
+            .find_map(|(name, values)| Some((name, values.first()?)));
         let Some((name, value)) = example else {
             return "this file has no axes, of which there could be combinations".to_owned();
         };
         match key {
-            "constraints" => format!("for example `constraints: [\"{} != {value}\"]`", self.spelt(name)),
+            "constraints" => {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), |word| format!("'{word}'"));
+                format!("for example `constraints: [\"{} != {value}\"]`", self.spelt(name))
+            }
             _ => format!("for example `{key}: [{{{name}: {}}}]`", text(value)),
         }
     }
@@ -159,7 +176,12 @@ impl<'a> Reader<'a> {
     fn constraint(&mut self, item: &Node) -> Option<Constraint> {
         let Kind::Scalar { text, .. } = &item.kind else {
             let help = self.example("constraints");
-            self.tell(item.place, "a constraint is a CEL expression over the axes", "not an expression", help);
+            self.tell(
+                item.place,
+                "a constraint is a CEL expression over the axes",
+                "not an expression",
+                help,
+            );
             return None;
         };
         let expression = match Expression::compile(text) {
@@ -177,7 +199,12 @@ impl<'a> Reader<'a> {
         let is_truth = |name: &&str| self.axes[*name].iter().any(Value::is_boolean);
         let known = Known {
             variables: names.iter().copied().chain(["params"]).collect(),
-            not_truths: names.iter().copied().filter(|name| !is_truth(name)).chain(["params"]).collect(),
+            not_truths: names
+                .iter()
+                .copied()
+                .filter(|name| !is_truth(name))
+                .chain(["params"])
+                .collect(),
             axes: names.clone(),
         };
         let problems = expression.problems(&known);
@@ -196,12 +223,22 @@ impl<'a> Reader<'a> {
         }
         let refers = expression.refers();
         let depends = |(_, name): &(usize, &&str)| {
-            refers.whole || refers.variables.iter().chain(&refers.fields).any(|known| known == **name)
+            refers.whole
+                || refers
+                    .variables
+                    .iter()
+                    .chain(&refers.fields)
+                    .any(|known| known == **name)
         };
         let axes: Vec<usize> = names.iter().enumerate().filter(depends).map(|(axis, _)| axis).collect();
         if axes.is_empty() {
             let help = self.example("constraints");
-            self.tell(item.place, "a constraint that asks for no axis", "the same in every combination", help);
+            self.tell(
+                item.place,
+                "a constraint that asks for no axis",
+                "the same in every combination",
+                help,
+            );
             return None;
         }
         Some(Constraint {
@@ -227,12 +264,22 @@ impl<'a> Reader<'a> {
     ) -> Option<Given> {
         let Kind::Mapping(entries) = &item.kind else {
             let help = self.example(key);
-            self.tell(item.place, format!("an item of `{key}` gives axes their values"), "not a mapping", help);
+            self.tell(
+                item.place,
+                format!("an item of `{key}` gives axes their values"),
+                "not a mapping",
+                help,
+            );
             return None;
         };
         if entries.is_empty() {
             let help = self.example(key);
-            self.tell(item.place, format!("an item of `{key}` that gives no value"), "an empty mapping", help);
+            self.tell(
+                item.place,
+                format!("an item of `{key}` that gives no value"),
+                "an empty mapping",
+                help,
+            );
             return None;
         }
         let before = self.wrong.len();
@@ -240,13 +287,23 @@ impl<'a> Reader<'a> {
         for (name, node) in entries {
             let Some((axis, _, known)) = self.axes.get_full(&name.text) else {
                 let help = did_you_mean(&name.text, self.axes.keys().map(String::as_str));
-                self.tell(name.place, format!("there is no axis `{}`", name.text), "unknown axis", help);
+                self.tell(
+                    name.place,
+                    format!("there is no axis `{}`", name.text),
+                    "unknown axis",
+                    help,
+                );
                 continue;
             };
             let value = node.to_json();
             if value.is_array() || value.is_object() {
                 let help = self.example(key);
-                self.tell(node.place, format!("`{key}` gives each axis one value"), "not a value", help);
+                self.tell(
+                    node.place,
+                    format!("`{key}` gives each axis one value"),
+                    "not a value",
+                    help,
+                );
                 continue;
             }
             // Values are told apart by how they read, as in ids.
@@ -254,7 +311,12 @@ impl<'a> Reader<'a> {
                 Some(known) => values.push((axis, known.clone(), node.place)),
                 None if may_be_outside => match outside(&value) {
                     None => values.push((axis, value, node.place)),
-                    Some(why) => self.tell(node.place, why, "not allowed", "ids have the form name[axis=value,axis=value]"),
+                    Some(why) => self.tell(
+                        node.place,
+                        why,
+                        "not allowed",
+                        "ids have the form name[axis=value,axis=value]",
+                    ),
                 },
                 None => {
                     let words: Vec<String> = known.iter().map(text).collect();

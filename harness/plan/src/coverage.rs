@@ -47,6 +47,8 @@ pub fn chosen(scenario: &Scenario, coverage: Coverage, seed: u64) -> Result<Hash
     };
     let asked = asked(scenario, strength)?;
     let rows = cover(&asked.problem, Effort::Quick, seed).map_err(|failure| asked.tell(&failure))?;
-    let ids = rows.iter().map(|row| case_id(&scenario.id, &params(&asked.problem, row)));
+    let ids = rows
+        .iter()
+        .map(|row| case_id(&scenario.id, &params(&asked.problem, row)));
     Ok(ids.collect())
 }

@@ -28,10 +28,7 @@ pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec
             Err(more) => note(&mut wrong, more, params),
         }
     }
-    let mut told: Vec<Diagnostic> = wrong
-        .into_iter()
-        .map(|wrong| wrong.tell(&axes, all.len()))
-        .collect();
+    let mut told: Vec<Diagnostic> = wrong.into_iter().map(|wrong| wrong.tell(&axes, all.len())).collect();
     if told.is_empty() {
         told.extend(scenario.never_taken(&cases));
     }
@@ -113,9 +110,19 @@ fn restricted(
 
 /// A scenario's axes and what it says about their combinations, as a problem.
 pub(crate) fn asked(scenario: &Scenario, strength: Strength) -> Result<Asked, Vec<Diagnostic>> {
-    let axes = scenario.axes.iter().map(|(name, values)| Axis::new(name, values.iter().cloned()));
+    let axes = scenario
+        .axes
+        .iter()
+        .map(|(name, values)| Axis::new(name, values.iter().cloned()));
     let (source, combinations) = (&scenario.source, &scenario.combinations);
-    Asked::new(source, scenario.axes_place(), axes.collect(), combinations, strength, Vec::new())
+    Asked::new(
+        source,
+        scenario.axes_place(),
+        axes.collect(),
+        combinations,
+        strength,
+        Vec::new(),
+    )
 }
 
 /// The values of a row.

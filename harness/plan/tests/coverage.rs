@@ -54,7 +54,12 @@ fn read(sizes: &[usize], more: &str) -> Scenario {
     let axes: String = sizes
         .iter()
         .enumerate()
-        .map(|(axis, size)| format!("  a{axis}: [{}]\n", (0..*size).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")))
+        .map(|(axis, size)| {
+            format!(
+                "  a{axis}: [{}]\n",
+                (0..*size).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")
+            )
+        })
         .collect();
     let path: String = (0..sizes.len()).map(|axis| format!("${{a{axis}}}")).collect();
     let text = format!("promise: p\nmesh: one\naxes:\n{axes}{more}steps:\n  - get: \"/?{path}\"\n    status: 200\n");
@@ -75,7 +80,10 @@ fn covers(cases: &[Case], chosen: &HashSet<String>, axes: usize, ways: u32) -> b
     sets.all(|set| {
         let of = |case: &Case| -> Vec<String> {
             let values = case.params.values().enumerate();
-            values.filter(|(axis, _)| set & (1 << axis) != 0).map(|(_, value)| value.to_string()).collect()
+            values
+                .filter(|(axis, _)| set & (1 << axis) != 0)
+                .map(|(_, value)| value.to_string())
+                .collect()
         };
         let possible: BTreeSet<Vec<String>> = cases.iter().map(of).collect();
         let has: BTreeSet<Vec<String>> = cases.iter().filter(|case| chosen.contains(&case.id)).map(of).collect();
@@ -114,7 +122,10 @@ proptest! {
 #[test]
 fn what_is_excluded_is_no_case_and_the_others_keep_their_ids_and_their_order() {
     let plain = all(&read(&[2, 2, 2], "")).unwrap();
-    let scenario = read(&[2, 2, 2], "constraints: [\"!(a0 == 0 && a1 == 1)\"]\nexclude: [{a2: 1, a0: 1}]\n");
+    let scenario = read(
+        &[2, 2, 2],
+        "constraints: [\"!(a0 == 0 && a1 == 1)\"]\nexclude: [{a2: 1, a0: 1}]\n",
+    );
     let cases = all(&scenario).unwrap();
     let expected: Vec<&str> = ids(&plain)
         .into_iter()
@@ -126,14 +137,24 @@ fn what_is_excluded_is_no_case_and_the_others_keep_their_ids_and_their_order() {
 
 #[test]
 fn what_is_included_is_there_whatever_the_coverage() {
-    let scenario = read(&[3, 3, 3], "include: [{a0: 9, a1: 0, a2: 0}, {a0: 1, a1: 1, a2: 1}, {a2: 7, a1: 2}]\n");
+    let scenario = read(
+        &[3, 3, 3],
+        "include: [{a0: 9, a1: 0, a2: 0}, {a0: 1, a1: 1, a2: 1}, {a2: 7, a1: 2}]\n",
+    );
     let cases = all(&scenario).unwrap();
     // 27, the one with a 9, and the 7 with each value of the axis of which nothing is said.
     assert_eq!(cases.len(), 27 + 1 + 3);
-    assert!(cases[27..].iter().all(|case| case.id.contains("a0=9") || case.id.contains("a2=7")));
+    assert!(
+        cases[27..]
+            .iter()
+            .all(|case| case.id.contains("a0=9") || case.id.contains("a2=7"))
+    );
     for coverage in [Coverage::Each, Coverage::Pairwise, Coverage::Full] {
         let chosen = chosen(&scenario, coverage, 0).unwrap();
-        assert!(chosen.contains("s/all[a0=9,a1=0,a2=0]") && chosen.contains("s/all[a0=1,a1=1,a2=1]"), "{chosen:?}");
+        assert!(
+            chosen.contains("s/all[a0=9,a1=0,a2=0]") && chosen.contains("s/all[a0=1,a1=1,a2=1]"),
+            "{chosen:?}"
+        );
         assert!(chosen.iter().any(|id| id.contains("a1=2,a2=7")), "{chosen:?}");
         assert!(chosen.iter().all(|id| ids(&cases).contains(&id.as_str())));
     }
@@ -144,7 +165,10 @@ fn a_scenario_without_axes_has_its_case_in_every_coverage() {
     let text = "promise: p\nmesh: one\nsteps:\n  - {get: /, status: 200}\n";
     let scenario = Scenario::read("s/one", Source::new("s/one.yaml", text), &SharedAxes::default()).unwrap();
     for coverage in [Coverage::Each, Coverage::Pairwise, Coverage::ThreeWise, Coverage::Full] {
-        assert_eq!(chosen(&scenario, coverage, 0).unwrap(), HashSet::from(["s/one".to_owned()]));
+        assert_eq!(
+            chosen(&scenario, coverage, 0).unwrap(),
+            HashSet::from(["s/one".to_owned()])
+        );
     }
 }
 

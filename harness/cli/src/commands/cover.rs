@@ -20,8 +20,7 @@ pub(crate) fn run(args: &CoverArgs) -> Result<(), Exit> {
         CoverEffort::Default => Effort::Default,
         CoverEffort::High => Effort::High,
     };
-    let rows =
-        cover(&asked.problem, effort, args.seed).map_err(|failure| Exit::diagnostics(&asked.tell(&failure)))?;
+    let rows = cover(&asked.problem, effort, args.seed).map_err(|failure| Exit::diagnostics(&asked.tell(&failure)))?;
     match args.format {
         CoverFormat::Table => table(&asked.problem, &rows),
         CoverFormat::Json => print(&format!("{:#}\n", json(&asked.problem, &rows))),

@@ -93,7 +93,9 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         None => last.run.interrupted,
     };
     let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice)?.into_iter().map(|case| case.id);
+    let cases = load::selected(&project, &select, args.choice)?
+        .into_iter()
+        .map(|case| case.id);
     select.select = cases.filter(|id| again(id)).collect();
     // These are the part's already; a part of them would leave some out.
     select.shard = None;

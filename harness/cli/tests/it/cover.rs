@@ -35,7 +35,9 @@ fn sizes() -> Lab {
 fn ids(lab: &Lab, args: &[&str]) -> BTreeSet<String> {
     let told = lab.tell(&[&["list", "--format", "json"], args].concat()).exits(0);
     let all: Vec<Value> = serde_json::from_str(&told.out).expect("it is JSON, and an array");
-    all.iter().map(|case| case["id"].as_str().expect("a case has an id").to_owned()).collect()
+    all.iter()
+        .map(|case| case["id"].as_str().expect("a case has an id").to_owned())
+        .collect()
 }
 
 #[test]
@@ -50,7 +52,10 @@ fn an_array_is_objects_with_a_value_for_each_axis() {
         assert!(row["bits"].is_number());
     }
     // Of system and browser seven pairs are allowed, each with both of 32 and 64 bits or one of them.
-    let pairs: BTreeSet<String> = all.iter().map(|row| format!("{}{}", row["os"], row["browser"])).collect();
+    let pairs: BTreeSet<String> = all
+        .iter()
+        .map(|row| format!("{}{}", row["os"], row["browser"]))
+        .collect();
     assert_eq!(pairs.len(), 7);
     assert_eq!(all, rows(&lab, &["axes.yaml"]), "the same file gives the same rows");
     assert!(rows(&lab, &["axes.yaml", "--strength", "3"]).len() == 14);
@@ -63,7 +68,11 @@ fn a_table_is_for_people_and_the_count_is_no_part_of_it() {
     let lab = Lab::new();
     lab.write("axes.yaml", "axes: {a: [1, 2], b: [x, y]}\n");
     let told = lab.tell(&["cover", "axes.yaml"]).exits(0);
-    assert!(told.out.contains("│ a │ b │") && told.out.lines().count() == 8, "{}", told.out);
+    assert!(
+        told.out.contains("│ a │ b │") && told.out.lines().count() == 8,
+        "{}",
+        told.out
+    );
     assert!(told.err.contains("4 rows"), "{}", told.err);
 }
 
@@ -73,10 +82,24 @@ fn what_does_not_hold_ends_with_code_2_and_its_place() {
     lab.write("axes.yaml", &format!("{FILE}  - os != 'mac'\n"));
     let told = lab.tell(&["cover", "axes.yaml"]).exits(2);
     assert!(told.out.is_empty());
-    assert!(told.err.contains("axes.yaml:7:5") && told.err.contains("`mac` of the axis `os`"), "{}", told.err);
+    assert!(
+        told.err.contains("axes.yaml:7:5") && told.err.contains("`mac` of the axis `os`"),
+        "{}",
+        told.err
+    );
     lab.write("axes.yaml", "axes: {a: 1}\n");
-    assert!(lab.tell(&["cover", "axes.yaml"]).exits(2).err.contains("axes.yaml:1:11"));
-    assert!(lab.tell(&["cover", "none.yaml"]).exits(2).err.contains("failed to read none.yaml"));
+    assert!(
+        lab.tell(&["cover", "axes.yaml"])
+            .exits(2)
+            .err
+            .contains("axes.yaml:1:11")
+    );
+    assert!(
+        lab.tell(&["cover", "none.yaml"])
+            .exits(2)
+            .err
+            .contains("failed to read none.yaml")
+    );
     lab.tell(&["cover", "axes.yaml", "--strength", "0"]).exits(2);
 }
 
@@ -99,7 +122,9 @@ fn pairwise_lists_some_of_the_same_ids_and_a_whole_id_is_always_there() {
     let none = format!("{}*", &other[..other.len() - 1]);
     let told = lab.tell(&["list", &none, "--coverage", "pairwise"]).exits(4);
     assert!(told.err.contains("--coverage pairwise"), "{}", told.err);
-    let seeds: BTreeSet<_> = ["1", "2", "3"].map(|seed| ids(&lab, &["--coverage", "pairwise", "--seed", seed])).into();
+    let seeds: BTreeSet<_> = ["1", "2", "3"]
+        .map(|seed| ids(&lab, &["--coverage", "pairwise", "--seed", seed]))
+        .into();
     assert!(seeds.len() > 1, "the seed decides which");
 }
 

@@ -60,7 +60,13 @@ impl<'a> Guard<'a> {
 }
 
 /// Makes the rows fewer, as far as `lower` and the budget allow.
-pub(super) fn reduce(board: &mut dyn Board, guard: &Guard<'_>, lower: usize, budget: Budget, rng: &mut Rng) -> Vec<Row> {
+pub(super) fn reduce(
+    board: &mut dyn Board,
+    guard: &Guard<'_>,
+    lower: usize,
+    budget: Budget,
+    rng: &mut Rng,
+) -> Vec<Row> {
     let mut left = budget.0;
     let mut share = left / 128;
     let mut attempts = 0_usize;
@@ -90,7 +96,11 @@ pub(super) fn reduce(board: &mut dyn Board, guard: &Guard<'_>, lower: usize, bud
         let found = attempt.run(board);
         left -= before - attempt.left.min(before);
         // What did not suffice is doubled; after a success, half is a good guess.
-        share = if found { (share / 2).max(budget.0 / 128) } else { share * 2 };
+        share = if found {
+            (share / 2).max(budget.0 / 128)
+        } else {
+            share * 2
+        };
         if !found && left < budget.0 / 128 {
             return best;
         }
@@ -138,7 +148,10 @@ impl Attempt<'_> {
     }
 
     fn accepts(&mut self, growth: i32, chances: &[u32; 32]) -> bool {
-        growth <= 0 || chances.get(growth as usize).is_some_and(|chance| self.rng.u32(..) < *chance)
+        growth <= 0
+            || chances
+                .get(growth as usize)
+                .is_some_and(|chance| self.rng.u32(..) < *chance)
     }
 
     /// Changes any entry to anything else.

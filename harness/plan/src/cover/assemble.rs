@@ -142,7 +142,10 @@ impl Asked {
                 format!("no combination has the value `{value}` of the axis `{}`", axis.name)
             }
             What::Seed(at) => format!("the seed in line {} is not possible", self.seeds[at].line),
-            What::Included(at) => format!("the included combination in line {} is not possible", self.include[at].line),
+            What::Included(at) => format!(
+                "the included combination in line {} is not possible",
+                self.include[at].line
+            ),
         };
         let written: Vec<&Written> = blame.iter().map(|rule| &self.rules[*rule]).collect();
         let own = match what {
@@ -155,10 +158,16 @@ impl Asked {
             let help = "a combination has one negative value at the most";
             return Diagnostic::new(&self.source, own, what_is, "two negative values").help(help);
         };
-        let each: Vec<String> = written.iter().map(|rule| format!("{name}:{}: {}", rule.place.line, rule.text)).collect();
+        let each: Vec<String> = written
+            .iter()
+            .map(|rule| format!("{name}:{}: {}", rule.place.line, rule.text))
+            .collect();
         let (message, label) = match each.len() {
             1 => (format!("{what_is}: one constraint leaves none"), "this alone"),
-            some => (format!("{what_is}: {some} constraints together leave none"), "one of them"),
+            some => (
+                format!("{what_is}: {some} constraints together leave none"),
+                "one of them",
+            ),
         };
         Diagnostic::new(&self.source, first.place, message, label).help(format!("change {}", each.join(", or ")))
     }
@@ -167,13 +176,23 @@ impl Asked {
 fn unanswered(source: &Source, place: Place, axes: &[Axis], values: &[(usize, Level)], message: &str) -> Diagnostic {
     let values: Vec<String> = values
         .iter()
-        .map(|(axis, level)| format!("{}={}", axes[*axis].name, word(&axes[*axis].values[usize::from(*level)].value)))
+        .map(|(axis, level)| {
+            format!(
+                "{}={}",
+                axes[*axis].name,
+                word(&axes[*axis].values[usize::from(*level)].value)
+            )
+        })
         .collect();
     let message = match message.strip_prefix("neither true nor false: ") {
-        Some(value) => format!("with {} the constraint is {value}, neither true nor false", values.join(", ")),
+        Some(value) => format!(
+            "with {} the constraint is {value}, neither true nor false",
+            values.join(", ")
+        ),
         None => format!("with {} the constraint has no value: {message}", values.join(", ")),
     };
-    Diagnostic::new(source, place, message, "not a condition").help("numbers compare with numbers, and words with words")
+    Diagnostic::new(source, place, message, "not a condition")
+        .help("numbers compare with numbers, and words with words")
 }
 
 /// A value as it stands in texts.
@@ -182,7 +201,10 @@ pub(super) fn word(value: &Value) -> String {
 }
 
 fn level(axis: &Axis, value: &Value) -> Option<Level> {
-    let at = axis.values.iter().position(|choice| word(&choice.value) == word(value))?;
+    let at = axis
+        .values
+        .iter()
+        .position(|choice| word(&choice.value) == word(value))?;
     Some(at as Level)
 }
 

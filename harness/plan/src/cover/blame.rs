@@ -28,7 +28,10 @@ pub(super) fn blame(problem: &Problem, partial: &Partial) -> Option<Vec<usize>> 
             if !feasible(problem, &at, partial) {
                 return Some(at);
             }
-            let Some(moves) = (0..size).rev().find(|position| at[*position] < all.len() - size + position) else {
+            let Some(moves) = (0..size)
+                .rev()
+                .find(|position| at[*position] < all.len() - size + position)
+            else {
                 break;
             };
             at[moves] += 1;
@@ -81,7 +84,11 @@ fn feasible(problem: &Problem, rules: &[usize], partial: &Partial) -> bool {
 
 /// The levels of rows that are not included from outside.
 pub(super) fn ordinary(problem: &Problem) -> Vec<Vec<Level>> {
-    problem.axes.iter().map(|axis| axis.levels(|kind| kind != Kind::Extra)).collect()
+    problem
+        .axes
+        .iter()
+        .map(|axis| axis.levels(|kind| kind != Kind::Extra))
+        .collect()
 }
 
 fn choose(of: u64, some: u64) -> u64 {

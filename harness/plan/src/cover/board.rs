@@ -90,7 +90,10 @@ impl<'a> Many<'a> {
     }
 
     pub(super) fn new(tuples: &'a Tuples, needed: &[bool], rows: Vec<Row>) -> Self {
-        let mut counts: Vec<u16> = needed.iter().map(|needed| if *needed { 0 } else { NOT_NEEDED }).collect();
+        let mut counts: Vec<u16> = needed
+            .iter()
+            .map(|needed| if *needed { 0 } else { NOT_NEEDED })
+            .collect();
         let of_row = |row: &Row| -> Vec<u32> {
             let subsets = tuples.subsets.iter();
             subsets.map(|subset| subset.of_row(row) as u32).collect()

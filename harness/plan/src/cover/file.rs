@@ -14,7 +14,15 @@ use super::{
     problem::{Axis, Choice, Kind, Strength, Stronger},
 };
 
-const KEYS: [&str; 7] = ["axes", "constraints", "include", "exclude", "seeds", "strength", "stronger"];
+const KEYS: [&str; 7] = [
+    "axes",
+    "constraints",
+    "include",
+    "exclude",
+    "seeds",
+    "strength",
+    "stronger",
+];
 
 const EXAMPLE: &str = "the smallest file is `axes: {os: [linux, mac], browser: [firefox, chrome]}`";
 
@@ -39,7 +47,12 @@ pub fn read(source: &Source, strength: Option<Strength>) -> Result<Asked, Vec<Di
     let axes = reader.axes(&node);
     let names: IndexMap<String, Vec<Value>> = axes
         .iter()
-        .map(|axis| (axis.name.clone(), axis.values.iter().map(|choice| choice.value.clone()).collect()))
+        .map(|axis| {
+            (
+                axis.name.clone(),
+                axis.values.iter().map(|choice| choice.value.clone()).collect(),
+            )
+        })
         .collect();
     let own = node.get("strength").and_then(|node| reader.strength(node));
     let stronger = reader.stronger(&node, &names);
@@ -91,7 +104,12 @@ impl Reader<'_> {
             return Vec::new();
         };
         for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.text.as_str())) {
-            self.tell(key.place, format!("unknown key `{}`", key.text), "not known here", did_you_mean(&key.text, KEYS));
+            self.tell(
+                key.place,
+                format!("unknown key `{}`", key.text),
+                "not known here",
+                did_you_mean(&key.text, KEYS),
+            );
         }
         let Some(axes) = file.get("axes") else {
             self.tell(file.place, "`axes` is missing", "no axes here", EXAMPLE);
@@ -102,7 +120,12 @@ impl Reader<'_> {
                 entries.iter().map(|(key, values)| self.axis(key, values)).collect()
             }
             _ => {
-                self.tell(axes.place, "`axes` is a mapping of names to lists of values", "not axes", OF_AXES);
+                self.tell(
+                    axes.place,
+                    "`axes` is a mapping of names to lists of values",
+                    "not axes",
+                    OF_AXES,
+                );
                 Vec::new()
             }
         }
@@ -112,13 +135,23 @@ impl Reader<'_> {
         let name = &key.text;
         let mut axis = Axis::new(name, []);
         let NodeKind::Sequence(items) = &values.kind else {
-            self.tell(values.place, format!("the axis `{name}` needs a list of values"), "not a list", OF_AXES);
+            self.tell(
+                values.place,
+                format!("the axis `{name}` needs a list of values"),
+                "not a list",
+                OF_AXES,
+            );
             return axis;
         };
         axis.values = items.iter().filter_map(|item| self.choice(item)).collect();
         if items.is_empty() || items.len() > MOST_VALUES {
             let message = format!("the axis `{name}` has {} values", items.len());
-            self.tell(values.place, message, "not a list of values", format!("give it from 1 to {MOST_VALUES}"));
+            self.tell(
+                values.place,
+                message,
+                "not a list of values",
+                format!("give it from 1 to {MOST_VALUES}"),
+            );
         } else if axis.values.len() == items.len() {
             let words: Vec<String> = axis.values.iter().map(|choice| word(&choice.value)).collect();
             for again in twice(words.iter().map(String::as_str)) {
@@ -140,7 +173,12 @@ impl Reader<'_> {
                 });
             }
             NodeKind::Sequence(_) => {
-                self.tell(item.place, "a value is a word, a number, true or false", "a list", OF_AXES);
+                self.tell(
+                    item.place,
+                    "a value is a word, a number, true or false",
+                    "a list",
+                    OF_AXES,
+                );
                 return None;
             }
             NodeKind::Mapping(entries) => entries,
@@ -148,7 +186,12 @@ impl Reader<'_> {
         let before = self.wrong.len();
         let keys = ["value", "weight", "negative"];
         for (key, _) in entries.iter().filter(|(key, _)| !keys.contains(&key.text.as_str())) {
-            self.tell(key.place, format!("unknown key `{}`", key.text), "not known here", did_you_mean(&key.text, keys));
+            self.tell(
+                key.place,
+                format!("unknown key `{}`", key.text),
+                "not known here",
+                did_you_mean(&key.text, keys),
+            );
         }
         let value = match item.get("value").map(|node| (&node.kind, node)) {
             Some((NodeKind::Scalar { .. }, node)) => node.to_json(),
@@ -157,7 +200,9 @@ impl Reader<'_> {
                 Value::Null
             }
         };
-        let weight = item.get("weight").map(|node| (node.to_json().as_u64().and_then(|n| u32::try_from(n).ok()), node));
+        let weight = item
+            .get("weight")
+            .map(|node| (node.to_json().as_u64().and_then(|n| u32::try_from(n).ok()), node));
         let weight = match weight {
             None => 1,
             Some((Some(weight), _)) => weight,
@@ -197,7 +242,12 @@ impl Reader<'_> {
             return Vec::new();
         };
         let NodeKind::Sequence(items) = &node.kind else {
-            self.tell(node.place, "`stronger` is a list of sets of axes", "not a list", EXAMPLE);
+            self.tell(
+                node.place,
+                "`stronger` is a list of sets of axes",
+                "not a list",
+                EXAMPLE,
+            );
             return Vec::new();
         };
         let mut all = Vec::new();
@@ -205,11 +255,28 @@ impl Reader<'_> {
             let known = ["axes", "strength"];
             if let NodeKind::Mapping(entries) = &item.kind {
                 for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
-                    self.tell(key.place, format!("unknown key `{}`", key.text), "not known here", did_you_mean(&key.text, known));
+                    self.tell(
+                        key.place,
+                        format!("unknown key `{}`", key.text),
+                        "not known here",
+                        did_you_mean(&key.text, known),
+                    );
                 }
             }
-            let Some((Node { kind: NodeKind::Sequence(names), .. }, ways)) = item.get("axes").zip(item.get("strength")) else {
-                self.tell(item.place, "a set of axes has `axes`, a list, and `strength`", "not one", EXAMPLE);
+            let Some((
+                Node {
+                    kind: NodeKind::Sequence(names),
+                    ..
+                },
+                ways,
+            )) = item.get("axes").zip(item.get("strength"))
+            else {
+                self.tell(
+                    item.place,
+                    "a set of axes has `axes`, a list, and `strength`",
+                    "not one",
+                    EXAMPLE,
+                );
                 continue;
             };
             let mut set = Vec::new();

@@ -57,7 +57,13 @@ impl Fill<'_> {
         let guard = Guard::new(self.solver, self.problem.axes.len());
         let sizes: Vec<usize> = self.problem.axes.iter().map(|axis| axis.values.len()).collect();
         if Pairs::fits(self.tuples, sizes.iter().sum(), start.len()) {
-            reduce(&mut Pairs::new(self.tuples, needed, &sizes, start), &guard, lower, budget, rng)
+            reduce(
+                &mut Pairs::new(self.tuples, needed, &sizes, start),
+                &guard,
+                lower,
+                budget,
+                rng,
+            )
         } else if Many::size(self.tuples, start.len()) <= MOST_KEPT && start.len() <= usize::from(u16::MAX / 2) {
             reduce(&mut Many::new(self.tuples, needed, start), &guard, lower, budget, rng)
         } else {
@@ -70,9 +76,14 @@ impl Fill<'_> {
         let ends = self.tuples.subsets.iter().skip(1).map(|subset| subset.offset as usize);
         let ends = ends.chain([self.tuples.len]);
         let each = self.tuples.subsets.iter().zip(ends);
-        each.map(|(subset, end)| needed[subset.offset as usize..end].iter().filter(|needed| **needed).count())
-            .max()
-            .unwrap_or_default()
+        each.map(|(subset, end)| {
+            needed[subset.offset as usize..end]
+                .iter()
+                .filter(|needed| **needed)
+                .count()
+        })
+        .max()
+        .unwrap_or_default()
     }
 
     fn greedy(&self, needed: &[bool], budget: Budget, rng: &mut Rng) -> Vec<Row> {
@@ -84,7 +95,8 @@ impl Fill<'_> {
     pub(super) fn tries(&self, budget: Budget) -> usize {
         let levels: usize = self.problem.axes.iter().map(|axis| axis.values.len()).sum();
         let levels = levels / self.problem.axes.len().max(1) + 1;
-        let row = self.tuples.subsets.len() * self.tuples.subsets.first().map_or(1, |subset| subset.axes.len()) * levels;
+        let row =
+            self.tuples.subsets.len() * self.tuples.subsets.first().map_or(1, |subset| subset.axes.len()) * levels;
         // Each value of an axis that rules are about is a question to the solver.
         let asked = (0..self.problem.axes.len()).filter(|axis| !self.solver.is_free(*axis));
         let asked: u64 = asked.map(|axis| self.solver.cost(axis) + SOLVED).sum();
@@ -102,7 +114,9 @@ impl Fill<'_> {
             return None;
         };
         let axes = self.problem.axes.len();
-        let left: Vec<Vec<Level>> = (0..axes).map(|axis| self.solver.base().levels(axis).collect()).collect();
+        let left: Vec<Vec<Level>> = (0..axes)
+            .map(|axis| self.solver.base().levels(axis).collect())
+            .collect();
         let levels = left.iter().map(Vec::len).max()?;
         let uniform = left.iter().all(|left| left.len() == levels);
         // Of axes that differ, the smaller ones leave much of the array unused.
@@ -114,8 +128,13 @@ impl Fill<'_> {
         let mut greedy = Greedy::new(self.tuples, self.solver, self.weights, needed);
         let mut rows: Vec<Row> = Vec::new();
         for row in array {
-            let own = row.iter().zip(&left).map(|(level, left)| left.get(usize::from((*level)?)).copied());
-            let Some(row) = greedy.row(&own.collect(), 1, rng) else { continue };
+            let own = row
+                .iter()
+                .zip(&left)
+                .map(|(level, left)| left.get(usize::from((*level)?)).copied());
+            let Some(row) = greedy.row(&own.collect(), 1, rng) else {
+                continue;
+            };
             greedy.cover(&row);
             rows.push(row);
         }

@@ -57,7 +57,9 @@ impl<'a> Greedy<'a> {
         let mut rows = Vec::new();
         let nothing = vec![None; self.tuples.by_axis.len()];
         while self.open.len() > 0 {
-            let Some(row) = self.row(&nothing, tries, rng) else { break };
+            let Some(row) = self.row(&nothing, tries, rng) else {
+                break;
+            };
             self.cover(&row);
             rows.push(row);
         }
@@ -69,7 +71,12 @@ impl<'a> Greedy<'a> {
         let mut best: Option<(usize, Row)> = None;
         for _ in 0..tries.max(1) {
             let row = self.candidate(begun, rng)?;
-            let news = self.tuples.subsets.iter().filter(|subset| self.open.has(subset.of_row(&row))).count();
+            let news = self
+                .tuples
+                .subsets
+                .iter()
+                .filter(|subset| self.open.has(subset.of_row(&row)))
+                .count();
             if best.as_ref().is_none_or(|(most, _)| news > *most) {
                 best = Some((news, row));
             }
@@ -103,7 +110,10 @@ impl<'a> Greedy<'a> {
         for _ in 0..BEGINNINGS.min(self.open.len()) {
             let tuple = self.open.get(rng.usize(..self.open.len()));
             let mut with = partial.clone();
-            let fits = self.tuples.levels(tuple).all(|(axis, level)| *with[axis].get_or_insert(level) == level);
+            let fits = self
+                .tuples
+                .levels(tuple)
+                .all(|(axis, level)| *with[axis].get_or_insert(level) == level);
             if fits && (self.solver.has_no_rules() || self.solver.feasible(&with)) {
                 *partial = with;
                 return;

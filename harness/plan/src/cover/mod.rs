@@ -26,7 +26,7 @@ use fastrand::Rng;
 
 pub use self::{
     assemble::Asked,
-    problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Stronger, Strength, What},
+    problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, Stronger, What},
     rule::{Question, Rule},
 };
 use self::{blame::blame, fill::Fill, greedy::Greedy, solver::Solver, tuples::Tuples};
@@ -81,7 +81,14 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
         rest.iter_mut().zip(&needed).for_each(|(rest, needed)| *rest &= !needed);
     }
 
-    let mut rows = fixed(problem, &tuples, [&without, &with], &weights, [&mut needed, &mut rest], rng)?;
+    let mut rows = fixed(
+        problem,
+        &tuples,
+        [&without, &with],
+        &weights,
+        [&mut needed, &mut rest],
+        rng,
+    )?;
     for (solver, needed) in [(&without, &needed), (&with, &rest)] {
         let fill = Fill {
             problem,
@@ -95,7 +102,10 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
         rows.extend(more);
     }
     debug_assert!(rows.iter().all(|row| {
-        let negatives = row.iter().enumerate().filter(|(axis, level)| is_negative(*axis, **level));
+        let negatives = row
+            .iter()
+            .enumerate()
+            .filter(|(axis, level)| is_negative(*axis, **level));
         negatives.count() <= 1
     }));
     Ok(rows)
@@ -113,23 +123,34 @@ fn fixed(
     let mut rows: Vec<Row> = Vec::new();
     let [mut positive, mut negative] = [0, 1].map(|at| Greedy::new(tuples, solvers[at], weights, needed[at]));
     let seeds = problem.seeds.iter().enumerate().map(|(at, row)| (What::Seed(at), row));
-    let included = problem.include.iter().enumerate().map(|(at, row)| (What::Included(at), row));
+    let included = problem
+        .include
+        .iter()
+        .enumerate()
+        .map(|(at, row)| (What::Included(at), row));
     for (what, partial) in seeds.chain(included) {
         let is_whole = partial.iter().all(Option::is_some);
         let has_negative = |row: &[Option<Level>]| {
-            let mut set = row.iter().enumerate().filter_map(|(axis, level)| Some((axis, (*level)?)));
+            let mut set = row
+                .iter()
+                .enumerate()
+                .filter_map(|(axis, level)| Some((axis, (*level)?)));
             set.any(|(axis, level)| problem.kind(axis, level) == Kind::Negative)
         };
         let tries = if is_whole { 1 } else { 10 };
         let row = match has_negative(partial) {
             true => negative.row(partial, tries, rng),
             // Some rows can only be completed with a negative value.
-            false => positive.row(partial, tries, rng).or_else(|| negative.row(partial, tries, rng)),
+            false => positive
+                .row(partial, tries, rng)
+                .or_else(|| negative.row(partial, tries, rng)),
         };
-        let row = row.filter(|row| solvers[1].holds(row)).ok_or_else(|| Failure::Impossible {
-            what,
-            blame: blame(problem, partial).unwrap_or_default(),
-        })?;
+        let row = row
+            .filter(|row| solvers[1].holds(row))
+            .ok_or_else(|| Failure::Impossible {
+                what,
+                blame: blame(problem, partial).unwrap_or_default(),
+            })?;
         let set: Vec<Option<Level>> = row.iter().copied().map(Some).collect();
         if !has_negative(&set) {
             positive.cover(&row);
@@ -159,7 +180,9 @@ fn full(problem: &Problem) -> Result<Vec<Row>, Failure> {
             .zip(&ordinary)
             .map(|(level, all)| level.map_or_else(|| all.clone(), |level| vec![level]))
             .collect();
-        let all = left.iter().fold(1_u64, |all, left| all.saturating_mul(left.len() as u64));
+        let all = left
+            .iter()
+            .fold(1_u64, |all, left| all.saturating_mul(left.len() as u64));
         if all > MOST_ROWS {
             return Err(Failure::TooMany {
                 found: all,
@@ -182,7 +205,10 @@ fn full(problem: &Problem) -> Result<Vec<Row>, Failure> {
 
 /// Whether a row holds every rule, and has one negative value at the most.
 pub fn holds(problem: &Problem, row: &[Level]) -> bool {
-    let negatives = row.iter().enumerate().filter(|(axis, level)| problem.kind(*axis, **level) == Kind::Negative);
+    let negatives = row
+        .iter()
+        .enumerate()
+        .filter(|(axis, level)| problem.kind(*axis, **level) == Kind::Negative);
     negatives.count() <= 1 && problem.rules.iter().all(|rule| rule.holds(|axis| row[axis]))
 }
 
@@ -207,7 +233,11 @@ fn impossible(problem: &Problem) -> Option<Failure> {
         partial[axis] = None;
     }
     let seeds = problem.seeds.iter().enumerate().map(|(at, row)| (What::Seed(at), row));
-    let included = problem.include.iter().enumerate().map(|(at, row)| (What::Included(at), row));
+    let included = problem
+        .include
+        .iter()
+        .enumerate()
+        .map(|(at, row)| (What::Included(at), row));
     seeds
         .chain(included)
         .find(|(_, partial)| !solver.feasible(partial))

@@ -167,7 +167,10 @@ impl Board for Pairs {
         let all = numbers.iter().enumerate();
         all.map(|(at, one)| {
             let line = &self.counts[usize::from(*one) * self.width..][..self.width];
-            numbers[at + 1..].iter().filter(|other| line[usize::from(**other)] == 1).count()
+            numbers[at + 1..]
+                .iter()
+                .filter(|other| line[usize::from(**other)] == 1)
+                .count()
         })
         .sum()
     }

@@ -43,7 +43,10 @@ impl fmt::Debug for Rule {
 impl Rule {
     /// These levels are never in one row together.
     pub fn forbid(partial: &Partial) -> Self {
-        let set = partial.iter().enumerate().filter_map(|(axis, level)| Some((axis, (*level)?)));
+        let set = partial
+            .iter()
+            .enumerate()
+            .filter_map(|(axis, level)| Some((axis, (*level)?)));
         let (scope, levels) = set.unzip();
         Self {
             scope,
@@ -186,7 +189,13 @@ mod tests {
 
     #[test]
     fn what_has_no_answer_is_told() {
-        let none = |levels: &[Level]| if levels[0] == 1 { Err("odd".to_owned()) } else { Ok(true) };
+        let none = |levels: &[Level]| {
+            if levels[0] == 1 {
+                Err("odd".to_owned())
+            } else {
+                Ok(true)
+            }
+        };
         let small = Rule::ask(vec![0], &[2], Box::new(none));
         assert_eq!(small.unwrap_err(), (vec![1], "odd".to_owned()));
         let large = Rule::ask((0..20).collect(), &[3; 20], Box::new(none)).unwrap();

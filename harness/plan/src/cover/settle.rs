@@ -34,17 +34,28 @@ fn pass(
         for axis in 0..row.len() {
             let heavy = |level: Level| weights[axis][usize::from(level)];
             let old = row[axis];
-            let mut better: Vec<Level> = solver.base().levels(axis).filter(|level| heavy(*level) > heavy(old)).collect();
+            let mut better: Vec<Level> = solver
+                .base()
+                .levels(axis)
+                .filter(|level| heavy(*level) > heavy(old))
+                .collect();
             better.sort_by_key(|level| std::cmp::Reverse(heavy(*level)));
             if better.is_empty() {
                 continue;
             }
-            let of_axis = || tuples.by_axis[axis].iter().map(|(subset, _)| &tuples.subsets[*subset as usize]);
+            let of_axis = || {
+                tuples.by_axis[axis]
+                    .iter()
+                    .map(|(subset, _)| &tuples.subsets[*subset as usize])
+            };
             let is_free = of_axis().all(|subset| {
                 let tuple = subset.of_row(row);
                 !needed[tuple] || counts[tuple] > 1
             });
-            let Some(new) = better.into_iter().find(|level| is_free && solver.may_change(row, axis, *level)) else {
+            let Some(new) = better
+                .into_iter()
+                .find(|level| is_free && solver.may_change(row, axis, *level))
+            else {
                 continue;
             };
             of_axis().for_each(|subset| counts[subset.of_row(row)] -= 1);

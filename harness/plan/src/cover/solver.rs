@@ -68,7 +68,8 @@ impl<'a> Solver<'a> {
         let mut negative = Vec::new();
         if let Some(part) = with_negatives.first().and_then(|axis| part[*axis]) {
             parts[part].negative = true;
-            let of_axis = |axis: usize| (0..problem.axes[axis].values.len()).map(move |level| is_negative(axis, level as Level));
+            let of_axis =
+                |axis: usize| (0..problem.axes[axis].values.len()).map(move |level| is_negative(axis, level as Level));
             negative = (0..axes).map(|axis| of_axis(axis).collect()).collect();
         }
         Self {
@@ -105,7 +106,12 @@ impl<'a> Solver<'a> {
             return false;
         }
         let nothing = partial.iter().all(Option::is_none);
-        if nothing && self.rules.iter().any(|rule| rule.scope().is_empty() && !rule.holds(|_| 0)) {
+        if nothing
+            && self
+                .rules
+                .iter()
+                .any(|rule| rule.scope().is_empty() && !rule.holds(|_| 0))
+        {
             return false;
         }
         self.parts.iter().enumerate().all(|(number, part)| {
@@ -172,7 +178,8 @@ impl<'a> Solver<'a> {
             _ => row[axis],
         };
         let all = self.negative.iter().enumerate();
-        all.filter(|(axis, negative)| negative[usize::from(level(*axis))]).count()
+        all.filter(|(axis, negative)| negative[usize::from(level(*axis))])
+            .count()
     }
 
     fn search_part(&self, number: usize, partial: &Partial, prefer: &mut Prefer<'_>) -> Option<Domains> {
@@ -216,7 +223,11 @@ impl<'a> Solver<'a> {
         let mut negatives_told = None;
         loop {
             if part.negative {
-                let only_negative = |axis: &&usize| domains.levels(**axis).all(|level| self.negative[**axis][usize::from(level)]);
+                let only_negative = |axis: &&usize| {
+                    domains
+                        .levels(**axis)
+                        .all(|level| self.negative[**axis][usize::from(level)])
+                };
                 let mut there = part.axes.iter().filter(only_negative).copied();
                 let first = there.next();
                 if there.next().is_some() {
@@ -226,7 +237,11 @@ impl<'a> Solver<'a> {
                     negatives_told = first;
                     for axis in part.axes.iter().filter(|axis| Some(**axis) != first) {
                         let before = domains.len(*axis);
-                        for (level, _) in self.negative[*axis].iter().enumerate().filter(|(_, negative)| **negative) {
+                        for (level, _) in self.negative[*axis]
+                            .iter()
+                            .enumerate()
+                            .filter(|(_, negative)| **negative)
+                        {
                             domains.remove(*axis, level as Level);
                         }
                         if domains.len(*axis) < before {

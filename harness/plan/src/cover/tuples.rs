@@ -129,7 +129,10 @@ fn too_many(found: u64, most: u64) -> Failure {
 fn sets(problem: &Problem) -> Result<Vec<Vec<u16>>, Failure> {
     let all: Vec<usize> = (0..problem.axes.len()).collect();
     let mut sets: Vec<Vec<u16>> = Vec::new();
-    let asked = problem.stronger.iter().map(|more| (more.axes.as_slice(), more.strength));
+    let asked = problem
+        .stronger
+        .iter()
+        .map(|more| (more.axes.as_slice(), more.strength));
     let mut asked: Vec<(&[usize], usize)> = asked
         .chain([(all.as_slice(), problem.strength)])
         .map(|(axes, strength)| match strength {
@@ -159,7 +162,10 @@ fn sets(problem: &Problem) -> Result<Vec<Vec<u16>>, Failure> {
                 return Err(too_many(sets.len() as u64, MOST));
             }
             // The next choice of so many of the axes.
-            let Some(moves) = (0..ways).rev().find(|position| at[*position] < axes.len() - ways + position) else {
+            let Some(moves) = (0..ways)
+                .rev()
+                .find(|position| at[*position] < axes.len() - ways + position)
+            else {
                 break;
             };
             at[moves] += 1;

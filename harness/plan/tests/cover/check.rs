@@ -76,7 +76,8 @@ impl Spec {
 
     pub(crate) fn negatives(&self, row: &[u16]) -> usize {
         let all = row.iter().enumerate();
-        all.filter(|(axis, level)| self.kind(*axis, **level) == Kind::Negative).count()
+        all.filter(|(axis, level)| self.kind(*axis, **level) == Kind::Negative)
+            .count()
     }
 
     /// Whether a row holds the rules of these numbers, and has one negative level at the most.
@@ -93,7 +94,8 @@ impl Spec {
 
     /// Every row of levels that are not extra.
     pub(crate) fn product(&self) -> Vec<Vec<u16>> {
-        let levels = |axis: usize| (0..self.axes[axis].len() as u16).filter(move |level| self.kind(axis, *level) != Kind::Extra);
+        let levels =
+            |axis: usize| (0..self.axes[axis].len() as u16).filter(move |level| self.kind(axis, *level) != Kind::Extra);
         (0..self.axes.len()).fold(vec![Vec::new()], |rows, axis| {
             let longer = |row: Vec<u16>| levels(axis).map(move |level| [row.as_slice(), &[level]].concat());
             rows.into_iter().flat_map(longer).collect()
@@ -111,7 +113,12 @@ impl Spec {
                 let axes: Vec<usize> = axes.into_iter().collect();
                 let ways = ways.min(axes.len()) as u32;
                 let sets = (0_u32..1 << axes.len()).filter(move |set| set.count_ones() == ways && ways > 0);
-                sets.map(move |set| (0..axes.len()).filter(|at| set & (1 << at) != 0).map(|at| axes[at]).collect())
+                sets.map(move |set| {
+                    (0..axes.len())
+                        .filter(|at| set & (1 << at) != 0)
+                        .map(|at| axes[at])
+                        .collect()
+                })
             })
             .collect()
     }
@@ -162,7 +169,9 @@ impl Spec {
 }
 
 pub(crate) fn has(row: &[u16], partial: &[Option<u16>]) -> bool {
-    row.iter().zip(partial).all(|(level, asked)| asked.is_none_or(|asked| asked == *level))
+    row.iter()
+        .zip(partial)
+        .all(|(level, asked)| asked.is_none_or(|asked| asked == *level))
 }
 
 /// The check itself notices what it is for.
@@ -172,11 +181,20 @@ fn the_check_refuses_what_is_wrong() {
     let spec = Spec::of(&[2, 2, 2], 2);
     assert_eq!(spec.check(&rows), Ok(()));
     assert!(spec.check(&rows[1..]).unwrap_err().contains("in no row"));
-    assert!(spec.check(&[rows.clone(), rows.clone()].concat()).unwrap_err().contains("twice"));
+    assert!(
+        spec.check(&[rows.clone(), rows.clone()].concat())
+            .unwrap_err()
+            .contains("twice")
+    );
     let mut forbidden = spec.clone();
     forbidden.forbidden.push(vec![(0, 1), (1, 1)]);
     assert!(forbidden.check(&rows).unwrap_err().contains("breaks a rule"));
-    assert_eq!(forbidden.check(&[&rows[..3], &[vec![1, 0, 0]][..]].concat()).unwrap_err(), "[1, 0] of the axes [1, 2] is in no row");
+    assert_eq!(
+        forbidden
+            .check(&[&rows[..3], &[vec![1, 0, 0]][..]].concat())
+            .unwrap_err(),
+        "[1, 0] of the axes [1, 2] is in no row"
+    );
     let mut seeded = spec.clone();
     seeded.seeds.push(vec![Some(1), Some(1), Some(1)]);
     assert!(seeded.check(&rows).unwrap_err().contains("in no row"));

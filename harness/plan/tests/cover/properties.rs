@@ -33,17 +33,19 @@ fn parts() -> impl Strategy<Value = Parts> {
         prop::option::of(index()),
         prop::collection::vec((index(), prop::collection::vec(any::<bool>(), 6)), 0..3),
     )
-        .prop_map(|(sizes, ways, stronger, forbidden, sums, negative, weights, extra, rows)| Parts {
-            sizes,
-            ways,
-            stronger,
-            forbidden,
-            sums,
-            negative,
-            weights,
-            extra,
-            rows,
-        })
+        .prop_map(
+            |(sizes, ways, stronger, forbidden, sums, negative, weights, extra, rows)| Parts {
+                sizes,
+                ways,
+                stronger,
+                forbidden,
+                sums,
+                negative,
+                weights,
+                extra,
+                rows,
+            },
+        )
 }
 
 impl Parts {
@@ -57,7 +59,8 @@ impl Parts {
             axes.dedup();
             axes
         };
-        spec.stronger.extend(self.stronger.as_ref().map(|(axes, ways)| (different(axes), *ways)));
+        spec.stronger
+            .extend(self.stronger.as_ref().map(|(axes, ways)| (different(axes), *ways)));
         for (at, l) in &self.negative {
             spec.axes[axis(at)][level(axis(at), l)].0 = Kind::Negative;
         }
@@ -65,18 +68,26 @@ impl Parts {
             spec.axes[axis(at)][level(axis(at), l)].1 = *weight;
         }
         for levels in &self.forbidden {
-            let mut set: Vec<(usize, u16)> = levels.iter().map(|(at, l)| (axis(at), level(axis(at), l) as u16)).collect();
+            let mut set: Vec<(usize, u16)> = levels
+                .iter()
+                .map(|(at, l)| (axis(at), level(axis(at), l) as u16))
+                .collect();
             set.sort_unstable();
             set.dedup_by_key(|(axis, _)| *axis);
             spec.forbidden.push(set);
         }
-        spec.sums.extend(self.sums.iter().map(|(axes, rest)| (different(axes), *rest)));
+        spec.sums
+            .extend(self.sums.iter().map(|(axes, rest)| (different(axes), *rest)));
         spec
     }
 
     /// Seeds, and an included row with a level from outside, of rows that are allowed.
     fn with_rows(&self, mut spec: Spec) -> Spec {
-        let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+        let allowed: Vec<Vec<u16>> = spec
+            .product()
+            .into_iter()
+            .filter(|row| spec.holds(row, |_| true))
+            .collect();
         for (which, set) in &self.rows {
             let row = which.get(&allowed);
             let partial = row.iter().zip(set).map(|(level, set)| set.then_some(*level)).collect();
@@ -100,22 +111,32 @@ impl Parts {
 fn smallest_blame(spec: &Spec, partial: &[Option<u16>]) -> Option<u32> {
     let rows: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| has(row, partial)).collect();
     let kills = |set: u32| !rows.iter().any(|row| spec.holds(row, |rule| set & (1 << rule) != 0));
-    (0..1_u32 << spec.rules()).filter(|set| kills(*set)).map(u32::count_ones).min()
+    (0..1_u32 << spec.rules())
+        .filter(|set| kills(*set))
+        .map(u32::count_ones)
+        .min()
 }
 
 /// The first value that no row has; nothing set where there is no row at all.
 fn first_impossible(spec: &Spec) -> Option<Vec<Option<u16>>> {
-    let allowed: Vec<Vec<u16>> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
+    let allowed: Vec<Vec<u16>> = spec
+        .product()
+        .into_iter()
+        .filter(|row| spec.holds(row, |_| true))
+        .collect();
     let nothing = vec![None; spec.axes.len()];
     if allowed.is_empty() {
         return Some(nothing);
     }
-    let mut values = (0..spec.axes.len()).flat_map(|axis| (0..spec.axes[axis].len() as u16).map(move |level| (axis, level)));
-    values.find(|(axis, level)| !allowed.iter().any(|row| row[*axis] == *level)).map(|(axis, level)| {
-        let mut partial = nothing;
-        partial[axis] = Some(level);
-        partial
-    })
+    let mut values =
+        (0..spec.axes.len()).flat_map(|axis| (0..spec.axes[axis].len() as u16).map(move |level| (axis, level)));
+    values
+        .find(|(axis, level)| !allowed.iter().any(|row| row[*axis] == *level))
+        .map(|(axis, level)| {
+            let mut partial = nothing;
+            partial[axis] = Some(level);
+            partial
+        })
 }
 
 proptest! {
@@ -183,7 +204,11 @@ fn lightest(spec: &Spec, rows: &[Vec<u16>]) -> Result<(), TestCaseError> {
                     if rows.contains(&others[at]) {
                         others.remove(at);
                     }
-                    prop_assert!(spec.check(&others).is_err(), "{:?} could have {level} of the axis {axis}", rows[at]);
+                    prop_assert!(
+                        spec.check(&others).is_err(),
+                        "{:?} could have {level} of the axis {axis}",
+                        rows[at]
+                    );
                 }
             }
         }
@@ -225,14 +250,87 @@ fn a_heavy_value_is_more_frequent() {
     spec.axes[2][1].1 = 10;
     let heavy = cover(&spec.problem(), Effort::Quick, 0).unwrap();
     let count = |rows: &[Vec<u16>]| rows.iter().filter(|row| row[2] == 1).count();
-    assert!(count(&heavy) > count(&light) && count(&heavy) >= 15, "{} and {}", count(&heavy), count(&light));
+    assert!(
+        count(&heavy) > count(&light) && count(&heavy) >= 15,
+        "{} and {}",
+        count(&heavy),
+        count(&light)
+    );
 }
 
 /// Different seeds are different arrays, which hold all the same.
 #[test]
 fn another_seed_is_another_array() {
     let spec = Spec::of(&[4, 3, 3, 2], 2);
-    let arrays: Vec<_> = (0..3).map(|seed| cover(&spec.problem(), Effort::Quick, seed).unwrap()).collect();
+    let arrays: Vec<_> = (0..3)
+        .map(|seed| cover(&spec.problem(), Effort::Quick, seed).unwrap())
+        .collect();
     assert!(arrays[0] != arrays[1] || arrays[1] != arrays[2]);
     assert!(arrays.iter().all(|rows| spec.check(rows) == Ok(())));
+}
+
+/// Regression: an axis that has negative levels alone leaves no row without one, and there are arrays all the same.
+#[test]
+fn an_axis_of_negative_levels_alone() {
+    let mut spec = Spec::of(&[2, 3, 2], 2);
+    spec.axes[1].iter_mut().for_each(|level| level.0 = Kind::Negative);
+    let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    assert_eq!(spec.check(&rows), Ok(()));
+}
+
+/// Regression: of no axes there is one combination.
+#[test]
+fn no_axes() {
+    assert_eq!(cover(&Problem::default(), Effort::Quick, 0), Ok(vec![Vec::new()]));
+}
+
+/// A negative level is never beside another one, and each meets every positive one.
+#[test]
+fn negative_levels_come_one_at_a_time() {
+    for ways in 1..4 {
+        let mut spec = Spec::of(&[3, 3, 3, 2], ways);
+        for (axis, level) in [(0, 2), (1, 0), (1, 2), (2, 1)] {
+            spec.axes[axis][level].0 = Kind::Negative;
+        }
+        let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+        assert_eq!(spec.check(&rows), Ok(()), "{ways}");
+        let first = rows.iter().position(|row| spec.negatives(row) > 0).unwrap();
+        assert!(
+            rows[first..].iter().all(|row| spec.negatives(row) == 1),
+            "those with negative levels come last"
+        );
+    }
+}
+
+/// Of many rules, those that are to blame are found, and none that is not.
+#[test]
+fn blame_among_many_rules() {
+    let mut spec = Spec::of(&[3; 30], 2);
+    for axis in 0..29 {
+        spec.forbidden.push(vec![(axis, 0), (axis + 1, 2)]);
+    }
+    // 1 of the first forbids each level of the last, through the one before it.
+    spec.forbidden.push(vec![(0, 1), (29, 0)]);
+    spec.forbidden.push(vec![(0, 1), (29, 1)]);
+    spec.forbidden.push(vec![(0, 1), (28, 0), (29, 2)]);
+    spec.forbidden.push(vec![(0, 1), (28, 1)]);
+    spec.forbidden.push(vec![(0, 1), (28, 2)]);
+    let Err(Failure::Impossible { what, blame }) = cover(&spec.problem(), Effort::Quick, 0) else {
+        panic!("nothing is said");
+    };
+    assert_eq!(what, What::Value(0, 1));
+    // Of the last axis 0 and 1 are forbidden by one rule each, and 2 together with the rest of the chain.
+    let kills = |rules: &[usize]| {
+        let mut left = spec.clone();
+        left.axes.iter_mut().for_each(|levels| levels.truncate(3));
+        let forbidden = rules.iter().map(|rule| spec.forbidden[*rule].clone()).collect();
+        left.forbidden = forbidden;
+        cover(&left.problem(), Effort::Quick, 0).is_err()
+    };
+    assert!(kills(&blame), "{blame:?}");
+    for without in 0..blame.len() {
+        let mut fewer = blame.clone();
+        fewer.remove(without);
+        assert!(!kills(&fewer), "{blame:?} without {without} is enough");
+    }
 }

@@ -10,10 +10,15 @@ fn missing(sizes: &[usize], ways: usize, rows: &[Vec<u16>]) -> usize {
         let all: usize = at.iter().map(|axis| sizes[*axis]).product();
         let mut has = vec![false; all];
         for row in rows {
-            has[at.iter().fold(0, |number, axis| number * sizes[*axis] + usize::from(row[*axis]))] = true;
+            has[at
+                .iter()
+                .fold(0, |number, axis| number * sizes[*axis] + usize::from(row[*axis]))] = true;
         }
         missing += has.iter().filter(|has| !**has).count();
-        let Some(moves) = (0..ways).rev().find(|position| at[*position] < sizes.len() - ways + position) else {
+        let Some(moves) = (0..ways)
+            .rev()
+            .find(|position| at[*position] < sizes.len() - ways + position)
+        else {
             return missing;
         };
         at[moves] += 1;
@@ -24,7 +29,10 @@ fn missing(sizes: &[usize], ways: usize, rows: &[Vec<u16>]) -> usize {
 }
 
 fn at_most(parts: &[(usize, usize)], ways: usize, effort: Effort, most: usize) {
-    let sizes: Vec<usize> = parts.iter().flat_map(|(size, axes)| std::iter::repeat_n(*size, *axes)).collect();
+    let sizes: Vec<usize> = parts
+        .iter()
+        .flat_map(|(size, axes)| std::iter::repeat_n(*size, *axes))
+        .collect();
     let rows = cover(&Problem::uniform(&sizes, ways), effort, 0).unwrap();
     assert_eq!(missing(&sizes, ways, &rows), 0, "{parts:?}");
     assert!(rows.len() <= most, "{parts:?}: {} rows, and not {most}", rows.len());

@@ -44,7 +44,20 @@ mod tests {
     #[test]
     fn as_few_rows_as_the_theorem_says() {
         // From the published table of covering array numbers, t = 2, v = 2.
-        for (axes, rows) in [(2, 4), (3, 4), (4, 5), (10, 6), (11, 7), (15, 7), (35, 8), (56, 9), (57, 10), (100, 10), (126, 10), (127, 11)] {
+        for (axes, rows) in [
+            (2, 4),
+            (3, 4),
+            (4, 5),
+            (10, 6),
+            (11, 7),
+            (15, 7),
+            (35, 8),
+            (56, 9),
+            (57, 10),
+            (100, 10),
+            (126, 10),
+            (127, 11),
+        ] {
             let array = pairs(axes);
             assert_eq!(array.len(), rows, "{axes}");
             assert_eq!(missing(&array, axes, 2, 2), 0, "{axes}");

@@ -25,7 +25,8 @@ impl Field {
 
     /// The field modulo x^degree + `modulus`, if this is one.
     fn modulo(q: usize, prime: usize, degree: usize, modulus: usize) -> Option<Self> {
-        let digits = |number: usize| -> Vec<usize> { (0..degree).map(|at| number / prime.pow(at as u32) % prime).collect() };
+        let digits =
+            |number: usize| -> Vec<usize> { (0..degree).map(|at| number / prime.pow(at as u32) % prime).collect() };
         let number = |digits: &[usize]| digits.iter().rev().fold(0, |number, digit| number * prime + digit);
         let low = digits(modulus);
         let mut sums = Vec::with_capacity(q * q);
@@ -75,9 +76,15 @@ mod tests {
             for a in 0..q {
                 assert_eq!((field.add(a, 0), field.times(a, 1), field.times(a, 0)), (a, a, 0));
                 for b in 0..q {
-                    assert_eq!((field.add(a, b), field.times(a, b)), (field.add(b, a), field.times(b, a)));
+                    assert_eq!(
+                        (field.add(a, b), field.times(a, b)),
+                        (field.add(b, a), field.times(b, a))
+                    );
                     for c in 0..q {
-                        let (left, right) = (field.times(a, field.add(b, c)), field.add(field.times(a, b), field.times(a, c)));
+                        let (left, right) = (
+                            field.times(a, field.add(b, c)),
+                            field.add(field.times(a, b), field.times(a, c)),
+                        );
                         assert_eq!(left, right);
                         assert_eq!(field.times(a, field.times(b, c)), field.times(field.times(a, b), c));
                     }

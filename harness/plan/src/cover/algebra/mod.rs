@@ -45,7 +45,9 @@ pub(super) fn is_best(levels: usize, ways: usize) -> bool {
 /// An array for fewer axes or levels, found by whatever serves.
 fn smaller(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Array {
     let rows = fill::uniform(axes, levels, Budget(budget.0 / 16), rng);
-    rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect()
+    rows.into_iter()
+        .map(|row| row.into_iter().map(Some).collect())
+        .collect()
 }
 
 /// A small array, repeated side by side, over an orthogonal array that tells the repetitions apart: of `q` levels, an array of

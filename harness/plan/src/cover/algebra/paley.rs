@@ -17,13 +17,17 @@ const PRIMES: [usize; 10] = [3, 7, 11, 19, 23, 31, 43, 47, 59, 67];
 pub(super) fn array(axes: usize, ways: usize) -> Option<Array> {
     let all = PRIMES.into_iter().flat_map(|prime| {
         let once = matrix(prime);
-        let complement = once.iter().map(|row| row.iter().map(|level| 1 - level).collect::<Vec<Level>>());
+        let complement = once
+            .iter()
+            .map(|row| row.iter().map(|level| 1 - level).collect::<Vec<Level>>());
         let twice: Vec<Vec<Level>> = once.iter().cloned().chain(complement).collect();
         // The first column of the matrix itself is always the same.
         let without_first: Vec<Vec<Level>> = once.iter().map(|row| row[1..].to_vec()).collect();
         [without_first, twice]
     });
-    let mut all: Vec<Vec<Vec<Level>>> = all.filter(|rows| rows[0].len() >= axes && rows.len() >= 1 << ways.min(10)).collect();
+    let mut all: Vec<Vec<Vec<Level>>> = all
+        .filter(|rows| rows[0].len() >= axes && rows.len() >= 1 << ways.min(10))
+        .collect();
     all.sort_by_key(Vec::len);
     let found = all.into_iter().find(|rows| covers(rows, axes, ways))?;
     let row = |row: Vec<Level>| row.into_iter().take(axes).map(Some).collect();

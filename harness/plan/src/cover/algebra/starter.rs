@@ -91,7 +91,9 @@ impl Ring {
         let kinds = moved + 2 * fixed;
         let distances = axes / 2;
         let mut ring = Self {
-            row: (0..axes).map(|at| if at < fixed { moved + at } else { rng.usize(..moved) }).collect(),
+            row: (0..axes)
+                .map(|at| if at < fixed { moved + at } else { rng.usize(..moved) })
+                .collect(),
             moved,
             fixed,
             kinds,
