@@ -3,6 +3,7 @@
 
 mod bare;
 mod docker;
+mod cover;
 mod first_answer;
 mod poll;
 mod service;
@@ -51,6 +52,8 @@ enum Bench {
     XdsChurn,
     /// One change among many resources: delta against State of the World.
     XdsBytes,
+    /// Sizes of covering arrays, beside what is published and what allpairspy gives.
+    Cover,
 }
 
 /// Why something could not be measured.
@@ -99,6 +102,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsFanout => fanout::measure(bin, fanout::Size::FULL).await,
         Bench::XdsChurn if quick => churn::measure(bin, churn::Size::QUICK).await,
         Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
+        Bench::Cover => cover::measure(quick),
         Bench::XdsBytes if quick => bytes::measure(bin, bytes::Size::QUICK).await,
         Bench::XdsBytes => bytes::measure(bin, bytes::Size::FULL).await,
     }

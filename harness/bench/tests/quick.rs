@@ -150,3 +150,8 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         thread::sleep(Duration::from_millis(2));
     }
 }
+
+#[test]
+fn sizes_of_arrays_stand_beside_the_published_ones() {
+    prints("cover", &["│ 3⁴ ", "│ 3¹³ ", "PICT", "allpairspy is left out"]);
+}

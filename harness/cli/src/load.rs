@@ -37,6 +37,9 @@ pub(crate) struct Loaded {
     pub(crate) files: BTreeMap<String, PathBuf>,
 }
 
+/// A scenario and its cases.
+pub(crate) type Expanded = (Scenario, Vec<Case>);
+
 /// Reads the meshes.
 ///
 /// # Errors
@@ -156,7 +159,7 @@ pub(crate) fn scenario_cases(
     path: &Path,
     meshes: &MeshFiles,
     shared: &SharedAxes,
-) -> Result<Result<(Scenario, Vec<Case>), Vec<Diagnostic>>, Exit> {
+) -> Result<Result<Expanded, Vec<Diagnostic>>, Exit> {
     let read = project
         .read_scenario(path, shared)
         .map_err(|error| cannot_read(path, &error))?;

@@ -35,6 +35,8 @@ pub struct Constraint {
     pub text: String,
     /// The indices of the axes on whose values it depends, in order.
     pub axes: Vec<usize>,
+    /// Whether it asks for `params`, or for one of its fields.
+    asks_params: bool,
     expression: Arc<Expression>,
 }
 
@@ -57,9 +59,10 @@ impl Constraint {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.clone()))
             .collect();
-        let mut variables: Variables = values.clone();
+        let params = self.asks_params.then(|| json!(values));
+        let mut variables: Variables = values;
         // An axis of that name is `params.params`.
-        variables.insert("params".to_owned(), json!(values));
+        variables.extend(params.map(|params| ("params".to_owned(), params)));
         self.expression.truth(&variables)
     }
 }
@@ -152,7 +155,12 @@ impl<'a> Reader<'a> {
             return "this file has no axes, of which there could be combinations".to_owned();
         };
         match key {
-            "constraints" => format!("for example `constraints: [\"{} != {value}\"]`", self.spelt(name)),
+            "constraints" => {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), |word| format!("'{word}'"));
+                format!("for example `constraints: [\"{} != {value}\"]`", self.spelt(name))
+            }
             _ => format!("for example `{key}: [{{{name}: {}}}]`", text(value)),
         }
     }
@@ -237,6 +245,7 @@ impl<'a> Reader<'a> {
             place: item.place,
             text: text.clone(),
             axes,
+            asks_params: refers.whole || !refers.fields.is_empty(),
             expression: Arc::new(expression),
         })
     }

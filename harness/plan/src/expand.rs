@@ -10,6 +10,12 @@ use serde_json::Value;
 
 use crate::cover::{Asked, Axis, Kind, Level, Problem, Strength, cover};
 
+/// Axes, each with its values.
+type Axes = IndexMap<String, Vec<Value>>;
+
+/// A value for each axis.
+type Params = IndexMap<String, Value>;
+
 /// The cases of a scenario, the last axis varying fastest; those with values that only `include` has come last.
 ///
 /// # Errors
@@ -90,10 +96,7 @@ fn axis_text(value: &Value) -> String {
 }
 
 /// The axes with all of their values, and the combinations that a scenario's constraints allow.
-#[expect(clippy::type_complexity, reason = "axes, and rows of the same axes")]
-fn restricted(
-    scenario: &Scenario,
-) -> Result<(IndexMap<String, Vec<Value>>, Vec<IndexMap<String, Value>>), Vec<Diagnostic>> {
+fn restricted(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Vec<Diagnostic>> {
     let asked = asked(scenario, Strength::Full)?;
     let problem = &asked.problem;
     // How hard to try makes no difference where every row is wanted.

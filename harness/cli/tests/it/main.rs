@@ -5,6 +5,7 @@ mod alone;
 mod broken;
 mod by_hand;
 mod culprit;
+mod cover;
 mod ends;
 mod evidence;
 mod interrupted;

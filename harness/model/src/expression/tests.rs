@@ -267,3 +267,20 @@ fn what_is_endless_is_refused_before_the_parser_goes_down_into_it() {
         }
     }
 }
+
+#[test]
+fn what_an_expression_refers_to() {
+    let refers = |text: &str| {
+        let refers = Expression::compile(text).unwrap().refers();
+        (refers.variables.join(" "), refers.fields.join(" "), refers.whole)
+    };
+    let expected = |variables: &str, fields: &str, whole| (variables.to_owned(), fields.to_owned(), whole);
+    assert_eq!(refers("a == 1 || b in [a, c]"), expected("a b c", "", false));
+    assert_eq!(
+        refers("params.a > params['b-c'] && params.a < 3"),
+        expected("", "a b-c", false)
+    );
+    assert_eq!(refers("size(params) > 1"), expected("", "", true));
+    assert_eq!(refers("[a, b].all(x, x > c)"), expected("a b c", "", false));
+    assert_eq!(refers("a.startsWith(b) ? c.d : true"), expected("a b c", "", false));
+}

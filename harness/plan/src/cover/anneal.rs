@@ -25,7 +25,7 @@ const STEPS: u64 = 200;
 const BESIDE: u64 = 24;
 
 /// What the solver costs, in entries that a board looks at.
-const SOLVED: u64 = 4000;
+pub(super) const SOLVED: u64 = 4000;
 
 /// What the levels of rows may be.
 pub(super) struct Guard<'a> {

@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 use super::{
     algebra,
-    anneal::{Budget, Guard, reduce},
+    anneal::{Budget, Guard, SOLVED, reduce},
     board::Many,
     greedy::Greedy,
     pairs::Pairs,
@@ -97,8 +97,11 @@ impl Fill<'_> {
         let levels = levels / self.problem.axes.len().max(1) + 1;
         let row =
             self.tuples.subsets.len() * self.tuples.subsets.first().map_or(1, |subset| subset.axes.len()) * levels;
+        // Each value of an axis that rules are about is a question to the solver.
+        let asked = (0..self.problem.axes.len()).filter(|axis| !self.solver.is_free(*axis));
+        let asked: u64 = asked.map(|axis| self.solver.cost(axis) + SOLVED).sum();
         let rows = 2 * self.tuples.len / self.tuples.subsets.len().max(1) + 1;
-        let all = (row as u64).saturating_mul(rows as u64).max(1);
+        let all = (row as u64 + asked * levels as u64).saturating_mul(rows as u64).max(1);
         (budget.0 / 20 / all).clamp(1, 20) as usize
     }
 

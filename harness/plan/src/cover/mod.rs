@@ -52,6 +52,10 @@ pub fn cover(problem: &Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, F
 }
 
 fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<Row>, Failure> {
+    if problem.axes.is_empty() {
+        // Of no axes there is one combination.
+        return Ok(vec![Row::new()]);
+    }
     let tuples = Tuples::new(problem)?;
     let rules: Vec<&Rule> = problem.rules.iter().collect();
     let positive = levels(problem, |kind| kind == Kind::Positive);

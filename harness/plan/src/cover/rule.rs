@@ -140,12 +140,14 @@ impl Rule {
         }
     }
 
+    /// Whether the answers are in a table.
+    pub(super) fn is_quick(&self) -> bool {
+        !matches!(self.test, Test::Asked { .. })
+    }
+
     /// What an answer costs, about, in looks at a table.
     pub(super) fn cost(&self) -> u64 {
-        match &self.test {
-            Test::Asked { .. } => 10_000,
-            _ => 4,
-        }
+        if self.is_quick() { 4 } else { 10_000 }
     }
 
     /// The first levels for which there was no answer. Until somebody looks, the rule counts as not held.

@@ -11,6 +11,9 @@ use super::{
 /// A rule is propagated when so few combinations of its axes are left.
 const FEW: usize = 4096;
 
+/// And one that has no table, since each answer takes long.
+const VERY_FEW: usize = 32;
+
 /// How many answers are kept.
 const KEPT: usize = 1 << 20;
 
@@ -286,8 +289,9 @@ impl<'a> Solver<'a> {
             return Some(vec![axis]);
         }
         let left: Vec<Vec<Level>> = scope.iter().map(|axis| domains.levels(*axis).collect()).collect();
+        let few = if rule.is_quick() { FEW } else { VERY_FEW };
         let combinations = left.iter().try_fold(1, |all: usize, levels| {
-            all.checked_mul(levels.len()).filter(|all| *all <= FEW)
+            all.checked_mul(levels.len()).filter(|all| *all <= few)
         });
         if combinations.is_none() {
             return Some(Vec::new());

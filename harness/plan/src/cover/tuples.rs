@@ -6,7 +6,7 @@ use super::{
 };
 
 /// How many combinations there may be.
-const MOST: u64 = 40_000_000;
+const MOST: u64 = 20_000_000;
 
 /// Every combination of levels of the sets of axes that are to be covered.
 pub(super) struct Tuples {
@@ -102,10 +102,10 @@ impl Tuples {
                 for ((axis, levels), at) in axes.iter().zip(&left).zip(&at) {
                     partial[*axis] = Some(levels[usize::from(*at)]);
                 }
-                if free || solver.feasible(&partial) {
-                    if let Some(tuple) = subset.of_partial(&partial) {
-                        feasible[tuple] = true;
-                    }
+                if (free || solver.feasible(&partial))
+                    && let Some(tuple) = subset.of_partial(&partial)
+                {
+                    feasible[tuple] = true;
                 }
                 super::rule::next(&mut at, &sizes);
             }

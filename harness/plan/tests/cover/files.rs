@@ -221,13 +221,13 @@ fn what_does_not_hold_is_told_with_its_place() {
 /// A constraint over so many axes that not all of its combinations can be asked.
 #[test]
 fn a_constraint_over_many_axes() {
-    let axes: String = (0..14).map(|axis| format!("  a{axis}: [0, 1, 2]\n")).collect();
-    let all: Vec<String> = (0..14).map(|axis| format!("a{axis}")).collect();
+    let axes: String = (0..11).map(|axis| format!("  a{axis}: [0, 1, 2]\n")).collect();
+    let all: Vec<String> = (0..11).map(|axis| format!("a{axis}")).collect();
     let constraint = |more: &str| format!("axes:\n{axes}constraints:\n  - {} > 5{more}\n", all.join(" + "));
     let found = rows(&constraint("")).unwrap();
     let sum = |row: &Value| row.as_object().unwrap().values().filter_map(Value::as_i64).sum::<i64>();
     assert!(found.iter().all(|row| sum(row) > 5));
-    assert!(found.iter().any(|row| row["a0"] == 0 && row["a13"] == 0));
+    assert!(found.iter().any(|row| row["a0"] == 0 && row["a10"] == 0));
     let told = rows(&constraint(" && a0 + 1")).unwrap_err();
     assert!(told.contains("the constraint"), "{told}");
 }

@@ -268,3 +268,69 @@ fn another_seed_is_another_array() {
     assert!(arrays[0] != arrays[1] || arrays[1] != arrays[2]);
     assert!(arrays.iter().all(|rows| spec.check(rows) == Ok(())));
 }
+
+/// Regression: an axis that has negative levels alone leaves no row without one, and there are arrays all the same.
+#[test]
+fn an_axis_of_negative_levels_alone() {
+    let mut spec = Spec::of(&[2, 3, 2], 2);
+    spec.axes[1].iter_mut().for_each(|level| level.0 = Kind::Negative);
+    let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+    assert_eq!(spec.check(&rows), Ok(()));
+}
+
+/// Regression: of no axes there is one combination.
+#[test]
+fn no_axes() {
+    assert_eq!(cover(&Problem::default(), Effort::Quick, 0), Ok(vec![Vec::new()]));
+}
+
+/// A negative level is never beside another one, and each meets every positive one.
+#[test]
+fn negative_levels_come_one_at_a_time() {
+    for ways in 1..4 {
+        let mut spec = Spec::of(&[3, 3, 3, 2], ways);
+        for (axis, level) in [(0, 2), (1, 0), (1, 2), (2, 1)] {
+            spec.axes[axis][level].0 = Kind::Negative;
+        }
+        let rows = cover(&spec.problem(), Effort::Quick, 0).unwrap();
+        assert_eq!(spec.check(&rows), Ok(()), "{ways}");
+        let first = rows.iter().position(|row| spec.negatives(row) > 0).unwrap();
+        assert!(
+            rows[first..].iter().all(|row| spec.negatives(row) == 1),
+            "those with negative levels come last"
+        );
+    }
+}
+
+/// Of many rules, those that are to blame are found, and none that is not.
+#[test]
+fn blame_among_many_rules() {
+    let mut spec = Spec::of(&[3; 30], 2);
+    for axis in 0..29 {
+        spec.forbidden.push(vec![(axis, 0), (axis + 1, 2)]);
+    }
+    // 1 of the first forbids each level of the last, through the one before it.
+    spec.forbidden.push(vec![(0, 1), (29, 0)]);
+    spec.forbidden.push(vec![(0, 1), (29, 1)]);
+    spec.forbidden.push(vec![(0, 1), (28, 0), (29, 2)]);
+    spec.forbidden.push(vec![(0, 1), (28, 1)]);
+    spec.forbidden.push(vec![(0, 1), (28, 2)]);
+    let Err(Failure::Impossible { what, blame }) = cover(&spec.problem(), Effort::Quick, 0) else {
+        panic!("nothing is said");
+    };
+    assert_eq!(what, What::Value(0, 1));
+    // Of the last axis 0 and 1 are forbidden by one rule each, and 2 together with the rest of the chain.
+    let kills = |rules: &[usize]| {
+        let mut left = spec.clone();
+        left.axes.iter_mut().for_each(|levels| levels.truncate(3));
+        let forbidden = rules.iter().map(|rule| spec.forbidden[*rule].clone()).collect();
+        left.forbidden = forbidden;
+        cover(&left.problem(), Effort::Quick, 0).is_err()
+    };
+    assert!(kills(&blame), "{blame:?}");
+    for without in 0..blame.len() {
+        let mut fewer = blame.clone();
+        fewer.remove(without);
+        assert!(!kills(&fewer), "{blame:?} without {without} is enough");
+    }
+}

@@ -1,0 +1,184 @@
+//! Which cases of a scenario a coverage chooses: some of the full product, under the same ids.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
+};
+
+use indexmap::IndexMap;
+use meshkat_model::{
+    case::Case,
+    mesh::{GroupSpec, MeshSpec, Service},
+    scenario::{Meshes, Scenario, SharedAxes},
+    source::{Diagnostic, Source},
+};
+use meshkat_plan::{Coverage, chosen, expand};
+use proptest::prelude::*;
+
+struct One(MeshSpec);
+
+impl One {
+    fn new() -> Self {
+        let pet = GroupSpec {
+            service: Some(Service::Pet),
+            envoy: Some("pet.yaml".into()),
+            overlays: Vec::new(),
+            replicas: Some(3),
+            started: true,
+            registered: true,
+        };
+        let ingress = GroupSpec {
+            service: None,
+            replicas: None,
+            registered: false,
+            ..pet.clone()
+        };
+        Self(MeshSpec {
+            name: "one".to_owned(),
+            groups: IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]),
+        })
+    }
+}
+
+impl Meshes for One {
+    fn mesh(&self, _: &str) -> Result<&MeshSpec, Vec<String>> {
+        Ok(&self.0)
+    }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
+}
+
+fn read(sizes: &[usize], more: &str) -> Scenario {
+    let axes: String = sizes
+        .iter()
+        .enumerate()
+        .map(|(axis, size)| {
+            format!(
+                "  a{axis}: [{}]\n",
+                (0..*size).map(|n| n.to_string()).collect::<Vec<_>>().join(", ")
+            )
+        })
+        .collect();
+    let path: String = (0..sizes.len()).map(|axis| format!("${{a{axis}}}")).collect();
+    let text = format!("promise: p\nmesh: one\naxes:\n{axes}{more}steps:\n  - get: \"/?{path}\"\n    status: 200\n");
+    Scenario::read("s/all", Source::new("s/all.yaml", text), &SharedAxes::default()).unwrap()
+}
+
+fn all(scenario: &Scenario) -> Result<Vec<Case>, Vec<Diagnostic>> {
+    expand(scenario, &One::new())
+}
+
+fn ids(cases: &[Case]) -> Vec<&str> {
+    cases.iter().map(|case| case.id.as_str()).collect()
+}
+
+/// Whether each combination that any case has of so many axes is in one of the chosen ones.
+fn covers(cases: &[Case], chosen: &HashSet<String>, axes: usize, ways: u32) -> bool {
+    let mut sets = (0_u32..1 << axes).filter(|set| set.count_ones() == ways.min(axes as u32));
+    sets.all(|set| {
+        let of = |case: &Case| -> Vec<String> {
+            let values = case.params.values().enumerate();
+            values
+                .filter(|(axis, _)| set & (1 << axis) != 0)
+                .map(|(_, value)| value.to_string())
+                .collect()
+        };
+        let possible: BTreeSet<Vec<String>> = cases.iter().map(of).collect();
+        let has: BTreeSet<Vec<String>> = cases.iter().filter(|case| chosen.contains(&case.id)).map(of).collect();
+        possible == has
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
+
+    #[test]
+    fn chosen_cases_are_some_of_all_and_cover_what_they_should(
+        sizes in prop::collection::vec(2_usize..4, 1..5),
+        forbidden in prop::option::of((0_usize..3, 0_usize..3)),
+        seed in 0_u64..3,
+    ) {
+        let more = match forbidden {
+            Some((one, other)) if sizes.len() > 1 => format!("constraints:\n  - a0 != {one} || params.a1 != {other}\n"),
+            _ => String::new(),
+        };
+        let scenario = read(&sizes, &more);
+        let cases = all(&scenario).unwrap();
+        for (coverage, ways) in [(Coverage::Each, 1), (Coverage::Pairwise, 2), (Coverage::ThreeWise, 3), (Coverage::Full, 9)] {
+            let chosen = chosen(&scenario, coverage, seed).unwrap();
+            let known: HashSet<String> = cases.iter().map(|case| case.id.clone()).collect();
+            prop_assert!(chosen.is_subset(&known), "an id that is not there: {chosen:?}");
+            prop_assert!(covers(&cases, &chosen, sizes.len(), ways), "{coverage} does not cover");
+            prop_assert_eq!(&chosen, &meshkat_plan::chosen(&scenario, coverage, seed).unwrap(), "not the same again");
+            if coverage == Coverage::Full {
+                prop_assert_eq!(chosen.len(), cases.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_excluded_is_no_case_and_the_others_keep_their_ids_and_their_order() {
+    let plain = all(&read(&[2, 2, 2], "")).unwrap();
+    let scenario = read(
+        &[2, 2, 2],
+        "constraints: [\"!(a0 == 0 && a1 == 1)\"]\nexclude: [{a2: 1, a0: 1}]\n",
+    );
+    let cases = all(&scenario).unwrap();
+    let expected: Vec<&str> = ids(&plain)
+        .into_iter()
+        .filter(|id| !(id.contains("a0=0,a1=1") || id.contains("a0=1") && id.contains("a2=1")))
+        .collect();
+    assert_eq!(ids(&cases), expected);
+    assert_eq!(cases.len(), 4);
+}
+
+#[test]
+fn what_is_included_is_there_whatever_the_coverage() {
+    let scenario = read(
+        &[3, 3, 3],
+        "include: [{a0: 9, a1: 0, a2: 0}, {a0: 1, a1: 1, a2: 1}, {a2: 7, a1: 2}]\n",
+    );
+    let cases = all(&scenario).unwrap();
+    // 27, the one with a 9, and the 7 with each value of the axis of which nothing is said.
+    assert_eq!(cases.len(), 27 + 1 + 3);
+    assert!(
+        cases[27..]
+            .iter()
+            .all(|case| case.id.contains("a0=9") || case.id.contains("a2=7"))
+    );
+    for coverage in [Coverage::Each, Coverage::Pairwise, Coverage::Full] {
+        let chosen = chosen(&scenario, coverage, 0).unwrap();
+        assert!(
+            chosen.contains("s/all[a0=9,a1=0,a2=0]") && chosen.contains("s/all[a0=1,a1=1,a2=1]"),
+            "{chosen:?}"
+        );
+        assert!(chosen.iter().any(|id| id.contains("a1=2,a2=7")), "{chosen:?}");
+        assert!(chosen.iter().all(|id| ids(&cases).contains(&id.as_str())));
+    }
+}
+
+#[test]
+fn a_scenario_without_axes_has_its_case_in_every_coverage() {
+    let text = "promise: p\nmesh: one\nsteps:\n  - {get: /, status: 200}\n";
+    let scenario = Scenario::read("s/one", Source::new("s/one.yaml", text), &SharedAxes::default()).unwrap();
+    for coverage in [Coverage::Each, Coverage::Pairwise, Coverage::ThreeWise, Coverage::Full] {
+        assert_eq!(
+            chosen(&scenario, coverage, 0).unwrap(),
+            HashSet::from(["s/one".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn pairs_are_far_fewer_than_all() {
+    let scenario = read(&[3, 3, 3, 3], "");
+    let sizes: BTreeMap<String, usize> = [Coverage::Each, Coverage::Pairwise, Coverage::ThreeWise, Coverage::Full]
+        .into_iter()
+        .map(|coverage| (coverage.to_string(), chosen(&scenario, coverage, 0).unwrap().len()))
+        .collect();
+    let expected = [("3-wise", 27), ("each", 3), ("full", 81), ("pairwise", 9)];
+    assert_eq!(sizes, expected.map(|(name, size)| (name.to_owned(), size)).into());
+}
