@@ -82,7 +82,7 @@ pub(crate) fn docker_options(choice: &EnvoyChoice, envoy: &Envoy) -> Result<Dock
         .envoy
         .as_deref()
         .is_some_and(|asked| std::path::Path::new(asked).exists());
-    options.tell = Arc::new(|line| say(line));
+    options.tell = Arc::new(say);
     Ok(options)
 }
 

@@ -1,13 +1,11 @@
 //! The real binary with meshes in Docker: what it says, what it leaves, and how it ends. Where there is no Docker these tests
 //! say so and pass, unless `MESHKAT_TEST_DOCKER=required`.
 
-#[allow(dead_code, reason = "these tests use a part of it")]
+#[expect(dead_code, reason = "these tests use a part of it")]
 #[path = "../it/lab.rs"]
 mod lab;
-#[allow(dead_code, reason = "these tests use a part of it")]
 #[path = "../it/permit.rs"]
 mod permit;
-#[allow(dead_code, reason = "these tests use a part of it")]
 #[path = "../it/process.rs"]
 mod process;
 

@@ -2,6 +2,7 @@
 //! place that says how many meshes run at once.
 
 mod alone;
+mod balancing;
 mod broken;
 mod by_hand;
 mod culprit;

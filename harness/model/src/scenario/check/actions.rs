@@ -195,6 +195,24 @@ impl Check<'_> {
             self.group(service);
             match hosts {
                 Hosts::Pods(pods) => pods.iter().for_each(|pod| self.with_envoy(pod)),
+                Hosts::Weighted(pods) => {
+                    for (pod, weight) in pods {
+                        self.with_envoy(pod);
+                        if weight.value == 0 {
+                            let help = "a weight is 1 or more; leave out whoever is to get nothing";
+                            self.wrong(weight.place, "0 is not a weight", "out of range", help);
+                        }
+                    }
+                    if key != "register" {
+                        let help = "give the pods as a list, and their weights in a `register` after it";
+                        self.wrong(
+                            self.value(&[key, service.as_str()]),
+                            "weights go with `register`",
+                            "not here",
+                            help,
+                        );
+                    }
+                }
                 Hosts::First(count) => {
                     let most = self.most(service).unwrap_or(*count);
                     if *count > most {
