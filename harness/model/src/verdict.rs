@@ -13,6 +13,7 @@ use crate::{
     observation::{EnvoyView, Response, Served, Window, shorten},
     scenario::{
         quantity::{Bound, TimeBound},
+        split::strictness,
         step::{Endpoints, EnvoyStep, ExpectStep, RequestStep, TransportError},
         value::OneOrMany,
     },
@@ -442,6 +443,20 @@ pub fn envoy(
             bound.to_string(),
             actual,
         );
+    }
+    if let Some(wanted) = &step.share {
+        let counted = |name: &str| {
+            let before = since.and_then(|since| since.stats.get(name)).copied();
+            seen.stats.get(name).copied().unwrap_or_default() - before.unwrap_or_default()
+        };
+        let strict = strictness(
+            step.false_alarm.as_ref().map(|at| at.value),
+            step.misses.as_ref().map(|at| at.value),
+        );
+        let (part, of) = (counted(&wanted.part), counted(&wanted.of));
+        let mut check = split::share(wanted.place.line, wanted, strict, part, of);
+        check.message = format!("{} (the Envoy of {pod})", check.message);
+        checks.all.push(check);
     }
     checks.expressions(&step.that);
     checks.all

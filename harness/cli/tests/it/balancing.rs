@@ -59,3 +59,25 @@ fn a_window_with_too_few_requests_does_not_pass() {
     assert!(failure.actual.starts_with("needs 14"), "{failure:?}");
     assert!(failure.actual.contains(" requests, had 2"), "{failure:?}");
 }
+
+#[test]
+fn a_mirror_that_takes_too_much_is_found_out() {
+    let lab = Lab::new();
+    lab.edit(
+        "envoy-configs/overlays/mirror-foo-to-pet.yaml",
+        "numerator: 25",
+        "numerator: 40",
+    );
+    lab.run(&["balancing/mirrored"]).exits(1);
+    let failure = lab.failure("balancing/mirrored");
+    assert_eq!(
+        failure.message,
+        "the requests were not split as they should be (the Envoy of ingress)"
+    );
+    assert!(
+        failure
+            .actual
+            .contains("of 2200 requests cluster.pet.upstream_rq_total "),
+        "{failure:?}"
+    );
+}

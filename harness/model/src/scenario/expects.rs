@@ -36,7 +36,11 @@ impl ExpectStep {
 impl EnvoyStep {
     /// Whether anything is expected of the Envoy.
     pub(super) fn expects(&self) -> bool {
-        self.ready.is_some() || !self.stats.is_empty() || !self.endpoints.is_empty() || !self.that.is_empty()
+        self.ready.is_some()
+            || self.share.is_some()
+            || !self.stats.is_empty()
+            || !self.endpoints.is_empty()
+            || !self.that.is_empty()
     }
 }
 

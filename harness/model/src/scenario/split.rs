@@ -9,6 +9,7 @@ use serde::{
     de::{self, Visitor},
 };
 
+use super::quantity::Percent;
 use crate::{statistics::Strictness, yaml::At};
 
 /// The most probable that a right split fails, where nothing is said: a run of ten thousand cases fails once in a hundred.
@@ -38,6 +39,18 @@ pub struct Misses {
     pub shift: Option<f64>,
     /// The most probable that it passes all the same; 1e-3 where nothing is said.
     pub at: Option<f64>,
+}
+
+/// What part of one counter of an Envoy another one is.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CounterShare {
+    /// The counter of the part, such as that of requests which were mirrored.
+    pub part: At<String>,
+    /// The counter of all.
+    pub of: At<String>,
+    /// How much of all the part is.
+    pub is: Percent,
 }
 
 /// How sure the judgement of a split is, as a step says it.

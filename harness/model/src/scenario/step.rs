@@ -14,7 +14,7 @@ use serde::{
 
 use super::{
     quantity::{Bound, Rate, Share, Time, TimeBound},
-    split::{Misses, Split},
+    split::{CounterShare, Misses, Split},
     value::{Body, Json, OneOrMany, Statuses},
 };
 use crate::yaml::At;
@@ -290,7 +290,13 @@ pub struct EnvoyStep {
     /// Counters and gauges.
     #[serde(default)]
     pub stats: IndexMap<At<String>, Bound>,
-    /// `stats` are the differences to what was kept under this name.
+    /// What part of a counter another one is.
+    pub share: Option<At<CounterShare>>,
+    /// With `share`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `share`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
+    /// `stats` and `share` are of the differences to what was kept under this name.
     pub since: Option<At<String>>,
     /// The name under which later steps know what was seen (the stats that begin with `cluster.`, `http.` or `listener.`).
     pub keep: Option<At<String>>,

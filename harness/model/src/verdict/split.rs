@@ -3,7 +3,7 @@
 use super::{Check, Surroundings};
 use crate::{
     observation::Served,
-    scenario::split::{Misses, Split, shares, strictness},
+    scenario::split::{CounterShare, Misses, Split, shares, strictness},
     statistics::{Strictness, Test, needed},
     yaml::At,
 };
@@ -39,47 +39,76 @@ pub fn split(
         );
     };
     let counted = Counted::new(&classes, served, surroundings);
-    let parts: Vec<f64> = classes.iter().map(|(_, share)| *share).collect();
-    let test = Test::new(&parts, counted.requests(), strict);
-    let told: Vec<String> = classes
-        .iter()
-        .zip(&counted.of_class)
-        .map(|((name, _), count)| format!("{name} {count}"))
-        .collect();
-    let actual = format!("of {} requests {}", counted.requests(), told.join(", "));
+    let mut judged = judge(split.place.line, &classes, &counted.of_class, strict);
     if counted.others > 0 || counted.twice > 0 {
         let message = "requests were served by somebody who has no part in the split, or by two who have";
-        let actual = format!(
-            "{actual}; {} by nobody of these, {} by several",
-            counted.others, counted.twice
+        judged.held = false;
+        judged.message = message.to_owned();
+        judged.actual = format!(
+            "{}; {} by nobody of these, {} by several",
+            judged.actual, counted.others, counted.twice
         );
-        return check(false, message.to_owned(), accepted(&classes, &test, strict), actual);
     }
+    judged
+}
+
+/// Holds what part of a counter another one is; `part` and `of` are what they counted.
+pub(super) fn share(line: usize, wanted: &CounterShare, strict: Strictness, part: f64, of: f64) -> Check {
+    let whole = |count: f64| if count > 0.0 { count as u64 } else { 0 };
+    let (part, of) = (whole(part), whole(of));
+    let is = wanted.is.share();
+    let classes = [(wanted.part.value.clone(), is), ("the rest".to_owned(), 1.0 - is)];
+    let mut judged = judge(line, &classes, &[part, of.saturating_sub(part)], strict);
+    if part > of {
+        judged.held = false;
+        judged.message = format!("`{}` counted more than all", wanted.part.value);
+        judged.actual = format!("{part} of {of}");
+    }
+    judged
+}
+
+/// Holds counts of classes against their shares.
+fn judge(line: usize, classes: &[(String, f64)], counts: &[u64], strict: Strictness) -> Check {
+    let check = |held, message: String, expected, actual| Check {
+        line,
+        held,
+        message,
+        expected,
+        actual,
+    };
+    let requests = counts.iter().sum();
+    let parts: Vec<f64> = classes.iter().map(|(_, share)| *share).collect();
+    let test = Test::new(&parts, requests, strict);
+    let told: Vec<String> = classes
+        .iter()
+        .zip(counts)
+        .map(|((name, _), count)| format!("{name} {count}"))
+        .collect();
+    let actual = format!("of {requests} requests {}", told.join(", "));
     // Somebody who should get a part and gets nothing is wrong, however few requests there are.
     let nothing = classes
         .iter()
-        .zip(&counted.of_class)
+        .zip(counts)
         .find(|((_, share), count)| *share > 0.0 && **count == 0);
-    if let (Some(((name, _), _)), true) = (nothing, counted.requests() > 0) {
+    if let (Some(((name, _), _)), true) = (nothing, requests > 0) {
         let message = format!("`{name}` served nothing");
-        return check(false, message, accepted(&classes, &test, strict), actual);
+        return check(false, message, accepted(classes, &test, strict), actual);
     }
     if !test.suffices(strict) {
-        let needs = match needed(&parts, counted.requests(), strict) {
+        let needs = match needed(&parts, requests, strict) {
             Some(needs) => format!("needs {needs} requests"),
             None => "needs more requests than can be sent".to_owned(),
         };
         let message = "too few requests to judge the split".to_owned();
-        let actual = format!("{needs}, had {}; {actual}", counted.requests());
+        let actual = format!("{needs}, had {requests}; {actual}");
         return check(false, message, asked(strict), actual);
     }
-    let held = counted
-        .of_class
+    let held = counts
         .iter()
         .zip(&test.regions)
         .all(|(count, region)| region.has(*count));
     let message = "the requests were not split as they should be".to_owned();
-    check(held, message, accepted(&classes, &test, strict), actual)
+    check(held, message, accepted(classes, &test, strict), actual)
 }
 
 /// Requests by who served them.
@@ -106,10 +135,6 @@ impl Counted {
             }
         }
         counted
-    }
-
-    fn requests(&self) -> u64 {
-        self.of_class.iter().sum()
     }
 }
 

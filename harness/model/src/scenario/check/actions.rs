@@ -73,7 +73,7 @@ impl Check<'_> {
         envoy.envoy.iter().for_each(|pod| self.with_envoy(pod));
         let expects = envoy.expects();
         if !expects && envoy.keep.is_none() {
-            let help = "add `ready`, `stats`, `endpoints` or `that`";
+            let help = "add `ready`, `stats`, `share`, `endpoints` or `that`";
             self.wrong(
                 self.verb(),
                 "this step expects nothing of the Envoy",
@@ -103,6 +103,7 @@ impl Check<'_> {
         }
         self.either_within_or_for(envoy.within.is_some(), envoy.for_.is_some());
         self.since(envoy);
+        self.counter_share(envoy);
         self.expressions(&envoy.that, &ENVOY_VARIABLES);
         if envoy.keep.is_some() && envoy.envoy.len() > 1 {
             let place = self.key(&["keep"]);

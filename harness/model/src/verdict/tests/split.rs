@@ -4,9 +4,9 @@ use indexmap::IndexMap;
 
 use super::{step, surroundings};
 use crate::{
-    observation::{Served, Window},
-    scenario::step::{ExpectStep, RequestStep},
-    verdict::{Check, took_part, window},
+    observation::{EnvoyView, Served, Window},
+    scenario::step::{EnvoyStep, ExpectStep, RequestStep},
+    verdict::{Check, envoy, took_part, window},
 };
 
 /// Two pods of the group `pet` served so many, behind a petstore, and a third one.
@@ -128,4 +128,45 @@ fn a_window_of_a_load_is_judged_in_the_same_way() {
     assert!(held(served(2_700, 300, 0)));
     assert!(!held(served(2_400, 600, 0)));
     assert!(!held(served(90, 10, 0)), "a window with too few requests is no proof");
+}
+
+#[test]
+fn what_part_a_counter_is_of_another_is_judged_in_the_same_way() {
+    let step: EnvoyStep = step(
+        "envoy: ingress\nsince: before\nshare: {part: cluster.pet.rq, of: cluster.echo.rq, is: 25%}\nmisses: {shift: 8}\n",
+    );
+    let view = |part: f64, of: f64| EnvoyView {
+        ready: "LIVE".to_owned(),
+        stats: IndexMap::from([("cluster.pet.rq".to_owned(), part), ("cluster.echo.rq".to_owned(), of)]),
+        ..EnvoyView::default()
+    };
+    let before = view(1_000.0, 10.0);
+    let check = |part, of| {
+        let mut checks = envoy(&step, "ingress", &view(part, of), Some(&before), &surroundings());
+        assert_eq!(checks.len(), 1);
+        checks.remove(0)
+    };
+    // 550 of 2,200, and not 1,550 of 2,210.
+    let right = check(1_550.0, 2_210.0);
+    assert_eq!((right.held, right.line), (true, 3), "{right:?}");
+    assert_eq!(right.actual, "of 2200 requests cluster.pet.rq 550, the rest 1650");
+    assert!(!check(1_374.0, 2_210.0).held, "17 of 100");
+    assert!(!check(1_726.0, 2_210.0).held, "33 of 100");
+    assert!(
+        check(1_025.0, 110.0).actual.starts_with("needs "),
+        "a hundred are too few"
+    );
+    let more = check(3_000.0, 110.0);
+    assert_eq!(
+        more.message,
+        "`cluster.pet.rq` counted more than all (the Envoy of ingress)"
+    );
+    let none = EnvoyView {
+        ready: "unreachable".to_owned(),
+        ..EnvoyView::default()
+    };
+    assert!(
+        !envoy(&step, "ingress", &none, Some(&before), &surroundings())[0].held,
+        "who cannot be asked proves nothing"
+    );
 }
