@@ -2,8 +2,8 @@
 //! measured in turn in the same run.
 
 mod bare;
-mod docker;
 mod cover;
+mod docker;
 mod first_answer;
 mod poll;
 mod service;

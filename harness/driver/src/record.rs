@@ -117,6 +117,7 @@ impl Record {
         }
         for (text, count) in served {
             let mut pods = self.texts[text as usize].split(',').filter(|pod| !pod.is_empty());
+            window.chains.add(pods.clone(), count);
             if let Some(first) = pods.next() {
                 *window.answered_by.entry(first.to_owned()).or_default() += count;
                 *window.served_by.entry(first.to_owned()).or_default() += count;

@@ -17,6 +17,7 @@ pub mod project;
 pub mod results;
 pub mod scenario;
 pub mod source;
+pub mod statistics;
 pub mod suggest;
 pub mod verdict;
 pub mod yaml;

@@ -1,6 +1,9 @@
 //! What was seen. No judgement in it.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -92,6 +95,26 @@ impl Response {
 /// The names that [`Response::variables`] has.
 pub const RESPONSE_VARIABLES: [&str; 7] = ["duration_ms", "error", "headers", "json", "served_by", "status", "text"];
 
+/// Who served requests: for each list of pods that took part in an answer, the one that answered first, how many answers
+/// there were. An answer in which no pod took part is in none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Served(pub BTreeMap<Vec<String>, u64>);
+
+impl Served {
+    /// Counts `number` answers in which these took part.
+    pub fn add<'a>(&mut self, chain: impl IntoIterator<Item = &'a str>, number: u64) {
+        let chain: Vec<String> = chain.into_iter().map(str::to_owned).collect();
+        if !chain.is_empty() {
+            *self.0.entry(chain).or_default() += number;
+        }
+    }
+
+    /// Everybody who took part.
+    pub fn pods(&self) -> BTreeSet<&str> {
+        self.0.keys().flatten().map(String::as_str).collect()
+    }
+}
+
 /// What became of a load's requests that fell due within a window.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window {
@@ -105,6 +128,8 @@ pub struct Window {
     pub served_by: IndexMap<String, u64>,
     /// The pods that answered themselves, without those that they asked.
     pub answered_by: IndexMap<String, u64>,
+    /// Answers by all who took part in each.
+    pub chains: Served,
     /// Different failures in words, with how often each came.
     pub failures: IndexMap<String, u64>,
     /// Latencies of all that were answered, measured from when the request was due.

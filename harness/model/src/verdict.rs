@@ -1,14 +1,19 @@
 //! Expectations held against what was seen: pure, with expected, actual, and the line that asked.
 
+mod split;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use split::split;
 
 use serde_json::Value;
 
 use crate::{
     expression::{Expression, Variables},
-    observation::{EnvoyView, Response, Window, shorten},
+    observation::{EnvoyView, Response, Served, Window, shorten},
     scenario::{
         quantity::{Bound, TimeBound},
+        split::strictness,
         step::{Endpoints, EnvoyStep, ExpectStep, RequestStep, TransportError},
         value::OneOrMany,
     },
@@ -100,7 +105,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-/// Holds one answer against a request's expectations, all but `distinct`.
+/// Holds one answer against a request's expectations, all but `distinct` and `split`.
 pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
     let mut checks = Checks::new(surroundings, seen.variables());
     let summary = seen.summary();
@@ -194,12 +199,17 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     checks.all
 }
 
-/// Holds who took part in answering, over all answers of a step, against `distinct`.
-pub fn distinct(step: &RequestStep, seen: &BTreeSet<String>, surroundings: &Surroundings) -> Vec<Check> {
-    step.distinct
-        .iter()
-        .map(|(group, bound)| distinct_check(group, *bound, surroundings, seen.iter().map(String::as_str)))
-        .collect()
+/// Holds who took part in answering, over all answers of a step, against `distinct` and `split`.
+pub fn took_part(step: &RequestStep, seen: &Served, surroundings: &Surroundings) -> Vec<Check> {
+    let distinct = step.distinct.iter();
+    let distinct = distinct.map(|(group, bound)| distinct_check(group, *bound, surroundings, seen.pods().into_iter()));
+    let mut checks: Vec<Check> = distinct.collect();
+    if let Some(wanted) = &step.split {
+        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
+        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
+        checks.push(split(wanted, false_alarm, misses, seen, surroundings));
+    }
+    checks
 }
 
 fn distinct_check<'a>(
@@ -351,6 +361,13 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             seen.served_by.keys().map(String::as_str),
         ));
     }
+    if let Some(wanted) = &step.split {
+        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
+        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
+        checks
+            .all
+            .push(split(wanted, false_alarm, misses, &seen.chains, surroundings));
+    }
     checks.expressions(&step.that);
     checks.all
 }
@@ -426,6 +443,20 @@ pub fn envoy(
             bound.to_string(),
             actual,
         );
+    }
+    if let Some(wanted) = &step.share {
+        let counted = |name: &str| {
+            let before = since.and_then(|since| since.stats.get(name)).copied();
+            seen.stats.get(name).copied().unwrap_or_default() - before.unwrap_or_default()
+        };
+        let strict = strictness(
+            step.false_alarm.as_ref().map(|at| at.value),
+            step.misses.as_ref().map(|at| at.value),
+        );
+        let (part, of) = (counted(&wanted.part), counted(&wanted.of));
+        let mut check = split::share(wanted.place.line, wanted, strict, part, of);
+        check.message = format!("{} (the Envoy of {pod})", check.message);
+        checks.all.push(check);
     }
     checks.expressions(&step.that);
     checks.all

@@ -2,10 +2,11 @@
 //! place that says how many meshes run at once.
 
 mod alone;
+mod balancing;
 mod broken;
 mod by_hand;
-mod culprit;
 mod cover;
+mod culprit;
 mod ends;
 mod evidence;
 mod interrupted;

@@ -76,6 +76,7 @@ impl RunningMesh {
             runs = false;
             let mut state = self.state();
             state.registry.clear();
+            state.weights.clear();
             state.told = true;
         }
         if runs {
@@ -92,13 +93,29 @@ impl RunningMesh {
             self.application_ready(&self.sds()?, deadline, limit).await?;
             let untold = !self.state().told;
             if others || untold {
-                self.state().registry.extend(restored.endpoints.clone());
+                self.replace(&restored.endpoints);
                 self.tell_all().await?;
             }
         }
         self.converge(deadline.saturating_duration_since(Instant::now()))
             .await?;
         self.acknowledged(&|_| true, deadline, limit).await
+    }
+
+    /// What the registry is to say of these services, without weights.
+    fn replace(&self, endpoints: &BTreeMap<String, Vec<String>>) {
+        let mut state = self.state();
+        state.weights.retain(|service, _| !endpoints.contains_key(service));
+        state.registry.extend(endpoints.clone());
+    }
+
+    /// Waits until every running Envoy has acknowledged what the registry says: weights, too, which the endpoints' names do
+    /// not tell.
+    ///
+    /// # Errors
+    /// What is still missing when `limit` is over.
+    pub async fn followed(&self, limit: Duration) -> Result<(), MeshError> {
+        self.acknowledged(&|_| true, Instant::now() + limit, limit).await
     }
 
     async fn tell(&self, restored: &Restored) -> Result<(), MeshError> {

@@ -108,6 +108,8 @@ pub struct RunningMesh {
 struct State {
     /// What the registry was told: for each service, the pods that are its hosts.
     registry: BTreeMap<String, Vec<String>>,
+    /// The weights of pods in services whose hosts have some.
+    weights: BTreeMap<String, BTreeMap<String, u32>>,
     /// Whether the registry has been told all of it. It has not before `sds` runs for the first time.
     told: bool,
     /// What is done to the network.

@@ -1,5 +1,7 @@
 //! Telling the discovery service what the hosts of services are, as any client would.
 
+use std::collections::BTreeMap;
+
 use meshkat_model::mesh::Port;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -22,8 +24,23 @@ impl RunningMesh {
     /// # Errors
     /// What the discovery service says, or that it cannot be reached; then nothing is changed.
     pub async fn register(&self, service: &str, pods: Vec<String>) -> Result<(), MeshError> {
-        self.put(service, &pods).await?;
-        self.state().registry.insert(service.to_owned(), pods);
+        self.register_weighted(service, pods, BTreeMap::new()).await
+    }
+
+    /// The same with the weights of pods; who has none has the weight that the discovery service gives by default.
+    ///
+    /// # Errors
+    /// As of [`RunningMesh::register`].
+    pub async fn register_weighted(
+        &self,
+        service: &str,
+        pods: Vec<String>,
+        weights: BTreeMap<String, u32>,
+    ) -> Result<(), MeshError> {
+        self.put(service, &pods, &weights).await?;
+        let mut state = self.state();
+        state.registry.insert(service.to_owned(), pods);
+        state.weights.insert(service.to_owned(), weights);
         Ok(())
     }
 
@@ -33,27 +50,39 @@ impl RunningMesh {
     /// What the discovery service says, or that it cannot be reached; then nothing is changed.
     pub async fn unregister(&self, service: &str) -> Result<(), MeshError> {
         self.call(Method::DELETE, service, None).await?;
-        self.state().registry.remove(service);
+        let mut state = self.state();
+        state.registry.remove(service);
+        state.weights.remove(service);
         Ok(())
     }
 
     /// Tells a discovery service that runs for the first time all that was planned for it.
     pub(super) async fn tell_all(&self) -> Result<(), MeshError> {
-        let planned = self.state().registry.clone();
+        let (planned, weights) = {
+            let state = self.state();
+            (state.registry.clone(), state.weights.clone())
+        };
         for (service, pods) in &planned {
-            self.put(service, pods).await?;
+            let none = BTreeMap::new();
+            self.put(service, pods, weights.get(service).unwrap_or(&none)).await?;
         }
         self.state().told = true;
         Ok(())
     }
 
-    async fn put(&self, service: &str, pods: &[String]) -> Result<(), MeshError> {
+    async fn put(&self, service: &str, pods: &[String], weights: &BTreeMap<String, u32>) -> Result<(), MeshError> {
         let now = self.pods();
         let hosts: Vec<Value> = pods
             .iter()
             .filter_map(|name| now.iter().find(|pod| pod.name == *name))
             // The port of the pod's Envoy, never the application's: that is what makes it a mesh.
-            .map(|pod| json!({"ip_address": pod.address, "port": Port::Inbound.number()}))
+            .map(|pod| {
+                let mut host = json!({"ip_address": pod.address, "port": Port::Inbound.number()});
+                if let Some(weight) = weights.get(&pod.name) {
+                    host["tags"] = json!({"load_balancing_weight": weight});
+                }
+                host
+            })
             .collect();
         self.call(Method::PUT, service, Some(json!({ "hosts": hosts }))).await
     }

@@ -57,6 +57,7 @@ impl RunningMesh {
             }
             let mut state = self.state();
             state.registry.clear();
+            state.weights.clear();
             state.told = true;
         }
         try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;

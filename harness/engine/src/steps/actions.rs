@@ -7,7 +7,7 @@ use meshkat_model::{
     mesh::Port,
     scenario::{
         quantity::Time,
-        step::{FaultStep, RegisterStep, ScaleStep, StartStep, UnregisterStep},
+        step::{FaultStep, Hosts, RegisterStep, ScaleStep, StartStep, UnregisterStep},
         value::OneOrMany,
     },
     yaml::At,
@@ -43,7 +43,7 @@ impl CaseRun<'_> {
     pub(super) async fn register(&mut self, line: usize, step: &RegisterStep) -> Result<(), Broken> {
         for (service, names) in &step.register {
             let pods = self.hosts(service, names);
-            let outcome = self.mesh.register(service, pods).await;
+            let outcome = self.mesh.register_weighted(service, pods, self.weights(names)).await;
             self.judge_mesh(
                 line,
                 outcome,
@@ -54,7 +54,12 @@ impl CaseRun<'_> {
             return Ok(());
         }
         let outcome = self.mesh.converge(limit(step.within)).await;
-        self.judge_mesh(line, outcome, "every Envoy has the endpoints that were registered")
+        self.judge_mesh(line, outcome, "every Envoy has the endpoints that were registered")?;
+        if step.register.values().all(|hosts| !matches!(hosts, Hosts::Weighted(_))) {
+            return Ok(());
+        }
+        let outcome = self.mesh.followed(limit(step.within)).await;
+        self.judge_mesh(line, outcome, "every Envoy has acknowledged the weights")
     }
 
     pub(super) async fn unregister(&mut self, line: usize, step: &UnregisterStep) -> Result<(), Broken> {

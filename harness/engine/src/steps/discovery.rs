@@ -77,7 +77,20 @@ impl CaseRun<'_> {
         match hosts {
             Hosts::First(count) => pods(service).take(*count as usize).collect(),
             Hosts::Pods(names) => names.iter().flat_map(|name| pods(name)).collect(),
+            Hosts::Weighted(names) => names.keys().flat_map(|name| pods(name)).collect(),
         }
+    }
+
+    /// The weight of each pod that was given one; a group's is that of each of its pods.
+    pub(super) fn weights(&self, hosts: &Hosts) -> BTreeMap<String, u32> {
+        let Hosts::Weighted(names) = hosts else {
+            return BTreeMap::new();
+        };
+        let pods = |name: &str| self.mesh.pods_of(name).into_iter().map(|pod| pod.name);
+        let weights = names.iter();
+        weights
+            .flat_map(|(name, weight)| pods(name).map(|pod| (pod, weight.value)))
+            .collect()
     }
 }
 

@@ -1,15 +1,12 @@
 //! Requests: once, several times, until they hold, or as long as they must hold.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use meshkat_driver::{Request, Route};
 use meshkat_model::{
     mesh::Port,
-    observation::Response,
+    observation::{Response, Served},
     scenario::step::RequestStep,
     verdict::{self, Check},
     yaml::At,
@@ -27,7 +24,7 @@ const PACE: Duration = Duration::from_millis(10);
 impl CaseRun<'_> {
     pub(super) async fn request(&mut self, line: usize, step: &RequestStep) -> Result<(), Broken> {
         let request = self.prepare(step)?;
-        let mut seen = BTreeSet::new();
+        let mut seen = Served::default();
         let outcome = match (step.within, step.for_) {
             (Some(limit), _) => self.until_it_holds(step, &request, limit.0, &mut seen).await,
             (_, Some(time)) => self.as_long_as(step, &request, time.0, &mut seen).await,
@@ -41,7 +38,7 @@ impl CaseRun<'_> {
         })
     }
 
-    async fn times(&mut self, step: &RequestStep, request: &Request, seen: &mut BTreeSet<String>) -> Result<(), Check> {
+    async fn times(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Result<(), Check> {
         let times = step.times.as_ref().map_or(1, |times| times.value);
         for number in 1..=times {
             let checks = self.once(step, request, seen).await;
@@ -54,7 +51,7 @@ impl CaseRun<'_> {
             })?;
         }
         let surroundings = self.surroundings();
-        self.held(verdict::distinct(step, seen, &surroundings))
+        self.held(verdict::took_part(step, seen, &surroundings))
     }
 
     async fn until_it_holds(
@@ -62,12 +59,12 @@ impl CaseRun<'_> {
         step: &RequestStep,
         request: &Request,
         limit: Duration,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Served,
     ) -> Result<(), Check> {
         let start = Instant::now();
         for attempt in 1_u64.. {
             let mut checks = self.once(step, request, seen).await;
-            checks.extend(verdict::distinct(step, seen, &self.surroundings()));
+            checks.extend(verdict::took_part(step, seen, &self.surroundings()));
             match checks.iter().find(|check| !check.held) {
                 None => return self.held(checks),
                 Some(failed) if start.elapsed() >= limit => {
@@ -88,7 +85,7 @@ impl CaseRun<'_> {
         step: &RequestStep,
         request: &Request,
         time: Duration,
-        seen: &mut BTreeSet<String>,
+        seen: &mut Served,
     ) -> Result<(), Check> {
         let start = Instant::now();
         while start.elapsed() < time {
@@ -98,14 +95,14 @@ impl CaseRun<'_> {
             tokio::time::sleep(PACE).await;
         }
         let surroundings = self.surroundings();
-        self.held(verdict::distinct(step, seen, &surroundings))
+        self.held(verdict::took_part(step, seen, &surroundings))
     }
 
-    async fn once(&mut self, step: &RequestStep, request: &Request, seen: &mut BTreeSet<String>) -> Vec<Check> {
+    async fn once(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Vec<Check> {
         self.requests += 1;
         let response = self.client.send(request).await;
         if let Ok(answer) = &response.outcome {
-            seen.extend(answer.served_by().into_iter().map(str::to_owned));
+            seen.add(answer.served_by(), 1);
         }
         let checks = verdict::response(step, &response, &self.surroundings());
         self.keep_response(step, &response);

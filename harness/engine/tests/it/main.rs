@@ -14,5 +14,6 @@ mod requests;
 mod retries;
 mod servers;
 mod skipped;
+mod splits;
 mod stopping;
 mod world;

@@ -20,6 +20,12 @@ fn services(services: &IndexMap<At<String>, Hosts>) -> String {
     let services = services.iter().map(|(service, hosts)| {
         let hosts = match hosts {
             Hosts::First(count) => count.to_string(),
+            Hosts::Weighted(pods) => {
+                let pods = pods
+                    .iter()
+                    .map(|(pod, weight)| format!("{} with {}", pod.value, weight.value));
+                pods.collect::<Vec<_>>().join(", ")
+            }
             Hosts::Pods(pods) if pods.is_empty() => "none".to_owned(),
             Hosts::Pods(pods) => pods.iter().map(|pod| pod.value.as_str()).collect::<Vec<_>>().join(", "),
         };

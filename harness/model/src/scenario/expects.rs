@@ -13,6 +13,7 @@ impl RequestStep {
             || self.served_by.is_some()
             || !self.response_headers.is_empty()
             || !self.distinct.is_empty()
+            || self.split.is_some()
     }
 }
 
@@ -27,6 +28,7 @@ impl ExpectStep {
                 .any(|bound| bound.is_some())
             || self.served_by.is_some()
             || !self.distinct.is_empty()
+            || self.split.is_some()
             || !self.that.is_empty()
     }
 }
@@ -34,7 +36,11 @@ impl ExpectStep {
 impl EnvoyStep {
     /// Whether anything is expected of the Envoy.
     pub(super) fn expects(&self) -> bool {
-        self.ready.is_some() || !self.stats.is_empty() || !self.endpoints.is_empty() || !self.that.is_empty()
+        self.ready.is_some()
+            || self.share.is_some()
+            || !self.stats.is_empty()
+            || !self.endpoints.is_empty()
+            || !self.that.is_empty()
     }
 }
 

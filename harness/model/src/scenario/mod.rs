@@ -6,6 +6,7 @@ mod describe;
 mod expects;
 pub mod quantity;
 mod schema;
+pub mod split;
 pub mod step;
 pub mod value;
 mod when;

@@ -9,11 +9,12 @@ pub use network::{Network, NetworkStep};
 use schemars::JsonSchema;
 use serde::{
     Deserialize,
-    de::{self, Deserializer, SeqAccess, Visitor},
+    de::{self, Deserializer, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{
     quantity::{Bound, Rate, Share, Time, TimeBound},
+    split::{CounterShare, Misses, Split},
     value::{Body, Json, OneOrMany, Statuses},
 };
 use crate::yaml::At;
@@ -128,6 +129,12 @@ pub struct RequestStep {
     /// How many different pods of a group took part in answering, over all requests of this step.
     #[serde(default)]
     pub distinct: IndexMap<At<String>, Bound>,
+    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
+    pub split: Option<At<Split>>,
+    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `split`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
     /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
     pub error: Option<At<TransportError>>,
     /// CEL over `status`, `headers`, `text`, `json`, `served_by`, `duration_ms`, `error`.
@@ -211,6 +218,12 @@ pub struct ExpectStep {
     /// How many different pods of a group took part in answering.
     #[serde(default)]
     pub distinct: IndexMap<At<String>, Bound>,
+    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
+    pub split: Option<At<Split>>,
+    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `split`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
     /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `statuses`, `served_by`, `failures`.
     #[serde(default)]
     pub that: OneOrMany<At<String>>,
@@ -277,7 +290,13 @@ pub struct EnvoyStep {
     /// Counters and gauges.
     #[serde(default)]
     pub stats: IndexMap<At<String>, Bound>,
-    /// `stats` are the differences to what was kept under this name.
+    /// What part of a counter another one is.
+    pub share: Option<At<CounterShare>>,
+    /// With `share`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `share`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
+    /// `stats` and `share` are of the differences to what was kept under this name.
     pub since: Option<At<String>>,
     /// The name under which later steps know what was seen (the stats that begin with `cluster.`, `http.` or `listener.`).
     pub keep: Option<At<String>>,
@@ -338,6 +357,8 @@ pub enum Hosts {
     First(u32),
     /// These pods, or all of these groups.
     Pods(Vec<At<String>>),
+    /// These pods or groups, each with its weight.
+    Weighted(IndexMap<At<String>, At<u32>>),
 }
 
 impl<'de> Deserialize<'de> for Hosts {
@@ -348,7 +369,15 @@ impl<'de> Deserialize<'de> for Hosts {
             type Value = Hosts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of pods, or how many of the group's pods")
+                f.write_str("a list of pods, pods with weights, or how many of the group's pods")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pods = IndexMap::new();
+                while let Some((pod, weight)) = map.next_entry()? {
+                    pods.insert(pod, weight);
+                }
+                Ok(Hosts::Weighted(pods))
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
@@ -384,7 +413,8 @@ pub struct ScaleStep {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterStep {
-    /// For each service, the pods (or groups) that are its hosts; an empty list says that it has none.
+    /// For each service, the pods (or groups) that are its hosts, as a list or with the weight of each; an empty list says
+    /// that it has none.
     pub register: IndexMap<At<String>, Hosts>,
     /// How long the mesh may take to follow; 10s where nothing is said.
     pub within: Option<Time>,

@@ -1,5 +1,6 @@
 mod envoy;
 mod load;
+mod split;
 
 use std::time::Duration;
 
@@ -295,9 +296,11 @@ fn expressions_over_an_answer() {
 
 #[test]
 fn how_many_pods_took_part() {
-    let seen: BTreeSet<String> = ["pet-1", "pet-3", "petstore-1", "stranger"].map(str::to_owned).into();
-    let distinct = |text: &str, seen: &BTreeSet<String>| {
-        let mut checks = distinct(
+    let mut seen = Served::default();
+    seen.add(["petstore-1", "pet-1"], 2);
+    seen.add(["stranger", "pet-3"], 1);
+    let distinct = |text: &str, seen: &Served| {
+        let mut checks = took_part(
             &step(&format!("get: /\ndistinct: {{pet: {text}}}\n")),
             seen,
             &surroundings(),
@@ -312,8 +315,8 @@ fn how_many_pods_took_part() {
     assert_eq!((check.held, check.line), (false, 2));
     assert_eq!(check.expected, "3 different pods of `pet`");
     assert_eq!(check.actual, "2: pet-1, pet-3");
-    assert_eq!(distinct("1", &BTreeSet::new()).actual, "0: none");
-    assert!(distinct("0", &BTreeSet::new()).held);
+    assert_eq!(distinct("1", &Served::default()).actual, "0: none");
+    assert!(distinct("0", &Served::default()).held);
 }
 
 #[test]

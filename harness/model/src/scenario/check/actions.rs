@@ -73,7 +73,7 @@ impl Check<'_> {
         envoy.envoy.iter().for_each(|pod| self.with_envoy(pod));
         let expects = envoy.expects();
         if !expects && envoy.keep.is_none() {
-            let help = "add `ready`, `stats`, `endpoints` or `that`";
+            let help = "add `ready`, `stats`, `share`, `endpoints` or `that`";
             self.wrong(
                 self.verb(),
                 "this step expects nothing of the Envoy",
@@ -103,6 +103,7 @@ impl Check<'_> {
         }
         self.either_within_or_for(envoy.within.is_some(), envoy.for_.is_some());
         self.since(envoy);
+        self.counter_share(envoy);
         self.expressions(&envoy.that, &ENVOY_VARIABLES);
         if envoy.keep.is_some() && envoy.envoy.len() > 1 {
             let place = self.key(&["keep"]);
@@ -195,6 +196,24 @@ impl Check<'_> {
             self.group(service);
             match hosts {
                 Hosts::Pods(pods) => pods.iter().for_each(|pod| self.with_envoy(pod)),
+                Hosts::Weighted(pods) => {
+                    for (pod, weight) in pods {
+                        self.with_envoy(pod);
+                        if weight.value == 0 {
+                            let help = "a weight is 1 or more; leave out whoever is to get nothing";
+                            self.wrong(weight.place, "0 is not a weight", "out of range", help);
+                        }
+                    }
+                    if key != "register" {
+                        let help = "give the pods as a list, and their weights in a `register` after it";
+                        self.wrong(
+                            self.value(&[key, service.as_str()]),
+                            "weights go with `register`",
+                            "not here",
+                            help,
+                        );
+                    }
+                }
                 Hosts::First(count) => {
                     let most = self.most(service).unwrap_or(*count);
                     if *count > most {

@@ -6,6 +6,7 @@ mod discovery;
 mod names;
 mod network;
 mod requests;
+mod split;
 
 use indexmap::IndexMap;
 

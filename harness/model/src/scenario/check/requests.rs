@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::{Check, Kept, Load};
+use super::{Check, Kept, Load, split::Said};
 use crate::{
     observation::{RESPONSE_VARIABLES, WINDOW_VARIABLES},
     scenario::{
@@ -83,6 +83,21 @@ impl Check<'_> {
             self.pods_or_groups("served-by", names);
         }
         self.distinct(&request.distinct);
+        if let (Some(split), None) = (&request.split, &request.times) {
+            let help = "say `times`, with as many requests as it takes to tell";
+            self.wrong(
+                split.place,
+                "a split is judged over many requests",
+                "of one request",
+                help,
+            );
+        }
+        self.split(&Said {
+            split: request.split.as_ref(),
+            false_alarm: request.false_alarm.as_ref(),
+            misses: request.misses.as_ref(),
+            requests: request.times.as_ref(),
+        });
         self.expressions(&request.that, &RESPONSE_VARIABLES);
         self.keep(request.keep.as_ref(), Kept::Response);
     }
@@ -281,6 +296,12 @@ impl Check<'_> {
             self.pods_or_groups("served-by", names);
         }
         self.distinct(&expect.distinct);
+        self.split(&Said {
+            split: expect.split.as_ref(),
+            false_alarm: expect.false_alarm.as_ref(),
+            misses: expect.misses.as_ref(),
+            requests: None,
+        });
         self.expressions(&expect.that, &WINDOW_VARIABLES);
     }
 

@@ -16,6 +16,7 @@ fn seen() -> Window {
         statuses: IndexMap::from([(200, 97), (503, 2)]),
         served_by: counts(&[("petstore-1", 97), ("pet-1", 50), ("pet-2", 47)]),
         answered_by: counts(&[("petstore-1", 97)]),
+        chains: Served::default(),
         failures: counts(&[("503: no healthy upstream", 2), ("no answer: timeout", 1)]),
         latency: Latency {
             p50: ms(2),
