@@ -200,7 +200,7 @@ mod linux {
         holder.kill();
         until("all processes are gone", || marked(&ground).is_empty());
         assert_eq!(ground.runs(), [""; 0]);
-        assert!(block_is_free(&ledger));
+        until("free addresses", || block_is_free(&ledger));
         assert!(!ledger.processes.iter().any(|process| process.identity.is_alive()));
     }
 
@@ -236,7 +236,7 @@ mod linux {
         let ledger = live_runs(&ground.state()).expect("it is readable").remove(0);
         holder.kill();
         until("all processes are gone", || marked(&ground).is_empty());
-        assert!(block_is_free(&ledger));
+        until("free addresses", || block_is_free(&ledger));
         assert_eq!(ground.runs(), [ledger.id.as_str()], "nobody was there to remove it");
         let swept = sweep(&ground.state(), false).expect("it is readable");
         assert_eq!((swept.len(), &swept[0].id, &swept[0].failure), (1, &ledger.id, &None));
