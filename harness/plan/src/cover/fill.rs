@@ -52,7 +52,7 @@ impl Fill<'_> {
                 return start;
             }
             // What a construction gave has its part of the budget behind it, and is hard to make smaller.
-            budget = Budget(budget.0 / 2);
+            budget = Budget(budget.0 / 8);
         }
         let guard = Guard::new(self.solver, self.problem.axes.len());
         let sizes: Vec<usize> = self.problem.axes.iter().map(|axis| axis.values.len()).collect();

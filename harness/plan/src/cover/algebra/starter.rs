@@ -10,8 +10,8 @@ use fastrand::Rng;
 use super::{Array, smaller};
 use crate::cover::{anneal::Budget, problem::Level};
 
-/// The chance to accept one thing missing more: e^(-1/0.4), and its powers.
-const WARM: f64 = 0.082_085;
+/// The chance to accept one thing missing more: e^(-1/0.33), and its powers.
+const WARM: f64 = 0.048_301;
 
 /// What a change costs for each axis, in entries that a board looks at.
 const WORK: u64 = 12;
@@ -19,6 +19,7 @@ const WORK: u64 = 12;
 /// A smaller array than one of `most` rows, if a starter for it is found.
 pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng: &mut Rng) -> Option<Array> {
     let mut best: Option<Array> = None;
+    let mut patience = 2_usize;
     // With more fixed levels there are fewer rows, and fewer starters. At each distance there is room for `axes` pairs.
     for fixed in 1..levels.min((axes + 1).saturating_sub(levels)) {
         let moved = levels - fixed;
@@ -28,9 +29,15 @@ pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng
         if axes * moved >= most {
             continue;
         }
-        let Some(starter) = search(axes, levels, fixed, budget.0 / 3, rng) else {
-            break;
+        // A search that failed says little, as another one begins elsewhere; but two that failed are enough.
+        let starter = loop {
+            let found = search(axes, levels, fixed, budget.0 / 3, rng);
+            patience -= usize::from(found.is_none());
+            if found.is_some() || patience == 0 {
+                break found;
+            }
         };
+        let Some(starter) = starter else { break };
         let mut array: Array = Vec::new();
         for turn in 0..axes {
             for step in 0..moved {
