@@ -246,7 +246,7 @@ pub(crate) struct CoverArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CoverEffort {
-    /// Less than a second.
+    /// About a second.
     Default,
     /// Half a minute.
     High,

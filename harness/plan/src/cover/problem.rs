@@ -92,7 +92,7 @@ pub struct Stronger {
 pub enum Effort {
     /// For arrays that are made again and again, as those of scenarios: hundredths of a second.
     Quick,
-    /// Less than a second.
+    /// About a second.
     Default,
     /// Half a minute.
     High,
