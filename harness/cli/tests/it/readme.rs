@@ -123,7 +123,7 @@ fn the_guide_shows_whether_the_envoys_follow() {
     let told = sh(&lab, &blocks(section, "sh").join("\n")).exits(0);
     let shown = blocks(section, "text").join("\n");
     for part in [
-        "SYNCED │ pet (0) and petstore (2); sds has no echo",
+        "SYNCED │ echo (0), pet (0) and petstore (2)",
         "SYNCED │ pet (0)",
         "REJECTED │ ",
     ] {

@@ -60,6 +60,10 @@ impl RunningMesh {
                 self.state().registry.insert(name.clone(), group.pod_names(name));
             }
         }
+        // Of a service that is never told of, an Envoy that comes up waits for the whole initial_fetch_timeout.
+        for service in self.absent_services() {
+            self.state().registry.insert(service, Vec::new());
+        }
         // The registry is filled while the Envoys start: they ask for endpoints a good while after `sds` listens.
         let sds = self
             .pod("sds")

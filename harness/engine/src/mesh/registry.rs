@@ -1,6 +1,6 @@
 //! Telling the discovery service what the hosts of services are, as any client would.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meshkat_model::mesh::Port;
 use reqwest::{Method, StatusCode};
@@ -14,9 +14,24 @@ impl RunningMesh {
         self.state().registry.get(service).cloned()
     }
 
-    /// The services that are registered.
+    /// The services that are registered, without those that are only told of as absent.
     pub(crate) fn registered_services(&self) -> Vec<String> {
-        self.state().registry.keys().cloned().collect()
+        let absent = self.absent_services();
+        let state = self.state();
+        let told = state.registry.iter();
+        told.filter(|(service, hosts)| !hosts.is_empty() || !absent.contains(*service))
+            .map(|(service, _)| service.clone())
+            .collect()
+    }
+
+    /// The services that Envoys of this mesh ask for and that no group of it is: the edge knows of more than most meshes
+    /// have. The registry says of them that they have no hosts.
+    pub(super) fn absent_services(&self) -> BTreeSet<String> {
+        let asked = self.eds.values().flatten().map(|eds| &eds.service);
+        asked
+            .filter(|service| !self.spec.groups.contains_key(*service))
+            .cloned()
+            .collect()
     }
 
     /// Sets a service's hosts, in the registry and in what the mesh is expected to follow.

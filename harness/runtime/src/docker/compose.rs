@@ -93,7 +93,7 @@ impl Compose {
                 services.insert(name, self.envoy(place, mesh));
             }
         }
-        self.write_seed(mesh, &all, folder)?;
+        self.write_seed(mesh, &all, bootstraps.services(), folder)?;
         let count = services.len();
         let file = File {
             services,
@@ -185,9 +185,19 @@ impl Compose {
         envoy
     }
 
-    /// What the discovery service begins with: every pod that is registered, at its Envoy's port.
-    fn write_seed(&self, mesh: &MeshSpec, places: &[Place], folder: &Path) -> Result<(), RuntimeError> {
+    /// What the discovery service begins with: every pod that is registered, at its Envoy's port. Of the services that are
+    /// asked for and that no group is, it says that they have no hosts: an Envoy that is told nothing waits as it comes up.
+    fn write_seed(
+        &self,
+        mesh: &MeshSpec,
+        places: &[Place],
+        asked: Vec<String>,
+        folder: &Path,
+    ) -> Result<(), RuntimeError> {
         let mut services = serde_json::Map::new();
+        for absent in asked.into_iter().filter(|service| !mesh.groups.contains_key(service)) {
+            services.insert(absent, json!({ "hosts": [] }));
+        }
         for (name, _) in mesh.groups.iter().filter(|(_, group)| group.registered) {
             let hosts = places.iter().filter(|place| place.group == *name);
             let hosts: Vec<Value> = hosts

@@ -27,6 +27,19 @@ impl Bootstraps {
         Ok(Self(read))
     }
 
+    /// The services whose endpoints the Envoys ask for.
+    pub(crate) fn services(&self) -> Vec<String> {
+        let mut services: Vec<String> = self
+            .0
+            .values()
+            .flat_map(Bootstrap::eds_clusters)
+            .map(|eds| eds.service)
+            .collect();
+        services.sort();
+        services.dedup();
+        services
+    }
+
     /// Writes the configuration of a pod of a group into the folder of its run, bound to the pod; gives the file. None for
     /// a group without an Envoy.
     pub(crate) fn write(
