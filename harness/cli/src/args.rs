@@ -9,6 +9,9 @@ use meshkat_plan::{
     cover::{Strength, file},
 };
 
+/// Where the report of the last run is, unless another folder was asked for.
+pub(crate) const LAST_REPORT: &str = "reports/latest";
+
 /// A local end-to-end mesh lab and test harness for Envoy.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, arg_required_else_help = true)]
@@ -122,9 +125,8 @@ pub(crate) struct RunArgs {
     pub(crate) on: RuntimeChoice,
     #[command(flatten)]
     pub(crate) choice: CoverageChoice,
-    /// How many meshes run at the same time.
-    #[arg(short, long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) jobs: u16,
+    #[command(flatten)]
+    pub(crate) planning: Planning,
     /// How often a case that did not pass is tried again; it is told as flaky if it passes then.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
     pub(crate) retries: u32,
@@ -142,7 +144,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value = "failed")]
     pub(crate) keep: KeepChoice,
     /// Where the report goes.
-    #[arg(long, value_name = "DIR", default_value = "reports/latest")]
+    #[arg(long, value_name = "DIR", default_value = LAST_REPORT)]
     pub(crate) report_dir: PathBuf,
     /// Seconds that a mesh may take to be ready.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
@@ -150,6 +152,64 @@ pub(crate) struct RunArgs {
     /// Print what would run, and start nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// How cases come to meshes, and in what order.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Planning {
+    /// How many meshes run at the same time.
+    #[arg(short, long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: u16,
+    /// Which cases share a mesh.
+    #[arg(long, value_enum, default_value = "repaired")]
+    pub(crate) share: Share,
+    /// What comes first.
+    #[arg(long, value_enum, default_value = "longest")]
+    pub(crate) order: Order,
+    /// What earlier runs took: a report folder, or its times.json or results.json. Without it the last runs in the report folder
+    /// are looked at, but shards are split by guesses alone, which are the same on every machine.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) times: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Share {
+    /// None: each case has a mesh of its own.
+    Never,
+    /// Those that only look at it.
+    Looks,
+    /// Also those that harm it, where the harm can be undone and the mesh can be asked whether it is.
+    Repaired,
+}
+
+impl From<Share> for meshkat_plan::Sharing {
+    fn from(share: Share) -> Self {
+        match share {
+            Share::Never => Self::Nothing,
+            Share::Looks => Self::Looks,
+            Share::Repaired => Self::Repairs,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// The mesh that is expected to take the longest.
+    Longest,
+    /// What comes first in the files.
+    Written,
+    /// Whatever the seed says: no verdict may depend on it.
+    Random,
+}
+
+impl Order {
+    pub(crate) fn with_seed(self, seed: u64) -> meshkat_plan::Order {
+        match self {
+            Self::Longest => meshkat_plan::Order::Longest,
+            Self::Written => meshkat_plan::Order::Written,
+            Self::Random => meshkat_plan::Order::Random(seed),
+        }
+    }
 }
 
 /// A time, or 0.
@@ -281,6 +341,8 @@ pub(crate) struct ListArgs {
     pub(crate) choice: CoverageChoice,
     #[command(flatten)]
     pub(crate) on: RuntimeChoice,
+    #[command(flatten)]
+    pub(crate) planning: Planning,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
     pub(crate) format: ListFormat,

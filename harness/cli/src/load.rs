@@ -10,7 +10,7 @@ use meshkat_model::{
     case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes,
     source::Diagnostic,
 };
-use meshkat_plan::{Coverage, Selection, chosen, expand, in_shard};
+use meshkat_plan::{Coverage, Selection, chosen, expand};
 
 use crate::{
     args::{CoverageChoice, Select},
@@ -210,10 +210,6 @@ pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoic
         );
         return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
     }
-    let cases = match select.shard {
-        Some(shard) => in_shard(cases, shard),
-        None => cases,
-    };
     if cases.is_empty() {
         return Err(Exit::nothing("nothing was selected").help("`meshkat list` shows what there is"));
     }

@@ -6,6 +6,7 @@ mod commands;
 mod exit;
 mod load;
 mod output;
+mod planning;
 mod signals;
 
 use std::process::ExitCode;

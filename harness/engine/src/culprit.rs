@@ -165,10 +165,7 @@ impl<T: FnMut(Event)> Trials<'_, T> {
             id: case.id.clone(),
             why: why.clone(),
         });
-        let planned = PlannedMesh {
-            spec: case.mesh.clone(),
-            cases: vec![case.clone()],
-        };
+        let planned = PlannedMesh::alone(case.clone());
         let stop = self.cancel.child_token();
         let (sink, mut events) = Sink::new();
         let (backend, options) = (Arc::clone(&self.backend), Arc::clone(&self.options));

@@ -50,13 +50,15 @@ pub(crate) async fn run(
         sink,
     };
     let mut mesh: Option<RunningMesh> = None;
-    for case in &planned.cases {
+    for (number, case) in planned.cases.iter().enumerate() {
         if group.stop.is_cancelled() {
             break;
         }
+        let harmed;
         let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
         match ended {
             Some(result) => {
+                harmed = planned.is_repaired_after(number).then_some(result.status);
                 // `--fail-fast` ends the run in the same way as a person does.
                 if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
                     group.stop.cancel();
@@ -68,6 +70,11 @@ pub(crate) async fn run(
         if let Some(crashed) = mesh.take_if(|mesh| mesh.crashed().is_some()) {
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
             group.release(&crashed).await;
+        }
+        if let Some(status) = harmed
+            && let Some(used) = mesh.take()
+        {
+            mesh = group.repaired(used, case, status).await;
         }
     }
     if let Some(mesh) = mesh {
@@ -146,6 +153,7 @@ impl Group {
         }
         if let Some(failure) = &mut attempt.failure {
             failure.hints = diagnose(running).await;
+            failure.hints.extend(reused(running));
         }
         if keep {
             let files = bundle::collect(running).await;
@@ -193,6 +201,38 @@ impl Group {
         }
     }
 
+    /// The mesh as it was before a case harmed it; none if it is not to be had again, or the run was stopped. What is not
+    /// repaired is given back.
+    async fn repaired(&self, mesh: RunningMesh, after: &Case, status: Status) -> Option<RunningMesh> {
+        let start = Instant::now();
+        // A case that failed did not come to its end, and nobody knows what it has left: its evidence is not changed either.
+        if status == Status::Passed {
+            let repaired = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => None,
+                repaired = mesh.repair(self.options.repaired_within) => Some(repaired),
+            };
+            if let Some(repaired) = repaired {
+                let failure = repaired.err().map(|error| error.to_string());
+                let is_repaired = failure.is_none();
+                if let Some(why) = &failure {
+                    tracing::info!(after = after.id, why, "a mesh is not repaired");
+                }
+                self.sink.send(Event::MeshRepaired {
+                    mesh: self.number,
+                    after: after.id.clone(),
+                    took_ms: millis(start.elapsed()),
+                    failure,
+                });
+                if is_repaired {
+                    return Some(mesh);
+                }
+            }
+        }
+        self.release(&mesh).await;
+        None
+    }
+
     async fn release(&self, mesh: &RunningMesh) {
         // Trouble while tearing down is told and turns no verdict.
         if let Err(error) = mesh.release(None).await {
@@ -229,6 +269,18 @@ impl Group {
             earlier_failures,
         }
     }
+}
+
+/// That others had harmed the mesh before: whoever reads of a failure should be able to rule it out.
+fn reused(mesh: &RunningMesh) -> Option<String> {
+    let before = match mesh.repairs() {
+        0 => return None,
+        1 => "one case had harmed this mesh before, and it was repaired".to_owned(),
+        cases => format!("{cases} cases had harmed this mesh before, and it was repaired each time"),
+    };
+    Some(format!(
+        "{before}; `--share looks` gives each case that harms a mesh a new one"
+    ))
 }
 
 /// The mesh did not come up. An Envoy that refuses its configuration is the mesh's failure, and not the environment's.

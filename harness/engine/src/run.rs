@@ -45,6 +45,8 @@ pub struct RunOptions {
     pub keep: Keep,
     /// How long a mesh may take to be ready.
     pub ready_within: Duration,
+    /// How long the repair of a mesh may take, with its proof. Then the next case has a new one.
+    pub repaired_within: Duration,
     /// What follows the case's id in the line that reproduces it.
     pub reproduce: String,
     /// How it is found out why some cases of a scenario fail and others do not.

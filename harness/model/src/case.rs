@@ -48,17 +48,6 @@ pub fn case_id(scenario: &str, params: &IndexMap<String, serde_json::Value>) -> 
 }
 
 impl Case {
-    /// Whether no step changes the mesh, so that others can use it after. Methods that RFC 9110 does not call safe count as
-    /// changes: a PUT may be one to `/faults`.
-    pub fn only_looks(&self) -> bool {
-        self.steps.iter().all(|step| {
-            matches!(
-                step.value,
-                Step::Get(_) | Step::Head(_) | Step::Envoy(_) | Step::Check(_)
-            )
-        })
-    }
-
     /// As a plan and its events show it.
     pub fn planned(&self) -> PlannedCase {
         PlannedCase {

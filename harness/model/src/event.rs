@@ -37,6 +37,18 @@ pub enum Event {
         /// Milliseconds since it began to start.
         took_ms: u64,
     },
+    /// After a case that harmed its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
+    /// it is as it was.
+    MeshRepaired {
+        /// Number of the mesh in the plan.
+        mesh: usize,
+        /// The id of the case that harmed it.
+        after: String,
+        /// Milliseconds since the case ended.
+        took_ms: u64,
+        /// What is not as it was, in words; then the next case has a new mesh. None if all is.
+        failure: Option<String>,
+    },
     /// A case begins.
     CaseStarted {
         /// The case's id.

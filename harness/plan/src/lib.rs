@@ -1,9 +1,11 @@
 //! Axes to cases to shared meshes to an order. Pure: the same files and the same selection give the same plan.
 
+mod chain;
 pub mod cover;
 mod coverage;
 pub mod culprit;
 mod expand;
+mod expected;
 mod group;
 mod select;
 mod shard;
@@ -11,7 +13,8 @@ mod skip;
 
 pub use coverage::{Coverage, chosen};
 pub use expand::expand;
-pub use group::{Plan, PlannedMesh, plan};
+pub use expected::{Expected, Time};
+pub use group::{Order, Plan, PlannedMesh, Planner, Sharing};
 pub use select::{Selection, Unmatched};
-pub use shard::{Shard, in_shard};
+pub use shard::{Shard, shards};
 pub use skip::{Reason, Skipped, by_cause, why_not};

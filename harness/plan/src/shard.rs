@@ -1,8 +1,13 @@
 //! A part of the whole, for several machines.
 
-use std::str::FromStr;
+use std::{collections::HashMap, str::FromStr};
 
-use meshkat_model::case::Case;
+use meshkat_model::{capability::Capabilities, case::Case};
+
+use crate::{
+    expected::Expected,
+    group::{Order, Planner, Sharing},
+};
 
 /// `I/N`: the I-th of N parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +39,44 @@ impl std::fmt::Display for Shard {
     }
 }
 
-/// The cases of one shard: dealt out in turn, so that each case is in exactly one, and neighbours, which are about equally
-/// long, are in different ones.
-pub fn in_shard(cases: Vec<Case>, shard: Shard) -> Vec<Case> {
-    cases
-        .into_iter()
-        .enumerate()
-        .filter(|(i, _)| i % shard.of == shard.index - 1)
-        .map(|(_, case)| case)
-        .collect()
+/// The cases of each of `of` shards, in their order: each case is in exactly one. Cases that share a mesh stay together as far as
+/// that leaves the shards equally long. The same cases, times and capabilities give the same shards, whatever else differs
+/// between the machines that ask.
+pub fn shards(cases: &[Case], of: usize, capabilities: &Capabilities, expected: &Expected) -> Vec<Vec<Case>> {
+    let planner = Planner {
+        capabilities,
+        expected,
+        sharing: Sharing::Repairs,
+        order: Order::Longest,
+        jobs: of,
+    };
+    let plan = planner.plan(cases.to_vec());
+    let mut loads = vec![(0, 0); of.max(1)];
+    let mut shard_of: HashMap<&str, usize> = HashMap::new();
+    let meshes = plan
+        .meshes
+        .iter()
+        .map(|mesh| (mesh.expected_ms, mesh.cases.iter().collect()));
+    // What is skipped takes no time, but has to be told by somebody, and is spread by number.
+    let skipped = plan.skipped.iter().map(|skipped| (0, vec![&skipped.case]));
+    for (ms, cases) in meshes.chain(skipped) {
+        let cases: Vec<&Case> = cases;
+        let least = loads
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, load)| **load)
+            .map_or(0, |(shard, _)| shard);
+        loads[least].0 += ms;
+        loads[least].1 += cases.len();
+        shard_of.extend(cases.iter().map(|case| (case.id.as_str(), least)));
+    }
+    let mut shards = vec![Vec::new(); of.max(1)];
+    for case in cases {
+        if let Some(shard) = shard_of.get(case.id.as_str()) {
+            shards[*shard].push(case.clone());
+        }
+    }
+    shards
 }
 
 #[cfg(test)]

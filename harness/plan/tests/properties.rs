@@ -10,14 +10,13 @@ use std::{
 
 use indexmap::IndexMap;
 use meshkat_model::{
-    capability::{Capabilities, Capability},
     case::Case,
     mesh::{GroupSpec, MeshSpec, Service},
     project::{MeshFiles, Project},
     scenario::{Meshes, Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
-use meshkat_plan::{Shard, expand, in_shard, plan, why_not};
+use meshkat_plan::expand;
 use proptest::{prelude::*, sample::Index};
 
 /// The meshes `one` and `two`, which are alike but for their names.
@@ -80,27 +79,6 @@ fn axes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(1_usize..5, 0..4)
 }
 
-/// Scenarios of both meshes: some only look, some change the number of pods from the start, some kill.
-fn scenarios() -> impl Strategy<Value = Vec<(bool, bool, u32, usize)>> {
-    prop::collection::vec((any::<bool>(), any::<bool>(), 1_u32..3, 1_usize..4), 0..12)
-}
-
-fn cases(scenarios: &[(bool, bool, u32, usize)]) -> Vec<Case> {
-    let text = |(one, harms, replicas, values): &(bool, bool, u32, usize)| {
-        let mesh = if *one { "one" } else { "two" };
-        let harm = if *harms { "  - kill: pet-1\n" } else { "" };
-        let values: Vec<String> = (0..*values).map(|n| n.to_string()).collect();
-        format!(
-            "promise: p\nmesh: {{use: {mesh}, replicas: {{pet: {replicas}}}}}\naxes: {{n: [{}]}}\nsteps:\n{harm}  - get: \"/?${{n}}\"\n    \
-             status: 200\n",
-            values.join(", ")
-        )
-    };
-    let all = scenarios.iter().enumerate();
-    all.flat_map(|(number, scenario)| cases_of(&format!("s/{number}"), &text(scenario)).unwrap())
-        .collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
@@ -125,64 +103,6 @@ proptest! {
             prop_assert!(case.params.keys().eq(names.iter()), "{} has not every axis", case.id);
         }
         prop_assert_eq!(ids(&cases_of("s/all", &text).unwrap()), ids(&cases));
-    }
-
-    #[test]
-    fn grouping_loses_no_case_and_none_harms_another(scenarios in scenarios()) {
-        let cases = cases(&scenarios);
-        let grouped = plan(cases.clone(), &Capabilities::all());
-        let (mut before, mut after) = (ids(&cases), ids(grouped.cases()));
-        for mesh in &grouped.meshes {
-            prop_assert!(!mesh.cases.is_empty(), "a mesh that nobody needs");
-            prop_assert!(mesh.cases.iter().all(|case| case.mesh == mesh.spec), "a case on another mesh than its own");
-            prop_assert!(mesh.cases.len() == 1 || mesh.cases.iter().all(Case::only_looks), "a case shares a mesh that it harms");
-            let order: Vec<usize> = ids(&mesh.cases).iter().map(|id| before.iter().position(|known| known == id).unwrap()).collect();
-            prop_assert!(order.is_sorted(), "the order is not kept: {order:?}");
-        }
-        // Of those that only look, no two meshes are the same.
-        let shared = grouped.meshes.iter().filter(|mesh| mesh.cases.iter().all(Case::only_looks));
-        let specs: Vec<String> = shared.map(|mesh| format!("{:?}", mesh.spec)).collect();
-        prop_assert_eq!(specs.iter().collect::<BTreeSet<_>>().len(), specs.len());
-        prop_assert_eq!(ids(plan(cases, &Capabilities::all()).cases()), after.clone(), "the same cases give the same plan");
-        before.sort();
-        after.sort();
-        prop_assert_eq!(before, after);
-    }
-
-    #[test]
-    fn a_case_that_cannot_run_is_on_no_mesh_and_is_not_lost(scenarios in scenarios()) {
-        let cases = cases(&scenarios);
-        let cannot_kill = Capabilities::all().without(Capability::Kill, "it is kind");
-        let planned = plan(cases.clone(), &cannot_kill);
-        for skipped in &planned.skipped {
-            prop_assert_eq!(why_not(&skipped.case, &cannot_kill), Some(skipped.reason.clone()));
-            prop_assert!(skipped.reason.cause().contains("kill a container"), "{}", skipped.reason);
-        }
-        prop_assert!(planned.cases().all(|case| why_not(case, &cannot_kill).is_none()), "a case runs without what it needs");
-        // Those that run are planned as if there were no others.
-        let can: Vec<Case> = cases.iter().filter(|case| why_not(case, &cannot_kill).is_none()).cloned().collect();
-        prop_assert_eq!(ids(planned.cases()), ids(plan(can, &Capabilities::all()).cases()));
-        let (mut before, mut after) = (ids(&cases), ids(planned.cases()));
-        let skipped = ids(planned.skipped.iter().map(|skipped| &skipped.case));
-        let in_order: Vec<String> = before.iter().filter(|id| skipped.contains(id)).cloned().collect();
-        prop_assert!(skipped == in_order, "those that are skipped keep their order");
-        after.extend(skipped);
-        before.sort();
-        after.sort();
-        prop_assert_eq!(before, after);
-    }
-
-    #[test]
-    fn shards_are_a_partition(scenarios in scenarios(), of in 1_usize..7) {
-        let cases = cases(&scenarios);
-        let shards: Vec<Vec<Case>> = (1..=of).map(|index| in_shard(cases.clone(), Shard { index, of })).collect();
-        let mut all: Vec<String> = shards.iter().flat_map(ids).collect();
-        let mut expected = ids(&cases);
-        all.sort();
-        expected.sort();
-        prop_assert_eq!(all, expected, "each case is in exactly one shard");
-        let sizes: Vec<usize> = shards.iter().map(Vec::len).collect();
-        prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "shards of unlike sizes: {sizes:?}");
     }
 }
 

@@ -38,6 +38,14 @@ pub enum ReportError {
         /// Why.
         why: String,
     },
+    /// A file does not hold the times of earlier runs.
+    #[error("failed to read {}: it does not hold the times of earlier runs: {why}", path.display())]
+    NotTimes {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// An artifact's path is not a plain path below its case's folder.
     #[error("refused to write the artifact `{path}` of {id}: its path is not a plain one below the case's folder")]
     ArtifactPath {

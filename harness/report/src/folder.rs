@@ -10,9 +10,10 @@ pub(crate) const RESULTS: &str = "results.json";
 pub(crate) const JUNIT: &str = "junit.xml";
 pub(crate) const SUMMARY: &str = "summary.md";
 pub(crate) const INDEX: &str = "index.html";
+pub(crate) const TIMES: &str = "times.json";
 pub(crate) const FAILURES: &str = "failures";
 
-/// Makes `dir`, removes an earlier run's files from it, and makes sure that it can be written to.
+/// Makes `dir`, removes an earlier run's files from it but for its times, and makes sure that it can be written to.
 pub(crate) fn prepare(dir: &Path) -> Result<(), ReportError> {
     let fail = |path: &Path, why| ReportError::Prepare {
         path: path.to_owned(),

@@ -19,6 +19,7 @@ mod record;
 mod reporter;
 mod terminal;
 mod text;
+mod times;
 
 pub use bundle::{Bundles, bundle_folder};
 pub use documents::Documents;
@@ -29,3 +30,5 @@ pub use options::{ColorChoice, ReportOptions, UnknownColorChoice};
 pub use record::{Record, ScenarioCount};
 pub use reporter::{Reporter, Reporters, replay};
 pub use terminal::{Look, Terminal};
+pub use text::time;
+pub use times::{TimesFile, read_times};

@@ -1,7 +1,5 @@
 //! What a run's events come to, counted and put in order.
 
-use std::collections::HashSet;
-
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Event, PlannedCase};
@@ -22,7 +20,9 @@ pub struct Record {
     pub culprits: Vec<Culprit>,
     /// What a person should know besides.
     pub warnings: Vec<String>,
-    meshes: HashSet<usize>,
+    meshes: u64,
+    repairs: u64,
+    in_vain: u64,
     finished: bool,
 }
 
@@ -49,8 +49,10 @@ impl Record {
                 self.run = Some(run.clone());
                 self.planned = cases.clone();
             }
-            Event::MeshStarting { mesh, .. } => {
-                self.meshes.insert(*mesh);
+            Event::MeshStarting { .. } => self.meshes += 1,
+            Event::MeshRepaired { failure, .. } => {
+                self.repairs += 1;
+                self.in_vain += u64::from(failure.is_some());
             }
             Event::CaseFinished { case } => self.cases.push((**case).clone()),
             Event::Culprit { culprit } => self.culprits.push((**culprit).clone()),
@@ -86,7 +88,7 @@ impl Record {
 
     /// How many meshes began to start.
     pub fn meshes(&self) -> u64 {
-        self.meshes.len() as u64
+        self.meshes
     }
 
     /// Whether the run ended early; so does one whose end was never told.
@@ -120,7 +122,7 @@ impl Record {
         rows.into_values().collect()
     }
 
-    /// The run in a line: `30 cases: 28 passed, 2 failed in 12.3 s (1,234 checks, 5,678 requests, 14 meshes)`.
+    /// The run in a line: `30 cases: 28 passed, 2 failed in 12.3 s (1,234 checks, 5,678 requests, 14 meshes, 9 repairs)`.
     pub fn closing_line(&self) -> String {
         let totals = self.totals();
         let planned = self.planned();
@@ -143,6 +145,12 @@ impl Record {
         line.push_str(&format!(" ({checks}, {requests}"));
         if self.meshes() > 0 {
             line.push_str(&format!(", {}", count(self.meshes(), "mesh", "meshes")));
+        }
+        if self.repairs > 0 {
+            line.push_str(&format!(", {}", count(self.repairs, "repair", "repairs")));
+        }
+        if self.in_vain > 0 {
+            line.push_str(&format!(", {} in vain", number(self.in_vain)));
         }
         line.push(')');
         line

@@ -11,6 +11,7 @@ use crate::folder;
 use crate::json::Json;
 use crate::options::ReportOptions;
 use crate::terminal::Terminal;
+use crate::times::TimesFile;
 
 /// Makes a report from what happens.
 pub trait Reporter {
@@ -36,7 +37,7 @@ impl Reporters {
 
     /// All reports of a run: the files in `options.dir`, and standard error.
     ///
-    /// Makes the folder, and removes what an earlier run left in it and nothing else.
+    /// Makes the folder, and removes what an earlier run left in it, but for its times, and nothing else.
     ///
     /// # Errors
     /// When the folder cannot be made, emptied or written to.
@@ -47,6 +48,7 @@ impl Reporters {
         reporters.add(Json::new(&options.dir));
         reporters.add(Bundles::new(&options.dir));
         reporters.add(Documents::new(&options.dir));
+        reporters.add(TimesFile::new(&options.dir));
         reporters.add(Terminal::stderr(options));
         Ok(reporters)
     }
@@ -61,6 +63,7 @@ impl Reporters {
         reporters.add(Json::new(dir));
         reporters.add(Bundles::new(dir));
         reporters.add(Documents::new(dir));
+        reporters.add(TimesFile::new(dir));
         Ok(reporters)
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn cut(text: &str, lines: usize, chars: usize) -> Cut {
 }
 
 /// A time as a person reads it: `850 ms`, `12.3 s`, `2 min 05 s`, `1 h 02 min`.
-pub(crate) fn time(ms: u64) -> String {
+pub fn time(ms: u64) -> String {
     let seconds = ms / 1000;
     match ms {
         0..1_000 => format!("{ms} ms"),

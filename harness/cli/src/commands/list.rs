@@ -1,28 +1,34 @@
 //! `meshkat list`: the plan, before anything starts.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use meshkat_model::case::Case;
-use meshkat_plan::{Plan, Shard, by_cause, in_shard, plan};
+use meshkat_plan::{Plan, PlannedMesh, Shard, by_cause};
+use meshkat_report::time;
 use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
 
 use crate::{
-    args::{ListArgs, ListFormat},
+    args::{LAST_REPORT, ListArgs, ListFormat},
     backend,
     exit::{Exit, count},
     load,
     output::{print, say},
+    planning::Known,
 };
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let cases = load::selected(&project, &args.select, args.choice)?;
-    let shards = shards(&cases, args.shards);
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
+    let (runtime, seed) = (args.on.runtime, args.choice.seed);
+    let known = Known::new(&args.planning, seed, runtime, capabilities, Path::new(LAST_REPORT))?;
+    let cases = known.part(cases, args.select.shard)?;
+    let shards = shards(&known, &cases, args.shards);
+    let plan = known.plan(cases);
     match args.format {
-        ListFormat::Table => table(&plan),
-        ListFormat::Json => print(&format!("{:#}\n", Value::from(rows(&plan, &shards)))),
+        ListFormat::Table => table(&plan, &known),
+        ListFormat::Json => print(&format!("{:#}\n", Value::from(rows(&plan, &known, &shards)))),
         ListFormat::GithubMatrix => {
             let shards: Vec<Value> = (1..=args.shards)
                 .map(|index| json!({ "shard": format!("{index}/{}", args.shards) }))
@@ -33,63 +39,94 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-/// A row for each case: which mesh it runs on, and with whom; or that it is skipped. Why, each cause once, comes after.
-pub(crate) fn table(plan: &Plan) {
+/// A row for each case: which mesh it runs on, with whom, and what it is expected to take; or that it is skipped. Why, each cause
+/// once, comes after.
+pub(crate) fn table(plan: &Plan, known: &Known<'_>) {
     let mut rows = Builder::default();
-    rows.push_record(["mesh", "case", "steps", "shares its mesh"]);
+    rows.push_record(["mesh", "case", "steps", "expected", "shares its mesh"]);
+    let mut guessed = 0;
     for (number, mesh) in plan.meshes.iter().enumerate() {
-        for case in &mesh.cases {
-            let shares = if mesh.cases.len() > 1 {
-                format!("with {}", count(mesh.cases.len() - 1, "other"))
-            } else {
-                "no".to_owned()
-            };
+        for (place, case) in mesh.cases.iter().enumerate() {
+            let expected = known.expected.case(case);
+            guessed += usize::from(!expected.seen);
             rows.push_record([
                 format!("{} {}", number + 1, mesh.spec.name),
                 case.id.clone(),
                 case.steps.len().to_string(),
-                shares,
+                format!("{}{}", if expected.seen { "" } else { "~ " }, time(expected.ms)),
+                shares(mesh, place),
             ]);
         }
     }
     for skipped in &plan.skipped {
         let (id, steps) = (skipped.case.id.clone(), skipped.case.steps.len().to_string());
-        rows.push_record(["skipped".to_owned(), id, steps, "-".to_owned()]);
+        rows.push_record(["skipped", &id, &steps, "-", "-"]);
     }
     print(&format!("{}\n", rows.build().with(Style::sharp())));
-    let on = |cases| format!("{} on {}", count(cases, "case"), count(plan.meshes.len(), "mesh"));
-    match plan.skipped.len() {
-        0 => say(&on(plan.cases().count())),
-        skipped => say(&format!("{}, {skipped} skipped", on(plan.cases().count()))),
-    }
+    say(&in_all(plan, known, guessed));
     for (cause, cases) in by_cause(&plan.skipped) {
         say(&format!("skipped {}: {cause}", count(cases, "case")));
     }
 }
 
+/// With how many others, and whether the mesh is repaired after.
+fn shares(mesh: &PlannedMesh, place: usize) -> String {
+    match (mesh.cases.len() - 1, mesh.is_repaired_after(place)) {
+        (0, _) => "no".to_owned(),
+        (others, false) => format!("with {}", count(others, "other")),
+        (others, true) => format!("with {}, repaired after", count(others, "other")),
+    }
+}
+
+/// The plan in a line: `174 cases on 31 meshes, 120 repairs, 22 skipped; about 2 min 10 s with 2 jobs`.
+fn in_all(plan: &Plan, known: &Known<'_>, guessed: usize) -> String {
+    let meshes = plan.meshes.len();
+    let meshes = if meshes == 1 {
+        "1 mesh".to_owned()
+    } else {
+        format!("{meshes} meshes")
+    };
+    let mut line = format!("{} on {meshes}", count(plan.cases().count(), "case"));
+    let repairs: usize = plan.meshes.iter().map(PlannedMesh::repairs).sum();
+    if repairs > 0 {
+        line.push_str(&format!(", {}", count(repairs, "repair")));
+    }
+    if !plan.skipped.is_empty() {
+        line.push_str(&format!(", {} skipped", plan.skipped.len()));
+    }
+    if !plan.meshes.is_empty() {
+        let takes = time(plan.expected_ms(known.jobs()));
+        line.push_str(&format!("; about {takes} with {}", count(known.jobs(), "job")));
+    }
+    if guessed > 0 {
+        line.push_str(&format!("; the time of {} is a guess (~)", count(guessed, "case")));
+    }
+    line
+}
+
 /// In which of so many parts each case is, just as `--shard` deals them out.
-fn shards(cases: &[Case], of: u16) -> HashMap<String, Shard> {
+fn shards(known: &Known<'_>, cases: &[Case], of: u16) -> HashMap<String, Shard> {
     let of = usize::from(of);
-    let parts = (1..=of).map(|index| Shard { index, of });
-    let dealt = parts.flat_map(|shard| {
-        in_shard(cases.to_vec(), shard)
-            .into_iter()
-            .map(move |case| (case.id, shard))
-    });
+    let parts = known.shards(cases, of).into_iter().zip(1..);
+    let dealt = parts.flat_map(|(part, index)| part.into_iter().map(move |case| (case.id, Shard { index, of })));
     dealt.collect()
 }
 
 /// The cases that run, in the order of the plan, and then those that are skipped.
-fn rows(plan: &Plan, shards: &HashMap<String, Shard>) -> Vec<Value> {
+fn rows(plan: &Plan, known: &Known<'_>, shards: &HashMap<String, Shard>) -> Vec<Value> {
     let row = |case: &Case, skipped: Option<String>| {
+        let expected = if skipped.is_some() {
+            0
+        } else {
+            known.expected.case(case).ms
+        };
         json!({
             "id": case.id,
             "scenario": case.scenario,
             "params": case.params,
             "tags": case.tags,
             "mesh": case.mesh.name,
-            // Not known before the planner keeps the times of earlier runs.
-            "expected_ms": null,
+            "expected_ms": expected,
             "shard": shards.get(&case.id).map(Shard::to_string),
             "skipped": skipped,
         })

@@ -3,28 +3,39 @@
 use std::time::Duration;
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::results::{RunInfo, Status};
-use meshkat_plan::{Plan, by_cause, plan};
+use meshkat_model::{
+    case::Case,
+    results::{RunInfo, Status},
+};
+use meshkat_plan::{Plan, by_cause};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
 use crate::{
-    args::{Color, KeepChoice, RunArgs, Runtime, Select},
+    args::{Color, KeepChoice, RunArgs, Runtime},
     backend,
     commands::list,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     load,
     output::say,
+    planning::Known,
     signals,
 };
+
+/// How long the repair of a mesh may take. One that takes longer than a new mesh is none; usually it is some 20 ms.
+const REPAIRED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let loaded = load::cases(&project)?;
     let all = loaded.cases.clone();
-    let cases = load::select_from(loaded, &rerun(&args)?, args.choice)?;
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let cases = load::select_from(loaded, &args.select, args.choice)?;
+    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
+    let (runtime, seed) = (args.on.runtime, args.choice.seed);
+    let known = Known::new(&args.planning, seed, runtime, capabilities, &args.report_dir)?;
+    let cases = rerun(&args, known.part(cases, args.select.shard)?)?;
+    let plan = known.plan(cases);
     if args.dry_run {
-        list::table(&plan);
+        list::table(&plan, &known);
         return Ok(());
     }
     let why_nothing_runs = why_nothing_runs(&plan);
@@ -79,34 +90,26 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
-/// to if it was cut short.
-fn rerun(args: &RunArgs) -> Result<Select, Exit> {
-    let mut select = args.select.clone();
+/// With `--rerun failed`, the cases that failed in the last run of the report folder, and those that it did not come to if it was
+/// cut short; else all.
+fn rerun(args: &RunArgs, mut cases: Vec<Case>) -> Result<Vec<Case>, Exit> {
     if args.rerun.is_none() {
-        return Ok(select);
+        return Ok(cases);
     }
     let dir = &args.report_dir;
     let last = read_results(dir).map_err(|error| {
         Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
             .help("run without `--rerun` first, or say `--report-dir`")
     })?;
-    let again = |id: &str| match last.cases.iter().find(|case| case.id == id) {
-        Some(case) => matches!(case.status, Status::Failed | Status::Errored),
+    cases.retain(|case| match last.cases.iter().find(|known| known.id == case.id) {
+        Some(known) => matches!(known.status, Status::Failed | Status::Errored),
         None => last.run.interrupted,
-    };
-    let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice)?
-        .into_iter()
-        .map(|case| case.id);
-    select.select = cases.filter(|id| again(id)).collect();
-    // These are the part's already; a part of them would leave some out.
-    select.shard = None;
-    if select.select.is_empty() {
+    });
+    if cases.is_empty() {
         say("nothing failed in the last run: there is nothing to run again");
         return Err(Exit::silent(0));
     }
-    Ok(select)
+    Ok(cases)
 }
 
 fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
@@ -131,7 +134,7 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,
         },
-        jobs: usize::from(args.jobs),
+        jobs: usize::from(args.planning.jobs),
         retries: args.retries,
         fail_fast: args.fail_fast,
         keep: match args.keep {
@@ -140,6 +143,7 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
             KeepChoice::Always => Keep::Always,
         },
         ready_within: Duration::from_secs(args.ready_within),
+        repaired_within: REPAIRED,
         reproduce,
         culprit: CulpritOptions {
             within: args.culprit_within,

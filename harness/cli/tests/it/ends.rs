@@ -39,7 +39,7 @@ fn all_passed_is_0() {
     );
     assert_eq!(
         names(&lab.report()),
-        ["index.html", "junit.xml", "results.json", "summary.md"]
+        ["index.html", "junit.xml", "results.json", "summary.md", "times.json"]
     );
 }
 
@@ -203,7 +203,7 @@ fn nothing_selected_is_4() {
         ),
         (&["run", "nothing/*", SHOP], &["no case matches `nothing/*`"]),
         (&["run", "--tag", "slow"], &["no case matches `--tag slow`"]),
-        (&["run", SHOP, "--shard", "2/2"], &["nothing was selected"]),
+        (&["run", SHOP, "--shard", "2/2"], &["there is nothing in shard 2/2"]),
         (&["list", "eds/*", "--tag", "smoke"], &["nothing was selected"]),
         (&["explain", "routing/petshp"], &["there is no case `routing/petshp`"]),
         (&["down", "17"], &["no mesh `17`"]),

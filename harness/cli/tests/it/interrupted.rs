@@ -24,7 +24,10 @@ fn a_run_that_is_told_to_end_keeps_what_it_had_and_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let lab = Lab::new();
         let _permit = Permit::one();
-        let run = lab.start(lab.run_command(&[FIRST, LONG, "routing/*"]), "run");
+        let run = lab.start(
+            lab.run_command(&["--order", "written", FIRST, LONG, "routing/*"]),
+            "run",
+        );
         until("the first case has ended and the next has a mesh", || {
             results(&lab).is_some_and(|results| results.cases.len() == 1) && lab.runs().len() == 1
         });

@@ -13,6 +13,7 @@ mod interrupted;
 mod killed;
 mod lab;
 mod permit;
+mod planned;
 mod process;
 mod readme;
 mod selection;

@@ -55,15 +55,7 @@ impl BringUp {
 
 impl RunningMesh {
     async fn become_ready(&self, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
-        for (name, group) in &self.spec.groups {
-            if group.registered {
-                self.state().registry.insert(name.clone(), group.pod_names(name));
-            }
-        }
-        // Of a service that is never told of, an Envoy that comes up waits for the whole initial_fetch_timeout.
-        for service in self.absent_services() {
-            self.state().registry.insert(service, Vec::new());
-        }
+        self.state().registry = self.planned_registry();
         // The registry is filled while the Envoys start: they ask for endpoints a good while after `sds` listens.
         let sds = self
             .pod("sds")

@@ -82,7 +82,7 @@ impl RunningMesh {
         if runs {
             // Before the fault ends, so that what was true until now is never told.
             self.tell(restored).await?;
-            self.discovery_faults(Method::DELETE, None).await?;
+            self.end_discovery_faults().await?;
         } else {
             let others = restored.lost || !restored.endpoints.is_empty();
             if others {
@@ -100,6 +100,11 @@ impl RunningMesh {
         self.converge(deadline.saturating_duration_since(Instant::now()))
             .await?;
         self.acknowledged(&|_| true, deadline, limit).await
+    }
+
+    /// The discovery service does not fail on purpose any more.
+    pub(super) async fn end_discovery_faults(&self) -> Result<(), MeshError> {
+        self.discovery_faults(Method::DELETE, None).await
     }
 
     /// What the registry is to say of these services, without weights.

@@ -5,8 +5,10 @@ mod bring_up;
 mod converge;
 mod discovery;
 mod network;
+mod proof;
 mod refusal;
 mod registry;
+mod repair;
 mod scale;
 mod view;
 
@@ -78,6 +80,9 @@ pub enum MeshError {
         /// The last look, in words.
         seen: String,
     },
+    /// Something that a case did to the mesh cannot be undone.
+    #[error("{0}")]
+    NotUndone(String),
     /// The registry refused a change, or cannot be reached.
     #[error("{0}")]
     Registry(String),
@@ -114,6 +119,8 @@ struct State {
     told: bool,
     /// What is done to the network.
     harm: network::Harm,
+    /// How often the mesh was harmed and repaired.
+    repairs: usize,
 }
 
 impl RunningMesh {
@@ -215,6 +222,11 @@ impl RunningMesh {
                 log: log(LOG_TAIL),
             },
         }
+    }
+
+    /// How often the mesh was harmed and repaired.
+    pub(crate) fn repairs(&self) -> usize {
+        self.state().repairs
     }
 
     /// Ends the mesh and removes all of it.

@@ -24,9 +24,19 @@ impl RunningMesh {
             .collect()
     }
 
+    /// What the registry is to say of a new mesh: the hosts of each service. Of a service that is never told of, an Envoy that
+    /// comes up waits for the whole initial_fetch_timeout.
+    pub(super) fn planned_registry(&self) -> BTreeMap<String, Vec<String>> {
+        let absent = self.absent_services().into_iter().map(|service| (service, Vec::new()));
+        let groups = self.spec.groups.iter().filter(|(_, group)| group.registered);
+        absent
+            .chain(groups.map(|(name, group)| (name.clone(), group.pod_names(name))))
+            .collect()
+    }
+
     /// The services that Envoys of this mesh ask for and that no group of it is: the edge knows of more than most meshes
     /// have. The registry says of them that they have no hosts.
-    pub(super) fn absent_services(&self) -> BTreeSet<String> {
+    fn absent_services(&self) -> BTreeSet<String> {
         let asked = self.eds.values().flatten().map(|eds| &eds.service);
         asked
             .filter(|service| !self.spec.groups.contains_key(*service))

@@ -10,6 +10,7 @@ mod loads;
 mod network;
 mod order;
 mod ran;
+mod repairs;
 mod requests;
 mod retries;
 mod servers;

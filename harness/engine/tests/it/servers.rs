@@ -80,9 +80,48 @@ pub(crate) fn registry(registry: &Registry) -> Router {
         Some(_) => StatusCode::NO_CONTENT,
         None => StatusCode::NOT_FOUND,
     };
+    let listed = Arc::clone(registry);
+    let list = async move || {
+        let services = locked(&listed);
+        let services = services
+            .iter()
+            .map(|(name, hosts)| (name.clone(), json!({ "hosts": hosts })));
+        Json(json!({ "services": services.collect::<serde_json::Map<_, _>>() }))
+    };
     Router::new()
         .route("/readyz", get(|| async { "ready" }))
+        .route("/edsservice", get(list))
         .route("/edsservice/{service}", put(on_put).delete(on_delete))
+}
+
+/// What applications do wrong on purpose, by name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    now: Arc<Mutex<BTreeMap<String, Value>>>,
+    /// They stay, whoever ends them.
+    pub(crate) stay: Arc<AtomicBool>,
+}
+
+impl Faults {
+    /// Whose faults are told to be something.
+    pub(crate) fn of(&self, name: &str) -> Option<Value> {
+        locked(&self.now).get(name).cloned()
+    }
+
+    pub(crate) fn routes(&self, name: &'static str, path: &str) -> Router {
+        let (shown, set, ended) = (self.clone(), self.clone(), self.clone());
+        let show = async move || Json(shown.of(name).unwrap_or_else(|| json!({})));
+        let on_put = async move |Json(fault): Json<Value>| {
+            locked(&set.now).insert(name.to_owned(), fault);
+        };
+        let on_delete = async move || {
+            if !ended.stay.load(Ordering::SeqCst) {
+                locked(&ended.now).remove(name);
+            }
+            StatusCode::NO_CONTENT
+        };
+        Router::new().route(path, get(show).put(on_put).delete(on_delete))
+    }
 }
 
 /// A discovery service, as far as it tells of its clients: the edge alone asks for anything, and may be `behind`.

@@ -21,7 +21,7 @@ use meshkat_model::{
     scenario::{Meshes, Scenario, SharedAxes},
     source::Source,
 };
-use meshkat_plan::plan;
+use meshkat_plan::{Expected, Order, Planner, Sharing};
 use meshkat_runtime::{
     Backend, Capabilities, Lease, RuntimeError,
     scripted::{Call, Script, ScriptedBackend, ScriptedLease},
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ran::Ran,
-    servers::{FakeEnvoy, application, clients, registry, serve},
+    servers::{FakeEnvoy, Faults, application, clients, registry, serve},
 };
 
 /// Long enough for a machine that is busy with other tests.
@@ -52,6 +52,10 @@ pub(crate) struct World {
     pub(crate) ends_at_once: Option<(&'static str, Container, i32)>,
     /// What the backend can do.
     pub(crate) capabilities: Capabilities,
+    /// What the applications of the mesh `shop` do wrong on purpose.
+    pub(crate) faults: Faults,
+    /// Which cases share a mesh.
+    pub(crate) sharing: Sharing,
     /// The edge has not acknowledged what the discovery service says.
     pub(crate) behind: Arc<AtomicBool>,
     addresses: BTreeMap<&'static str, IpAddr>,
@@ -130,6 +134,8 @@ impl World {
             registry: Registry::default(),
             ends_at_once: None,
             capabilities: Capabilities::all(),
+            faults: Faults::default(),
+            sharing: Sharing::Looks,
             behind: Arc::default(),
             addresses,
             meshes: meshes(),
@@ -159,7 +165,10 @@ impl World {
         its: impl Fn(&Registry) -> axum::Router,
     ) -> (Self, BTreeMap<&'static str, FakeEnvoy>) {
         let world = Self::new();
-        let discovery = registry(&world.registry).merge(clients(&world.behind));
+        let discovery = registry(&world.registry)
+            .merge(clients(&world.behind))
+            .merge(world.faults.routes("sds", "/faults"))
+            .merge(world.faults.routes("discovery", "/xds/v3/faults"));
         serve(world.socket("sds", Port::Application), discovery).await;
         let mut envoys = BTreeMap::new();
         for pod in ["ingress", "echo-1", "echo-2", "echo-3"] {
@@ -168,7 +177,8 @@ impl World {
             envoys.insert(pod, envoy);
         }
         for pod in ["echo-1", "echo-2", "echo-3"] {
-            let usual = application(move |_| async move { ([("x-served-by", pod)], "Hello") });
+            let usual = application(move |_| async move { ([("x-served-by", pod)], "Hello") })
+                .merge(world.faults.routes(pod, "/faults"));
             let router = if pod == other { its(&world.registry) } else { usual };
             serve(world.socket(pod, Port::Application), router).await;
         }
@@ -215,7 +225,14 @@ impl World {
 
     pub(crate) async fn run_until(&self, cases: Vec<Case>, options: RunOptions, cancel: CancellationToken) -> Ran {
         let inner = ScriptedBackend::new(self.script.clone()).with(self.capabilities.clone());
-        let planned = plan(cases, &inner.capabilities());
+        let planner = Planner {
+            capabilities: &inner.capabilities(),
+            expected: &Expected::guessed("scripted"),
+            sharing: self.sharing,
+            order: Order::Written,
+            jobs: 1,
+        };
+        let planned = planner.plan(cases);
         let backend = Arc::new(Shown {
             inner,
             leases: self.leases.clone(),
@@ -264,6 +281,7 @@ pub(crate) fn options() -> RunOptions {
         fail_fast: false,
         keep: Keep::Never,
         ready_within: DEADLINE,
+        repaired_within: DEADLINE,
         reproduce: " --seed 7".to_owned(),
         culprit: CulpritOptions::default(),
     }

@@ -11,6 +11,8 @@ pub struct Refers {
     pub fields: Vec<String>,
     /// Whether it asks for `params` as a whole, so that it depends on every field.
     pub whole: bool,
+    /// Texts that are written in it, but for the names of fields of `params`.
+    pub texts: Vec<String>,
 }
 
 pub(super) fn refers(root: &IdedExpr) -> Refers {
@@ -33,6 +35,7 @@ fn walk(node: &IdedExpr, bound: &mut Vec<String>, found: &mut Refers) {
     match &node.expr {
         Expr::Ident(name) if name == "params" && !bound.contains(name) => found.whole = true,
         Expr::Ident(name) if !bound.contains(name) && !name.starts_with('@') => note(&mut found.variables, name),
+        Expr::Literal(LiteralValue::String(text)) => note(&mut found.texts, text.inner()),
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
         Expr::Select(select) if is_params(&select.operand, bound) => note(&mut found.fields, &select.field),
         Expr::Select(select) => walk(&select.operand, bound, found),

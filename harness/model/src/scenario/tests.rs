@@ -228,7 +228,7 @@ fn a_harmed_network_is_read_with_the_values_of_the_case() {
             "get /pets",
         ]
     );
-    assert!(!case.only_looks());
+    assert_eq!(case.harm(), crate::harm::Harm::Lasting);
 }
 
 #[test]

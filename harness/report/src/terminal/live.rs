@@ -95,7 +95,10 @@ impl Live {
                     line.finish_and_clear();
                 }
             }
-            Event::StepFinished { .. } | Event::Artifacts { .. } | Event::Warning { .. } => {}
+            Event::MeshRepaired { .. }
+            | Event::StepFinished { .. }
+            | Event::Artifacts { .. }
+            | Event::Warning { .. } => {}
         }
     }
 

@@ -1,0 +1,110 @@
+//! Undoing what a case did to a mesh, so that the next one finds it as the case found it.
+
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use meshkat_model::mesh::{Container, Port};
+use meshkat_runtime::{ContainerState, Pod, Target};
+use reqwest::Method;
+
+use super::{MeshError, RunningMesh};
+
+const CONTAINERS: [Container; 2] = [Container::Application, Container::Envoy];
+
+impl RunningMesh {
+    /// Brings the mesh back to what it was made from, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever
+    /// was done is undone by what is seen, and not by what was done. Only for a mesh that was whole from the start, and whose
+    /// network nobody harmed.
+    ///
+    /// # Errors
+    /// What is not as it was when `limit` is over, or never will be.
+    pub async fn repair(&self, limit: Duration) -> Result<(), MeshError> {
+        let deadline = Instant::now() + limit;
+        if let Some(crashed) = self.crashed() {
+            return Err(crashed);
+        }
+        let (discovery, others): (Vec<Pod>, Vec<Pod>) = self.pods().into_iter().partition(|pod| pod.group == "sds");
+        // The discovery service first, so that whoever starts again gets its endpoints.
+        try_join_all(discovery.iter().map(|pod| self.runs_again(pod))).await?;
+        for pod in &discovery {
+            self.application_ready(pod, deadline, limit).await?;
+            self.end_discovery_faults().await?;
+        }
+        try_join_all(others.iter().map(|pod| self.runs_again(pod))).await?;
+        try_join_all(self.pods().iter().map(|pod| self.end_faults(pod, deadline, limit))).await?;
+        self.scale_back(deadline).await?;
+        self.register_again().await?;
+        try_join_all(self.pods().iter().map(|pod| self.pod_ready(pod, deadline, limit))).await?;
+        self.is_as_new(deadline, limit).await?;
+        self.state().repairs += 1;
+        Ok(())
+    }
+
+    /// Lets go on what is frozen, and starts what has ended.
+    async fn runs_again(&self, pod: &Pod) -> Result<(), MeshError> {
+        for container in CONTAINERS {
+            let target = Target::container(&pod.name, container);
+            match pod.container(container) {
+                Some(ContainerState::Paused { .. }) => self.lease.resume(&target).await?,
+                Some(ContainerState::Exited { .. } | ContainerState::NotStarted) => self.lease.start(&target).await?,
+                Some(ContainerState::Running { .. }) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the faults that the application was told to have. One that has just been started does not listen yet.
+    async fn end_faults(&self, pod: &Pod, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
+        if pod.application.is_none() {
+            return Ok(());
+        }
+        self.application_ready(pod, deadline, limit).await?;
+        let url = format!("http://{}/faults", pod.socket(Port::Application));
+        self.http
+            .request(Method::DELETE, url)
+            .send()
+            .await?
+            .error_for_status()?;
+        Ok(())
+    }
+
+    /// As many pods of each group as there were.
+    async fn scale_back(&self, deadline: Instant) -> Result<(), MeshError> {
+        for (name, group) in &self.spec.groups {
+            let wanted = group.pod_names(name);
+            if self.pods_of_group(name) != wanted {
+                let rest = deadline.saturating_duration_since(Instant::now());
+                self.scale(name, wanted.len(), rest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a group's pods that there are now.
+    pub(super) fn pods_of_group(&self, group: &str) -> Vec<String> {
+        let pods = self.pods().into_iter();
+        pods.filter(|pod| pod.group == group).map(|pod| pod.name).collect()
+    }
+
+    /// Every service has the hosts that it had, without weights, and no other is there. What is so already is not said again.
+    async fn register_again(&self) -> Result<(), MeshError> {
+        if self.pod("sds").is_none() {
+            return Ok(());
+        }
+        let planned = self.planned_registry();
+        let (now, weights) = {
+            let state = self.state();
+            (state.registry.clone(), state.weights.clone())
+        };
+        for service in now.keys().filter(|service| !planned.contains_key(*service)) {
+            self.unregister(service).await?;
+        }
+        for (service, pods) in &planned {
+            let weighted = weights.get(service).is_some_and(|weights| !weights.is_empty());
+            if weighted || now.get(service) != Some(pods) {
+                self.register(service, pods.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Cases that need the same mesh, dealt out to as few meshes as may be.
+
+use meshkat_model::{case::Case, harm::Harm};
+
+use crate::{expected::Expected, group::Sharing};
+
+/// A case, and what decides where it runs.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Its number among those that were asked for.
+    pub(crate) number: usize,
+    pub(crate) case: Case,
+    pub(crate) harm: Harm,
+    /// It asks for the past, and is the first on its mesh.
+    is_first: bool,
+    /// What it is expected to take, with a repair.
+    pub(crate) ms: u64,
+}
+
+/// Where on a mesh a case has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    First,
+    Anywhere,
+    Last,
+}
+
+impl Member {
+    pub(crate) fn new(number: usize, case: Case, expected: &Expected) -> Self {
+        let harm = case.harm();
+        let repair = if harm == Harm::Repairable {
+            expected.repair(&case.mesh)
+        } else {
+            0
+        };
+        Self {
+            number,
+            harm,
+            is_first: case.asks_for_the_past(),
+            ms: expected.case(&case).ms + repair,
+            case,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        match (self.is_first, self.harm) {
+            (true, _) => Place::First,
+            (false, Harm::Lasting) => Place::Last,
+            (false, _) => Place::Anywhere,
+        }
+    }
+
+    /// Whether it shares a mesh with nobody.
+    fn is_alone(&self, sharing: Sharing) -> bool {
+        match sharing {
+            Sharing::Nothing => true,
+            Sharing::Looks => self.harm != Harm::None,
+            Sharing::Repairs => self.is_first && self.harm == Harm::Lasting,
+        }
+    }
+}
+
+/// Deals out cases that need the same mesh: each list is a mesh, with at most one case that must be first and one that must
+/// be last. As few as that allows, and more where one would take longer than `longest` milliseconds.
+pub(crate) fn chains(members: Vec<Member>, sharing: Sharing, longest: u64) -> Vec<Vec<Member>> {
+    let (alone, mut shared): (Vec<Member>, Vec<Member>) =
+        members.into_iter().partition(|member| member.is_alone(sharing));
+    let mut chains: Vec<Vec<Member>> = alone.into_iter().map(|member| vec![member]).collect();
+    if shared.is_empty() {
+        return chains;
+    }
+    let at = |place| shared.iter().filter(|member| member.place() == place).count();
+    let all: u64 = shared.iter().map(|member| member.ms).sum();
+    let by_time = usize::try_from(all.div_ceil(longest)).unwrap_or(usize::MAX);
+    let many = at(Place::First)
+        .max(at(Place::Last))
+        .max(by_time)
+        .clamp(1, shared.len());
+    let mut dealt: Vec<Dealt> = (0..many).map(|_| Dealt::default()).collect();
+    // The long ones first, each to whoever has the least: no list then is longer than the others by more than its last.
+    shared.sort_by_key(|member| {
+        (
+            member.place() == Place::Anywhere,
+            std::cmp::Reverse(member.ms),
+            member.number,
+        )
+    });
+    for member in shared {
+        let place = member.place();
+        let least = dealt
+            .iter_mut()
+            .filter(|dealt| dealt.has_room(place))
+            .min_by_key(|dealt| dealt.ms);
+        if let Some(least) = least {
+            least.ms += member.ms;
+            least.members.push(member);
+        }
+    }
+    chains.extend(
+        dealt
+            .into_iter()
+            .map(|dealt| dealt.members)
+            .filter(|members| !members.is_empty()),
+    );
+    chains
+}
+
+#[derive(Debug, Default)]
+struct Dealt {
+    members: Vec<Member>,
+    ms: u64,
+}
+
+impl Dealt {
+    /// Anywhere, there always is. There are as many lists as cases that must be first, and as those that must be last.
+    fn has_room(&self, place: Place) -> bool {
+        place == Place::Anywhere || self.members.iter().all(|member| member.place() != place)
+    }
+}

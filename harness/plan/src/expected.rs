@@ -1,0 +1,136 @@
+//! How long things are expected to take: as in earlier runs, and where there was none, guessed from the steps.
+
+use std::time::Duration;
+
+use meshkat_model::{
+    case::Case,
+    mesh::MeshSpec,
+    scenario::step::{Discovery, ExpectStep, RequestStep, Step},
+    times::{Recent, RuntimeTimes, Times},
+};
+
+/// What a plan is made by. All times are in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    seen: RuntimeTimes,
+    guess: Guess,
+}
+
+/// Guesses for a runtime where nothing was seen. From runs on two cores; who is wrong by half makes a worse order, and nothing
+/// else.
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    /// The start of a mesh without pods, and of each pod.
+    mesh: u64,
+    pod: u64,
+    repair: u64,
+}
+
+/// A time, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// Milliseconds.
+    pub ms: u64,
+    /// Whether it was seen in an earlier run; else it is guessed.
+    pub seen: bool,
+}
+
+impl Expected {
+    /// What is known of a runtime by its name.
+    pub fn new(runtime: &str, times: &Times) -> Self {
+        let guess = |mesh, pod, repair| Guess { mesh, pod, repair };
+        Self {
+            seen: times.runtimes.get(runtime).cloned().unwrap_or_default(),
+            guess: match runtime {
+                "docker" => guess(800, 200, 300),
+                "kubernetes" => guess(3000, 500, 1000),
+                _ => guess(100, 10, 50),
+            },
+        }
+    }
+
+    /// Nothing is known.
+    pub fn guessed(runtime: &str) -> Self {
+        Self::new(runtime, &Times::default())
+    }
+
+    /// A case, without the start of its mesh.
+    pub fn case(&self, case: &Case) -> Time {
+        match self.seen.cases.get(&case.id).and_then(Recent::median) {
+            Some(ms) => Time { ms, seen: true },
+            None => Time {
+                ms: case.steps.iter().map(|step| millis(guess(step))).sum(),
+                seen: false,
+            },
+        }
+    }
+
+    /// From the start of a mesh until it is ready.
+    pub fn start(&self, mesh: &MeshSpec) -> u64 {
+        let seen = self.seen.meshes.get(&mesh.name).and_then(Recent::median);
+        seen.unwrap_or_else(|| self.guess.mesh + self.guess.pod * mesh.pods().len() as u64)
+    }
+
+    /// From the end of a case until its mesh is found to be as it was.
+    pub fn repair(&self, mesh: &MeshSpec) -> u64 {
+        let seen = self.seen.repairs.get(&mesh.name).and_then(Recent::median);
+        seen.unwrap_or(self.guess.repair)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a step says that it takes, and else what such steps took.
+fn guess(step: &Step) -> Duration {
+    let ms = Duration::from_millis;
+    match step {
+        Step::Expect(expect) => expectation(expect),
+        Step::Get(request)
+        | Step::Head(request)
+        | Step::Post(request)
+        | Step::Put(request)
+        | Step::Patch(request)
+        | Step::Delete(request) => requests(request),
+        Step::Envoy(envoy) => match (envoy.for_, envoy.within) {
+            (Some(time), _) => time.0,
+            (_, Some(limit)) => limit.0.min(ms(300)),
+            _ => ms(10),
+        },
+        Step::Discovery(discovery) if discovery.discovery.value == Discovery::Restored => ms(300),
+        Step::Network(_) => ms(500),
+        Step::Start(_) | Step::Scale(_) => ms(200),
+        Step::Register(_) | Step::Stop(_) => ms(100),
+        Step::Discovery(_) | Step::Kill(_) | Step::Pause(_) | Step::Resume(_) => ms(20),
+        Step::Load(_) | Step::StopLoad(_) | Step::Fault(_) | Step::Heal(_) | Step::Unregister(_) | Step::Check(_) => {
+            ms(2)
+        }
+    }
+}
+
+fn expectation(expect: &ExpectStep) -> Duration {
+    // What has to become true begins with a whole window.
+    let window = expect.window.map_or(Duration::from_millis(500), |time| time.0);
+    match (expect.for_, expect.within) {
+        (Some(time), _) => time.0,
+        (_, Some(_)) => window * 2,
+        _ => Duration::from_millis(2),
+    }
+}
+
+fn requests(request: &RequestStep) -> Duration {
+    if let Some(time) = request.for_ {
+        return time.0;
+    }
+    // A split is judged by some thousand requests.
+    let times = match (&request.times, &request.split) {
+        (Some(times), _) => times.value,
+        (None, Some(_)) => 2000,
+        (None, None) => 1,
+    };
+    let waits = request
+        .within
+        .map_or(Duration::ZERO, |limit| limit.0.min(Duration::from_millis(200)));
+    Duration::from_millis(2) * times + waits
+}

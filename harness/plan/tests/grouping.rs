@@ -1,0 +1,341 @@
+//! What holds of every grouping: no case lost, none twice, each where it may be; and of every split into shards.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use indexmap::IndexMap;
+use meshkat_model::{
+    capability::{Capabilities, Capability},
+    case::Case,
+    harm::Harm,
+    mesh::{GroupSpec, MeshSpec, Service},
+    results::Status,
+    scenario::{Meshes, Scenario, SharedAxes},
+    source::Source,
+    times::Times,
+};
+use meshkat_plan::{Expected, Order, Plan, PlannedMesh, Planner, Sharing, expand, shards, why_not};
+use proptest::prelude::*;
+
+/// The meshes `one` and `two`, which are alike but for their names.
+struct Both(BTreeMap<String, MeshSpec>);
+
+impl Both {
+    fn new() -> Self {
+        let pet = GroupSpec {
+            service: Some(Service::Pet),
+            envoy: Some("pet.yaml".into()),
+            overlays: Vec::new(),
+            replicas: Some(3),
+            started: true,
+            registered: true,
+        };
+        let ingress = GroupSpec {
+            service: None,
+            overlays: Vec::new(),
+            replicas: None,
+            registered: false,
+            ..pet.clone()
+        };
+        let groups = IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]);
+        let mesh = |name: &str| MeshSpec {
+            name: name.to_owned(),
+            groups: groups.clone(),
+        };
+        Self([("one".to_owned(), mesh("one")), ("two".to_owned(), mesh("two"))].into())
+    }
+}
+
+impl Meshes for Both {
+    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
+        self.0.get(name).ok_or_else(|| self.0.keys().cloned().collect())
+    }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
+}
+
+/// A scenario with so many cases.
+#[derive(Debug, Clone)]
+struct Written {
+    mesh: &'static str,
+    replicas: u32,
+    step: &'static str,
+    past: bool,
+    cases: usize,
+    /// What each of its cases took, if it has run.
+    took: Option<u64>,
+}
+
+/// What a case does to its mesh: nothing, what can be repaired, and what cannot.
+const STEPS: [&str; 4] = [
+    "",
+    "  - kill: pet-1\n",
+    "  - {fault: pet-1, status: 500}\n",
+    "  - {put: /x, at: pet-1, status: 200}\n",
+];
+
+fn scenarios() -> impl Strategy<Value = Vec<Written>> {
+    let one = (
+        prop::sample::select(vec!["one", "two"]),
+        1_u32..3,
+        prop::sample::select(STEPS.to_vec()),
+        prop::bool::weighted(0.2),
+        1_usize..5,
+        prop::option::of(1_u64..20_000),
+    );
+    let one = one.prop_map(|(mesh, replicas, step, past, cases, took)| Written {
+        mesh,
+        replicas,
+        step,
+        past,
+        cases,
+        took,
+    });
+    prop::collection::vec(one, 0..12)
+}
+
+fn cases(scenarios: &[Written]) -> Vec<Case> {
+    let all = scenarios.iter().enumerate();
+    all.flat_map(|(number, written)| {
+        let Written { mesh, replicas, step, past, cases, .. } = written;
+        let past = match past {
+            true => "  - {envoy: pet-1, stats: {cluster.pet.upstream_rq_total: 3}}\n",
+            false => "",
+        };
+        let values: Vec<String> = (0..*cases).map(|n| n.to_string()).collect();
+        let text = format!(
+            "promise: p\nmesh: {{use: {mesh}, replicas: {{pet: {replicas}}}}}\naxes: {{n: [{}]}}\nsteps:\n{step}{past}  \
+             - get: \"/?${{n}}\"\n    status: 200\n",
+            values.join(", ")
+        );
+        let id = format!("s/{number}");
+        let source = Source::new(format!("{id}.yaml"), text);
+        let scenario = Scenario::read(&id, source, &SharedAxes::default()).unwrap();
+        expand(&scenario, &Both::new()).unwrap()
+    })
+    .collect()
+}
+
+fn expected(scenarios: &[Written]) -> Expected {
+    let mut times = Times::default();
+    for case in cases(scenarios) {
+        let number: usize = case.scenario["s/".len()..].parse().unwrap();
+        if let Some(took) = scenarios[number].took {
+            times.of_runtime("process").ended(&case.id, Status::Passed, took);
+        }
+    }
+    Expected::new("process", &times)
+}
+
+fn ids<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Vec<String> {
+    cases.into_iter().map(|case| case.id.clone()).collect()
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+fn sharing() -> impl Strategy<Value = Sharing> {
+    prop::sample::select(vec![Sharing::Nothing, Sharing::Looks, Sharing::Repairs])
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![
+        Just(Order::Longest),
+        Just(Order::Written),
+        any::<u64>().prop_map(Order::Random)
+    ]
+}
+
+/// Each case is where it may be on its mesh.
+fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError> {
+    prop_assert!(!mesh.cases.is_empty(), "a mesh that nobody needs");
+    prop_assert!(
+        mesh.cases.iter().all(|case| case.mesh == mesh.spec),
+        "a case on another mesh than its own"
+    );
+    let last = mesh.cases.len() - 1;
+    for (number, case) in mesh.cases.iter().enumerate() {
+        prop_assert!(
+            number == 0 || !case.asks_for_the_past(),
+            "{} finds another's past",
+            case.id
+        );
+        prop_assert!(
+            number == last || case.harm() != Harm::Lasting,
+            "what {} does lasts",
+            case.id
+        );
+        prop_assert_eq!(
+            mesh.is_repaired_after(number),
+            number < last && case.harm() != Harm::None
+        );
+        match sharing {
+            Sharing::Nothing => prop_assert_eq!(last, 0),
+            Sharing::Looks => prop_assert!(last == 0 || case.harm() == Harm::None, "{} harms and shares", case.id),
+            Sharing::Repairs => {}
+        }
+    }
+    Ok(())
+}
+
+/// With one job, the fewest meshes that cases of one mesh can have: each that must be first is first on one, and each whose harm
+/// lasts is last on one.
+fn fewest(cases: &[&Case], sharing: Sharing) -> usize {
+    let alone = |case: &&&Case| match sharing {
+        Sharing::Nothing => true,
+        Sharing::Looks => case.harm() != Harm::None,
+        Sharing::Repairs => case.asks_for_the_past() && case.harm() == Harm::Lasting,
+    };
+    let shared: Vec<&&Case> = cases.iter().filter(|case| !alone(case)).collect();
+    let first = shared.iter().filter(|case| case.asks_for_the_past()).count();
+    let last = shared.iter().filter(|case| case.harm() == Harm::Lasting).count();
+    cases.len() - shared.len() + first.max(last).max(usize::from(!shared.is_empty()))
+}
+
+fn by_mesh(cases: &[Case]) -> Vec<Vec<&Case>> {
+    let mut groups: Vec<Vec<&Case>> = Vec::new();
+    for case in cases {
+        match groups.iter_mut().find(|group| group[0].mesh == case.mesh) {
+            Some(group) => group.push(case),
+            None => groups.push(vec![case]),
+        }
+    }
+    groups
+}
+
+fn meshes(plan: &Plan) -> Vec<Vec<String>> {
+    plan.meshes.iter().map(|mesh| ids(&mesh.cases)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn grouping_loses_no_case_and_puts_each_where_it_may_be(
+        scenarios in scenarios(), sharing in sharing(), order in order(), jobs in 1_usize..5,
+    ) {
+        let (cases, expected, capabilities) = (cases(&scenarios), expected(&scenarios), Capabilities::all());
+        let planner = Planner { capabilities: &capabilities, expected: &expected, sharing, order, jobs };
+        let plan = planner.plan(cases.clone());
+        for mesh in &plan.meshes {
+            check_mesh(mesh, sharing)?;
+        }
+        prop_assert_eq!(sorted(ids(plan.cases())), sorted(ids(&cases)));
+        prop_assert_eq!(meshes(&planner.plan(cases.clone())), meshes(&plan), "the same cases give the same plan");
+        let few: usize = by_mesh(&cases).iter().map(|cases| fewest(cases, sharing)).sum();
+        if jobs == 1 {
+            prop_assert_eq!(plan.meshes.len(), few, "another number of meshes than is needed");
+        } else {
+            // Each mesh beyond that is there for the jobs, of which none waits for more than its share.
+            prop_assert!(plan.meshes.len() >= few && plan.meshes.len() <= few + 4 * jobs + by_mesh(&cases).len());
+        }
+        if order == Order::Longest {
+            prop_assert!(plan.meshes.iter().map(|mesh| mesh.expected_ms).rev().is_sorted(), "a longer one later");
+        }
+        if order == Order::Written && jobs == 1 && sharing == Sharing::Nothing {
+            prop_assert_eq!(ids(plan.cases()), ids(&cases));
+        }
+    }
+
+    #[test]
+    fn what_a_plan_takes_is_within_what_it_must_and_what_its_longest_mesh_adds(scenarios in scenarios(), jobs in 1_usize..5) {
+        let (cases, expected, capabilities) = (cases(&scenarios), expected(&scenarios), Capabilities::all());
+        let planner =
+            Planner { capabilities: &capabilities, expected: &expected, sharing: Sharing::Repairs, order: Order::Longest, jobs };
+        let plan = planner.plan(cases);
+        let all: u64 = plan.meshes.iter().map(|mesh| mesh.expected_ms).sum();
+        let longest = plan.meshes.iter().map(|mesh| mesh.expected_ms).max().unwrap_or(0);
+        let takes = plan.expected_ms(jobs);
+        prop_assert!(takes >= longest && takes * jobs as u64 >= all);
+        prop_assert!(takes <= all / jobs as u64 + longest, "{takes} of {all} with {jobs}, the longest {longest}");
+    }
+
+    #[test]
+    fn a_case_that_cannot_run_is_on_no_mesh_and_is_not_lost(scenarios in scenarios(), sharing in sharing()) {
+        let (cases, expected) = (cases(&scenarios), expected(&scenarios));
+        let cannot_kill = Capabilities::all().without(Capability::Kill, "it is kind");
+        let planner =
+            Planner { capabilities: &cannot_kill, expected: &expected, sharing, order: Order::Longest, jobs: 1 };
+        let planned = planner.plan(cases.clone());
+        for skipped in &planned.skipped {
+            prop_assert_eq!(why_not(&skipped.case, &cannot_kill), Some(skipped.reason.clone()));
+            prop_assert!(skipped.reason.cause().contains("kill a container"), "{}", skipped.reason);
+        }
+        prop_assert!(planned.cases().all(|case| why_not(case, &cannot_kill).is_none()), "a case runs without what it needs");
+        // Those that run are planned as if there were no others.
+        let can: Vec<Case> = cases.iter().filter(|case| why_not(case, &cannot_kill).is_none()).cloned().collect();
+        prop_assert_eq!(meshes(&planned), meshes(&planner.plan(can)));
+        let skipped = ids(planned.skipped.iter().map(|skipped| &skipped.case));
+        let in_order: Vec<String> = ids(&cases).into_iter().filter(|id| skipped.contains(id)).collect();
+        prop_assert!(skipped == in_order, "those that are skipped keep their order");
+        let all = ids(planned.cases()).into_iter().chain(skipped).collect();
+        prop_assert_eq!(sorted(all), sorted(ids(&cases)));
+    }
+
+    #[test]
+    fn shards_are_a_partition_and_about_equally_long(scenarios in scenarios(), of in 1_usize..7, kind in any::<bool>()) {
+        let (cases, expected) = (cases(&scenarios), expected(&scenarios));
+        let capabilities = match kind {
+            true => Capabilities::all().without(Capability::Kill, "it is kind"),
+            false => Capabilities::all(),
+        };
+        let parts = shards(&cases, of, &capabilities, &expected);
+        prop_assert_eq!(parts.len(), of);
+        prop_assert_eq!(sorted(parts.iter().flat_map(ids).collect()), sorted(ids(&cases)), "each case is in exactly one shard");
+        let again = shards(&cases, of, &capabilities, &expected);
+        prop_assert_eq!(again.iter().map(ids).collect::<Vec<_>>(), parts.iter().map(ids).collect::<Vec<_>>());
+        let whole = ids(&cases);
+        for part in &parts {
+            let places: Vec<usize> = ids(part).iter().map(|id| whole.iter().position(|known| known == id).unwrap()).collect();
+            prop_assert!(places.is_sorted(), "the order is not kept");
+        }
+        let planner =
+            Planner { capabilities: &capabilities, expected: &expected, sharing: Sharing::Repairs, order: Order::Longest, jobs: of };
+        let whole = planner.plan(cases);
+        let longest = whole.meshes.iter().map(|mesh| mesh.expected_ms).max().unwrap_or(0);
+        let takes: Vec<u64> = parts.iter().map(|part| planner.plan(part.clone()).expected_ms(1)).collect();
+        let (most, least) = (takes.iter().max().unwrap(), takes.iter().min().unwrap());
+        prop_assert!(most - least <= 2 * longest + 500, "{takes:?}, the longest mesh {longest}");
+    }
+}
+
+#[test]
+fn the_times_of_earlier_runs_decide_and_what_never_ran_is_guessed() {
+    let written = |step, took| Written {
+        mesh: "one",
+        replicas: 1,
+        step,
+        past: false,
+        cases: 1,
+        took,
+    };
+    let scenarios = [
+        written(STEPS[3], Some(100)),
+        written(STEPS[3], Some(9_000)),
+        written(STEPS[3], None),
+    ];
+    let (cases, expected, capabilities) = (cases(&scenarios), expected(&scenarios), Capabilities::all());
+    let planner = Planner {
+        capabilities: &capabilities,
+        expected: &expected,
+        sharing: Sharing::Repairs,
+        order: Order::Longest,
+        jobs: 2,
+    };
+    let order = ids(planner.plan(cases.clone()).cases());
+    assert_eq!(order, ["s/1[n=0]", "s/0[n=0]", "s/2[n=0]"], "the longest first");
+    assert!(expected.case(&cases[0]).seen && !expected.case(&cases[2]).seen);
+    let parts = shards(&cases, 2, &capabilities, &expected);
+    let parts: BTreeSet<Vec<String>> = parts.iter().map(ids).collect();
+    let wanted = [
+        vec!["s/1[n=0]".to_owned()],
+        vec!["s/0[n=0]".to_owned(), "s/2[n=0]".to_owned()],
+    ];
+    assert_eq!(parts, wanted.into());
+}
