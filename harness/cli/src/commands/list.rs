@@ -17,9 +17,10 @@ use crate::{
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &args.select, args.choice)?;
+    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
+    let cases = load::selected(&project, &args.select, args.choice, &capabilities)?;
     let shards = shards(&cases, args.shards);
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let plan = plan(cases, &capabilities);
     match args.format {
         ListFormat::Table => table(&plan),
         ListFormat::Json => print(&format!("{:#}\n", Value::from(rows(&plan, &shards)))),

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::results::{RunInfo, Status};
+use meshkat_model::{
+    capability::Capabilities,
+    results::{RunInfo, Status},
+};
 use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
@@ -21,8 +24,9 @@ pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let loaded = load::cases(&project)?;
     let all = loaded.cases.clone();
-    let cases = load::select_from(loaded, &rerun(&args)?, args.choice)?;
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
+    let cases = load::select_from(loaded, &rerun(&args, &capabilities)?, args.choice, &capabilities)?;
+    let plan = plan(cases, &capabilities);
     if args.dry_run {
         list::table(&plan);
         return Ok(());
@@ -81,7 +85,7 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
 
 /// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
 /// to if it was cut short.
-fn rerun(args: &RunArgs) -> Result<Select, Exit> {
+fn rerun(args: &RunArgs, capabilities: &Capabilities) -> Result<Select, Exit> {
     let mut select = args.select.clone();
     if args.rerun.is_none() {
         return Ok(select);
@@ -96,7 +100,7 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         None => last.run.interrupted,
     };
     let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice)?
+    let cases = load::selected(&project, &select, args.choice, capabilities)?
         .into_iter()
         .map(|case| case.id);
     select.select = cases.filter(|id| again(id)).collect();
