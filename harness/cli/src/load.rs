@@ -204,7 +204,7 @@ pub(crate) fn select_from(
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
     let selection = Selection::new(&select.select, &select.tag, exists);
     let file = |scenario: &str| files.get(scenario).and_then(|path| std::fs::canonicalize(path).ok());
-    let coverage = Coverage::from(choice.coverage);
+    let coverage = choice.coverage();
     // A coverage chooses of all cases of a scenario, whichever are selected.
     let all = (coverage != Coverage::Full).then(|| cases.clone());
     let cases = selection.select(cases, file).map_err(|unmatched| {
@@ -222,7 +222,7 @@ pub(crate) fn select_from(
             let scenarios = scenarios
                 .iter()
                 .filter(|scenario| wanted.contains(scenario.id.as_str()));
-            let mut ids = covered(&all, scenarios, coverage, choice.seed, capabilities)?;
+            let mut ids = covered(&all, scenarios, coverage, choice.seed(), capabilities)?;
             ids.extend(select.select.iter().cloned());
             cases.into_iter().filter(|case| ids.contains(&case.id)).collect()
         }

@@ -3,29 +3,28 @@
 use std::time::Duration;
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::{
-    capability::Capabilities,
-    results::{RunInfo, Status},
-};
+use meshkat_model::results::RunInfo;
 use meshkat_plan::{Plan, by_cause, plan};
-use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
+use meshkat_report::{ColorChoice, ReportOptions, Reporters};
 
 use crate::{
-    args::{Color, KeepChoice, RunArgs, Runtime, Select},
+    args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
     backend,
-    commands::list,
+    commands::{list, rerun},
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
-    load,
-    output::say,
-    signals,
+    load, signals,
 };
 
-pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
+pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let loaded = load::cases(&project)?;
     let all = loaded.cases.clone();
     let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
-    let cases = load::select_from(loaded, &rerun(&args, &capabilities)?, args.choice, &capabilities)?;
+    let select = match args.rerun {
+        None => args.select.clone(),
+        Some(Rerun::Failed) => rerun::failed(&mut args, &capabilities)?,
+    };
+    let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
     let plan = plan(cases, &capabilities);
     if args.dry_run {
         list::table(&plan);
@@ -83,39 +82,9 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
     })
 }
 
-/// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
-/// to if it was cut short.
-fn rerun(args: &RunArgs, capabilities: &Capabilities) -> Result<Select, Exit> {
-    let mut select = args.select.clone();
-    if args.rerun.is_none() {
-        return Ok(select);
-    }
-    let dir = &args.report_dir;
-    let last = read_results(dir).map_err(|error| {
-        Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
-            .help("run without `--rerun` first, or say `--report-dir`")
-    })?;
-    let again = |id: &str| match last.cases.iter().find(|case| case.id == id) {
-        Some(case) => matches!(case.status, Status::Failed | Status::Errored),
-        None => last.run.interrupted,
-    };
-    let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice, capabilities)?
-        .into_iter()
-        .map(|case| case.id);
-    select.select = cases.filter(|id| again(id)).collect();
-    // These are the part's already; a part of them would leave some out.
-    select.shard = None;
-    if select.select.is_empty() {
-        say("nothing failed in the last run: there is nothing to run again");
-        return Err(Exit::silent(0));
-    }
-    Ok(select)
-}
-
 fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}", args.choice.seed);
+    let mut reproduce = format!(" --seed {}", args.choice.seed());
     if let Some(asked) = &args.envoy.envoy {
         reproduce.push_str(&format!(" --envoy {asked}"));
     }
@@ -125,13 +94,13 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     RunOptions {
         info: RunInfo {
             id: format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id()),
-            seed: args.choice.seed,
+            seed: args.choice.seed(),
             started: now.to_string(),
             duration_ms: 0,
             runtime: runtime.to_owned(),
             meshkat: env!("CARGO_PKG_VERSION").to_owned(),
             envoy: vec![envoy.to_owned()],
-            coverage: meshkat_plan::Coverage::from(args.choice.coverage).to_string(),
+            coverage: args.choice.coverage().to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,
         },

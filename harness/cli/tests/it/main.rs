@@ -15,6 +15,7 @@ mod lab;
 mod permit;
 mod process;
 mod readme;
+mod rerun;
 mod selection;
 mod skipped;
 mod sync;
