@@ -254,12 +254,26 @@ impl std::fmt::Display for Runtime {
 /// Which of the cases of each scenario.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct CoverageChoice {
-    /// Which combinations of the axes' values. A case that is selected by its whole id runs whatever is said here.
-    #[arg(long, value_enum, default_value = "full")]
-    pub(crate) coverage: Coverage,
-    /// From which all that is random derives: which combinations a coverage chooses, too.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// Which combinations of the axes' values. A case that is selected by its whole id runs whatever is said here [default: full, or
+    /// with --rerun that of the last run].
+    #[arg(long, value_enum)]
+    pub(crate) coverage: Option<Coverage>,
+    /// From which all that is random derives: which combinations a coverage chooses, too [default: 0, or with --rerun that of
+    /// the last run].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+impl CoverageChoice {
+    /// Which combinations.
+    pub(crate) fn coverage(self) -> meshkat_plan::Coverage {
+        self.coverage.unwrap_or(Coverage::Full).into()
+    }
+
+    /// The run's seed.
+    pub(crate) fn seed(self) -> u64 {
+        self.seed.unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,14 +1,14 @@
 //! From the files of a project to the cases that were asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
 use meshkat_envoy::config::{Bootstrap, Overlay};
 use meshkat_model::{
-    case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario, scenario::SharedAxes,
-    source::Diagnostic,
+    capability::Capabilities, case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario,
+    scenario::SharedAxes, source::Diagnostic,
 };
 use meshkat_plan::{Coverage, Selection, chosen, expand};
 
@@ -171,20 +171,30 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
     Exit::usage(format!("failed to read {}: {error}", path.display())).help("scenario files are UTF-8 text")
 }
 
-/// The cases that were asked for: of those that are selected, the ones that the coverage chooses of their scenario, and those that
-/// are named by their whole id.
+/// The cases that were asked for: of those that are selected, the ones that the coverage chooses of their scenario for a runtime
+/// of these capabilities, and those that are named by their whole id.
 ///
 /// # Errors
 /// What does not hold; nothing that was asked for; a word that matches nothing.
-pub(crate) fn selected(project: &Project, select: &Select, choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
-    select_from(cases(project)?, select, choice)
+pub(crate) fn selected(
+    project: &Project,
+    select: &Select,
+    choice: CoverageChoice,
+    capabilities: &Capabilities,
+) -> Result<Vec<Case>, Exit> {
+    select_from(cases(project)?, select, choice, capabilities)
 }
 
 /// The cases that were asked for, among all that there are.
 ///
 /// # Errors
 /// As of [`selected`], but for what does not hold.
-pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoice) -> Result<Vec<Case>, Exit> {
+pub(crate) fn select_from(
+    loaded: Loaded,
+    select: &Select,
+    choice: CoverageChoice,
+    capabilities: &Capabilities,
+) -> Result<Vec<Case>, Exit> {
     let Loaded {
         cases,
         scenarios,
@@ -194,6 +204,9 @@ pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoic
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
     let selection = Selection::new(&select.select, &select.tag, exists);
     let file = |scenario: &str| files.get(scenario).and_then(|path| std::fs::canonicalize(path).ok());
+    let coverage = choice.coverage();
+    // A coverage chooses of all cases of a scenario, whichever are selected.
+    let all = (coverage != Coverage::Full).then(|| cases.clone());
     let cases = selection.select(cases, file).map_err(|unmatched| {
         let words: Vec<String> = unmatched.into_iter().map(|word| format!("`{}`", word.0)).collect();
         Exit::nothing(format!("no case matches {}", words.join(", "))).help(format!(
@@ -202,12 +215,20 @@ pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoic
         ))
     })?;
     let any = !cases.is_empty();
-    let cases = covered(cases, &scenarios, &select.select, choice)?;
+    let cases: Vec<Case> = match all {
+        None => cases,
+        Some(all) => {
+            let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
+            let scenarios = scenarios
+                .iter()
+                .filter(|scenario| wanted.contains(scenario.id.as_str()));
+            let mut ids = covered(&all, scenarios, coverage, choice.seed(), capabilities)?;
+            ids.extend(select.select.iter().cloned());
+            cases.into_iter().filter(|case| ids.contains(&case.id)).collect()
+        }
+    };
     if any && cases.is_empty() {
-        let message = format!(
-            "none of the selected cases is among those of `--coverage {}`",
-            Coverage::from(choice.coverage)
-        );
+        let message = format!("none of the selected cases is among those of `--coverage {coverage}`");
         return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
     }
     if cases.is_empty() {
@@ -216,24 +237,23 @@ pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoic
     Ok(cases)
 }
 
-/// The cases that the coverage chooses, and those that a word names by their whole id.
-fn covered(
-    cases: Vec<Case>,
-    scenarios: &[Scenario],
-    words: &[String],
-    choice: CoverageChoice,
-) -> Result<Vec<Case>, Exit> {
-    let coverage = Coverage::from(choice.coverage);
-    if coverage == Coverage::Full {
-        return Ok(cases);
+/// The ids of the cases that a coverage chooses of each scenario, of whose cases `all` has every one.
+fn covered<'a>(
+    all: &[Case],
+    scenarios: impl Iterator<Item = &'a Scenario>,
+    coverage: Coverage,
+    seed: u64,
+    capabilities: &Capabilities,
+) -> Result<HashSet<String>, Exit> {
+    let of_scenario: HashMap<&str, &[Case]> = all
+        .chunk_by(|one, next| one.scenario == next.scenario)
+        .filter_map(|cases| Some((cases.first()?.scenario.as_str(), cases)))
+        .collect();
+    let mut ids = HashSet::new();
+    for scenario in scenarios {
+        let cases = of_scenario.get(scenario.id.as_str()).copied().unwrap_or_default();
+        let chosen = chosen(scenario, cases, coverage, seed, capabilities);
+        ids.extend(chosen.map_err(|wrong| Exit::diagnostics(&wrong))?);
     }
-    let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
-    let mut ids: HashSet<String> = words.iter().cloned().collect();
-    for scenario in scenarios
-        .iter()
-        .filter(|scenario| wanted.contains(scenario.id.as_str()))
-    {
-        ids.extend(chosen(scenario, coverage, choice.seed).map_err(|wrong| Exit::diagnostics(&wrong))?);
-    }
-    Ok(cases.into_iter().filter(|case| ids.contains(&case.id)).collect())
+    Ok(ids)
 }

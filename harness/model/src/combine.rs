@@ -1,10 +1,15 @@
-//! Which combinations of the axes' values there are: `constraints`, `include` and `exclude`, as scenarios and files for
-//! `meshkat cover` have them.
+//! Which combinations of the axes' values there are, and which of them are chosen: `constraints`, `include`, `exclude`, `seeds`,
+//! `stronger`, and values with a weight or that are negative, as scenarios and files for `meshkat cover` have them.
+
+mod choice;
+mod strength;
 
 use std::sync::Arc;
 
+pub use choice::{Choice, Mark};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
+pub use strength::{Strength, Stronger};
 
 use crate::{
     expression::{Expression, Known, Problem, Variables},
@@ -22,8 +27,12 @@ pub struct Combinations {
     pub include: Vec<Given>,
     /// Combinations that are never there.
     pub exclude: Vec<Given>,
-    /// Combinations of the axes' values that must be there and come first; scenarios have none.
+    /// Combinations of the axes' values that must be there and come first.
     pub seeds: Vec<Given>,
+    /// Sets of axes that are combined more strongly than the others.
+    pub stronger: Vec<Stronger>,
+    /// The values that are not like the others. Who reads the axes knows them.
+    pub marks: Vec<Mark>,
 }
 
 /// A CEL expression over the axes.
@@ -68,13 +77,21 @@ impl Constraint {
 }
 
 impl Combinations {
-    /// Whether nothing is said.
-    pub fn is_empty(&self) -> bool {
-        self.constraints.is_empty() && self.include.is_empty() && self.exclude.is_empty() && self.seeds.is_empty()
+    /// Whether every combination is there, and nothing is said that could be impossible.
+    pub fn are_all(&self) -> bool {
+        let none_is_negative = !self.marks.iter().any(|mark| mark.negative);
+        let given = [&self.include, &self.exclude, &self.seeds];
+        self.constraints.is_empty() && none_is_negative && given.iter().all(|given| given.is_empty())
     }
 
-    /// Reads the keys `constraints`, `include`, `exclude` and `seeds` of a file with these axes. `outside` says what is wrong
-    /// with a value that is in none of them, if anything.
+    /// What is said of a value of an axis, if it is not like the others.
+    pub fn mark(&self, axis: &str, value: &Value) -> Option<&Mark> {
+        let mut marks = self.marks.iter();
+        marks.find(|mark| mark.axis == axis && mark.value == *value)
+    }
+
+    /// Reads the keys `constraints`, `include`, `exclude`, `seeds` and `stronger` of a file with these axes. `outside` says what
+    /// is wrong with a value that is in none of them, if anything.
     ///
     /// # Errors
     /// Everything that does not hold, in the order of the keys.
@@ -103,6 +120,9 @@ impl Combinations {
                 rows.extend(reader.given(item, key, may_be_outside, &outside));
             }
         }
+        read.stronger = strength::stronger(file, axes, &mut |place, message, label, help| {
+            reader.tell(place, message, label, help);
+        });
         if reader.wrong.is_empty() {
             Ok(read)
         } else {

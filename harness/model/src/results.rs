@@ -19,6 +19,9 @@ pub struct Results {
     pub totals: Totals,
     /// Every case that has ended, in the order in which they ended.
     pub cases: Vec<CaseResult>,
+    /// The ids of the cases that were to run and have not ended, in the planned order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_run: Vec<String>,
     /// For each scenario with failures and axes, what they have in common.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub culprits: Vec<Culprit>,

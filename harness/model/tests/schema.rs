@@ -111,6 +111,14 @@ fn what_is_misspelt_missing_or_of_another_kind_is_not() {
         "replicas-a-word",
         "headers-a-list",
         "distinct-a-list",
+        "axis-with-a-null",
+        "axis-with-an-odd-weight",
+        "axis-with-negative-a-word",
+        "axis-with-a-misspelt-weight",
+        "axis-with-a-weight-of-nothing",
+        "stronger-a-word",
+        "stronger-without-strength",
+        "stronger-with-an-odd-strength",
     ] {
         let document = read(&broken("scenarios", name)).to_json();
         assert!(!scenario.is_valid(&document), "the schema lets {name} through");

@@ -1,12 +1,21 @@
 //! Which of a scenario's cases a coverage chooses.
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
-use meshkat_model::{case::case_id, scenario::Scenario, source::Diagnostic};
+use meshkat_model::{
+    capability::Capabilities,
+    case::{Case, case_id},
+    scenario::Scenario,
+    source::Diagnostic,
+};
 
 use crate::{
-    cover::{Effort, Strength, cover},
+    cover::{Asked, Effort, Level, Row, Rule, Strength, cover, cover_preferring},
     expand::{asked, params},
+    skip::why_not,
 };
 
 /// How much of the full product of a scenario's axes runs.
@@ -33,22 +42,76 @@ impl fmt::Display for Coverage {
     }
 }
 
-/// The ids of the cases that a coverage chooses: all of them are ids of [`expand`](crate::expand()), and the same with the same
-/// seed.
+/// The ids of the cases that a coverage chooses of a scenario: ids of `cases`, which are all that [`expand`](crate::expand())
+/// gives, and the same with the same seed and capabilities.
+///
+/// What any case has that a runtime of these capabilities can run is in a chosen case that it can run. What only others have is
+/// in as few of those as will do.
 ///
 /// # Errors
 /// Constraints that leave nothing, or nothing of a value.
-pub fn chosen(scenario: &Scenario, coverage: Coverage, seed: u64) -> Result<HashSet<String>, Vec<Diagnostic>> {
+pub fn chosen(
+    scenario: &Scenario,
+    cases: &[Case],
+    coverage: Coverage,
+    seed: u64,
+    capabilities: &Capabilities,
+) -> Result<HashSet<String>, Vec<Diagnostic>> {
     let strength = match coverage {
         Coverage::Each => Strength::Ways(1),
         Coverage::Pairwise => Strength::Ways(2),
         Coverage::ThreeWise => Strength::Ways(3),
         Coverage::Full => Strength::Full,
     };
-    let asked = asked(scenario, strength)?;
-    let rows = cover(&asked.problem, Effort::Quick, seed).map_err(|failure| asked.tell(&failure))?;
+    let mut asked = asked(scenario, strength)?;
+    if coverage == Coverage::Each {
+        // Whoever wants each value once wants no more.
+        asked.problem.stronger.clear();
+    }
+    let rows = match can_run(&asked, cases, capabilities).filter(|_| coverage != Coverage::Full) {
+        None => cover(&asked.problem, Effort::Quick, seed),
+        Some(can_run) => cover_preferring(&mut asked.problem, can_run, Effort::Quick, seed),
+    };
+    let rows = rows.map_err(|failure| asked.tell(&failure))?;
     let ids = rows
         .iter()
         .map(|row| case_id(&scenario.id, &params(&asked.problem, row)));
     Ok(ids.collect())
+}
+
+/// Which rows are cases that can run, as a rule over as few axes as will do; none where all or none of them are.
+fn can_run(asked: &Asked, cases: &[Case], capabilities: &Capabilities) -> Option<Rule> {
+    let axes = &asked.problem.axes;
+    let rows = cases.iter().filter_map(|case| {
+        let row = asked.row(&case.params)?;
+        Some((row, why_not(case, capabilities).is_none()))
+    });
+    let rows: Vec<(Row, bool)> = rows.collect();
+    if rows.iter().all(|(_, can)| *can) || !rows.iter().any(|(_, can)| *can) {
+        return None;
+    }
+    let mut scope: Vec<usize> = (0..axes.len()).collect();
+    for axis in (0..axes.len()).rev() {
+        let without: Vec<usize> = scope.iter().copied().filter(|other| *other != axis).collect();
+        if answers(&without, &rows).is_some() {
+            scope = without;
+        }
+    }
+    let answers = answers(&scope, &rows)?;
+    let sizes: Vec<usize> = scope.iter().map(|axis| axes[*axis].values.len()).collect();
+    // What is no case is another rule's business.
+    let question = move |levels: &[Level]| Ok(answers.get(levels).copied().unwrap_or(true));
+    Rule::ask(scope, &sizes, Box::new(question)).ok()
+}
+
+/// Whether rows can run, by their levels of these axes; none where these do not tell.
+fn answers(scope: &[usize], rows: &[(Row, bool)]) -> Option<HashMap<Row, bool>> {
+    let mut answers = HashMap::new();
+    for (row, can) in rows {
+        let levels: Row = scope.iter().map(|axis| row[*axis]).collect();
+        if *answers.entry(levels).or_insert(*can) != *can {
+            return None;
+        }
+    }
+    Some(answers)
 }

@@ -24,7 +24,7 @@ type Params = IndexMap<String, Value>;
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let mut cases = Vec::new();
     let mut wrong: Vec<Wrong> = Vec::new();
-    let (axes, all) = match scenario.combinations.is_empty() {
+    let (axes, all) = match scenario.combinations.are_all() {
         true => (scenario.axes.clone(), combinations(&scenario.axes)),
         false => restricted(scenario)?,
     };
@@ -118,14 +118,7 @@ pub(crate) fn asked(scenario: &Scenario, strength: Strength) -> Result<Asked, Ve
         .iter()
         .map(|(name, values)| Axis::new(name, values.iter().cloned()));
     let (source, combinations) = (&scenario.source, &scenario.combinations);
-    Asked::new(
-        source,
-        scenario.axes_place(),
-        axes.collect(),
-        combinations,
-        strength,
-        Vec::new(),
-    )
+    Asked::new(source, scenario.axes_place(), axes.collect(), combinations, strength)
 }
 
 /// The values of a row.

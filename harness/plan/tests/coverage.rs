@@ -7,12 +7,13 @@ use std::{
 
 use indexmap::IndexMap;
 use meshkat_model::{
+    capability::{Capabilities, Capability},
     case::Case,
     mesh::{GroupSpec, MeshSpec, Service},
     scenario::{Meshes, Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
-use meshkat_plan::{Coverage, chosen, expand};
+use meshkat_plan::{Coverage, expand};
 use proptest::prelude::*;
 
 struct One(MeshSpec);
@@ -70,6 +71,11 @@ fn all(scenario: &Scenario) -> Result<Vec<Case>, Vec<Diagnostic>> {
     expand(scenario, &One::new())
 }
 
+/// The chosen ones where all cases can run.
+fn chosen(scenario: &Scenario, coverage: Coverage, seed: u64) -> Result<HashSet<String>, Vec<Diagnostic>> {
+    meshkat_plan::chosen(scenario, &all(scenario)?, coverage, seed, &Capabilities::all())
+}
+
 fn ids(cases: &[Case]) -> Vec<&str> {
     cases.iter().map(|case| case.id.as_str()).collect()
 }
@@ -107,11 +113,11 @@ proptest! {
         let scenario = read(&sizes, &more);
         let cases = all(&scenario).unwrap();
         for (coverage, ways) in [(Coverage::Each, 1), (Coverage::Pairwise, 2), (Coverage::ThreeWise, 3), (Coverage::Full, 9)] {
-            let chosen = chosen(&scenario, coverage, seed).unwrap();
+            let chosen = self::chosen(&scenario, coverage, seed).unwrap();
             let known: HashSet<String> = cases.iter().map(|case| case.id.clone()).collect();
             prop_assert!(chosen.is_subset(&known), "an id that is not there: {chosen:?}");
             prop_assert!(covers(&cases, &chosen, sizes.len(), ways), "{coverage} does not cover");
-            prop_assert_eq!(&chosen, &meshkat_plan::chosen(&scenario, coverage, seed).unwrap(), "not the same again");
+            prop_assert_eq!(&chosen, &self::chosen(&scenario, coverage, seed).unwrap(), "not the same again");
             if coverage == Coverage::Full {
                 prop_assert_eq!(chosen.len(), cases.len());
             }
@@ -181,4 +187,117 @@ fn pairs_are_far_fewer_than_all() {
         .collect();
     let expected = [("3-wise", 27), ("each", 3), ("full", 81), ("pairwise", 9)];
     assert_eq!(sizes, expected.map(|(name, size)| (name.to_owned(), size)).into());
+}
+
+/// A scenario of these axes, whose values may be those of `shared`.
+fn of_axes(axes: &str, shared: &str, more: &str) -> Scenario {
+    let text = format!(
+        "promise: p\nmesh: one\naxes: {axes}\n{more}steps:\n  - {{get: \"/?${{a}}${{b}}${{c}}\", status: 200}}\n"
+    );
+    let shared = SharedAxes::read(&Source::new("axes.yaml", shared)).unwrap();
+    Scenario::read("s/all", Source::new("s/all.yaml", text), &shared).unwrap()
+}
+
+#[test]
+fn a_weight_changes_no_id_and_the_heaviest_is_taken_where_there_is_a_choice() {
+    let plain = of_axes("{a: [1, 2, 3, 4, 5], b: [1, 2, 3, 4, 5], c: [x, y]}", "c: [x]", "");
+    let heavy = "{a: [1, 2, 3, 4, 5], b: [1, 2, 3, 4, 5], c: [x, {value: y, weight: 10}]}";
+    let count = |scenario: &Scenario| {
+        let chosen = chosen(scenario, Coverage::Pairwise, 0).unwrap();
+        chosen.iter().filter(|id| id.ends_with("c=y]")).count()
+    };
+    // Shared values keep their weights, whatever the axis is called that takes them.
+    let shared = of_axes(
+        "{a: $five, b: $five, c: $words}",
+        "five: [1, 2, 3, 4, 5]\nwords: [x, {value: y, weight: 10}]",
+        "",
+    );
+    for scenario in [of_axes(heavy, "c: [x]", ""), shared] {
+        assert_eq!(ids(&all(&scenario).unwrap()), ids(&all(&plain).unwrap()));
+        assert!(
+            count(&scenario) >= 15 && count(&plain) < 15,
+            "{} and {}",
+            count(&scenario),
+            count(&plain)
+        );
+    }
+}
+
+#[test]
+fn negative_values_come_one_at_a_time_and_cover_nothing_for_others() {
+    let axes = "{a: [1, 2, {value: none, negative: true}], b: $two, c: [x, y]}";
+    let scenario = of_axes(axes, "two: [1, 2, {value: broken, negative: true}]", "");
+    let cases = all(&scenario).unwrap();
+    // 2 x 2 x 2 without, and two times 2 x 2 with one.
+    assert_eq!(cases.len(), 8 + 4 + 4);
+    assert!(!cases.iter().any(|case| case.id.contains("a=none,b=broken")));
+    let plain = all(&of_axes(
+        "{a: [1, 2, none], b: [1, 2, broken], c: [x, y]}",
+        "c: [x]",
+        "",
+    ))
+    .unwrap();
+    assert!(
+        cases.iter().all(|case| ids(&plain).contains(&case.id.as_str())),
+        "ids stay the same"
+    );
+    let chosen = chosen(&scenario, Coverage::Pairwise, 0).unwrap();
+    let without = chosen
+        .iter()
+        .filter(|id| !id.contains("none") && !id.contains("broken"))
+        .cloned();
+    let without: HashSet<String> = without.collect();
+    let valid: Vec<Case> = cases
+        .iter()
+        .filter(|case| !case.id.contains("none") && !case.id.contains("broken"))
+        .cloned()
+        .collect();
+    assert!(covers(&valid, &without, 3, 2), "{without:?}");
+    assert!(covers(&cases, &chosen, 3, 2), "{chosen:?}");
+}
+
+#[test]
+fn some_axes_are_combined_more_strongly_and_seeds_are_chosen() {
+    let more = "stronger: [{axes: [c, a], strength: 3}, {axes: [a, b, c], strength: full}]\nseeds: [{a: 3, c: y}]\n";
+    let scenario = of_axes("{a: [1, 2, 3], b: [1, 2], c: [x, y]}", "c: [x]", more);
+    let cases = all(&scenario).unwrap();
+    assert_eq!(cases.len(), 12, "neither makes cases that there were not");
+    assert_eq!(chosen(&scenario, Coverage::Pairwise, 0).unwrap().len(), 12);
+    let each = chosen(&scenario, Coverage::Each, 0).unwrap();
+    assert!(
+        each.len() == 3 && each.iter().any(|id| id.contains("a=3") && id.contains("c=y")),
+        "{each:?}"
+    );
+}
+
+#[test]
+fn what_only_skipped_cases_have_is_in_one_of_them_and_all_else_in_cases_that_run() {
+    let text = "promise: p\nmesh: one\naxes: {a: [1, 2, 3, 4], b: [1, 2, 3, 4], c: [x, y]}\nsteps:\n  - when: params.a == 1 || (params.b == 1 \
+                && params.c == 'x')\n    kill: pet-2\n  - {get: \"/?${a}${b}${c}\", status: 200}\n";
+    let scenario = Scenario::read("s/all", Source::new("s/all.yaml", text), &SharedAxes::default()).unwrap();
+    let cases = all(&scenario).unwrap();
+    let kind = Capabilities::all().without(Capability::Kill, "it is kind");
+    let can = |id: &str| !id.contains("a=1") && !id.contains("b=1,c=x");
+    let (run, skip): (Vec<Case>, Vec<Case>) = cases.iter().cloned().partition(|case| can(&case.id));
+    assert_eq!((run.len(), skip.len()), (21, 11));
+    for seed in 0..8 {
+        let chosen = meshkat_plan::chosen(&scenario, &cases, Coverage::Pairwise, seed, &kind).unwrap();
+        assert!(
+            covers(&run, &chosen.iter().filter(|id| can(id)).cloned().collect(), 3, 2),
+            "{chosen:?}"
+        );
+        assert!(covers(&cases, &chosen, 3, 2), "{chosen:?}");
+        // Of a=1 the four pairs with b, which have those with c; the pair of b=1 and c=x is in one of them.
+        assert_eq!(chosen.iter().filter(|id| !can(id)).count(), 4, "{chosen:?}");
+    }
+    let nothing = Capabilities::all();
+    assert_eq!(
+        meshkat_plan::chosen(&scenario, &cases, Coverage::Full, 0, &kind)
+            .unwrap()
+            .len(),
+        cases.len(),
+        "a case that is skipped is one all the same"
+    );
+    let pairs = meshkat_plan::chosen(&scenario, &cases, Coverage::Pairwise, 0, &nothing).unwrap();
+    assert_eq!(pairs.len(), 16, "where all can run nothing is preferred");
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexSet;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::Event;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Totals};
@@ -22,13 +23,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Writes `results.json` as the run goes, always as a whole, so that it is valid at every moment.
 ///
 /// Until the run's own end is told, the file calls it interrupted, with a duration of 0: that is what a run that was
-/// killed leaves. It then has every case that had ended; beyond 500 cases, those of the last second may be missing.
+/// killed leaves. It then has every case that had ended, and the ids of those that had not; beyond 500 cases, what ended in the last
+/// second may not be there.
 pub struct Json {
     path: PathBuf,
     run: Option<RunInfo>,
     totals: Totals,
     /// Each put as JSON once, however often the file is written.
     cases: Vec<Box<RawValue>>,
+    not_run: IndexSet<String>,
     culprits: Vec<Culprit>,
     behind: bool,
     written: Option<Instant>,
@@ -40,6 +43,8 @@ struct File<'a> {
     run: &'a RunInfo,
     totals: Totals,
     cases: &'a [Box<RawValue>],
+    #[serde(skip_serializing_if = "IndexSet::is_empty")]
+    not_run: &'a IndexSet<String>,
     #[serde(skip_serializing_if = "<[Culprit]>::is_empty")]
     culprits: &'a [Culprit],
 }
@@ -52,6 +57,7 @@ impl Json {
             run: None,
             totals: Totals::default(),
             cases: Vec::new(),
+            not_run: IndexSet::new(),
             culprits: Vec::new(),
             behind: false,
             written: None,
@@ -68,6 +74,7 @@ impl Json {
         })?;
         add(&mut self.totals, &Totals::of(std::slice::from_ref(case)));
         self.cases.push(raw);
+        self.not_run.shift_remove(&case.id);
         self.behind = true;
         Ok(())
     }
@@ -79,6 +86,7 @@ impl Json {
             run,
             totals: self.totals,
             cases: &self.cases,
+            not_run: &self.not_run,
             culprits: &self.culprits,
         };
         let mut text = serde_json::to_vec_pretty(&file).map_err(|why| ReportError::Json {
@@ -102,7 +110,8 @@ impl Json {
 impl Reporter for Json {
     fn event(&mut self, event: &Event) -> Result<(), ReportError> {
         match event {
-            Event::RunStarted { run, .. } => {
+            Event::RunStarted { run, cases, .. } => {
+                self.not_run = cases.iter().map(|case| case.id.clone()).collect();
                 self.run = Some(RunInfo {
                     interrupted: true,
                     duration_ms: 0,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Artifact, Event, PlannedCase};
 use meshkat_model::results::{CaseResult, Results, RunInfo, Status};
@@ -24,11 +24,13 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
     let mut cases: IndexMap<String, (CaseResult, &Path)> = IndexMap::new();
     let mut run: Option<RunInfo> = None;
     let mut culprits: Vec<Culprit> = Vec::new();
+    let mut not_run: Vec<String> = Vec::new();
     for dir in dirs {
         let Results {
             run: more,
             cases: list,
             culprits: found,
+            not_run: left,
             ..
         } = read_results(dir)?;
         run = Some(match run {
@@ -36,6 +38,7 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
             Some(run) => join(run, &more),
         });
         culprits.extend(found);
+        not_run.extend(left);
         for case in list {
             let ran = |known: &CaseResult| known.status != Status::Skipped;
             // That one runtime cannot run it says nothing about what another one found.
@@ -48,7 +51,10 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
     let Some(run) = run else { return Ok(Vec::new()) };
     let (duration_ms, interrupted) = (run.duration_ms, run.interrupted);
 
-    let planned = cases.values().map(|(case, _)| planned(case)).collect();
+    // What one did not come to may have ended in another.
+    let not_run: IndexSet<String> = not_run.into_iter().filter(|id| !cases.contains_key(id)).collect();
+    let planned = cases.values().map(|(case, _)| planned(case));
+    let planned = planned.chain(not_run.into_iter().map(unknown)).collect();
     let mut events = vec![Event::RunStarted {
         run,
         cases: planned,
@@ -98,6 +104,17 @@ fn planned(case: &CaseResult) -> PlannedCase {
         promise: case.promise.clone(),
         params: case.params.clone(),
         tags: case.tags.clone(),
+    }
+}
+
+/// A case of which no more than its id is known.
+fn unknown(id: String) -> PlannedCase {
+    PlannedCase {
+        scenario: id.split('[').next().unwrap_or_default().to_owned(),
+        promise: String::new(),
+        params: IndexMap::new(),
+        tags: Vec::new(),
+        id,
     }
 }
 

@@ -19,9 +19,9 @@ use crate::{
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &args.select, args.choice)?;
     let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
-    let (runtime, seed) = (args.on.runtime, args.choice.seed);
+    let cases = load::selected(&project, &args.select, args.choice, &capabilities)?;
+    let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let known = Known::new(&args.planning, seed, runtime, capabilities, Path::new(LAST_REPORT))?;
     let cases = known.part(cases, args.select.shard)?;
     let shards = shards(&known, &cases, args.shards);

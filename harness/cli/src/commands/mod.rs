@@ -13,6 +13,7 @@ mod lint;
 mod list;
 pub(crate) mod reap;
 mod report;
+mod rerun;
 mod run;
 mod running;
 mod schema;

@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::{
-    case::Case,
-    results::{RunInfo, Status},
-};
+use meshkat_model::results::RunInfo;
 use meshkat_plan::{Plan, by_cause};
-use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
+use meshkat_report::{ColorChoice, ReportOptions, Reporters};
 
 use crate::{
-    args::{Color, KeepChoice, RunArgs, Runtime},
+    args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
     backend,
-    commands::list,
+    commands::{list, rerun},
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     load,
-    output::say,
     planning::Known,
     signals,
 };
@@ -24,16 +20,19 @@ use crate::{
 /// How long the repair of a mesh may take. One that takes longer than a new mesh is none; usually it is some 20 ms.
 const REPAIRED: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
+pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let loaded = load::cases(&project)?;
     let all = loaded.cases.clone();
-    let cases = load::select_from(loaded, &args.select, args.choice)?;
     let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
-    let (runtime, seed) = (args.on.runtime, args.choice.seed);
+    let select = match args.rerun {
+        None => args.select.clone(),
+        Some(Rerun::Failed) => rerun::failed(&mut args, &capabilities)?,
+    };
+    let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
+    let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let known = Known::new(&args.planning, seed, runtime, capabilities, &args.report_dir)?;
-    let cases = rerun(&args, known.part(cases, args.select.shard)?)?;
-    let plan = known.plan(cases);
+    let plan = known.plan(known.part(cases, select.shard)?);
     if args.dry_run {
         list::table(&plan, &known);
         return Ok(());
@@ -90,31 +89,9 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
     })
 }
 
-/// With `--rerun failed`, the cases that failed in the last run of the report folder, and those that it did not come to if it was
-/// cut short; else all.
-fn rerun(args: &RunArgs, mut cases: Vec<Case>) -> Result<Vec<Case>, Exit> {
-    if args.rerun.is_none() {
-        return Ok(cases);
-    }
-    let dir = &args.report_dir;
-    let last = read_results(dir).map_err(|error| {
-        Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
-            .help("run without `--rerun` first, or say `--report-dir`")
-    })?;
-    cases.retain(|case| match last.cases.iter().find(|known| known.id == case.id) {
-        Some(known) => matches!(known.status, Status::Failed | Status::Errored),
-        None => last.run.interrupted,
-    });
-    if cases.is_empty() {
-        say("nothing failed in the last run: there is nothing to run again");
-        return Err(Exit::silent(0));
-    }
-    Ok(cases)
-}
-
 fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}", args.choice.seed);
+    let mut reproduce = format!(" --seed {}", args.choice.seed());
     if let Some(asked) = &args.envoy.envoy {
         reproduce.push_str(&format!(" --envoy {asked}"));
     }
@@ -124,13 +101,13 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
     RunOptions {
         info: RunInfo {
             id: format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id()),
-            seed: args.choice.seed,
+            seed: args.choice.seed(),
             started: now.to_string(),
             duration_ms: 0,
             runtime: runtime.to_owned(),
             meshkat: env!("CARGO_PKG_VERSION").to_owned(),
             envoy: vec![envoy.to_owned()],
-            coverage: meshkat_plan::Coverage::from(args.choice.coverage).to_string(),
+            coverage: args.choice.coverage().to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,
         },

@@ -1,6 +1,6 @@
 //! `meshkat cover`, and the coverages of `run` and `list`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -126,6 +126,73 @@ fn pairwise_lists_some_of_the_same_ids_and_a_whole_id_is_always_there() {
         .map(|seed| ids(&lab, &["--coverage", "pairwise", "--seed", seed]))
         .into();
     assert!(seeds.len() > 1, "the seed decides which");
+}
+
+#[test]
+fn what_this_runtime_can_run_is_covered_by_what_it_runs() {
+    let lab = sizes();
+    lab.write(
+        "scenarios/shop/sizes.yaml",
+        "promise: It answers.\nmesh: {use: petshop, replicas: {petstore: \"${stores}\", pet: \"${pets}\"}}\n\
+         axes: {stores: [1, 2, 3], pets: [1, 2, 3], network: [whole, black-holed, refusing]}\n\
+         steps:\n  - {when: params.network != 'whole', network: \"${network}\", of: pet-1}\n  \
+         - {when: params.network == 'whole', get: /stores/1, status: 200}\n  \
+         - {when: params.network != 'whole', get: /stores/1, within: 5s, status: [200, 503]}\n",
+    );
+    let told = lab
+        .tell(&["list", "--format", "json", "--coverage", "pairwise"])
+        .exits(0);
+    let all: Vec<Value> = serde_json::from_str(&told.out).expect("it is JSON, and an array");
+    let (runs, skipped): (Vec<&Value>, Vec<&Value>) = all.iter().partition(|case| case["skipped"].is_null());
+    let pairs: BTreeSet<String> = runs
+        .iter()
+        .map(|case| format!("{}{}", case["params"]["stores"], case["params"]["pets"]))
+        .collect();
+    assert_eq!((pairs.len(), runs.len()), (9, 9), "each pair runs: {all:?}");
+    assert!(runs.iter().all(|case| case["params"]["network"] == "whole"), "{runs:?}");
+    // Two ways to cut, each with three numbers of stores and of pets.
+    assert_eq!(skipped.len(), 6, "{skipped:?}");
+    for how in ["black-holed", "refusing"] {
+        let of_one = skipped.iter().filter(|case| case["params"]["network"] == how);
+        assert_eq!(
+            of_one.map(|case| &case["params"]["pets"]).collect::<HashSet<_>>().len(),
+            3
+        );
+    }
+    assert!(skipped.iter().all(|case| {
+        case["skipped"]
+            .as_str()
+            .is_some_and(|why| why.contains("this runtime cannot"))
+    }));
+}
+
+#[test]
+fn a_scenario_says_which_values_weigh_more_and_which_are_to_be_refused() {
+    let lab = sizes();
+    lab.write(
+        "scenarios/shop/sizes.yaml",
+        "promise: It answers.\nmesh: {use: petshop, replicas: {petstore: \"${stores}\", pet: \"${pets}\"}}\n\
+         axes:\n  stores: [1, 2, 3]\n  pets: [1, {value: 0, negative: true}]\n  id: [1, {value: 99, negative: true}, {value: 2, weight: 5}]\n\
+         steps:\n  - {get: \"/stores/${id}\", status: [200, 404, 503]}\n",
+    );
+    let full = ids(&lab, &[]);
+    assert_eq!(full.len(), 3 * 2 + 3 * 2 + 3, "{full:?}");
+    assert!(!full.iter().any(|id| id.contains("pets=0,id=99")), "{full:?}");
+    let pairs = ids(&lab, &["--coverage", "pairwise"]);
+    assert!(pairs.is_subset(&full), "{pairs:?}");
+    assert_eq!(
+        pairs
+            .iter()
+            .filter(|id| id.ends_with("id=2]") && id.contains("pets=0"))
+            .count(),
+        2,
+        "of the three cases without pets, one has to have the lighter value: {pairs:?}"
+    );
+    lab.edit("scenarios/shop/sizes.yaml", "weight: 5", "weight: five");
+    for command in ["lint", "list"] {
+        let told = lab.tell(&[command]).exits(2);
+        told.says(&["scenarios/shop/sizes.yaml:6:59", "`weight` is a whole number"]);
+    }
 }
 
 #[test]

@@ -1,101 +1,119 @@
-//! Two values of six axes that break a real mesh together: they are named, and nothing else is.
+//! Two values of six axes that break a real mesh together: a run of as many cases as have every pair names them, and nothing
+//! else.
 
-use meshkat_model::culprit::{Certainty, Why, values};
+use meshkat_model::{
+    culprit::{Certainty, Culprit, Why, values},
+    results::Results,
+};
 
 use crate::lab::Lab;
 
 const SIX: &str = r#"promise: Whoever asks is answered.
-mesh: {use: edge, replicas: {echo: 1}, overlays: ["xds-${xds}", "pair-${xds}-${lb}"]}
+mesh: {use: edge, replicas: {echo: 1}, overlays: ["lb-${lb}", "xds-${xds}"]}
 axes:
-  xds: [rest, grpc]
-  lb: [robin, ring]
+  xds: [rest, delta-grpc, delta-ads]
+  lb: [round-robin, least-request, random, maglev, ring-hash]
+  client: [ann, bob, eve]
   path: [hello, any]
-  client: [ann, bob]
   times: [1, 3]
   trace: [none, full]
 steps:
   - {get: "/${path}", host: foo.com, headers: {x-client: "${client}", x-trace: "${trace}"}, times: "${times}", status: 200}
 "#;
 
-/// Six of the 64 cases. Every pair of values is in one of them, and the broken pair in one alone.
-const SOME: [&str; 6] = [
-    "six/all[xds=rest,lb=robin,path=hello,client=ann,times=1,trace=none]",
-    "six/all[xds=rest,lb=ring,path=any,client=bob,times=3,trace=none]",
-    "six/all[xds=rest,lb=ring,path=hello,client=ann,times=3,trace=full]",
-    "six/all[xds=grpc,lb=robin,path=any,client=bob,times=1,trace=full]",
-    "six/all[xds=grpc,lb=robin,path=hello,client=ann,times=3,trace=none]",
-    "six/all[xds=grpc,lb=ring,path=any,client=bob,times=1,trace=none]",
-];
-const BROKEN: &str = SOME[5];
+/// How many cases it has.
+const ALL: usize = 3 * 5 * 3 * 2 * 2 * 2;
 
-/// A project in which the Envoys of one transport with one balancer have no endpoint that they may choose.
+/// A ring of those endpoints that a request asks for, and of any where it asks for none.
+const RING: &str = "about: Clusters choose an endpoint by a hash, of those that a request asks for.
+needs: static_resources.clusters[type=EDS]
+changes:
+- at: static_resources.clusters[type=EDS]
+  merge:
+    lb_policy: RING_HASH
+    lb_subset_config: {fallback_policy: ANY_ENDPOINT, subset_selectors: [{keys: [az]}]}
+";
+
+const MAGLEV: &str = "about: Clusters choose an endpoint by a hash, of all.
+needs: static_resources.clusters[type=EDS]
+changes:
+- at: static_resources.clusters[type=EDS]
+  merge: {lb_policy: MAGLEV}
+";
+
+/// Without subsets it does nothing. After [`RING`] no request has an endpoint.
+const STRICT: &str = "- at: static_resources.clusters[type=EDS]
+  merge: {lb_subset_config: {fallback_policy: NO_FALLBACK}}
+";
+
+/// A project in which a balancer works with every transport but one.
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.remove_scenarios();
     lab.write("scenarios/six/all.yaml", SIX);
-    for xds in ["rest", "grpc"] {
-        for (lb, policy) in [("robin", "ROUND_ROBIN"), ("ring", "RING_HASH")] {
-            let defect = match (xds, lb) {
-                ("grpc", "ring") => {
-                    "    lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [az]}]}\n"
-                }
-                _ => "",
-            };
-            let cluster = "static_resources.clusters[name=echo]";
-            let text = format!(
-                "about: How the edge balances.\nneeds: {cluster}\nchanges:\n- at: {cluster}\n  merge:\n    lb_policy: {policy}\n{defect}"
-            );
-            lab.write(&format!("envoy-configs/overlays/pair-{xds}-{lb}.yaml"), &text);
-        }
-    }
+    lab.write("envoy-configs/overlays/lb-ring-hash.yaml", RING);
+    lab.write("envoy-configs/overlays/lb-maglev.yaml", MAGLEV);
+    let transport = "envoy-configs/overlays/xds-delta-grpc.yaml";
+    let text = std::fs::read_to_string(lab.project().join(transport)).expect("there is such a transport");
+    lab.write(transport, &format!("{text}{STRICT}"));
     lab
 }
 
 #[test]
-fn the_two_values_that_break_a_mesh_together_are_named_exactly() {
+fn the_two_values_that_break_a_mesh_together_are_named_exactly_by_pairs_of_values() {
     let lab = lab();
-    let told = lab.run(&[&["--culprit-within", "50s"], &SOME[..]].concat()).exits(1);
+    for seed in ["0", "1", "2"] {
+        let told = lab.run(&["--coverage", "pairwise", "--seed", seed]).exits(1);
+        let results = lab.results();
+        let culprit = only(&results);
+        assert_eq!(
+            (causes(culprit), culprit.certainty),
+            (vec!["xds=delta-grpc and lb=ring-hash".to_owned()], Certainty::Decided),
+            "{}",
+            told.err
+        );
+        assert_eq!(culprit.trials[0].why, Why::Confirm, "{}", told.err);
+        let (cases, trials) = (results.cases.len(), culprit.trials.len());
+        assert!((cases + trials) * 5 < ALL, "{cases} cases and {trials} trials of {ALL}");
+        assert!(
+            culprit.sentence.contains("have xds=delta-grpc and lb=ring-hash; "),
+            "{}",
+            culprit.sentence
+        );
+        told.says(&["CULPRIT six/all", &culprit.sentence]);
+    }
+}
+
+#[test]
+fn every_report_tells_what_failures_have_in_common_and_counts_none_of_what_was_tried() {
+    let lab = lab();
+    let told = lab.run(&["--coverage", "pairwise"]).exits(1);
     let results = lab.results();
-    assert_eq!(
-        (results.schema, results.cases.len(), results.totals.failed),
-        (1, 6, 1),
-        "{}",
-        told.err
-    );
-    let [culprit] = results.culprits.as_slice() else {
-        panic!("{}", told.err)
-    };
-    let causes: Vec<String> = culprit.causes.iter().map(|cause| values(&cause.values)).collect();
-    assert_eq!(
-        (causes.as_slice(), culprit.certainty),
-        (&["xds=grpc and lb=ring".to_owned()][..], Certainty::Decided)
-    );
-    assert_eq!(
-        (&culprit.trials[0].id, &culprit.trials[0].why),
-        (&BROKEN.to_owned(), &Why::Confirm)
-    );
+    let culprit = only(&results);
     let smallest = culprit.smallest.as_ref().expect("something fails");
-    let wanted = "six/all[xds=grpc,lb=ring,path=hello,client=ann,times=1,trace=none]";
+    let wanted = "six/all[xds=delta-grpc,lb=ring-hash,client=ann,path=hello,times=1,trace=none]";
     assert_eq!((smallest.id.as_str(), smallest.proven), (wanted, true));
-    // Each report tells it, the terminal before the failures.
+    // The terminal has it before the failures.
     let at = |part: &str| {
         told.err
             .find(part)
             .unwrap_or_else(|| panic!("`{part}` is not in\n{}", told.err))
     };
-    assert!(at("CULPRIT six/all") < at(&culprit.sentence) && at(&culprit.sentence) < at(&format!("FAILED {BROKEN}")));
-    assert!(
-        told.err.contains("6 cases: 5 passed, 1 failed"),
-        "what was tried is no case of the run: {}",
-        told.err
+    assert!(at("CULPRIT six/all") < at(&culprit.sentence) && at(&culprit.sentence) < at("FAILED six/all["));
+    let totals = results.totals;
+    let counted = format!(
+        "{} cases: {} passed, {} failed",
+        totals.cases, totals.passed, totals.failed
     );
+    assert_eq!(totals.cases, 15, "{}", told.err);
+    told.says(&[&counted]);
     for (file, heading) in [
         ("summary.md", "## What failures have in common"),
         ("index.html", "What failures have in common"),
     ] {
         let text = std::fs::read_to_string(lab.report().join(file)).expect("the report is written");
         assert!(
-            text.contains(heading) && text.contains("grpc") && text.contains("one of the two, and none has both"),
+            text.contains(heading) && text.contains("delta-grpc") && text.contains("one of the two, and none has both"),
             "{text}"
         );
     }
@@ -104,12 +122,25 @@ fn the_two_values_that_break_a_mesh_together_are_named_exactly() {
 #[test]
 fn without_time_nothing_more_is_run() {
     let lab = lab();
-    lab.run(&[&["--culprit-within", "0"], &SOME[..]].concat())
+    lab.run(&["--coverage", "pairwise", "--culprit-within", "0"])
         .exits(1)
         .says(&["CULPRIT six/all", "the evidence does not decide"]);
-    let results = lab.results();
-    assert_eq!((results.culprits.len(), results.culprits[0].trials.len()), (1, 0));
+    assert_eq!(only(&lab.results()).trials.len(), 0);
     lab.tell(&["run", "--culprit-within", "5"])
         .exits(2)
         .says(&["is a time without a unit"]);
+}
+
+/// What was found out about the one scenario that there is.
+#[track_caller]
+fn only(results: &Results) -> &Culprit {
+    let [culprit] = results.culprits.as_slice() else {
+        panic!("{} and not one", results.culprits.len())
+    };
+    culprit
+}
+
+/// The causes, each in words.
+fn causes(culprit: &Culprit) -> Vec<String> {
+    culprit.causes.iter().map(|cause| values(&cause.values)).collect()
 }

@@ -16,6 +16,7 @@ mod permit;
 mod planned;
 mod process;
 mod readme;
+mod rerun;
 mod selection;
 mod skipped;
 mod sync;

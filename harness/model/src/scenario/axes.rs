@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
+    combine::{Choice, Mark},
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},
@@ -11,7 +12,14 @@ use crate::{
 
 /// Values that scenarios share by name: what transports there are is said in one place.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SharedAxes(IndexMap<String, Vec<Value>>);
+pub struct SharedAxes(IndexMap<String, Values>);
+
+/// The values of an axis, and what is said of those that are not like the others.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Values {
+    all: Vec<Value>,
+    marks: Vec<Mark>,
+}
 
 impl SharedAxes {
     /// Reads `scenarios/axes.yaml`: names, each with its list of values.
@@ -40,11 +48,14 @@ impl SharedAxes {
     }
 
     /// The values of a name, and the names that there are if it is none of them.
-    fn values(&self, name: &str) -> Result<&[Value], Vec<&str>> {
+    fn values(&self, name: &str) -> Result<&Values, Vec<&str>> {
         let known = || self.0.keys().map(String::as_str).collect();
-        self.0.get(name).map(Vec::as_slice).ok_or_else(known)
+        self.0.get(name).ok_or_else(known)
     }
 }
+
+/// The values of each axis, and what is said of those that are not like the others.
+pub(super) type Axes = (IndexMap<String, Vec<Value>>, Vec<Mark>);
 
 /// The name of shared values that a scenario gives in place of its own: `$transports`.
 fn shared_name(values: &Node) -> Option<&str> {
@@ -58,12 +69,9 @@ fn shared_name(values: &Node) -> Option<&str> {
 ///
 /// # Errors
 /// Axes that do not hold, that nothing refers to, and references to axes that are not there.
-pub(super) fn read(
-    source: &Source,
-    node: &Node,
-    shared: &SharedAxes,
-) -> Result<IndexMap<String, Vec<Value>>, Vec<Diagnostic>> {
+pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<Axes, Vec<Diagnostic>> {
     let mut axes = IndexMap::new();
+    let mut marks = Vec::new();
     let mut wrong = Vec::new();
     let entries = match node.get("axes") {
         None => &[],
@@ -80,9 +88,9 @@ pub(super) fn read(
         }
     };
     for (key, values) in entries {
-        let all = match shared_name(values).map(|name| (name, shared.values(name))) {
+        let values = match shared_name(values).map(|name| (name, shared.values(name))) {
             None => axis(source, key, values, &mut wrong),
-            Some((_, Ok(all))) => all.to_vec(),
+            Some((_, Ok(shared))) => shared.clone(),
             Some((name, Err(known))) => {
                 let help = match known.is_empty() {
                     true => "`scenarios/axes.yaml` holds what is shared, and has nothing".to_owned(),
@@ -90,10 +98,13 @@ pub(super) fn read(
                 };
                 let message = format!("there are no shared values `{name}`");
                 wrong.push(Diagnostic::new(source, values.place, message, "unknown name").help(help));
-                Vec::new()
+                Values::default()
             }
         };
-        axes.insert(key.text.clone(), all);
+        // Shared values have the mark of the axis that they are those of here.
+        let axis = || key.text.clone();
+        marks.extend(values.marks.into_iter().map(|mark| Mark { axis: axis(), ..mark }));
+        axes.insert(axis(), values.all);
     }
     let references = references(source, node, entries);
     let meant = |axis: &str| references.iter().any(|name| near(name, entries) == Some(axis));
@@ -106,11 +117,15 @@ pub(super) fn read(
         );
     }
     wrong.extend(unknown(source, node, entries));
-    if wrong.is_empty() { Ok(axes) } else { Err(wrong) }
+    if wrong.is_empty() {
+        Ok((axes, marks))
+    } else {
+        Err(wrong)
+    }
 }
 
 /// The values of one axis.
-fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) -> Vec<Value> {
+fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) -> Values {
     let name = &key.text;
     let mut tell = |place: Place, message: String, label: &str, help: String| {
         wrong.push(Diagnostic::new(source, place, message, label).help(help));
@@ -132,7 +147,7 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             "not a list",
             format!("for example `{name}: [1, 3]`, or `{name}: $NAME` for values of `scenarios/axes.yaml`"),
         );
-        return Vec::new();
+        return Values::default();
     };
     if items.is_empty() {
         let help = "a scenario with an axis without values has no cases; remove the axis or give it a value";
@@ -143,9 +158,12 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             help.to_owned(),
         );
     }
-    let mut all: Vec<Value> = Vec::new();
+    let mut read = Values::default();
     for item in items {
-        let value = item.to_json();
+        let Some(choice) = Choice::read(item, &mut tell) else {
+            continue;
+        };
+        let (item, value) = (choice.value, choice.value.to_json());
         let word = text(&value);
         if !is_scalar(&value) {
             let message = NOT_SCALAR.to_owned();
@@ -159,13 +177,14 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             let help =
                 "ids have the form name[axis=value,axis=value]: avoid brackets, commas, slashes and equals signs";
             tell(item.place, message, "not allowed", help.to_owned());
-        } else if all.iter().any(|known| text(known) == word) {
+        } else if read.all.iter().any(|known| text(known) == word) {
             let message = format!("the axis `{name}` has `{word}` twice");
             tell(item.place, message, "the second one", "remove one of them".to_owned());
         }
-        all.push(value);
+        read.marks.extend(choice.mark(name));
+        read.all.push(value);
     }
-    all
+    read
 }
 
 const NOT_SCALAR: &str = "an axis' value is a word, a number, true or false";

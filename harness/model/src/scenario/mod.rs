@@ -45,7 +45,7 @@ pub struct ScenarioFile {
     /// The mesh that it needs.
     pub mesh: At<MeshUse>,
     /// What varies: a name and its values, or the name of values that files share. `${name}` stands for the value in the
-    /// rest of the file.
+    /// rest of the file. A value that is not like the others is `{value, weight, negative}`.
     #[serde(default)]
     pub axes: IndexMap<At<String>, value::AxisValues>,
     /// What every combination of the axes' values must hold: CEL over the axes.
@@ -57,6 +57,12 @@ pub struct ScenarioFile {
     /// Combinations that are no cases: values for some of the axes.
     #[serde(default)]
     pub exclude: Vec<IndexMap<String, value::Json>>,
+    /// Combinations that are chosen first, whatever the coverage: values for some of the axes, or all.
+    #[serde(default)]
+    pub seeds: Vec<IndexMap<String, value::Json>>,
+    /// Sets of axes that are combined more strongly than the others, from `--coverage pairwise` on.
+    #[serde(default)]
+    pub stronger: Vec<value::StrongerAxes>,
     /// Words by which to select.
     #[serde(default)]
     pub tags: Vec<At<String>>,
@@ -99,8 +105,9 @@ impl Scenario {
             wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
             vec![wrong]
         })?;
-        let axes = axes::read(&source, &node, shared)?;
+        let (axes, marks) = axes::read(&source, &node, shared)?;
         let combinations = Combinations::read(&source, &node, &axes, axes::not_in_an_id)?;
+        let combinations = Combinations { marks, ..combinations };
         Ok(Self {
             id: id.into(),
             source,

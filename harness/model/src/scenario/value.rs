@@ -87,8 +87,67 @@ impl JsonSchema for Json {
 pub enum AxisValues {
     /// A name of `scenarios/axes.yaml`, after a dollar sign.
     Shared(#[schemars(regex(pattern = r"^\$[^{]"))] String),
-    /// Words, numbers, true or false.
-    Own(Vec<Json>),
+    /// Words, numbers, true or false; or `{value, weight, negative}`.
+    Own(#[schemars(with = "Vec<AxisValue>")] Vec<Json>),
+}
+
+/// A value of an axis, as a schema knows it; it is read by `combine`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum AxisValue {
+    /// A value like the others.
+    Plain(Plain),
+    /// A value that is not like the others.
+    Marked(MarkedValue),
+}
+
+/// A word, a number, true or false, as a schema knows it.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Plain {
+    /// A word.
+    Word(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Truth(bool),
+}
+
+/// A value of an axis with what is said of it.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct MarkedValue {
+    /// The value: a word, a number, true or false.
+    value: Plain,
+    /// Where combinations leave a choice, the heaviest value is taken; 1 where nothing is said.
+    weight: Option<u32>,
+    /// Whether what is tested must refuse it: a case has at most one negative value.
+    negative: Option<bool>,
+}
+
+/// A strength, as a schema knows it.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum StrengthWord {
+    /// So many axes.
+    Ways(#[schemars(range(min = 1, max = 100))] u32),
+    /// A word of `--coverage`.
+    Word(#[schemars(regex(pattern = r"^(each|pairwise|[0-9]+(-wise)?|full)$"))] String),
+}
+
+/// A set of axes with a strength of its own, as it is written; it is read by `combine`.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StrongerAxes {
+    /// The axes' names.
+    pub axes: Vec<String>,
+    /// Of how many of them each combination of values is covered: a number, or `full`.
+    #[schemars(with = "StrengthWord")]
+    pub strength: Json,
 }
 
 impl<'de> Deserialize<'de> for AxisValues {

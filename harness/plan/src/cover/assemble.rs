@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use indexmap::IndexMap;
 use meshkat_model::{
     combine::{Combinations, Given},
     source::{Diagnostic, Place, Source},
 };
 use serde_json::Value;
 
-use super::problem::{Axis, Choice, Failure, Kind, Level, Partial, Problem, Strength, Stronger, What};
+use super::problem::{Axis, Choice, Failure, Kind, Level, Partial, Problem, Row, Strength, What};
 use super::rule::Rule;
 
 /// A problem, and where its parts were written.
@@ -41,8 +42,16 @@ impl Asked {
         mut axes: Vec<Axis>,
         combinations: &Combinations,
         strength: Strength,
-        stronger: Vec<Stronger>,
     ) -> Result<Self, Vec<Diagnostic>> {
+        for axis in &mut axes {
+            for choice in &mut axis.values {
+                let Some(mark) = combinations.mark(&axis.name, &choice.value) else {
+                    continue;
+                };
+                choice.weight = mark.weight;
+                choice.kind = if mark.negative { Kind::Negative } else { Kind::Positive };
+            }
+        }
         for (axis, value, _) in combinations.include.iter().flat_map(|given| &given.values) {
             if level(&axes[*axis], value).is_none() {
                 axes[*axis].values.push(Choice {
@@ -106,10 +115,16 @@ impl Asked {
             seeds: combinations.seeds.iter().map(|given| partial(&axes, given)).collect(),
             axes,
             strength,
-            stronger,
+            stronger: combinations.stronger.clone(),
             rules,
         };
         Ok(asked)
+    }
+
+    /// The row of these values; none if they are not one for each axis.
+    pub(crate) fn row(&self, values: &IndexMap<String, Value>) -> Option<Row> {
+        let axes = self.problem.axes.iter();
+        axes.map(|axis| level(axis, values.get(&axis.name)?)).collect()
     }
 
     /// Why there is no array, at the places that are to blame.

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use meshkat_model::{
-    combine::Combinations,
+    combine::{Choice, Combinations, Mark, Strength},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{self, Key, Kind as NodeKind, Node},
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     assemble::{Asked, twice, word},
-    problem::{Axis, Choice, Kind, Strength, Stronger},
+    problem::Axis,
 };
 
 const KEYS: [&str; 7] = [
@@ -43,26 +43,27 @@ pub fn read(source: &Source, strength: Option<Strength>) -> Result<Asked, Vec<Di
     let mut reader = Reader {
         source,
         wrong: Vec::new(),
+        marks: Vec::new(),
     };
     let axes = reader.axes(&node);
-    let names: IndexMap<String, Vec<Value>> = axes
-        .iter()
-        .map(|axis| {
-            (
-                axis.name.clone(),
-                axis.values.iter().map(|choice| choice.value.clone()).collect(),
-            )
+    let wrong = &mut reader.wrong;
+    let own = node.get("strength").and_then(|node| {
+        Strength::read(node, |place, message, label, help| {
+            wrong.push(Diagnostic::new(source, place, message, label).help(help));
         })
-        .collect();
-    let own = node.get("strength").and_then(|node| reader.strength(node));
-    let stronger = reader.stronger(&node, &names);
+    });
     if !reader.wrong.is_empty() {
         return Err(reader.in_order());
     }
-    let combinations = Combinations::read(source, &node, &names, |_| None)?;
+    let combinations = Combinations::read(source, &node, &axes, |_| None)?;
+    let combinations = Combinations {
+        marks: reader.marks,
+        ..combinations
+    };
+    let axes = axes.into_iter().map(|(name, values)| Axis::new(name, values)).collect();
     let place = node.key("axes").map_or(node.place, |key| key.place);
     let strength = strength.or(own).unwrap_or_default();
-    Asked::new(source, place, axes, &combinations, strength, stronger)
+    Asked::new(source, place, axes, &combinations, strength)
 }
 
 /// Reads a strength: a number, or a word of `--coverage`.
@@ -70,21 +71,13 @@ pub fn read(source: &Source, strength: Option<Strength>) -> Result<Asked, Vec<Di
 /// # Errors
 /// What it may be.
 pub fn strength(text: &str) -> Result<Strength, String> {
-    let ways = match text {
-        "full" => return Ok(Strength::Full),
-        "each" => Some(1),
-        "pairwise" => Some(2),
-        _ => text.strip_suffix("-wise").unwrap_or(text).parse().ok(),
-    };
-    match ways {
-        Some(ways @ 1..=100) => Ok(Strength::Ways(ways)),
-        _ => Err(format!("`{text}` is not a strength; it is a number from 1, or `full`")),
-    }
+    text.parse()
 }
 
 struct Reader<'a> {
     source: &'a Source,
     wrong: Vec<Diagnostic>,
+    marks: Vec<Mark>,
 }
 
 impl Reader<'_> {
@@ -98,10 +91,10 @@ impl Reader<'_> {
         self.wrong
     }
 
-    fn axes(&mut self, file: &Node) -> Vec<Axis> {
+    fn axes(&mut self, file: &Node) -> IndexMap<String, Vec<Value>> {
         let NodeKind::Mapping(entries) = &file.kind else {
             self.tell(file.place, "a file for `cover` is a mapping", "not a mapping", EXAMPLE);
-            return Vec::new();
+            return IndexMap::new();
         };
         for (key, _) in entries.iter().filter(|(key, _)| !KEYS.contains(&key.text.as_str())) {
             self.tell(
@@ -113,11 +106,13 @@ impl Reader<'_> {
         }
         let Some(axes) = file.get("axes") else {
             self.tell(file.place, "`axes` is missing", "no axes here", EXAMPLE);
-            return Vec::new();
+            return IndexMap::new();
         };
         match &axes.kind {
             NodeKind::Mapping(entries) if !entries.is_empty() => {
-                entries.iter().map(|(key, values)| self.axis(key, values)).collect()
+                let axes = entries.iter();
+                axes.map(|(key, values)| (key.text.clone(), self.axis(key, values)))
+                    .collect()
             }
             _ => {
                 self.tell(
@@ -126,14 +121,13 @@ impl Reader<'_> {
                     "not axes",
                     OF_AXES,
                 );
-                Vec::new()
+                IndexMap::new()
             }
         }
     }
 
-    fn axis(&mut self, key: &Key, values: &Node) -> Axis {
+    fn axis(&mut self, key: &Key, values: &Node) -> Vec<Value> {
         let name = &key.text;
-        let mut axis = Axis::new(name, []);
         let NodeKind::Sequence(items) = &values.kind else {
             self.tell(
                 values.place,
@@ -141,9 +135,9 @@ impl Reader<'_> {
                 "not a list",
                 OF_AXES,
             );
-            return axis;
+            return Vec::new();
         };
-        axis.values = items.iter().filter_map(|item| self.choice(item)).collect();
+        let all: Vec<Value> = items.iter().filter_map(|item| self.value(name, item)).collect();
         if items.is_empty() || items.len() > MOST_VALUES {
             let message = format!("the axis `{name}` has {} values", items.len());
             self.tell(
@@ -152,151 +146,28 @@ impl Reader<'_> {
                 "not a list of values",
                 format!("give it from 1 to {MOST_VALUES}"),
             );
-        } else if axis.values.len() == items.len() {
-            let words: Vec<String> = axis.values.iter().map(|choice| word(&choice.value)).collect();
+        } else if all.len() == items.len() {
+            let words: Vec<String> = all.iter().map(word).collect();
             for again in twice(words.iter().map(String::as_str)) {
                 let at = words.iter().rposition(|word| word == again).unwrap_or_default();
                 let message = format!("the axis `{name}` has `{again}` twice");
                 self.tell(items[at].place, message, "the second one", "remove one of them");
             }
         }
-        axis
-    }
-
-    fn choice(&mut self, item: &Node) -> Option<Choice> {
-        let entries = match &item.kind {
-            NodeKind::Scalar { .. } => {
-                return Some(Choice {
-                    value: item.to_json(),
-                    weight: 1,
-                    kind: Kind::Positive,
-                });
-            }
-            NodeKind::Sequence(_) => {
-                self.tell(
-                    item.place,
-                    "a value is a word, a number, true or false",
-                    "a list",
-                    OF_AXES,
-                );
-                return None;
-            }
-            NodeKind::Mapping(entries) => entries,
-        };
-        let before = self.wrong.len();
-        let keys = ["value", "weight", "negative"];
-        for (key, _) in entries.iter().filter(|(key, _)| !keys.contains(&key.text.as_str())) {
-            self.tell(
-                key.place,
-                format!("unknown key `{}`", key.text),
-                "not known here",
-                did_you_mean(&key.text, keys),
-            );
-        }
-        let value = match item.get("value").map(|node| (&node.kind, node)) {
-            Some((NodeKind::Scalar { .. }, node)) => node.to_json(),
-            _ => {
-                self.tell(item.place, "`value` is missing, or is none", "no value here", OF_AXES);
-                Value::Null
-            }
-        };
-        let weight = item
-            .get("weight")
-            .map(|node| (node.to_json().as_u64().and_then(|n| u32::try_from(n).ok()), node));
-        let weight = match weight {
-            None => 1,
-            Some((Some(weight), _)) => weight,
-            Some((None, node)) => {
-                self.tell(node.place, "`weight` is a whole number", "not a weight", OF_AXES);
-                1
-            }
-        };
-        let kind = match item.get("negative").map(|node| (node.to_json(), node)) {
-            None | Some((Value::Bool(false), _)) => Kind::Positive,
-            Some((Value::Bool(true), _)) => Kind::Negative,
-            Some((_, node)) => {
-                self.tell(node.place, "`negative` is true or false", "neither", OF_AXES);
-                Kind::Positive
-            }
-        };
-        (self.wrong.len() == before).then_some(Choice { value, weight, kind })
-    }
-
-    fn strength(&mut self, node: &Node) -> Option<Strength> {
-        let text = match &node.kind {
-            NodeKind::Scalar { text, .. } => text.as_str(),
-            _ => "this",
-        };
-        match strength(text) {
-            Ok(strength) => Some(strength),
-            Err(message) => {
-                self.tell(node.place, message, "not a strength", "for example `strength: 3`");
-                None
-            }
-        }
-    }
-
-    fn stronger(&mut self, file: &Node, axes: &IndexMap<String, Vec<Value>>) -> Vec<Stronger> {
-        const EXAMPLE: &str = "for example `stronger: [{axes: [os, browser, locale], strength: 3}]`";
-        let Some(node) = file.get("stronger") else {
-            return Vec::new();
-        };
-        let NodeKind::Sequence(items) = &node.kind else {
-            self.tell(
-                node.place,
-                "`stronger` is a list of sets of axes",
-                "not a list",
-                EXAMPLE,
-            );
-            return Vec::new();
-        };
-        let mut all = Vec::new();
-        for item in items {
-            let known = ["axes", "strength"];
-            if let NodeKind::Mapping(entries) = &item.kind {
-                for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
-                    self.tell(
-                        key.place,
-                        format!("unknown key `{}`", key.text),
-                        "not known here",
-                        did_you_mean(&key.text, known),
-                    );
-                }
-            }
-            let Some((
-                Node {
-                    kind: NodeKind::Sequence(names),
-                    ..
-                },
-                ways,
-            )) = item.get("axes").zip(item.get("strength"))
-            else {
-                self.tell(
-                    item.place,
-                    "a set of axes has `axes`, a list, and `strength`",
-                    "not one",
-                    EXAMPLE,
-                );
-                continue;
-            };
-            let mut set = Vec::new();
-            for name in names {
-                let NodeKind::Scalar { text, .. } = &name.kind else {
-                    self.tell(name.place, "the name of an axis is a word", "not a word", EXAMPLE);
-                    continue;
-                };
-                match axes.get_index_of(text) {
-                    Some(axis) => set.push(axis),
-                    None => {
-                        let help = did_you_mean(text, axes.keys().map(String::as_str));
-                        self.tell(name.place, format!("there is no axis `{text}`"), "unknown axis", help);
-                    }
-                }
-            }
-            if let Some(strength) = self.strength(ways) {
-                all.push(Stronger { axes: set, strength });
-            }
-        }
         all
+    }
+
+    fn value(&mut self, axis: &str, item: &Node) -> Option<Value> {
+        let wrong = &mut self.wrong;
+        let choice = Choice::read(item, |place, message, label, help| {
+            wrong.push(Diagnostic::new(self.source, place, message, label).help(help));
+        })?;
+        if matches!(choice.value.kind, NodeKind::Scalar { .. }) {
+            self.marks.extend(choice.mark(axis));
+            return Some(choice.value.to_json());
+        }
+        let message = "a value is a word, a number, true or false";
+        self.tell(item.place, message, "a list", OF_AXES);
+        None
     }
 }

@@ -16,6 +16,7 @@ pub mod file;
 mod fill;
 mod greedy;
 mod pairs;
+mod prefer;
 mod problem;
 mod rule;
 mod settle;
@@ -26,6 +27,7 @@ use fastrand::Rng;
 
 pub use self::{
     assemble::Asked,
+    prefer::cover_preferring,
     problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, Stronger, What},
     rule::{Question, Rule},
 };

@@ -1,5 +1,6 @@
 //! What is to be covered.
 
+pub use meshkat_model::combine::{Strength, Stronger};
 use serde_json::Value;
 
 use super::rule::Rule;
@@ -60,30 +61,6 @@ pub enum Kind {
     Negative,
     /// One that only included rows have. Nothing requires it to be covered.
     Extra,
-}
-
-/// How many axes are combined with one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strength {
-    /// Every combination of values of each so many axes is in a row.
-    Ways(usize),
-    /// Every row that the rules allow.
-    Full,
-}
-
-impl Default for Strength {
-    fn default() -> Self {
-        Self::Ways(2)
-    }
-}
-
-/// Some axes with a strength of their own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stronger {
-    /// Indices of axes.
-    pub axes: Vec<usize>,
-    /// The strength among them.
-    pub strength: Strength,
 }
 
 /// How hard to try for few rows. Bounds are numbers of operations, never the clock, so that results are the same on every

@@ -3,4 +3,5 @@
 mod check;
 mod files;
 mod properties;
+mod scenarios;
 mod sizes;

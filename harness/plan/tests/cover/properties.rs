@@ -7,7 +7,7 @@ use crate::check::{Spec, has};
 
 /// What a problem can be made of: more than any one uses.
 #[derive(Debug, Clone)]
-struct Parts {
+pub(crate) struct Parts {
     sizes: Vec<usize>,
     ways: usize,
     stronger: Option<(Vec<Index>, usize)>,
@@ -19,7 +19,7 @@ struct Parts {
     rows: Vec<(Index, Vec<bool>)>,
 }
 
-fn parts() -> impl Strategy<Value = Parts> {
+pub(crate) fn parts() -> impl Strategy<Value = Parts> {
     let index = any::<Index>;
     let some = |most: usize| prop::collection::vec(index(), 1..=most);
     (
@@ -49,7 +49,7 @@ fn parts() -> impl Strategy<Value = Parts> {
 }
 
 impl Parts {
-    fn spec(&self) -> Spec {
+    pub(crate) fn spec(&self) -> Spec {
         let mut spec = Spec::of(&self.sizes, self.ways);
         let axis = |index: &Index| index.index(self.sizes.len());
         let level = |axis: usize, index: &Index| index.index(self.sizes[axis]);
@@ -82,7 +82,7 @@ impl Parts {
     }
 
     /// Seeds, and an included row with a level from outside, of rows that are allowed.
-    fn with_rows(&self, mut spec: Spec) -> Spec {
+    pub(crate) fn with_rows(&self, mut spec: Spec) -> Spec {
         let allowed: Vec<Vec<u16>> = spec
             .product()
             .into_iter()
@@ -118,7 +118,7 @@ fn smallest_blame(spec: &Spec, partial: &[Option<u16>]) -> Option<u32> {
 }
 
 /// The first value that no row has; nothing set where there is no row at all.
-fn first_impossible(spec: &Spec) -> Option<Vec<Option<u16>>> {
+pub(crate) fn first_impossible(spec: &Spec) -> Option<Vec<Option<u16>>> {
     let allowed: Vec<Vec<u16>> = spec
         .product()
         .into_iter()
