@@ -53,12 +53,8 @@ impl Suspects {
         let mut study = Study::new(cases.iter().map(|(id, case)| (id.as_str(), &case.params)));
         let capabilities = backend.capabilities();
         for (id, case) in cases {
-            match self.ended.get(id).map(|ended| (ended.status, ended.attempts)) {
-                Some((Status::Passed, _)) => study.passed(id),
-                // A retry has seen it fail again already.
-                Some((Status::Failed, 2..)) => study.confirmed(id),
-                Some((Status::Failed, _)) => study.failed(id),
-                Some((Status::Errored | Status::Skipped | Status::Flaky, _)) => study.useless(id),
+            match self.ended.get(id) {
+                Some(ended) => study.ended(ended),
                 None if why_not(case, &capabilities).is_some() => study.useless(id),
                 None => {}
             }
@@ -129,15 +125,9 @@ impl<T: FnMut(Event)> Trials<'_, T> {
                 cut_short = true;
                 break;
             };
-            match (&trial.why, trial.status) {
-                (Why::Confirm, Status::Failed) => study.confirmed(&id),
-                (Why::Confirm, _) => {
-                    study.changed(&id);
-                    flaky.extend(suspects.ended.get(&id).map(|first| unsteady(first, &trial)));
-                }
-                (_, Status::Failed) => study.failed(&id),
-                (_, Status::Passed) => study.passed(&id),
-                _ => study.useless(&id),
+            study.tried(&trial);
+            if trial.why == Why::Confirm && trial.status != Status::Failed {
+                flaky.extend(suspects.ended.get(&id).map(|first| unsteady(first, &trial)));
             }
             trials.push(trial);
         }

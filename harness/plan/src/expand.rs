@@ -91,7 +91,8 @@ impl Wrong<'_> {
     }
 }
 
-fn axis_text(value: &Value) -> String {
+/// A value as it stands in ids and texts.
+pub(crate) fn axis_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

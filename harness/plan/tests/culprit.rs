@@ -4,10 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
-use meshkat_model::{case::case_id, culprit::Certainty};
+use meshkat_model::{
+    case::case_id,
+    culprit::{Certainty, Culprit, Trial, Why},
+    results::{CaseResult, Results, RunInfo, Status, Totals},
+};
 use meshkat_plan::{
     cover::{Effort, Problem, Strength, cover},
-    culprit::Study,
+    culprit::{Study, of_results},
 };
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
@@ -52,57 +56,146 @@ fn params(row: &[u16]) -> Params {
     values.map(|(axis, value)| (format!("a{axis}"), json!(value))).collect()
 }
 
-/// Runs the pairs, and what the study asks for until it asks for no more. None where no case of the pairs fails.
-fn look(planted: &Planted) -> Result<Option<Found>, TestCaseError> {
-    let pairs = Problem::uniform(&planted.sizes, 2);
-    let first = cover(&pairs, Effort::Quick, planted.seed).unwrap();
-    let full = Problem {
-        strength: Strength::Full,
-        ..pairs
-    };
-    let full = cover(&full, Effort::Quick, 0).unwrap();
-    let cases: IndexMap<String, (Vec<u16>, Params)> = full
-        .into_iter()
-        .map(|row| (case_id("s/all", &params(&row)), (row.clone(), params(&row))))
-        .collect();
-    let fails = |row: &[u16]| {
-        let mut cause = planted.cause.iter();
-        cause.all(|(axis, value)| usize::from(row[*axis]) == *value)
-    };
-    let mut study = Study::new(cases.iter().map(|(id, (_, params))| (id.as_str(), params)));
-    let mut ran = HashSet::new();
-    for row in &first {
-        let id = case_id("s/all", &params(row));
-        match fails(row) {
-            true => study.failed(&id),
-            false => study.passed(&id),
+/// All the cases that there are, the cases of the pairs, and what is planted.
+struct World<'a> {
+    cases: IndexMap<String, (Vec<u16>, Params)>,
+    pairs: Vec<String>,
+    planted: &'a Planted,
+}
+
+impl<'a> World<'a> {
+    fn new(planted: &'a Planted) -> Self {
+        let pairs = Problem::uniform(&planted.sizes, 2);
+        let first = cover(&pairs, Effort::Quick, planted.seed).unwrap();
+        let full = Problem {
+            strength: Strength::Full,
+            ..pairs
+        };
+        let id = |row: &Vec<u16>| case_id("s/all", &params(row));
+        let full = cover(&full, Effort::Quick, 0).unwrap();
+        Self {
+            cases: full
+                .into_iter()
+                .map(|row| (id(&row), (row.clone(), params(&row))))
+                .collect(),
+            pairs: first.iter().map(id).collect(),
+            planted,
         }
-        ran.insert(id);
     }
-    if !first.iter().any(|row| fails(row)) {
+
+    fn fails(&self, id: &str) -> bool {
+        let row = &self.cases[id].0;
+        let mut cause = self.planted.cause.iter();
+        cause.all(|(axis, value)| usize::from(row[*axis]) == *value)
+    }
+
+    fn wanted(&self) -> Params {
+        let cause = self.planted.cause.iter();
+        cause.map(|(axis, value)| (format!("a{axis}"), json!(value))).collect()
+    }
+
+    fn study(&self) -> Study {
+        Study::new(self.cases.iter().map(|(id, (_, params))| (id.as_str(), params)))
+    }
+
+    /// How a case ends that is run.
+    fn result(&self, id: &str) -> CaseResult {
+        CaseResult {
+            id: id.to_owned(),
+            scenario: "s/all".to_owned(),
+            promise: "p".to_owned(),
+            params: self.cases[id].1.clone(),
+            tags: Vec::new(),
+            status: if self.fails(id) { Status::Failed } else { Status::Passed },
+            attempts: 1,
+            duration_ms: 1,
+            checks: 1,
+            requests: 1,
+            reproduce: String::new(),
+            steps: Vec::new(),
+            skipped: None,
+            failure: None,
+            earlier_failures: Vec::new(),
+        }
+    }
+
+    /// Runs these cases, and with `closer` what the study asks for besides until it asks for no more.
+    fn run(&self, ids: &[String], closer: bool) -> (Study, Vec<Trial>) {
+        let mut study = self.study();
+        let mut ran: HashSet<String> = ids.iter().cloned().collect();
+        ids.iter().for_each(|id| study.ended(&self.result(id)));
+        let mut trials = Vec::new();
+        while closer && study.is_worthwhile() {
+            let confirm = study.to_confirm().map(|id| (id.to_owned(), Why::Confirm));
+            let Some((id, why)) = confirm.or_else(|| study.next().map(|(id, why)| (id.to_owned(), why))) else {
+                break;
+            };
+            assert!(why == Why::Confirm || ran.insert(id.clone()), "{id} is run twice");
+            let trial = Trial {
+                status: self.result(&id).status,
+                id,
+                why,
+                duration_ms: 1,
+                failure: None,
+            };
+            study.tried(&trial);
+            trials.push(trial);
+        }
+        (study, trials)
+    }
+
+    /// The report of a run of these cases.
+    fn report(&self, ids: &[String], closer: bool) -> Results {
+        let (study, trials) = self.run(ids, closer);
+        let found = study.conclude();
+        let culprit = Culprit {
+            scenario: "s/all".to_owned(),
+            sentence: found.sentence,
+            certainty: found.certainty,
+            causes: found.causes,
+            others: found.others,
+            smallest: study.smallest(),
+            flaky: Vec::new(),
+            trials,
+            cut_short: false,
+        };
+        let cases: Vec<CaseResult> = ids.iter().map(|id| self.result(id)).collect();
+        Results {
+            schema: 1,
+            run: RunInfo {
+                id: String::new(),
+                seed: 0,
+                started: String::new(),
+                duration_ms: 0,
+                runtime: String::new(),
+                meshkat: String::new(),
+                envoy: Vec::new(),
+                coverage: String::new(),
+                shard: None,
+                interrupted: false,
+            },
+            totals: Totals::of(&cases),
+            cases,
+            not_run: Vec::new(),
+            culprits: if study.is_worthwhile() {
+                vec![culprit]
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+/// Runs the pairs, and what the study asks for. None where no case of the pairs fails.
+fn look(planted: &Planted) -> Result<Option<Found>, TestCaseError> {
+    let world = World::new(planted);
+    if !world.pairs.iter().any(|id| world.fails(id)) {
         return Ok(None);
     }
-    let mut trials = 0;
-    if let Some(id) = study.to_confirm().map(str::to_owned) {
-        study.confirmed(&id);
-        trials += 1;
-    }
-    while let Some(id) = study.next().map(|(id, _)| id.to_owned()) {
-        prop_assert!(ran.insert(id.clone()), "{} is run twice", id);
-        match fails(&cases[&id].0) {
-            true => study.failed(&id),
-            false => study.passed(&id),
-        }
-        trials += 1;
-    }
+    let (study, trials) = world.run(&world.pairs, true);
+    let (found, trials) = (study.conclude(), trials.len());
     let axes = planted.sizes.len();
     prop_assert!(trials <= 2 * axes, "{} cases for {} axes", trials, axes);
-    let found = study.conclude();
-    let wanted: Params = planted
-        .cause
-        .iter()
-        .map(|(axis, value)| (format!("a{axis}"), json!(value)))
-        .collect();
     prop_assert_eq!(
         found.certainty,
         Certainty::Decided,
@@ -111,10 +204,10 @@ fn look(planted: &Planted) -> Result<Option<Found>, TestCaseError> {
         trials
     );
     prop_assert_eq!(found.causes.len(), 1, "{}", found.sentence);
-    prop_assert_eq!(&found.causes[0].values, &wanted);
+    prop_assert_eq!(&found.causes[0].values, &world.wanted());
     Ok(Some(Found {
-        all: cases.len(),
-        first: first.len(),
+        all: world.cases.len(),
+        first: world.pairs.len(),
         trials,
     }))
 }
@@ -126,6 +219,113 @@ proptest! {
     fn what_was_planted_is_named_exactly(planted in (1_usize..=3).prop_flat_map(planted)) {
         look(&planted)?;
     }
+
+    /// Several runs, each of a part of the pairs, find together what one of all finds.
+    #[test]
+    fn merged_parts_name_what_was_planted(planted in (1_usize..=2).prop_flat_map(planted), of in 2_usize..4) {
+        let world = World::new(&planted);
+        let part = |shard: usize| -> Vec<String> {
+            world.pairs.iter().skip(shard).step_by(of).cloned().collect()
+        };
+        for closer in [false, true] {
+            let reports: Vec<Results> = (0..of).map(|shard| world.report(&part(shard), closer)).collect();
+            let cases: Vec<CaseResult> = reports.iter().flat_map(|report| report.cases.clone()).collect();
+            let merged = of_results(&cases, &reports);
+            prop_assert_eq!(merged.len(), 1);
+            let (merged, whole) = (&merged[0], world.run(&world.pairs, closer).0.conclude());
+            if closer {
+                prop_assert_eq!(merged.certainty, Certainty::Decided, "{}", merged.sentence);
+                prop_assert_eq!(merged.causes.len(), 1);
+                prop_assert_eq!(&merged.causes[0].values, &world.wanted());
+                let smallest = merged.smallest.as_ref().unwrap();
+                prop_assert!(smallest.proven && world.fails(&smallest.id), "{:?}", smallest);
+                let trials: usize = reports.iter().flat_map(|report| &report.culprits).map(|culprit| culprit.trials.len()).sum();
+                prop_assert_eq!(merged.trials.len(), trials);
+            } else {
+                // Which of several that fit as well comes first is a matter of the order of the cases.
+                prop_assert_eq!(merged.certainty, whole.certainty);
+                prop_assert_eq!(1 + merged.others.len(), 1 + whole.others.len());
+            }
+        }
+    }
+}
+
+/// A report of two runs: what is known of the one scenario that there is.
+fn merged(parts: &[Results]) -> Culprit {
+    let cases: Vec<CaseResult> = parts.iter().flat_map(|report| report.cases.clone()).collect();
+    let [culprit] = of_results(&cases, parts).try_into().unwrap();
+    culprit
+}
+
+fn two_by_three() -> Planted {
+    Planted {
+        sizes: vec![2, 3],
+        cause: BTreeMap::from([(0, 1)]),
+        seed: 0,
+    }
+}
+
+#[test]
+fn what_all_cases_have_may_be_a_part_of_the_cause() {
+    let planted = two_by_three();
+    let world = World::new(&planted);
+    let case = |id: &str| vec![format!("s/all[{id}]")];
+    let parts = [
+        world.report(&case("a0=1,a1=2"), false),
+        world.report(&case("a0=0,a1=2"), false),
+    ];
+    let found = merged(&parts);
+    assert_eq!(found.certainty, Certainty::Undecided);
+    assert_eq!(
+        found.sentence,
+        "the only failure has a0=1, and the only passing case has not; the evidence does not decide: each failure with a0=1 has \
+         a1=2, too, which may be a part of the cause"
+    );
+    assert_eq!(found.smallest, None, "neither run knew of any");
+}
+
+#[test]
+fn what_two_runs_do_not_agree_on_is_no_evidence() {
+    let planted = two_by_three();
+    let world = World::new(&planted);
+    let ids: Vec<String> = world.cases.keys().cloned().collect();
+    let parts = [world.report(&ids[..4], true), world.report(&ids[4..], false)];
+    assert_eq!(merged(&parts).causes[0].failures, 3);
+    // The first run has tried a case that ends in another way in the second.
+    let tried = parts[0].culprits[0]
+        .trials
+        .iter()
+        .find(|trial| ids[4..].contains(&trial.id));
+    let tried = tried.expect("it tries more than it has").clone();
+    let mut changed = parts.clone();
+    for case in changed[1].cases.iter_mut().filter(|case| case.id == tried.id) {
+        assert_eq!((case.status, tried.status), (Status::Failed, Status::Failed));
+        case.status = Status::Passed;
+    }
+    let found = merged(&changed);
+    assert_eq!(
+        (found.certainty, &found.causes[0].values, found.causes[0].failures),
+        (Certainty::Decided, &world.wanted(), 2),
+        "{}",
+        found.sentence
+    );
+}
+
+#[test]
+fn what_one_run_alone_knows_stays_as_it_is() {
+    let planted = two_by_three();
+    let world = World::new(&planted);
+    let report = world.report(&world.pairs, true);
+    let mut other = report.clone();
+    other.culprits.clear();
+    for case in &mut other.cases {
+        case.scenario = "s/other".to_owned();
+    }
+    let cases: Vec<CaseResult> = [&report, &other]
+        .iter()
+        .flat_map(|report| report.cases.clone())
+        .collect();
+    assert_eq!(of_results(&cases, &[report.clone(), other]), report.culprits);
 }
 
 /// How many further cases that takes; the figures of `docs/design/culprits.md`, printed with `--nocapture`.

@@ -13,7 +13,8 @@ use crate::error::ReportError;
 use crate::json::read_results;
 
 /// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts; one in which it
-/// was skipped counts only where it ran in none. What each of them found out about failures comes along as it is.
+/// was skipped counts only where it ran in none. What each of them found out about failures comes along as it is, and can be
+/// put together by who knows how to reason about it.
 ///
 /// The run took as long as the longest of them, for shards run side by side. Bundles come along. All is read before this
 /// returns, so one of `dirs` may be where the new report goes.

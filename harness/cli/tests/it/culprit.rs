@@ -3,7 +3,7 @@
 
 use meshkat_model::{
     culprit::{Certainty, Culprit, Why, values},
-    results::Results,
+    results::{Results, Status},
 };
 
 use crate::lab::Lab;
@@ -117,6 +117,39 @@ fn every_report_tells_what_failures_have_in_common_and_counts_none_of_what_was_t
             "{text}"
         );
     }
+}
+
+#[test]
+fn parts_that_are_merged_are_reasoned_about_as_one() {
+    let lab = lab();
+    for (shard, dir) in [("1/2", "one"), ("2/2", "two")] {
+        let _permit = crate::permit::Permit::one();
+        let args = ["run", "--coverage", "pairwise", "--shard", shard, "--report-dir", dir];
+        let told = lab.tell_command(lab.command(&args));
+        let text = std::fs::read_to_string(lab.project().join(dir).join("results.json")).expect("there was a run");
+        let part: Results = serde_json::from_str(&text).expect("it is a report");
+        assert!(part.culprits.len() < 2 && part.cases.len() < 15, "{}", told.err);
+    }
+    lab.tell(&["report", "merge", "one", "two", "--report-dir", "report"])
+        .exits(0);
+    let results = lab.results();
+    assert_eq!(results.cases.len(), 15);
+    let culprit = only(&results);
+    assert_eq!(
+        (causes(culprit), culprit.certainty),
+        (vec!["xds=delta-grpc and lb=ring-hash".to_owned()], Certainty::Decided),
+        "{}",
+        culprit.sentence
+    );
+    // Passing cases of both parts speak for it.
+    let passed = results.cases.iter().filter(|case| case.status == Status::Passed);
+    let one_of_two = passed.filter(|case| case.params["xds"] == "delta-grpc" || case.params["lb"] == "ring-hash");
+    assert!(
+        culprit.causes[0].near_misses as usize >= one_of_two.count(),
+        "{}",
+        culprit.sentence
+    );
+    assert!(culprit.smallest.as_ref().is_some_and(|smallest| smallest.proven));
 }
 
 #[test]

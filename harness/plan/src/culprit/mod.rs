@@ -7,6 +7,7 @@
 //! share in one value, so that each either proves the value needed or takes it out.
 
 mod explain;
+mod merged;
 mod next;
 mod table;
 mod tell;
@@ -14,7 +15,11 @@ mod tell;
 mod tests;
 
 use indexmap::IndexMap;
-use meshkat_model::culprit::{Cause, Certainty, Smallest, Why};
+pub use merged::of_results;
+use meshkat_model::{
+    culprit::{Cause, Certainty, Smallest, Trial, Why},
+    results::{CaseResult, Status},
+};
 use serde_json::Value;
 
 use explain::{Conjunction, Explanation, explanations, near_misses};
@@ -58,6 +63,28 @@ impl Study {
             ids: cases.map(|(id, _)| id.to_owned()).collect(),
             confirmed: None,
             changed: 0,
+        }
+    }
+
+    /// A case of a run has ended.
+    pub fn ended(&mut self, case: &CaseResult) {
+        match (case.status, case.attempts) {
+            (Status::Passed, _) => self.passed(&case.id),
+            // A retry has seen it fail again already.
+            (Status::Failed, 2..) => self.confirmed(&case.id),
+            (Status::Failed, _) => self.failed(&case.id),
+            (Status::Errored | Status::Skipped | Status::Flaky, _) => self.useless(&case.id),
+        }
+    }
+
+    /// A case that was asked for has ended.
+    pub fn tried(&mut self, trial: &Trial) {
+        match (&trial.why, trial.status) {
+            (Why::Confirm, Status::Failed) => self.confirmed(&trial.id),
+            (Why::Confirm, _) => self.changed(&trial.id),
+            (_, Status::Failed) => self.failed(&trial.id),
+            (_, Status::Passed) => self.passed(&trial.id),
+            _ => self.useless(&trial.id),
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Table {
     pub(super) axes: IndexMap<String, Vec<Value>>,
     pub(super) rows: Vec<Row>,
     pub(super) seen: Vec<Seen>,
+    /// Whether there may be cases, and so values, that are not here.
+    pub(super) is_part: bool,
 }
 
 impl Table {
@@ -51,7 +53,12 @@ impl Table {
             rows.push(row);
         }
         let seen = vec![Seen::Nothing; rows.len()];
-        Self { axes, rows, seen }
+        Self {
+            axes,
+            rows,
+            seen,
+            is_part: false,
+        }
     }
 
     pub(super) fn with(&self, seen: Seen) -> impl Iterator<Item = &Row> + Clone {
@@ -67,10 +74,12 @@ impl Table {
         self.with(Seen::Passed)
     }
 
-    /// What a row has of the axes that vary at all.
+    /// What a row has of the axes that vary at all, or may do so.
     pub(super) fn parts(&self, row: &Row) -> Vec<Part> {
         let parts = row.iter().copied().enumerate();
-        parts.filter(|(axis, _)| self.axes[*axis].len() > 1).collect()
+        parts
+            .filter(|(axis, _)| self.is_part || self.axes[*axis].len() > 1)
+            .collect()
     }
 
     /// What all of these rows have.
