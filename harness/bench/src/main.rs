@@ -5,6 +5,7 @@ mod bare;
 mod cover;
 mod docker;
 mod first_answer;
+mod planner;
 mod poll;
 mod service;
 mod statistics;
@@ -26,7 +27,8 @@ struct Args {
     /// Measure far less: to see that it works, not for the figures.
     #[arg(long)]
     quick: bool,
-    /// first-answer, docker: pairs of runs that are counted, after one that is not [default: 15 and 9, quick: 3].
+    /// first-answer, docker: pairs of runs that are counted, after one that is not [default: 15 and 9, quick: 3]; planner: pairs
+    /// of runs [default: 3, quick: 1].
     #[arg(long, value_parser = clap::value_parser!(u16).range(3..=200))]
     pairs: Option<u16>,
     /// xds-latency: rounds that are counted, after one that is not [default: 60, quick: 2].
@@ -52,6 +54,8 @@ enum Bench {
     XdsChurn,
     /// One change among many resources: delta against State of the World.
     XdsBytes,
+    /// Cases each on a mesh of its own, and as they are planned.
+    Planner,
     /// Sizes of covering arrays, beside what is published and what allpairspy gives.
     Cover,
 }
@@ -82,7 +86,7 @@ fn measure(args: &Args) -> Result<(), Error> {
         let report = report(*bench, args);
         let report = match bench {
             // It blocks, and a signal ends the process as ever.
-            Bench::FirstAnswer | Bench::Docker => runtime.block_on(report),
+            Bench::FirstAnswer | Bench::Docker | Bench::Planner => runtime.block_on(report),
             _ => runtime.block_on(unless_told_to_stop(report)),
         };
         let report = report?;
@@ -103,6 +107,16 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsChurn if quick => churn::measure(bin, churn::Size::QUICK).await,
         Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
         Bench::Cover => cover::measure(quick),
+        Bench::Planner => {
+            let mut report = planner::measure(bin, "process", args.planner_pairs(), quick)?;
+            match planner::has_docker() {
+                _ if quick => {}
+                // Each run takes minutes there.
+                true => report.push_str(&planner::measure(bin, "docker", 1, quick)?),
+                false => report.push_str("SKIPPED in Docker: there is none\n"),
+            }
+            Ok(report)
+        }
         Bench::XdsBytes if quick => bytes::measure(bin, bytes::Size::QUICK).await,
         Bench::XdsBytes => bytes::measure(bin, bytes::Size::FULL).await,
     }
@@ -127,6 +141,11 @@ impl Args {
     /// A pair takes some seconds.
     fn docker_pairs(&self) -> usize {
         usize::from(self.pairs.unwrap_or(if self.quick { 3 } else { 9 }))
+    }
+
+    /// A pair takes a minute.
+    fn planner_pairs(&self) -> usize {
+        usize::from(self.pairs.unwrap_or(if self.quick { 1 } else { 3 }))
     }
 
     fn rounds(&self) -> u32 {

@@ -155,3 +155,17 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 fn sizes_of_arrays_stand_beside_the_published_ones() {
     prints("cover", &["│ 3⁴ ", "│ 3¹³ ", "PICT", "allpairspy is left out"]);
 }
+
+#[test]
+fn shared_meshes_stand_beside_meshes_of_their_own() {
+    prints(
+        "planner",
+        &[
+            "each on its own mesh",
+            "as planned",
+            "6 cases: 6 passed",
+            "6 meshes)",
+            "1 mesh, 5 repairs)",
+        ],
+    );
+}

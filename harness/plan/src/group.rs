@@ -144,7 +144,7 @@ impl Planner<'_> {
             .sum();
         let longest = match self.jobs {
             0 | 1 => u64::MAX,
-            jobs => (all / (2 * jobs as u64)).max(1),
+            jobs => all.div_ceil(jobs as u64).max(1),
         };
         let mut meshes: Vec<(usize, PlannedMesh)> = Vec::new();
         for (spec, members) in specs {
