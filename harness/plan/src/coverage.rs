@@ -7,6 +7,7 @@ use meshkat_model::{case::case_id, scenario::Scenario, source::Diagnostic};
 use crate::{
     cover::{Effort, Strength, cover},
     expand::{asked, params},
+    given::{is_empty, with_cases},
 };
 
 /// How much of the full product of a scenario's axes runs.
@@ -39,6 +40,10 @@ impl fmt::Display for Coverage {
 /// # Errors
 /// Constraints that leave nothing, or nothing of a value.
 pub fn chosen(scenario: &Scenario, coverage: Coverage, seed: u64) -> Result<HashSet<String>, Vec<Diagnostic>> {
+    let scenario = &*with_cases(scenario)?;
+    if is_empty(scenario) {
+        return Ok(HashSet::new());
+    }
     let strength = match coverage {
         Coverage::Each => Strength::Ways(1),
         Coverage::Pairwise => Strength::Ways(2),

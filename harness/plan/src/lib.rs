@@ -4,6 +4,7 @@ pub mod cover;
 mod coverage;
 pub mod culprit;
 mod expand;
+mod given;
 mod group;
 mod select;
 mod shard;

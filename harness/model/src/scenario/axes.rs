@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::envoy::{ENVOY, not_a_version, written};
 use crate::{
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
@@ -11,7 +12,14 @@ use crate::{
 
 /// Values that scenarios share by name: what transports there are is said in one place.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SharedAxes(IndexMap<String, Vec<Value>>);
+pub struct SharedAxes(IndexMap<String, Shared>);
+
+/// The values of a name, and how they were written: as versions of Envoy, 1.4 and 1.40 are two.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Shared {
+    values: Vec<Value>,
+    written: Vec<Value>,
+}
 
 impl SharedAxes {
     /// Reads `scenarios/axes.yaml`: names, each with its list of values.
@@ -34,15 +42,20 @@ impl SharedAxes {
         let mut wrong = Vec::new();
         let mut shared = IndexMap::new();
         for (key, values) in entries {
-            shared.insert(key.text.clone(), axis(source, key, values, &mut wrong));
+            let written = match &values.kind {
+                Kind::Sequence(items) => items.iter().map(written).collect(),
+                _ => Vec::new(),
+            };
+            let values = axis(source, key, values, &mut wrong);
+            shared.insert(key.text.clone(), Shared { values, written });
         }
         if wrong.is_empty() { Ok(Self(shared)) } else { Err(wrong) }
     }
 
     /// The values of a name, and the names that there are if it is none of them.
-    fn values(&self, name: &str) -> Result<&[Value], Vec<&str>> {
+    fn of(&self, name: &str) -> Result<&Shared, Vec<&str>> {
         let known = || self.0.keys().map(String::as_str).collect();
-        self.0.get(name).map(Vec::as_slice).ok_or_else(known)
+        self.0.get(name).ok_or_else(known)
     }
 }
 
@@ -80,9 +93,15 @@ pub(super) fn read(
         }
     };
     for (key, values) in entries {
-        let all = match shared_name(values).map(|name| (name, shared.values(name))) {
+        let all = match shared_name(values).map(|name| (name, shared.of(name))) {
             None => axis(source, key, values, &mut wrong),
-            Some((_, Ok(all))) => all.to_vec(),
+            Some((_, Ok(all))) if key.text == ENVOY => {
+                // One is enough: all are at the same place.
+                let mut written = all.written.iter();
+                wrong.extend(written.find_map(|value| not_a_version(source, values.place, value)));
+                all.written.clone()
+            }
+            Some((_, Ok(all))) => all.values.clone(),
             Some((name, Err(known))) => {
                 let help = match known.is_empty() {
                     true => "`scenarios/axes.yaml` holds what is shared, and has nothing".to_owned(),
@@ -96,7 +115,8 @@ pub(super) fn read(
         axes.insert(key.text.clone(), all);
     }
     let references = references(source, node, entries);
-    let meant = |axis: &str| references.iter().any(|name| near(name, entries) == Some(axis));
+    // What the axis `envoy` varies is the mesh's Envoy, whether or not anything else refers to it.
+    let meant = |axis: &str| axis == ENVOY || references.iter().any(|name| near(name, entries) == Some(axis));
     if node.get("steps").is_some() {
         wrong.extend(
             entries
@@ -145,7 +165,7 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
     }
     let mut all: Vec<Value> = Vec::new();
     for item in items {
-        let value = item.to_json();
+        let value = if name == ENVOY { written(item) } else { item.to_json() };
         let word = text(&value);
         if !is_scalar(&value) {
             let message = NOT_SCALAR.to_owned();
@@ -164,6 +184,13 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             tell(item.place, message, "the second one", "remove one of them".to_owned());
         }
         all.push(value);
+    }
+    if name == ENVOY {
+        let none = items
+            .iter()
+            .zip(&all)
+            .filter(|(_, value)| not_in_an_id(value).is_none());
+        wrong.extend(none.filter_map(|(item, value)| not_a_version(source, item.place, value)));
     }
     all
 }

@@ -136,6 +136,7 @@ impl Ground {
                 ("sds".to_owned(), group(Some(Service::Sds), None, None, true)),
                 ("echo".to_owned(), group(Some(Service::Echo), None, None, false)),
             ]),
+            envoy: None,
         }
     }
 
@@ -153,6 +154,7 @@ impl Ground {
         MeshSpec {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), group)]),
+            envoy: None,
         }
     }
 }
