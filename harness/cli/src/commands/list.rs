@@ -9,7 +9,8 @@ use tabled::{builder::Builder, settings::Style};
 
 use crate::{
     args::{ListArgs, ListFormat},
-    backend,
+    backend::Machine,
+    envoys::Asked,
     exit::{Exit, count},
     load,
     output::{print, say},
@@ -17,9 +18,10 @@ use crate::{
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::selected(&project, &args.select, args.choice)?;
+    let asked = Asked::read(&args.envoy)?;
+    let cases = load::selected(&project, &asked, &args.select, args.choice)?;
     let shards = shards(&cases, args.shards);
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let plan = plan(cases, &Machine::of(args.on.runtime).await?.capabilities().await?);
     match args.format {
         ListFormat::Table => table(&plan),
         ListFormat::Json => print(&format!("{:#}\n", Value::from(rows(&plan, &shards)))),

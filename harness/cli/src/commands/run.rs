@@ -1,16 +1,20 @@
 //! `meshkat run`.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::results::{RunInfo, Status};
+use meshkat_model::{
+    results::{CaseResult, Results, RunInfo, Status},
+    scenario::ENVOY,
+};
 use meshkat_plan::{Plan, by_cause, plan};
 use meshkat_report::{ColorChoice, ReportOptions, Reporters, read_results};
 
 use crate::{
     args::{Color, KeepChoice, RunArgs, Runtime, Select},
-    backend,
+    backend::Machine,
     commands::list,
+    envoys::Asked,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     load,
     output::say,
@@ -19,19 +23,24 @@ use crate::{
 
 pub(crate) async fn run(args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
-    let loaded = load::cases(&project)?;
-    let all = loaded.cases.clone();
-    let cases = load::select_from(loaded, &rerun(&args)?, args.choice)?;
-    let plan = plan(cases, &backend::capabilities(args.on.runtime, &args.envoy).await?);
+    let asked = Asked::read(&args.envoy)?;
+    let select = rerun(&args, &asked)?;
+    let loaded = load::cases(&project, &asked, &select.select)?;
+    let mut all = loaded.cases.clone();
+    let cases = load::select_from(loaded, &select, args.choice)?;
+    let machine = Machine::of(args.on.runtime).await?;
+    let plan = plan(cases, &machine.capabilities().await?);
     if args.dry_run {
         list::table(&plan);
         return Ok(());
     }
     let why_nothing_runs = why_nothing_runs(&plan);
-    let envoy = backend::envoy(&args.envoy).await?;
+    let envoys = asked.find(plan.cases()).await?;
     let cancel = signals::cancel_on_signal()?;
-    let backend = backend::backend(args.on.runtime, &args.envoy, &envoy).await?;
-    let mut options = options(&args, &envoy.version.to_string(), backend.name());
+    let backend = machine.backend(&envoys)?;
+    let mut options = options(&args, &asked, envoys.versions(), backend.name());
+    // Nothing is fetched only to find out more about a failure.
+    all.retain(|case| envoys.has(case));
     options.culprit.cases = all;
     let report = ReportOptions {
         dir: args.report_dir.clone(),
@@ -81,7 +90,7 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
 
 /// What to select: with `--rerun failed`, what failed in the last run of the report folder, and what that run did not come
 /// to if it was cut short.
-fn rerun(args: &RunArgs) -> Result<Select, Exit> {
+fn rerun(args: &RunArgs, asked: &Asked) -> Result<Select, Exit> {
     let mut select = args.select.clone();
     if args.rerun.is_none() {
         return Ok(select);
@@ -96,7 +105,10 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
         None => last.run.interrupted,
     };
     let project = load::project()?;
-    let cases = load::selected(&project, &select, args.choice)?
+    let loaded = load::cases(&project, asked, &select.select)?;
+    let ids: BTreeSet<String> = loaded.cases.iter().map(|case| case.id.clone()).collect();
+    envoys_of(&last, &ids)?;
+    let cases = load::select_from(loaded, &select, args.choice)?
         .into_iter()
         .map(|case| case.id);
     select.select = cases.filter(|id| again(id)).collect();
@@ -109,12 +121,26 @@ fn rerun(args: &RunArgs) -> Result<Select, Exit> {
     Ok(select)
 }
 
-fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
+/// Cases with an Envoy of their own are there only when the same Envoys are given.
+fn envoys_of(last: &Results, ids: &BTreeSet<String>) -> Result<(), Exit> {
+    let failed = |case: &&CaseResult| matches!(case.status, Status::Failed | Status::Errored);
+    let gone = |case: &&CaseResult| case.params.contains_key(ENVOY) && !ids.contains(&case.id);
+    let Some(case) = last.cases.iter().filter(failed).find(gone) else {
+        return Ok(());
+    };
+    let all: BTreeSet<&str> = last
+        .cases
+        .iter()
+        .filter_map(|case| case.params.get(ENVOY)?.as_str())
+        .collect();
+    let again: Vec<String> = all.iter().map(|envoy| format!("--envoy {envoy}")).collect();
+    let message = format!("the last run had other Envoys than this one: {} failed in it", case.id);
+    Err(Exit::usage(message).help(format!("say them again, of a binary its path: {}", again.join(" "))))
+}
+
+fn options(args: &RunArgs, asked: &Asked, envoy: Vec<String>, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}", args.choice.seed);
-    if let Some(asked) = &args.envoy.envoy {
-        reproduce.push_str(&format!(" --envoy {asked}"));
-    }
+    let mut reproduce = format!(" --seed {}{}", args.choice.seed, asked.reproduce());
     if args.on.runtime != Runtime::Process {
         reproduce.push_str(&format!(" --runtime {}", args.on.runtime));
     }
@@ -126,7 +152,7 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
             duration_ms: 0,
             runtime: runtime.to_owned(),
             meshkat: env!("CARGO_PKG_VERSION").to_owned(),
-            envoy: vec![envoy.to_owned()],
+            envoy,
             coverage: meshkat_plan::Coverage::from(args.choice.coverage).to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,

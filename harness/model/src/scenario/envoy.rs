@@ -77,10 +77,16 @@ impl Scenario {
         self.axes.get(ENVOY).into_iter().flatten().map(text).collect()
     }
 
-    /// Where the file says which Envoys there are.
-    pub fn envoys_place(&self) -> Place {
-        let values = self.node.get("axes").and_then(|axes| axes.get(ENVOY));
-        values.map_or_else(|| self.axes_place(), |values| values.place)
+    /// Where the file has this version; of shared values, where it names them.
+    pub fn envoy_place(&self, version: &str) -> Place {
+        let Some(values) = self.node.get("axes").and_then(|axes| axes.get(ENVOY)) else {
+            return self.axes_place();
+        };
+        let item = match &values.kind {
+            Kind::Sequence(items) => items.iter().find(|item| text(&written(item)) == version),
+            _ => None,
+        };
+        item.unwrap_or(values).place
     }
 
     /// The scenario with these values of the axis `envoy`, each once: they replace those of the file, or the axis comes after

@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
 use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
 use meshkat_runtime::run::ProcessIdentity;
-use meshkat_runtime::{Backend, ContainerState, Lease, Pod, RuntimeError};
+use meshkat_runtime::{Backend, ContainerState, Envoys, Lease, Pod, RuntimeError};
 use tempfile::TempDir;
 
 /// Long enough for a machine that is busy with other tests.
@@ -107,7 +107,7 @@ impl Ground {
 
     pub(crate) fn options(&self) -> ProcessOptions {
         ProcessOptions {
-            envoy: self.bin().join("envoy"),
+            envoys: Envoys::one(self.bin().join("envoy")),
             envoy_options: Default::default(),
             services_dir: self.bin(),
             state_dir: self.state(),
