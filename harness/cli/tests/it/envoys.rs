@@ -1,11 +1,11 @@
 //! Several versions of Envoy, each real: as an axis from outside, as an axis of a file, and as a part of an id.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command, sync::Once};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use meshkat_model::culprit::{Certainty, values};
 use serde_json::Value;
 
-use crate::lab::{Lab, meshkat, names};
+use crate::lab::{Lab, fetch_envoys, names};
 
 const OLD: (&str, &str) = ("1.38", "1.38.3");
 const NEW: (&str, &str) = ("1.40", "1.40.0");
@@ -13,17 +13,7 @@ const BOTH: [&str; 4] = ["--envoy", OLD.0, "--envoy", NEW.0];
 
 /// A project with one scenario, whose promise holds, and both Envoys in the cache.
 fn lab(scenario: &str) -> Lab {
-    static FETCHED: Once = Once::new();
-    FETCHED.call_once(|| {
-        for (version, _) in [OLD, NEW] {
-            // Not through a lab: what comes over a network may take as long as it likes.
-            let fetched = Command::new(meshkat()).args(["envoy", "fetch", version]).status();
-            assert!(
-                fetched.expect("meshkat is there").success(),
-                "Envoy {version} cannot be had"
-            );
-        }
-    });
+    fetch_envoys();
     let lab = Lab::new();
     lab.remove_scenarios();
     lab.write("scenarios/up/hello.yaml", scenario);
@@ -353,4 +343,22 @@ fn a_configuration_that_one_envoy_refuses_is_told_with_its_version() {
         "{}",
         told.err
     );
+}
+
+#[test]
+fn the_versions_that_scenarios_share_are_known() {
+    let lab = Lab::new();
+    lab.write(
+        "scenarios/up/hello.yaml",
+        &PLAIN.replace("steps:", "axes: {envoy: $envoys}\nsteps:"),
+    );
+    let shared = ids(&lab, &["up"]);
+    let told = lab.tell(&["envoy", "list"]).exits(0);
+    let minor = |line: &str| -> Option<String> { Some(line.rsplit_once('.')?.0.to_owned()) };
+    let versions = told
+        .out
+        .lines()
+        .filter_map(|line| minor(line.split(['\t', ' ']).next()?));
+    let known: BTreeSet<String> = versions.map(|version| format!("up/hello[envoy={version}]")).collect();
+    assert_eq!(shared.into_iter().collect::<BTreeSet<_>>(), known);
 }
