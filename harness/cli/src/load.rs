@@ -245,10 +245,13 @@ pub(crate) fn select_from(loaded: Loaded, select: &Select, choice: CoverageChoic
     let file = |scenario: &str| files.get(scenario).and_then(|path| std::fs::canonicalize(path).ok());
     let cases = selection.select(cases, file).map_err(|unmatched| {
         let words: Vec<String> = unmatched.into_iter().map(|word| format!("`{}`", word.0)).collect();
-        Exit::nothing(format!("no case matches {}", words.join(", "))).help(format!(
-            "`meshkat list` shows the ids; the scenarios are {}",
-            known.join(", ")
-        ))
+        let mut help = format!("`meshkat list` shows the ids; the scenarios are {}", known.join(", "));
+        if words.iter().any(|word| word.contains("envoy=")) {
+            help.push_str(
+                "\na whole id may name any Envoy, and a pattern those that `--envoy`, given several times, has",
+            );
+        }
+        Exit::nothing(format!("no case matches {}", words.join(", "))).help(help)
     })?;
     let any = !cases.is_empty();
     let cases = covered(cases, &scenarios, &select.select, choice)?;

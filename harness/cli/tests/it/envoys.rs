@@ -149,6 +149,9 @@ fn an_id_that_names_an_envoy_needs_no_flag_and_no_axis() {
         "--envoy PATH",
     ]);
     lab.tell(&["run", "up/other[envoy=1.38]"]).exits(4);
+    lab.tell(&["run", "*envoy=1.38]"])
+        .exits(4)
+        .says(&["`--envoy`, given several times"]);
 }
 
 #[test]
