@@ -101,6 +101,15 @@ pub(crate) struct EnvoyChoice {
     pub(crate) envoy: Option<String>,
 }
 
+/// Which Envoys.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct EnvoyChoices {
+    /// A version (1.40, 1.40.0) or the path of a binary; given several times, each case runs with each of them. Without it:
+    /// the one on PATH, or 1.40.0 from the cache, fetched once.
+    #[arg(long, value_name = "VERSION|PATH", env = "MESHKAT_ENVOY", hide_env_values = true)]
+    pub(crate) envoy: Vec<String>,
+}
+
 /// Which cases.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Select {
@@ -120,7 +129,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) select: Select,
     #[command(flatten)]
-    pub(crate) envoy: EnvoyChoice,
+    pub(crate) envoy: EnvoyChoices,
     #[command(flatten)]
     pub(crate) on: RuntimeChoice,
     #[command(flatten)]
@@ -348,7 +357,7 @@ pub(crate) enum KeepChoice {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    pub(crate) envoy: EnvoyChoice,
+    pub(crate) envoy: EnvoyChoices,
     #[command(flatten)]
     pub(crate) select: Select,
     #[command(flatten)]
@@ -378,13 +387,13 @@ pub(crate) struct LintArgs {
     /// Files or folders; none is all of scenarios/ and envoy-configs/.
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) envoy: EnvoyChoice,
+    pub(crate) envoy: EnvoyChoices,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
-    pub(crate) envoy: EnvoyChoice,
+    pub(crate) envoy: EnvoyChoices,
     /// A case's id.
     pub(crate) case: String,
     #[command(flatten)]

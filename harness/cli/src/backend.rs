@@ -2,9 +2,9 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use meshkat_envoy::binary::{Envoy, EnvoyError, Request, locate};
+use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
-    Backend, Capabilities, RuntimeError,
+    Backend, Capabilities, Envoys, LocalEnvoy, RuntimeError,
     docker::{DockerBackend, DockerOptions},
     process::{self, ProcessBackend, ProcessOptions},
     run::{Swept, sweep, sweep_docker},
@@ -12,22 +12,63 @@ use meshkat_runtime::{
 
 use crate::{
     args::{EnvoyChoice, Runtime},
+    envoys::Found,
     exit::Exit,
     output::say,
 };
 
-/// What a runtime can do, so that a plan can be made before anything starts. What a daemon's kernel can do is asked once, in a
-/// container, and remembered.
-///
-/// # Errors
-/// The runtime is not there.
-pub(crate) async fn capabilities(runtime: Runtime, choice: &EnvoyChoice) -> Result<Capabilities, Exit> {
-    match runtime {
-        Runtime::Process => Ok(process::capabilities()),
-        Runtime::Docker => {
-            let docker = docker(choice, &envoy(choice).await?).await?;
-            docker.learn().await.map_err(|error| runtime_error(&error))?;
-            Ok(docker.capabilities())
+/// A runtime, before it is known which Envoys it is to run.
+pub(crate) enum Machine {
+    /// Plain processes.
+    Process,
+    /// Containers.
+    Docker(Box<DockerBackend>),
+}
+
+impl Machine {
+    /// The runtime that was asked for. Docker is reached, and what dead runs left behind in it is removed.
+    ///
+    /// # Errors
+    /// Docker is not there, does not run, or may not be used.
+    pub(crate) async fn of(runtime: Runtime) -> Result<Self, Exit> {
+        Ok(match runtime {
+            Runtime::Process => Self::Process,
+            Runtime::Docker => Self::Docker(Box::new(docker().await?)),
+        })
+    }
+
+    /// What it can do, so that a plan can be made before anything starts. What a daemon's kernel can do is asked once, in a
+    /// container, and remembered.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub(crate) async fn capabilities(&self) -> Result<Capabilities, Exit> {
+        match self {
+            Self::Process => Ok(process::capabilities()),
+            Self::Docker(docker) => {
+                docker.learn().await.map_err(|error| runtime_error(&error))?;
+                Ok(docker.capabilities())
+            }
+        }
+    }
+
+    /// What runs meshes with these Envoys. What dead runs left behind is removed first.
+    ///
+    /// # Errors
+    /// The services' folder or the one for state cannot be had.
+    pub(crate) fn backend(self, found: &Found) -> Result<Arc<dyn Backend>, Exit> {
+        let envoys = found.envoys().clone();
+        match self {
+            Self::Process => {
+                let options = process_options(envoys)?;
+                warn_of(sweep(&options.state_dir, false).map_err(|error| runtime_error(&error))?);
+                let backend = ProcessBackend::new(options).map_err(|error| runtime_error(&error))?;
+                Ok(Arc::new(backend))
+            }
+            Self::Docker(docker) => {
+                let backend = docker.with_envoys(envoys).map_err(|error| runtime_error(&error))?;
+                Ok(Arc::new(backend))
+            }
         }
     }
 }
@@ -37,13 +78,22 @@ pub(crate) async fn capabilities(runtime: Runtime, choice: &EnvoyChoice) -> Resu
 /// # Errors
 /// Why there is none; a version that is not known is a matter of usage.
 pub(crate) async fn envoy(choice: &EnvoyChoice) -> Result<Envoy, Exit> {
-    let request = Request::from_environment(choice.envoy.clone()).map_err(|error| no_envoy(&error))?;
-    let found = tokio::task::spawn_blocking(move || locate(&request, &mut io::stderr())).await;
-    let found = found.map_err(|error| Exit::environment(format!("failed to look for Envoy: {error}")))?;
-    found.map_err(|error| no_envoy(&error))
+    let asked = choice.envoy.clone();
+    let found = tokio::task::spawn_blocking(move || locate(asked)).await;
+    found.map_err(|error| Exit::environment(format!("failed to look for Envoy: {error}")))?
 }
 
-fn no_envoy(error: &EnvoyError) -> Exit {
+/// As [`envoy`], and blocks for as long as a fetch takes.
+///
+/// # Errors
+/// As of [`envoy`].
+pub(crate) fn locate(asked: Option<String>) -> Result<Envoy, Exit> {
+    let request = Request::from_environment(asked).map_err(|error| no_envoy(&error))?;
+    binary::locate(&request, &mut io::stderr()).map_err(|error| no_envoy(&error))
+}
+
+/// Why there is no Envoy; a version that is not known is a matter of usage.
+pub(crate) fn no_envoy(error: &EnvoyError) -> Exit {
     let exit = match error {
         EnvoyError::UnknownVersion { .. } => Exit::usage(error.to_string()),
         _ => Exit::environment(error.to_string()),
@@ -66,48 +116,23 @@ pub(crate) fn own_path() -> Result<PathBuf, Exit> {
 }
 
 /// The options of the process backend.
-pub(crate) fn process_options(envoy: &Envoy) -> Result<ProcessOptions, Exit> {
-    let mut options = ProcessOptions::new(&envoy.path, services_dir()?).map_err(|error| runtime_error(&error))?;
-    options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
-    Ok(options)
-}
-
-/// The options of the Docker backend.
-pub(crate) fn docker_options(choice: &EnvoyChoice, envoy: &Envoy) -> Result<DockerOptions, Exit> {
-    let mut options = DockerOptions::new(&envoy.path, envoy.version.to_string(), services_dir()?)
+fn process_options(envoys: Envoys<LocalEnvoy>) -> Result<ProcessOptions, Exit> {
+    let envoys = envoys
+        .try_map(|envoy| Ok(envoy.path))
         .map_err(|error| runtime_error(&error))?;
+    let mut options = ProcessOptions::new(envoys, services_dir()?).map_err(|error| runtime_error(&error))?;
     options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
-    // A version is had from anywhere; a file is that file.
-    options.envoy_by_path = choice
-        .envoy
-        .as_deref()
-        .is_some_and(|asked| std::path::Path::new(asked).exists());
-    options.tell = Arc::new(say);
     Ok(options)
 }
 
-/// What runs meshes. What dead runs left behind is removed first.
-///
-/// # Errors
-/// The runtime is not there.
-pub(crate) async fn backend(runtime: Runtime, choice: &EnvoyChoice, envoy: &Envoy) -> Result<Arc<dyn Backend>, Exit> {
-    match runtime {
-        Runtime::Process => {
-            let options = process_options(envoy)?;
-            warn_of(sweep(&options.state_dir, false).map_err(|error| runtime_error(&error))?);
-            let backend = ProcessBackend::new(options).map_err(|error| runtime_error(&error))?;
-            Ok(Arc::new(backend))
-        }
-        Runtime::Docker => Ok(Arc::new(docker(choice, envoy).await?)),
-    }
-}
-
-/// The Docker backend. What dead runs left behind is removed first.
+/// The Docker backend, without Envoys yet. What dead runs left behind is removed first.
 ///
 /// # Errors
 /// Docker is not there, does not run, or may not be used.
-pub(crate) async fn docker(choice: &EnvoyChoice, envoy: &Envoy) -> Result<DockerBackend, Exit> {
-    let options = docker_options(choice, envoy)?;
+pub(crate) async fn docker() -> Result<DockerBackend, Exit> {
+    let mut options = DockerOptions::new(services_dir()?).map_err(|error| runtime_error(&error))?;
+    options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
+    options.tell = Arc::new(say);
     let state_dir = options.state_dir.clone();
     let backend = DockerBackend::connect(options)
         .await

@@ -14,6 +14,7 @@ use meshkat_plan::{Coverage, Selection, chosen, expand};
 
 use crate::{
     args::{CoverageChoice, Select},
+    envoys::{self, Asked},
     exit::Exit,
 };
 
@@ -112,11 +113,12 @@ fn check_overlays_of(mesh: &MeshSpec) -> Result<(), Exit> {
     }
 }
 
-/// Reads all scenarios. One that does not hold stops everything, before anything starts: nobody wants half a run.
+/// Reads all scenarios. One that does not hold stops everything, before anything starts: nobody wants half a run. Of `words`,
+/// the whole ids that name an Envoy are cases, too.
 ///
 /// # Errors
-/// Everything that does not hold, shown.
-pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
+/// Everything that does not hold, shown; an Envoy that nobody knows.
+pub(crate) fn cases(project: &Project, asked: &Asked, words: &[String]) -> Result<Loaded, Exit> {
     let (meshes, mut wrong) = meshes(project)?;
     let files = project
         .scenario_files()
@@ -129,7 +131,7 @@ pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
     // Scenarios that need a mesh that does not hold would each say so again.
     if wrong.is_empty() {
         for path in files.values() {
-            match scenario_cases(project, path, &meshes, &shared)? {
+            match scenario_cases(project, path, &meshes, &shared, asked)? {
                 Ok((scenario, more)) => {
                     cases.extend(more);
                     scenarios.push(scenario);
@@ -139,6 +141,11 @@ pub(crate) fn cases(project: &Project) -> Result<Loaded, Exit> {
         }
     }
     if wrong.is_empty() {
+        for id in words {
+            if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, asked)? {
+                cases.insert(at, case);
+            }
+        }
         check_overlays(cases.iter().map(|case| &case.mesh))?;
         Ok(Loaded {
             cases,
@@ -159,11 +166,48 @@ pub(crate) fn scenario_cases(
     path: &Path,
     meshes: &MeshFiles,
     shared: &SharedAxes,
+    asked: &Asked,
 ) -> Result<Result<Expanded, Vec<Diagnostic>>, Exit> {
     let read = project
         .read_scenario(path, shared)
         .map_err(|error| cannot_read(path, &error))?;
-    Ok(read.and_then(|scenario| expand(&scenario, meshes).map(|cases| (scenario, cases))))
+    let scenario = match read {
+        Ok(scenario) => scenario,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let unknown = envoys::unknown(&scenario);
+    if !unknown.is_empty() {
+        return Ok(Err(unknown));
+    }
+    let scenario = asked.apply(scenario)?;
+    Ok(expand(&scenario, meshes).map(|cases| (scenario, cases)))
+}
+
+/// The case that a whole id means by the Envoy that it names, if no case has that id already; and its place among the cases.
+///
+/// # Errors
+/// There would be such a case, but nobody knows that Envoy.
+fn with_an_envoy(
+    id: &str,
+    scenarios: &[Scenario],
+    cases: &[Case],
+    meshes: &MeshFiles,
+    asked: &Asked,
+) -> Result<Option<(usize, Case)>, Exit> {
+    let Some((scenario, envoy)) = envoys::named_by(id).filter(|_| cases.iter().all(|case| case.id != id)) else {
+        return Ok(None);
+    };
+    let Some(scenario) = scenarios.iter().find(|known| known.id == scenario) else {
+        return Ok(None);
+    };
+    // Its file holds with the Envoys that it has; that it does not with this one is no case of it.
+    let with = expand(&scenario.clone().with_envoys(&[envoy.to_owned()]), meshes).unwrap_or_default();
+    let Some(case) = with.into_iter().find(|case| case.id == id) else {
+        return Ok(None);
+    };
+    asked.knows(envoy)?;
+    let last = cases.iter().rposition(|known| known.scenario == scenario.id);
+    Ok(Some((last.map_or(cases.len(), |last| last + 1), case)))
 }
 
 /// A file that cannot be read.
@@ -178,11 +222,12 @@ pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
 /// What does not hold; nothing that was asked for; a word that matches nothing.
 pub(crate) fn selected(
     project: &Project,
+    asked: &Asked,
     select: &Select,
     choice: CoverageChoice,
     capabilities: &Capabilities,
 ) -> Result<Vec<Case>, Exit> {
-    select_from(cases(project)?, select, choice, capabilities)
+    select_from(cases(project, asked, &select.select)?, select, choice, capabilities)
 }
 
 /// The cases that were asked for, among all that there are.
@@ -209,10 +254,13 @@ pub(crate) fn select_from(
     let all = (coverage != Coverage::Full).then(|| cases.clone());
     let cases = selection.select(cases, file).map_err(|unmatched| {
         let words: Vec<String> = unmatched.into_iter().map(|word| format!("`{}`", word.0)).collect();
-        Exit::nothing(format!("no case matches {}", words.join(", "))).help(format!(
-            "`meshkat list` shows the ids; the scenarios are {}",
-            known.join(", ")
-        ))
+        let mut help = format!("`meshkat list` shows the ids; the scenarios are {}", known.join(", "));
+        if words.iter().any(|word| word.contains("envoy=")) {
+            help.push_str(
+                "\na whole id may name any Envoy, and a pattern those that `--envoy`, given several times, has",
+            );
+        }
+        Exit::nothing(format!("no case matches {}", words.join(", "))).help(help)
     })?;
     let any = !cases.is_empty();
     let cases: Vec<Case> = match all {

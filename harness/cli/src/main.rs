@@ -3,6 +3,7 @@
 mod args;
 mod backend;
 mod commands;
+mod envoys;
 mod exit;
 mod load;
 mod output;

@@ -29,14 +29,21 @@ pub(crate) struct Suspects {
 }
 
 impl Suspects {
-    /// The cases of each scenario of `plan`: `all` that there are, and what it has besides.
+    /// The cases of each scenario of `plan`: `all` that there are, and what it has besides. Those with other axes than the
+    /// first one that runs, as with an Envoy of their own, have nothing to compare.
     pub(crate) fn new(all: &[Case], plan: &Plan) -> Self {
-        let mut cases: IndexMap<String, IndexMap<String, Case>> = IndexMap::new();
+        let mut first: IndexMap<&str, &Case> = IndexMap::new();
         for case in plan.cases() {
-            cases.entry(case.scenario.clone()).or_default();
+            first.entry(&case.scenario).or_insert(case);
         }
+        let mut cases: IndexMap<String, IndexMap<String, Case>> = first
+            .keys()
+            .map(|scenario| ((*scenario).to_owned(), IndexMap::new()))
+            .collect();
         for case in all.iter().chain(plan.cases()) {
-            if let Some(of_scenario) = cases.get_mut(&case.scenario) {
+            let first = first.get(case.scenario.as_str());
+            let is_alike = first.is_some_and(|first| first.params.keys().eq(case.params.keys()));
+            if let Some(of_scenario) = cases.get_mut(&case.scenario).filter(|_| is_alike) {
                 of_scenario.entry(case.id.clone()).or_insert_with(|| case.clone());
             }
         }

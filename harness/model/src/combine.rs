@@ -13,6 +13,7 @@ pub use strength::{Strength, Stronger};
 
 use crate::{
     expression::{Expression, Known, Problem, Variables},
+    scenario::{ENVOY, written},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{Kind, Node},
@@ -326,6 +327,11 @@ impl<'a> Reader<'a> {
                 );
                 continue;
             }
+            // A version of Envoy is what was written, and not the number that it looks like.
+            let value = match name.text == ENVOY && known.iter().all(Value::is_string) {
+                true => written(node),
+                false => value,
+            };
             // Values are told apart by how they read, as in ids.
             match known.iter().find(|known| text(known) == text(&value)) {
                 Some(known) => values.push((axis, known.clone(), node.place)),

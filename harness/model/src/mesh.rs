@@ -83,6 +83,8 @@ pub struct MeshSpec {
     pub name: String,
     /// The groups of pods, by name, in the order of the file. A group's name is also its service's name in the registry.
     pub groups: IndexMap<String, GroupSpec>,
+    /// Which Envoy its pods run, as the axis `envoy` names it, such as `1.38`; none is the run's own.
+    pub envoy: Option<String>,
 }
 
 /// Pods of one kind.

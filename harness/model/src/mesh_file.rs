@@ -262,7 +262,8 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
     }
     if wrong.is_empty() {
         let name = name.to_owned();
-        Ok(MeshSpec { name, groups })
+        let envoy = None;
+        Ok(MeshSpec { name, groups, envoy })
     } else {
         Err(wrong)
     }

@@ -15,6 +15,7 @@ use meshkat_model::{
 use crate::{
     cover::{Asked, Effort, Level, Row, Rule, Strength, cover, cover_preferring},
     expand::{asked, params},
+    given::{is_empty, with_cases},
     skip::why_not,
 };
 
@@ -57,6 +58,10 @@ pub fn chosen(
     seed: u64,
     capabilities: &Capabilities,
 ) -> Result<HashSet<String>, Vec<Diagnostic>> {
+    let scenario = &*with_cases(scenario)?;
+    if is_empty(scenario) {
+        return Ok(HashSet::new());
+    }
     let strength = match coverage {
         Coverage::Each => Strength::Ways(1),
         Coverage::Pairwise => Strength::Ways(2),

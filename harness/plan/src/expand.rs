@@ -8,6 +8,8 @@ use meshkat_model::{
 };
 use serde_json::Value;
 
+use crate::given::{is_empty, with_cases};
+
 use crate::cover::{Asked, Axis, Kind, Level, Problem, Strength, cover};
 
 /// Axes, each with its values.
@@ -24,6 +26,10 @@ type Params = IndexMap<String, Value>;
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let mut cases = Vec::new();
     let mut wrong: Vec<Wrong> = Vec::new();
+    let scenario = &*with_cases(scenario)?;
+    if is_empty(scenario) {
+        return Ok(cases);
+    }
     let (axes, all) = match scenario.combinations.are_all() {
         true => (scenario.axes.clone(), combinations(&scenario.axes)),
         false => restricted(scenario)?,

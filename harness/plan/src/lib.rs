@@ -6,6 +6,7 @@ mod coverage;
 pub mod culprit;
 mod expand;
 mod expected;
+mod given;
 mod group;
 mod select;
 mod shard;

@@ -37,6 +37,7 @@ impl One {
         Self(MeshSpec {
             name: "one".to_owned(),
             groups: IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]),
+            envoy: None,
         })
     }
 }

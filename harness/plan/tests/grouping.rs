@@ -42,6 +42,7 @@ impl Both {
         let groups = IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]);
         let mesh = |name: &str| MeshSpec {
             name: name.to_owned(),
+            envoy: None,
             groups: groups.clone(),
         };
         Self([("one".to_owned(), mesh("one")), ("two".to_owned(), mesh("two"))].into())

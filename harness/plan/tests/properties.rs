@@ -46,6 +46,7 @@ impl Both {
                 MeshSpec {
                     name: name.to_owned(),
                     groups: groups.clone(),
+                    envoy: None,
                 },
             )
         };

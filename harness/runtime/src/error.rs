@@ -23,6 +23,14 @@ pub enum RuntimeError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The backend was not given the Envoy that a mesh names, or none for meshes that name none.
+    #[error("there is no Envoy{} for the mesh {mesh}", envoy.as_ref().map(|envoy| format!(" {envoy}")).unwrap_or_default())]
+    NoSuchEnvoy {
+        /// The mesh.
+        mesh: String,
+        /// What it names.
+        envoy: Option<String>,
+    },
     /// A program is there but cannot be run.
     #[error("{} is not an executable file", path.display())]
     NotExecutable {

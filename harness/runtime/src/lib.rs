@@ -6,6 +6,7 @@
 
 mod backend;
 pub mod docker;
+mod envoys;
 mod error;
 mod lease;
 mod pod;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod scripted;
 
 pub use backend::Backend;
+pub use envoys::{Envoys, LocalEnvoy};
 pub use error::RuntimeError;
 pub use lease::{Lease, Released};
 pub use meshkat_model::{

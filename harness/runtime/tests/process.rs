@@ -7,7 +7,7 @@ use std::sync::Arc;
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::process::{ProcessBackend, ProcessOptions, capabilities};
 use meshkat_runtime::run::{Ledger, ProcessIdentity, kept_folder, live_runs, run_folder};
-use meshkat_runtime::{Backend, Capability, ContainerState, Lease, Pod, RuntimeError, Target};
+use meshkat_runtime::{Backend, Capability, ContainerState, Envoys, Lease, Pod, RuntimeError, Target};
 use support::{
     APPLICATION, Ground, application, block_is_free, is_alive, is_running, lease, lease_with, pod, until, until_log,
 };
@@ -292,7 +292,7 @@ async fn a_missing_program_is_told_with_a_way_out() {
 
     ground.program("pet", support::STAYS);
     let options = ProcessOptions {
-        envoy: ground.path().join("none"),
+        envoys: Envoys::one(ground.path().join("none")),
         ..ground.options()
     };
     let error = lease_with(options, &mesh).await.err().expect("there is no Envoy");
@@ -302,7 +302,7 @@ async fn a_missing_program_is_told_with_a_way_out() {
     );
 
     let options = ProcessOptions {
-        envoy: ground.path().join("envoys/sidecar.yaml"),
+        envoys: Envoys::one(ground.path().join("envoys/sidecar.yaml")),
         ..ground.options()
     };
     let error = lease_with(options, &mesh).await.err().expect("that is no program");

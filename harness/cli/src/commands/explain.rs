@@ -4,20 +4,22 @@ use meshkat_envoy::config::Bootstrap;
 use meshkat_model::case::Case;
 use meshkat_plan::why_not;
 
-use crate::{args::ExplainArgs, backend, exit::Exit, load, output::print};
+use crate::{args::ExplainArgs, backend::Machine, envoys::Asked, exit::Exit, load, output::print};
 
 pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let cases = load::cases(&project)?.cases;
+    let asked = Asked::read(&args.envoy)?;
+    let cases = load::cases(&project, &asked, std::slice::from_ref(&args.case))?.cases;
     let case = find(&cases, &args.case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
         out.push_str(&format!("  {name} = {value}\n"));
     }
-    if let Some(reason) = why_not(case, &backend::capabilities(args.on.runtime, &args.envoy).await?) {
+    if let Some(reason) = why_not(case, &Machine::of(args.on.runtime).await?.capabilities().await?) {
         out.push_str(&format!("\nskipped\n  {reason}\n"));
     }
-    out.push_str(&format!("\nmesh {}\n", case.mesh.name));
+    let with = case.mesh.envoy.as_ref().map(|envoy| format!(", with Envoy {envoy}"));
+    out.push_str(&format!("\nmesh {}{}\n", case.mesh.name, with.unwrap_or_default()));
     for (name, group) in &case.mesh.groups {
         let what = match (group.service, &group.envoy) {
             (Some(service), Some(_)) => format!("{} and its Envoy", service.name()),
@@ -61,7 +63,11 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
                 .collect::<String>()
         ));
     }
-    out.push_str(&format!("\nreproduce\n  meshkat run '{}'\n", case.id));
+    out.push_str(&format!(
+        "\nreproduce\n  meshkat run '{}'{}\n",
+        case.id,
+        asked.reproduce()
+    ));
     print(&out);
     Ok(())
 }

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use meshkat_runtime::docker::Compose;
 
 use super::up;
-use crate::{args::ComposeArgs, backend, exit::Exit, load, output::print};
+use crate::{args::ComposeArgs, backend, envoys::Found, exit::Exit, load, output::print};
 
 pub(crate) async fn compose(args: &ComposeArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let spec = up::mesh(&project, &args.mesh, &args.overlay)?;
     let envoy = backend::envoy(&args.envoy).await?;
-    let docker = backend::docker(&args.envoy, &envoy).await?;
-    let images = docker.images().await.map_err(|error| backend::runtime_error(&error))?;
+    let envoys = Found::one(envoy, &args.envoy).envoys().clone();
+    let docker = backend::docker().await?.with_envoys(envoys);
+    let docker = docker.map_err(|error| backend::runtime_error(&error))?;
+    let images = docker.images(&spec).await;
+    let images = images.map_err(|error| backend::runtime_error(&error))?;
     let compose = Compose {
         images,
         network: args.network,

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_envoy::config::{lint as lint_config, lint_overlay};
+use meshkat_envoy::{
+    binary::Envoy,
+    config::{self, lint as lint_config, lint_overlay},
+};
 use meshkat_model::{
     mesh_file::read_mesh,
     project::Project,
@@ -17,6 +20,7 @@ use meshkat_model::{
 use crate::{
     args::LintArgs,
     backend,
+    envoys::Asked,
     exit::{Exit, count},
     load,
     output::say,
@@ -42,11 +46,12 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let wants_envoy = files
         .iter()
         .any(|file| matches!(kind(&project, file), Kind::Config | Kind::Overlay));
-    let envoy = if wants_envoy {
-        Some(backend::envoy(&args.envoy).await?)
-    } else {
-        None
-    };
+    let mut envoys = Vec::new();
+    if wants_envoy {
+        for choice in Asked::read(&args.envoy)?.each() {
+            envoys.push(backend::envoy(&choice).await?);
+        }
+    }
     let mut wrong: Vec<Diagnostic> = Vec::new();
     let mut cases = 0;
     for file in &files {
@@ -64,7 +69,13 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 wrong.extend(SharedAxes::read(&source).err().unwrap_or_default());
             }
             // A scenario that needs a mesh, or an axis, that does not hold is told once, with the mesh or the axis.
-            Kind::Scenario => match load::scenario_cases(&project, file, &meshes, &axes.clone().unwrap_or_default())? {
+            Kind::Scenario => match load::scenario_cases(
+                &project,
+                file,
+                &meshes,
+                &axes.clone().unwrap_or_default(),
+                &Asked::default(),
+            )? {
                 Ok((_, more)) => {
                     cases += more.len();
                     load::check_overlays(more.iter().map(|case| &case.mesh))?;
@@ -74,22 +85,22 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 Err(more) => wrong.extend(more),
             },
             Kind::Overlay => {
-                let (file, envoy) = (file.clone(), envoy.as_ref().map(|envoy| envoy.path.clone()));
                 let configs = configs(&project)?;
                 let overlays = project
                     .overlay_files()
                     .map_err(|error| load::cannot_read(&project.overlays(), &error))?;
                 let others: Vec<PathBuf> = overlays.into_values().filter(|other| !file.ends_with(other)).collect();
-                let lint = move || (lint_overlay(&file, &configs, &others, envoy.as_deref()), file);
-                let found = tokio::task::spawn_blocking(lint).await;
-                let (found, file) = found.map_err(|error| Exit::environment(error.to_string()))?;
-                wrong.extend(found.into_iter().map(|problem| of_config(&project, &file, problem)));
+                let path = file.clone();
+                let found = with_each(&envoys, move |envoy| {
+                    lint_overlay(&path, &configs, &others, Some(envoy))
+                })
+                .await?;
+                wrong.extend(found.into_iter().map(|problem| of_config(&project, file, problem)));
             }
             Kind::Config => {
-                let (file, envoy) = (file.clone(), envoy.as_ref().map(|envoy| envoy.path.clone()));
-                let found = tokio::task::spawn_blocking(move || (lint_config(&file, envoy.as_deref()), file)).await;
-                let (found, file) = found.map_err(|error| Exit::environment(error.to_string()))?;
-                wrong.extend(found.into_iter().map(|problem| of_config(&project, &file, problem)));
+                let path = file.clone();
+                let found = with_each(&envoys, move |envoy| lint_config(&path, Some(envoy))).await?;
+                wrong.extend(found.into_iter().map(|problem| of_config(&project, file, problem)));
             }
         }
     }
@@ -176,8 +187,34 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
     Ok(())
 }
 
+/// What is wrong with each Envoy: once where it is the same with all of them, and otherwise with the versions.
+async fn with_each(
+    envoys: &[Envoy],
+    lint: impl Fn(&Path) -> Vec<config::Diagnostic> + Send + 'static,
+) -> Result<Vec<config::Diagnostic>, Exit> {
+    let paths: Vec<PathBuf> = envoys.iter().map(|envoy| envoy.path.clone()).collect();
+    let all = tokio::task::spawn_blocking(move || -> Vec<_> { paths.iter().map(|path| lint(path)).collect() }).await;
+    let all = all.map_err(|error| Exit::environment(error.to_string()))?;
+    let mut found: Vec<(config::Diagnostic, Vec<String>)> = Vec::new();
+    for (envoy, problems) in envoys.iter().zip(all) {
+        for problem in problems {
+            match found.iter_mut().find(|(known, _)| *known == problem) {
+                Some((_, with)) => with.push(envoy.version.to_string()),
+                None => found.push((problem, vec![envoy.version.to_string()])),
+            }
+        }
+    }
+    let tell = |(mut problem, with): (config::Diagnostic, Vec<String>)| {
+        if with.len() < envoys.len() {
+            problem.message = format!("{} (only with Envoy {})", problem.message, with.join(", "));
+        }
+        problem
+    };
+    Ok(found.into_iter().map(tell).collect())
+}
+
 /// A problem of an Envoy configuration, shown like all others.
-fn of_config(project: &Project, file: &Path, problem: meshkat_envoy::config::Diagnostic) -> Diagnostic {
+fn of_config(project: &Project, file: &Path, problem: config::Diagnostic) -> Diagnostic {
     let source = project
         .source(file)
         .unwrap_or_else(|_| Source::new(file.display().to_string(), String::new()));

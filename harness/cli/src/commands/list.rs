@@ -10,7 +10,8 @@ use tabled::{builder::Builder, settings::Style};
 
 use crate::{
     args::{LAST_REPORT, ListArgs, ListFormat},
-    backend,
+    backend::Machine,
+    envoys::Asked,
     exit::{Exit, count},
     load,
     output::{print, say},
@@ -19,8 +20,9 @@ use crate::{
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
-    let cases = load::selected(&project, &args.select, args.choice, &capabilities)?;
+    let asked = Asked::read(&args.envoy)?;
+    let capabilities = Machine::of(args.on.runtime).await?.capabilities().await?;
+    let cases = load::selected(&project, &asked, &args.select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let known = Known::new(&args.planning, seed, runtime, capabilities, Path::new(LAST_REPORT))?;
     let cases = known.part(cases, args.select.shard)?;

@@ -11,6 +11,7 @@ use meshkat_report::read_results;
 
 use crate::{
     args::{Coverage, CoverageChoice, RunArgs, Select},
+    envoys::Asked,
     exit::Exit,
     load,
     output::say,
@@ -21,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 /// There is no such run, or nothing is left to do.
-pub(crate) fn failed(args: &mut RunArgs, capabilities: &Capabilities) -> Result<Select, Exit> {
+pub(crate) fn failed(args: &mut RunArgs, asked: &Asked, capabilities: &Capabilities) -> Result<Select, Exit> {
     let dir = &args.report_dir;
     let last = read_results(dir).map_err(|error| {
         Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
@@ -29,7 +30,7 @@ pub(crate) fn failed(args: &mut RunArgs, capabilities: &Capabilities) -> Result<
     })?;
     let failed = last.cases.iter();
     let failed = failed.filter(|case| matches!(case.status, Status::Failed | Status::Errored));
-    let again: HashSet<&String> = failed.map(|case| &case.id).chain(&last.not_run).collect();
+    let again: Vec<String> = failed.map(|case| &case.id).chain(&last.not_run).cloned().collect();
     let mut select = args.select.clone();
     // The report of a part has cases of this part alone: a part of them would leave some out.
     let shard = select
@@ -41,8 +42,11 @@ pub(crate) fn failed(args: &mut RunArgs, capabilities: &Capabilities) -> Result<
         coverage: Some(args.choice.coverage.unwrap_or(Coverage::Full)),
         ..args.choice
     };
-    let cases = load::selected(&load::project()?, &select, choice, capabilities)?;
+    // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now.
+    let loaded = load::cases(&load::project()?, asked, &again)?;
+    let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
+    let again: HashSet<String> = again.into_iter().collect();
     select.select = ids.filter(|id| again.contains(id)).collect();
     if select.select.is_empty() {
         say("nothing failed in the last run: there is nothing to run again");

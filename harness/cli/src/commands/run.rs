@@ -9,8 +9,9 @@ use meshkat_report::{ColorChoice, ReportOptions, Reporters};
 
 use crate::{
     args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
-    backend,
+    backend::Machine,
     commands::{list, rerun},
+    envoys::Asked,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     load,
     planning::Known,
@@ -22,13 +23,15 @@ const REPAIRED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
-    let loaded = load::cases(&project)?;
-    let all = loaded.cases.clone();
-    let capabilities = backend::capabilities(args.on.runtime, &args.envoy).await?;
+    let asked = Asked::read(&args.envoy)?;
+    let machine = Machine::of(args.on.runtime).await?;
+    let capabilities = machine.capabilities().await?;
     let select = match args.rerun {
         None => args.select.clone(),
-        Some(Rerun::Failed) => rerun::failed(&mut args, &capabilities)?,
+        Some(Rerun::Failed) => rerun::failed(&mut args, &asked, &capabilities)?,
     };
+    let loaded = load::cases(&project, &asked, &select.select)?;
+    let mut all = loaded.cases.clone();
     let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let known = Known::new(&args.planning, seed, runtime, capabilities, &args.report_dir)?;
@@ -38,10 +41,12 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
         return Ok(());
     }
     let why_nothing_runs = why_nothing_runs(&plan);
-    let envoy = backend::envoy(&args.envoy).await?;
+    let envoys = asked.find(plan.cases()).await?;
     let cancel = signals::cancel_on_signal()?;
-    let backend = backend::backend(args.on.runtime, &args.envoy, &envoy).await?;
-    let mut options = options(&args, &envoy.version.to_string(), backend.name());
+    let backend = machine.backend(&envoys)?;
+    let mut options = options(&args, &asked, envoys.versions(), backend.name());
+    // Nothing is fetched only to find out more about a failure.
+    all.retain(|case| envoys.has(case));
     options.culprit.cases = all;
     let report = ReportOptions {
         dir: args.report_dir.clone(),
@@ -89,12 +94,9 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
     })
 }
 
-fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
+fn options(args: &RunArgs, asked: &Asked, envoy: Vec<String>, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}", args.choice.seed());
-    if let Some(asked) = &args.envoy.envoy {
-        reproduce.push_str(&format!(" --envoy {asked}"));
-    }
+    let mut reproduce = format!(" --seed {}{}", args.choice.seed(), asked.reproduce());
     if args.on.runtime != Runtime::Process {
         reproduce.push_str(&format!(" --runtime {}", args.on.runtime));
     }
@@ -106,7 +108,7 @@ fn options(args: &RunArgs, envoy: &str, runtime: &str) -> RunOptions {
             duration_ms: 0,
             runtime: runtime.to_owned(),
             meshkat: env!("CARGO_PKG_VERSION").to_owned(),
-            envoy: vec![envoy.to_owned()],
+            envoy,
             coverage: args.choice.coverage().to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,

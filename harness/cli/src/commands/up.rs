@@ -15,7 +15,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     args::UpArgs,
-    backend,
+    backend::{self, Machine},
+    envoys::Found,
     exit::{Exit, INTERRUPTED},
     load,
     output::{print, say},
@@ -34,7 +35,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let state_dir = default_state_dir().map_err(|error| backend::runtime_error(&error))?;
-    let backend = backend::backend(args.runtime, &args.envoy, &envoy).await?;
+    let machine = Machine::of(args.runtime).await?;
+    let backend = machine.backend(&Found::one(envoy, &args.envoy))?;
     let limit = Duration::from_secs(args.ready_within);
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
     let mark = run_folder(&state_dir, bring_up.mesh().lease().id()).join(MARK);

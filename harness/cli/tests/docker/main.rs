@@ -13,6 +13,7 @@ mod apart;
 mod by_hand;
 mod compose;
 mod daemon;
+mod envoys;
 mod images;
 mod killed;
 mod missing;

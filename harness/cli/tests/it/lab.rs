@@ -260,6 +260,20 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Puts the two Envoys into the cache that tests with several versions run.
+pub(crate) fn fetch_envoys() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for version in ["1.38", "1.40"] {
+            // Not through a lab: what comes over a network may take as long as it likes.
+            let fetched = Command::new(meshkat()).args(["envoy", "fetch", version]).output();
+            let fetched = fetched.expect("meshkat is there");
+            let told = String::from_utf8_lossy(&fetched.stderr);
+            assert!(fetched.status.success(), "Envoy {version} cannot be had: {told}");
+        }
+    });
+}
+
 /// The services' binaries lie beside `meshkat`, but only after a build of the whole workspace.
 fn build_services() {
     static ONCE: Once = Once::new();

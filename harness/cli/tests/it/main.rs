@@ -8,6 +8,7 @@ mod by_hand;
 mod cover;
 mod culprit;
 mod ends;
+mod envoys;
 mod evidence;
 mod interrupted;
 mod killed;

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::{
-    lab::{Lab, meshkat},
+    lab::{Lab, fetch_envoys, meshkat},
     permit::Permit,
     process::Told,
 };
@@ -150,4 +150,37 @@ fn the_recipes_that_it_names_are_there() {
     ] {
         assert!(justfile.contains(recipe), "`{recipe}` is not in the justfile");
     }
+}
+
+#[test]
+fn the_guide_shows_what_breaks_with_another_envoy() {
+    fetch_envoys();
+    let guide = repository().join("docs/guide/upgrading-envoy.md");
+    let guide = fs::read_to_string(guide).expect("there is a guide");
+    let lab = built();
+    let _permit = Permit::one();
+    let commands = blocks(&guide, "sh");
+    let [both, broken, one] = commands.as_slice() else {
+        panic!("three blocks of commands, and not {}", commands.len())
+    };
+    sh(&lab, both)
+        .exits(0)
+        .says(&["nothing is wrong in", "2 cases: 2 passed"]);
+    let told = sh(&lab, broken).exits(1);
+    let parts = [
+        "(only\n  │ with Envoy 1.38.3)",
+        "all 3 failures have envoy=1.38, and none of the 4 passing cases has",
+        "smallest   routing/petshop[petstores=1,pets=1,envoy=1.38]",
+        "reproduce  meshkat run 'routing/only-through-envoy[envoy=1.38]' --seed 0",
+    ];
+    assert!(
+        parts.iter().all(|part| guide.contains(part)),
+        "what is said is not what is shown"
+    );
+    told.says(&parts);
+    let told = sh(&lab, one).exits(0).says(&["1 case: 1 passed"]);
+    assert!(told.out.contains("mesh petshop, with Envoy 1.38\n"), "{}", told.out);
+    let scenario = blocks(&guide, "yaml");
+    lab.write("scenarios/mine/versions.yaml", &scenario.concat());
+    lab.tell(&["lint", "scenarios/mine"]).exits(0).says(&["with 10 cases"]);
 }

@@ -304,6 +304,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .into_iter()
             .map(|(name, group)| (name.to_owned(), group))
             .collect(),
+        envoy: None,
     };
     let echo = group(Some(Service::Echo), None, None);
     let shop = vec![

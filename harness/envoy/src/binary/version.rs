@@ -47,7 +47,7 @@ impl Version {
     }
 
     /// Whether a person who wrote `text` meant a version number, known or not, rather than a path.
-    pub(super) fn is_meant(text: &str) -> bool {
+    pub fn is_meant(text: &str) -> bool {
         let number = text.strip_prefix('v').unwrap_or(text);
         !number.is_empty()
             && number

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::envoy::{ENVOY, not_a_version, written};
 use crate::{
     combine::{Choice, Mark},
     source::{Diagnostic, Place, Source},
@@ -18,7 +19,28 @@ pub struct SharedAxes(IndexMap<String, Values>);
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Values {
     all: Vec<Value>,
+    /// The same as they were written: as versions of Envoy, 1.4 and 1.40 are two.
+    written: Vec<Value>,
     marks: Vec<Mark>,
+}
+
+impl Values {
+    /// The same with each value as it was written.
+    fn as_written(&self) -> Self {
+        let written = |value: &Value| {
+            let at = self.all.iter().position(|known| known == value);
+            at.and_then(|at| self.written.get(at)).unwrap_or(value).clone()
+        };
+        let marks = self.marks.iter().map(|mark| Mark {
+            value: written(&mark.value),
+            ..mark.clone()
+        });
+        Self {
+            all: self.written.clone(),
+            written: self.written.clone(),
+            marks: marks.collect(),
+        }
+    }
 }
 
 impl SharedAxes {
@@ -90,6 +112,12 @@ pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<
     for (key, values) in entries {
         let values = match shared_name(values).map(|name| (name, shared.values(name))) {
             None => axis(source, key, values, &mut wrong),
+            Some((_, Ok(shared))) if key.text == ENVOY => {
+                // One is enough: all are at the same place.
+                let mut written = shared.written.iter();
+                wrong.extend(written.find_map(|value| not_a_version(source, values.place, value)));
+                shared.as_written()
+            }
             Some((_, Ok(shared))) => shared.clone(),
             Some((name, Err(known))) => {
                 let help = match known.is_empty() {
@@ -107,7 +135,8 @@ pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<
         axes.insert(axis(), values.all);
     }
     let references = references(source, node, entries);
-    let meant = |axis: &str| references.iter().any(|name| near(name, entries) == Some(axis));
+    // What the axis `envoy` varies is the mesh's Envoy, whether or not anything else refers to it.
+    let meant = |axis: &str| axis == ENVOY || references.iter().any(|name| near(name, entries) == Some(axis));
     if node.get("steps").is_some() {
         wrong.extend(
             entries
@@ -163,7 +192,12 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
         let Some(choice) = Choice::read(item, &mut tell) else {
             continue;
         };
-        let (item, value) = (choice.value, choice.value.to_json());
+        let (item, as_written) = (choice.value, written(choice.value));
+        let value = if name == ENVOY {
+            as_written.clone()
+        } else {
+            item.to_json()
+        };
         let word = text(&value);
         if !is_scalar(&value) {
             let message = NOT_SCALAR.to_owned();
@@ -181,8 +215,18 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             let message = format!("the axis `{name}` has `{word}` twice");
             tell(item.place, message, "the second one", "remove one of them".to_owned());
         }
-        read.marks.extend(choice.mark(name));
+        let mark = choice.mark(name).map(|mark| Mark {
+            value: value.clone(),
+            ..mark
+        });
+        read.marks.extend(mark);
         read.all.push(value);
+        read.written.push(as_written);
+    }
+    if name == ENVOY {
+        let places = items.iter().map(|item| item.get("value").unwrap_or(item).place);
+        let none = places.zip(&read.all).filter(|(_, value)| not_in_an_id(value).is_none());
+        wrong.extend(none.filter_map(|(place, value)| not_a_version(source, place, value)));
     }
     read
 }

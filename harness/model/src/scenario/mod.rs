@@ -3,6 +3,7 @@
 mod axes;
 mod check;
 mod describe;
+mod envoy;
 mod expects;
 pub mod quantity;
 mod schema;
@@ -15,6 +16,8 @@ use std::path::Path;
 
 pub use axes::SharedAxes;
 pub(crate) use axes::text;
+pub use envoy::ENVOY;
+pub(crate) use envoy::written;
 use indexmap::IndexMap;
 pub use schema::schemas;
 use schemars::JsonSchema;
@@ -45,7 +48,8 @@ pub struct ScenarioFile {
     /// The mesh that it needs.
     pub mesh: At<MeshUse>,
     /// What varies: a name and its values, or the name of values that files share. `${name}` stands for the value in the
-    /// rest of the file. A value that is not like the others is `{value, weight, negative}`.
+    /// rest of the file. A value that is not like the others is `{value, weight, negative}`. The axis `envoy` is reserved: its
+    /// values are versions of Envoy, and the mesh runs that Envoy.
     #[serde(default)]
     pub axes: IndexMap<At<String>, value::AxisValues>,
     /// What every combination of the axes' values must hold: CEL over the axes.
@@ -83,6 +87,9 @@ pub struct Scenario {
     pub axes: IndexMap<String, Vec<serde_json::Value>>,
     /// Which combinations of them there are.
     pub combinations: Combinations,
+    envoys_from: envoy::From,
+    /// What the file says of combinations, whichever Envoys are given.
+    declared: Combinations,
     node: Node,
 }
 
@@ -108,11 +115,17 @@ impl Scenario {
         let (axes, marks) = axes::read(&source, &node, shared)?;
         let combinations = Combinations::read(&source, &node, &axes, axes::not_in_an_id)?;
         let combinations = Combinations { marks, ..combinations };
+        let wrong = envoy::not_included(&source, &axes, &combinations);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
         Ok(Self {
             id: id.into(),
             source,
             axes,
+            declared: combinations.clone(),
             combinations,
+            envoys_from: envoy::From::File,
             node,
         })
     }
@@ -127,8 +140,9 @@ impl Scenario {
         meshes: &dyn Meshes,
     ) -> Result<Case, Vec<Diagnostic>> {
         let source = &self.source;
-        let mut node = axes::substitute(&self.node, &params);
-        let mut wrong = when::keep_taken(source, &mut node, &params);
+        let own = self.own(&params);
+        let mut node = axes::substitute(&self.node, &own);
+        let mut wrong = when::keep_taken(source, &mut node, &own);
         let file: ScenarioFile = match yaml::from_node(&node) {
             Ok(file) if wrong.is_empty() => file,
             read => {
@@ -139,14 +153,15 @@ impl Scenario {
             }
         };
         wrong.extend(self.head(&file));
-        let mesh = match self.mesh(&node, &file.mesh, meshes) {
+        let mut mesh = match self.mesh(&node, &file.mesh, meshes) {
             Ok(mesh) => mesh,
             Err(more) => {
                 wrong.extend(more);
                 return Err(in_order(wrong));
             }
         };
-        wrong.extend(check::steps(source, &node, &file.steps, &mesh, &params));
+        mesh.envoy = params.get(ENVOY).map(text);
+        wrong.extend(check::steps(source, &node, &file.steps, &mesh, &own));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.expects()) {
             wrong.push(self.expects_nothing());
         }
@@ -208,6 +223,10 @@ impl Scenario {
 
     /// That a step is in none of `cases`, which are all of this scenario: its `when` is never true.
     pub fn never_taken(&self, cases: &[Case]) -> Vec<Diagnostic> {
+        // A step for an Envoy that is not among those of this run is no mistake of the file.
+        if self.envoys_from == envoy::From::Replaced {
+            return Vec::new();
+        }
         when::conditions(&self.node)
             .filter(|(step, _)| {
                 !cases

@@ -30,6 +30,7 @@ impl Petshop {
         Self(MeshSpec {
             name: "petshop".to_owned(),
             groups,
+            envoy: None,
         })
     }
 }

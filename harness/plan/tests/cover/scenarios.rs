@@ -38,6 +38,7 @@ impl One {
         };
         Self(MeshSpec {
             name: "one".to_owned(),
+            envoy: None,
             groups: IndexMap::from([("pet".to_owned(), pet)]),
         })
     }

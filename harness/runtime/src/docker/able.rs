@@ -91,7 +91,7 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
     if let Some(known) = read(&memory).filter(|known| known.of == of) {
         return Ok(known.able);
     }
-    let image = &core.images().await?.services;
+    let image = core.services().await?;
     let mark = Mark::begin(&core.owner, "able").await?;
     let launch = Launch {
         name: labels::sandbox(&mark.run, "able"),

@@ -1,26 +1,28 @@
 //! The backend of containers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bollard::Docker;
 use meshkat_model::mesh::MeshSpec;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::able::{self, Able};
 use super::daemon;
-use super::image::Images;
+use super::image::{self, Images};
 use super::lease::DockerLease;
 use super::options::DockerOptions;
 use super::reach::Reach;
 use crate::run::folder::absolute;
 use crate::run::owner::Owner;
-use crate::{Backend, Capabilities, Capability, Lease, NetworkFault, RuntimeError};
+use crate::{Backend, Capabilities, Capability, Envoys, Lease, LocalEnvoy, NetworkFault, RuntimeError};
 
 /// Runs meshes in Docker.
 #[derive(Debug)]
 pub struct DockerBackend {
     core: Arc<Core>,
+    envoys: Envoys<LocalEnvoy>,
 }
 
 /// What a backend's leases need for as long as they live, even when the backend is dropped before them.
@@ -29,52 +31,87 @@ pub(super) struct Core {
     pub(super) options: DockerOptions,
     pub(super) docker: Docker,
     pub(super) owner: Owner,
-    images: OnceCell<Images>,
+    /// The image of the services.
+    services: OnceCell<String>,
+    /// The image of each Envoy that a mesh was started with.
+    envoys: Mutex<HashMap<LocalEnvoy, String>>,
     able: OnceCell<Able>,
 }
 
 impl DockerBackend {
-    /// Reaches the daemon, and starts nothing yet.
+    /// Reaches the daemon, and starts nothing yet. It has no Envoys: what a daemon can do is known without.
     ///
     /// # Errors
     /// Docker is not there, does not run, or may not be used.
     pub async fn connect(mut options: DockerOptions) -> Result<Self, RuntimeError> {
-        for path in [&mut options.envoy, &mut options.services_dir, &mut options.state_dir] {
+        for path in [&mut options.services_dir, &mut options.state_dir] {
             *path = absolute(path)?;
         }
         let core = Core {
             docker: daemon::connect().await?,
             owner: Owner::new(options.state_dir.clone(), options.reaper.clone())?,
             options,
-            images: OnceCell::new(),
+            services: OnceCell::new(),
+            envoys: Mutex::new(HashMap::new()),
             able: OnceCell::new(),
         };
-        Ok(Self { core: Arc::new(core) })
+        Ok(Self {
+            core: Arc::new(core),
+            envoys: Envoys::none(),
+        })
+    }
+
+    /// With the Envoys of this machine that its meshes are to run: each is what runs where no registry has the image of its
+    /// version.
+    ///
+    /// # Errors
+    /// A path that cannot be made absolute.
+    pub fn with_envoys(mut self, envoys: Envoys<LocalEnvoy>) -> Result<Self, RuntimeError> {
+        self.envoys = envoys.try_map(|envoy| {
+            let path = absolute(&envoy.path)?;
+            Ok(LocalEnvoy { path, ..envoy })
+        })?;
+        Ok(self)
     }
 
     /// Finds out what the daemon's kernel can do to a network: [`Backend::capabilities`] knows it from then on. Builds the
-    /// images if nobody has asked before.
+    /// image of the services if nobody has asked before.
     ///
     /// # Errors
-    /// The images cannot be built, or no container runs.
+    /// The image cannot be built, or no container runs.
     pub async fn learn(&self) -> Result<(), RuntimeError> {
         self.core.able().await.map(drop)
     }
 
-    /// The images that pods run; built where they are not there.
+    /// The images that a mesh's pods run; built where they are not there.
     ///
     /// # Errors
-    /// They cannot be built.
-    pub async fn images(&self) -> Result<Images, RuntimeError> {
-        self.core.images().await.cloned()
+    /// They cannot be built, or nobody has provided the Envoy that the mesh names.
+    pub async fn images(&self, mesh: &MeshSpec) -> Result<Images, RuntimeError> {
+        self.core.images(self.envoys.of(mesh)?).await
     }
 }
 
 impl Core {
-    pub(super) async fn images(&self) -> Result<&Images, RuntimeError> {
-        self.images
-            .get_or_try_init(|| Images::ensure(&self.docker, &self.options, &self.owner))
-            .await
+    /// The image with the services; built where it is not there.
+    pub(super) async fn services(&self) -> Result<&str, RuntimeError> {
+        let image = self.services.get_or_try_init(|| image::services(self)).await?;
+        Ok(image)
+    }
+
+    async fn images(&self, envoy: &LocalEnvoy) -> Result<Images, RuntimeError> {
+        let services = self.services().await?.to_owned();
+        // One at a time: a second mesh with the same Envoy waits for its image.
+        let mut known = self.envoys.lock().await;
+        let image = match known.get(envoy) {
+            Some(image) => image.clone(),
+            None => {
+                let image = image::envoy(self, envoy).await?;
+                known.insert(envoy.clone(), image.clone());
+                image
+            }
+        };
+        Ok(Images { services, envoy: image })
     }
 
     async fn able(&self) -> Result<&Able, RuntimeError> {
@@ -118,7 +155,7 @@ impl Backend for DockerBackend {
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
-        let images = self.core.images().await?.clone();
+        let images = self.images(mesh).await?;
         let run = self.core.owner.next_lease().await?;
         let reach = self.core.options.reach.unwrap_or_else(Reach::here);
         let lease = DockerLease::start(Arc::clone(&self.core), images, reach, run, mesh.clone()).await?;

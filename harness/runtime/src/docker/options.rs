@@ -16,12 +16,6 @@ use crate::process::default_state_dir;
 /// How a [`super::DockerBackend`] runs meshes.
 #[derive(Clone)]
 pub struct DockerOptions {
-    /// The Envoy of this machine: what runs where no registry has the image.
-    pub envoy: PathBuf,
-    /// Its version, such as `1.40.0`.
-    pub envoy_version: String,
-    /// Whether that very file was asked for, so that no registry is asked.
-    pub envoy_by_path: bool,
     /// How its Envoys are started.
     pub envoy_options: command::Options,
     /// The folder of the services' binaries, and of `meshkat-pod`; built for Linux.
@@ -47,15 +41,8 @@ impl DockerOptions {
     ///
     /// # Errors
     /// When there is no default state folder, or the environment names addresses or a way that are none.
-    pub fn new(
-        envoy: impl Into<PathBuf>,
-        envoy_version: impl Into<String>,
-        services_dir: impl Into<PathBuf>,
-    ) -> Result<Self, RuntimeError> {
+    pub fn new(services_dir: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
         Ok(Self {
-            envoy: envoy.into(),
-            envoy_version: envoy_version.into(),
-            envoy_by_path: false,
             envoy_options: command::Options::default(),
             services_dir: services_dir.into(),
             state_dir: default_state_dir()?,
@@ -72,7 +59,6 @@ impl DockerOptions {
 impl fmt::Debug for DockerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DockerOptions")
-            .field("envoy", &self.envoy)
             .field("services_dir", &self.services_dir)
             .field("state_dir", &self.state_dir)
             .field("reach", &self.reach)

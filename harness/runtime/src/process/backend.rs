@@ -32,9 +32,10 @@ impl ProcessBackend {
     /// # Errors
     /// When the paths cannot be made absolute, or the thread cannot be had.
     pub fn new(mut options: ProcessOptions) -> Result<Self, RuntimeError> {
-        for path in [&mut options.envoy, &mut options.services_dir, &mut options.state_dir] {
+        for path in [&mut options.services_dir, &mut options.state_dir] {
             *path = absolute(path)?;
         }
+        options.envoys = options.envoys.try_map(|path| absolute(&path))?;
         let owner = Owner::new(options.state_dir.clone(), options.reaper.clone())?;
         let core = Core {
             options,

@@ -124,12 +124,14 @@ impl ProcessLease {
             hosts,
         };
         let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
-        let envoy = configuration.map(|configuration| {
-            slot(
-                Container::Envoy,
-                prepare::envoy(options, &self.folder, &place, &configuration),
-            )
-        });
+        let envoy = match configuration {
+            None => None,
+            Some(configuration) => {
+                let program = options.envoys.of(&self.mesh)?;
+                let launch = prepare::envoy(options, program, &self.folder, &place, &configuration);
+                Some(slot(Container::Envoy, launch))
+            }
+        };
         Ok(Member {
             place,
             application,

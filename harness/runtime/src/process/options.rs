@@ -7,7 +7,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 use meshkat_envoy::command;
 
-use crate::RuntimeError;
+use crate::{Envoys, RuntimeError};
 
 /// The variable that names the state folder.
 pub const STATE_DIR: &str = "MESHKAT_STATE_DIR";
@@ -15,8 +15,8 @@ pub const STATE_DIR: &str = "MESHKAT_STATE_DIR";
 /// How a [`super::ProcessBackend`] runs meshes.
 #[derive(Debug, Clone)]
 pub struct ProcessOptions {
-    /// The Envoy to run.
-    pub envoy: PathBuf,
+    /// The Envoys to run.
+    pub envoys: Envoys<PathBuf>,
     /// How its Envoys are started.
     pub envoy_options: command::Options,
     /// The folder of the services' binaries: `pet`, `petstore`, `echo`, `sds`.
@@ -38,9 +38,9 @@ impl ProcessOptions {
     ///
     /// # Errors
     /// When there is no default state folder, as no home directory is known.
-    pub fn new(envoy: impl Into<PathBuf>, services_dir: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
+    pub fn new(envoys: Envoys<PathBuf>, services_dir: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
         Ok(Self {
-            envoy: envoy.into(),
+            envoys,
             envoy_options: command::Options::default(),
             services_dir: services_dir.into(),
             state_dir: default_state_dir()?,

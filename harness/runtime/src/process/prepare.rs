@@ -26,7 +26,7 @@ pub(super) fn check_programs(options: &ProcessOptions, mesh: &MeshSpec) -> Resul
             })?;
         }
         if group.envoy.is_some() {
-            let path = &options.envoy;
+            let path = options.envoys.of(mesh)?;
             check_program(path, || RuntimeError::MissingEnvoy { path: path.clone() })?;
         }
     }
@@ -71,9 +71,15 @@ pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &
 }
 
 /// How a pod's Envoy is started with a configuration.
-pub(super) fn envoy(options: &ProcessOptions, folder: &RunFolder, place: &Place, configuration: &Path) -> Launch {
+pub(super) fn envoy(
+    options: &ProcessOptions,
+    program: &Path,
+    folder: &RunFolder,
+    place: &Place,
+    configuration: &Path,
+) -> Launch {
     Launch {
-        program: options.envoy.clone(),
+        program: program.to_owned(),
         arguments: command::arguments(configuration, &options.envoy_options),
         log: folder.log(&place.name, Container::Envoy),
     }

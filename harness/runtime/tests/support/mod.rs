@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
 use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
 use meshkat_runtime::run::ProcessIdentity;
-use meshkat_runtime::{Backend, ContainerState, Lease, Pod, RuntimeError};
+use meshkat_runtime::{Backend, ContainerState, Envoys, Lease, Pod, RuntimeError};
 use tempfile::TempDir;
 
 /// Long enough for a machine that is busy with other tests.
@@ -107,7 +107,7 @@ impl Ground {
 
     pub(crate) fn options(&self) -> ProcessOptions {
         ProcessOptions {
-            envoy: self.bin().join("envoy"),
+            envoys: Envoys::one(self.bin().join("envoy")),
             envoy_options: Default::default(),
             services_dir: self.bin(),
             state_dir: self.state(),
@@ -136,6 +136,7 @@ impl Ground {
                 ("sds".to_owned(), group(Some(Service::Sds), None, None, true)),
                 ("echo".to_owned(), group(Some(Service::Echo), None, None, false)),
             ]),
+            envoy: None,
         }
     }
 
@@ -153,6 +154,7 @@ impl Ground {
         MeshSpec {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), group)]),
+            envoy: None,
         }
     }
 }

@@ -14,11 +14,11 @@ use futures::StreamExt;
 use meshkat_model::mesh::Service;
 use rustix::fs::{FlockOperation, flock};
 
+use super::backend::Core;
 use super::mark::Mark;
 use super::options::DockerOptions;
-use crate::RuntimeError;
 use crate::run::folder::failed;
-use crate::run::owner::Owner;
+use crate::{LocalEnvoy, RuntimeError};
 use content::{Content, Hashes};
 
 const SERVICES: &str = include_str!("../../../../../docker/services.Dockerfile");
@@ -33,7 +33,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How long an image may take to come once it is on its way.
 const PULL: Duration = Duration::from_secs(300);
 
-/// The images of a run.
+/// The images of a mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Images {
     /// With the services, and what holds a pod's network.
@@ -42,76 +42,69 @@ pub struct Images {
     pub envoy: String,
 }
 
-impl Images {
-    /// The images of what is on this machine now; those that are not there are built.
-    pub(super) async fn ensure(docker: &Docker, options: &DockerOptions, owner: &Owner) -> Result<Self, RuntimeError> {
-        let state_dir = options.state_dir.clone();
-        std::fs::create_dir_all(&state_dir).map_err(failed("make the folder", &state_dir))?;
-        let contents = {
-            let options = options.clone();
-            tokio::task::spawn_blocking(move || Contents::of(&options)).await
-        };
-        let contents = contents.map_err(|error| RuntimeError::Other {
-            message: format!("failed to look at the services: {error}"),
-            help: None,
-        })??;
-        let services = format!("meshkat/services:{}", contents.services.1);
-        let based = format!("meshkat/envoy:{}-{}", options.envoy_version, contents.based.1);
-        let local = format!("meshkat/envoy:{}-{}", options.envoy_version, contents.local.1);
-        let missing = !build::is_there(docker, &services).await?;
-        let envoy = match (
-            build::is_there(docker, &based).await?,
-            build::is_there(docker, &local).await?,
-        ) {
-            (true, _) if !options.envoy_by_path => Some(based.clone()),
-            (_, true) => Some(local.clone()),
-            _ => None,
-        };
-        if let (false, Some(envoy)) = (missing, &envoy) {
-            return Ok(Self {
-                services,
-                envoy: envoy.clone(),
-            });
-        }
-        let _turn = turn(&state_dir).await?;
-        let mark = Mark::begin(owner, "images").await?;
-        let made = Self::make(docker, options, contents, (services, envoy), (based, local)).await;
-        mark.end().await?;
-        made
+/// The image of the services that are on this machine now; built where it is not there.
+pub(super) async fn services(core: &Core) -> Result<String, RuntimeError> {
+    let (content, tag) = contents(core, of_services).await?;
+    let image = format!("meshkat/services:{tag}");
+    if build::is_there(&core.docker, &image).await? {
+        return Ok(image);
     }
+    in_turn(core, async || {
+        ensure(core, &image, content, HashMap::new()).await?;
+        Ok(image)
+    })
+    .await
+}
 
-    /// Builds what is not there.
-    async fn make(
-        docker: &Docker,
-        options: &DockerOptions,
-        contents: Contents,
-        (services, envoy): (String, Option<String>),
-        (based, local): (String, String),
-    ) -> Result<Self, RuntimeError> {
-        let tell = &*options.tell;
-        // Somebody else may have built it meanwhile.
-        if !build::is_there(docker, &services).await? {
-            tell(&format!("building the image {services}"));
-            build::build(docker, &services, contents.services.0, HashMap::new(), tell).await?;
-        }
-        let envoy = match envoy {
-            Some(envoy) => envoy,
-            None => {
-                let base = format!("envoyproxy/envoy:v{}", options.envoy_version);
-                let (image, content, arguments) = if !options.envoy_by_path && pull(docker, &base, tell).await {
-                    (based, contents.based.0, HashMap::from([("BASE".to_owned(), base)]))
-                } else {
-                    (local, contents.local.0, HashMap::new())
-                };
-                if !build::is_there(docker, &image).await? {
-                    tell(&format!("building the image {image}"));
-                    build::build(docker, &image, content, arguments, tell).await?;
-                }
-                image
-            }
-        };
-        Ok(Self { services, envoy })
+/// The image of an Envoy: on that of the Envoy project if a registry has it, and with the Envoy of this machine otherwise; built
+/// where it is not there.
+pub(super) async fn envoy(core: &Core, envoy: &LocalEnvoy) -> Result<String, RuntimeError> {
+    let path = envoy.path.clone();
+    let (based, local) = contents(core, move |options, hashes| of_envoy(options, &path, hashes)).await?;
+    let image = |tag: &str| format!("meshkat/envoy:{}-{tag}", envoy.version);
+    let (on_base, on_nothing) = (image(&based.1), image(&local.1));
+    if !envoy.by_path && build::is_there(&core.docker, &on_base).await? {
+        return Ok(on_base);
     }
+    if build::is_there(&core.docker, &on_nothing).await? {
+        return Ok(on_nothing);
+    }
+    in_turn(core, async || {
+        let base = format!("envoyproxy/envoy:v{}", envoy.version);
+        let has_base = !envoy.by_path && pull(&core.docker, &base, &*core.options.tell).await;
+        let (image, content, arguments) = if has_base {
+            (on_base, based.0, HashMap::from([("BASE".to_owned(), base)]))
+        } else {
+            (on_nothing, local.0, HashMap::new())
+        };
+        ensure(core, &image, content, arguments).await?;
+        Ok(image)
+    })
+    .await
+}
+
+/// Builds an image, unless somebody else has built it meanwhile.
+async fn ensure(
+    core: &Core,
+    image: &str,
+    content: Content,
+    arguments: HashMap<String, String>,
+) -> Result<(), RuntimeError> {
+    if build::is_there(&core.docker, image).await? {
+        return Ok(());
+    }
+    let tell = &*core.options.tell;
+    tell(&format!("building the image {image}"));
+    build::build(&core.docker, image, content, arguments, tell).await
+}
+
+/// Does what makes an image, when nobody else on this machine does.
+async fn in_turn<T>(core: &Core, make: impl AsyncFnOnce() -> Result<T, RuntimeError>) -> Result<T, RuntimeError> {
+    let _turn = turn(&core.options.state_dir).await?;
+    let mark = Mark::begin(&core.owner, "images").await?;
+    let made = make().await;
+    mark.end().await?;
+    made
 }
 
 /// Removes the images that meshes were run with and that no container uses: the next run builds what it needs again. Gives
@@ -123,45 +116,57 @@ pub async fn remove_images() -> Result<Vec<String>, RuntimeError> {
     build::remove_unused(&super::daemon::connect().await?).await
 }
 
-/// What the images are made from, each with its tag.
-struct Contents {
-    services: (Content, String),
-    /// On the image of the Envoy project.
-    based: (Content, String),
-    /// On nothing, with the Envoy of this machine.
-    local: (Content, String),
-}
+/// What an image is made from, and its tag.
+type Tagged = (Content, String);
 
-impl Contents {
-    /// Blocks.
-    fn of(options: &DockerOptions) -> Result<Self, RuntimeError> {
+/// Looks at what images are made from, on a thread that may block.
+async fn contents<T: Send + 'static>(
+    core: &Core,
+    of: impl FnOnce(&DockerOptions, &mut Hashes) -> Result<T, RuntimeError> + Send + 'static,
+) -> Result<T, RuntimeError> {
+    let options = core.options.clone();
+    let state_dir = &options.state_dir;
+    std::fs::create_dir_all(state_dir).map_err(failed("make the folder", state_dir))?;
+    let looked = tokio::task::spawn_blocking(move || {
         let memory = options.state_dir.join("hashes.json");
         let mut hashes = Hashes::read(&memory);
-        let binary = |name: &str| options.services_dir.join(name);
-        let mut services = Content::new(SERVICES);
-        for service in [Service::Pet, Service::Petstore, Service::Echo, Service::Sds] {
-            let path = existing(binary(service.name()), service.name())?;
-            services.program("rootfs", &format!("/usr/local/bin/{}", service.name()), &path)?;
-        }
-        let pod = existing(binary(POD), POD)?;
-        services.program("rootfs", &format!("/usr/local/bin/{POD}"), &pod)?;
-        services.folder("state/");
-        let mut based = Content::new(ENVOY);
-        based.portable("rootfs/meshkat", POD, &pod)?;
-        let mut local = based.clone();
-        local.program("rootfs", "/usr/local/bin/envoy", &options.envoy)?;
-        let mut tagged = |content: Content| -> Result<_, RuntimeError> {
-            let tag = content.tag(&mut hashes)?;
-            Ok((content, tag))
-        };
-        let contents = Self {
-            services: tagged(services)?,
-            based: tagged(based)?,
-            local: tagged(local)?,
-        };
+        let contents = of(&options, &mut hashes)?;
         hashes.write(&memory);
         Ok(contents)
+    });
+    looked.await.map_err(|error| RuntimeError::Other {
+        message: format!("failed to look at what images are made from: {error}"),
+        help: None,
+    })?
+}
+
+fn tagged(content: Content, hashes: &mut Hashes) -> Result<Tagged, RuntimeError> {
+    let tag = content.tag(hashes)?;
+    Ok((content, tag))
+}
+
+/// Blocks.
+fn of_services(options: &DockerOptions, hashes: &mut Hashes) -> Result<Tagged, RuntimeError> {
+    let binary = |name: &str| options.services_dir.join(name);
+    let mut services = Content::new(SERVICES);
+    for service in [Service::Pet, Service::Petstore, Service::Echo, Service::Sds] {
+        let path = existing(binary(service.name()), service.name())?;
+        services.program("rootfs", &format!("/usr/local/bin/{}", service.name()), &path)?;
     }
+    let pod = existing(binary(POD), POD)?;
+    services.program("rootfs", &format!("/usr/local/bin/{POD}"), &pod)?;
+    services.folder("state/");
+    tagged(services, hashes)
+}
+
+/// On the image of the Envoy project, and on nothing with the Envoy of this machine. Blocks.
+fn of_envoy(options: &DockerOptions, envoy: &Path, hashes: &mut Hashes) -> Result<(Tagged, Tagged), RuntimeError> {
+    let pod = existing(options.services_dir.join(POD), POD)?;
+    let mut based = Content::new(ENVOY);
+    based.portable("rootfs/meshkat", POD, &pod)?;
+    let mut local = based.clone();
+    local.program("rootfs", "/usr/local/bin/envoy", envoy)?;
+    Ok((tagged(based, hashes)?, tagged(local, hashes)?))
 }
 
 fn existing(path: PathBuf, service: &'static str) -> Result<PathBuf, RuntimeError> {
