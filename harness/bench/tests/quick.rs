@@ -165,7 +165,7 @@ fn shared_meshes_stand_beside_meshes_of_their_own() {
             "as planned",
             "6 cases: 6 passed",
             "6 meshes)",
-            "1 mesh, 5 repairs)",
+            "2 meshes, 4 repairs)",
         ],
     );
 }

@@ -170,7 +170,7 @@ impl Group {
         let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
         self.sink.send(Event::MeshStarting {
             mesh: self.number,
-            name: spec.name.clone(),
+            name: spec.kind(),
             cases,
         });
         let start = Instant::now();

@@ -4,7 +4,7 @@ use crate::{
     case::Case,
     expression::Expression,
     mesh::MeshSpec,
-    scenario::step::{EnvoyStep, Step},
+    scenario::step::{EnvoyStep, Hosts, RegisterStep, Step},
 };
 
 /// What a case leaves of its mesh.
@@ -15,7 +15,7 @@ pub enum Harm {
     /// It changes what can be changed back, and what of it is changed back can be asked of the mesh.
     Repairable,
     /// Nobody can tell what is left: requests that may change anything, a network that was cut (connections that are dead and
-    /// do not know it), or a mesh of which a part was never there, which Envoys do not forget once they have seen it.
+    /// do not know it), weights (an Envoy applies their changes up to its `update_merge_window` later), or a mesh of which a part was never there, which Envoys do not forget once they have seen it.
     Lasting,
 }
 
@@ -82,6 +82,7 @@ impl MeshSpec {
 fn harm_of(step: &Step) -> Harm {
     match step {
         Step::Get(_) | Step::Head(_) | Step::Envoy(_) | Step::Check(_) => Harm::None,
+        Step::Register(register) if has_weights(register) => Harm::Lasting,
         Step::Load(_)
         | Step::Expect(_)
         | Step::StopLoad(_)
@@ -98,6 +99,11 @@ fn harm_of(step: &Step) -> Harm {
         | Step::Resume(_) => Harm::Repairable,
         Step::Network(_) | Step::Post(_) | Step::Put(_) | Step::Patch(_) | Step::Delete(_) => Harm::Lasting,
     }
+}
+
+fn has_weights(register: &RegisterStep) -> bool {
+    let mut hosts = register.register.values();
+    hosts.any(|hosts| matches!(hosts, Hosts::Weighted(_)))
 }
 
 fn asks_envoy(envoy: &EnvoyStep, views: &[&str]) -> bool {
@@ -191,6 +197,7 @@ mod tests {
         for step in [
             "{put: /faults, straight-to: pet-1, status: 200}",
             "{network: refusing, of: pet-1}",
+            "{register: {pet: {pet-1: 9, pet-2: 1}}}",
         ] {
             assert_eq!(
                 harm(&format!("  - {{kill: pet-1}}\n{looks}  - {step}\n")),

@@ -115,6 +115,18 @@ impl GroupSpec {
 }
 
 impl MeshSpec {
+    /// The mesh's name and those of the overlays over it: meshes of one kind take about as long as one another.
+    pub fn kind(&self) -> String {
+        let overlays = self.groups.values().flat_map(|group| &group.overlays);
+        let mut names: Vec<&str> = overlays.filter_map(|file| file.file_stem()?.to_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        std::iter::once(self.name.as_str())
+            .chain(names)
+            .collect::<Vec<_>>()
+            .join(" + ")
+    }
+
     /// Every pod of the mesh at the start: its group's name and its own.
     pub fn pods(&self) -> Vec<(String, String)> {
         self.groups

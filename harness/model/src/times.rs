@@ -34,10 +34,10 @@ impl Default for Times {
 pub struct RuntimeTimes {
     /// Cases that passed, by id, without the start of their mesh.
     pub cases: BTreeMap<String, Recent>,
-    /// From the start of a mesh until it was ready, by the mesh's name.
+    /// From the start of a mesh until it was ready, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
     #[serde(default)]
     pub meshes: BTreeMap<String, Recent>,
-    /// From the end of a case until its mesh was found to be as it was, by the mesh's name.
+    /// From the end of a case until its mesh was found to be as it was, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
     #[serde(default)]
     pub repairs: BTreeMap<String, Recent>,
 }

@@ -67,13 +67,13 @@ impl Expected {
 
     /// From the start of a mesh until it is ready.
     pub fn start(&self, mesh: &MeshSpec) -> u64 {
-        let seen = self.seen.meshes.get(&mesh.name).and_then(Recent::median);
+        let seen = self.seen.meshes.get(&mesh.kind()).and_then(Recent::median);
         seen.unwrap_or_else(|| self.guess.mesh + self.guess.pod * mesh.pods().len() as u64)
     }
 
     /// From the end of a case until its mesh is found to be as it was.
     pub fn repair(&self, mesh: &MeshSpec) -> u64 {
-        let seen = self.seen.repairs.get(&mesh.name).and_then(Recent::median);
+        let seen = self.seen.repairs.get(&mesh.kind()).and_then(Recent::median);
         seen.unwrap_or(self.guess.repair)
     }
 }

@@ -148,7 +148,7 @@ impl Planner<'_> {
         };
         let mut meshes: Vec<(usize, PlannedMesh)> = Vec::new();
         for (spec, members) in specs {
-            for chain in chains(members, self.sharing, longest) {
+            for chain in chains(members, self.sharing_of(&spec), longest) {
                 let first = chain.iter().map(|member| member.number).min().unwrap_or_default();
                 let cases = self.in_order(chain);
                 meshes.push((first, PlannedMesh::new(spec.clone(), cases, self.expected)));
@@ -162,6 +162,14 @@ impl Planner<'_> {
             Order::Random(seed) => fastrand::Rng::with_seed(seed).shuffle(&mut meshes),
         }
         Plan { meshes, skipped }
+    }
+
+    /// A repair that takes longer than a new mesh is none.
+    fn sharing_of(&self, mesh: &MeshSpec) -> Sharing {
+        match self.sharing {
+            Sharing::Repairs if self.expected.repair(mesh) > self.expected.start(mesh) => Sharing::Looks,
+            sharing => sharing,
+        }
     }
 
     /// The cases of a mesh: who asks for the past first, who only looks before who harms, and whose harm lasts last.

@@ -340,3 +340,32 @@ fn the_times_of_earlier_runs_decide_and_what_never_ran_is_guessed() {
     ];
     assert_eq!(parts, wanted.into());
 }
+
+#[test]
+fn a_mesh_whose_repair_takes_longer_than_a_new_one_is_not_repaired() {
+    let written = |step| Written {
+        mesh: "one",
+        replicas: 1,
+        step,
+        past: false,
+        cases: 2,
+        took: None,
+    };
+    let (cases, capabilities) = (cases(&[written(STEPS[1]), written(STEPS[0])]), Capabilities::all());
+    let counted = |start, repair| {
+        let mut times = Times::default();
+        let process = times.of_runtime("process");
+        process.meshes.entry("one".to_owned()).or_default().add(start);
+        process.repairs.entry("one".to_owned()).or_default().add(repair);
+        let planner = Planner {
+            capabilities: &capabilities,
+            expected: &Expected::new("process", &times),
+            sharing: Sharing::Repairs,
+            order: Order::Longest,
+            jobs: 1,
+        };
+        planner.plan(cases.clone()).meshes.len()
+    };
+    assert_eq!(counted(150, 20), 1);
+    assert_eq!(counted(150, 400), 3, "who looks still shares one");
+}

@@ -61,7 +61,6 @@ async fn whatever_a_case_did_is_undone_before_the_next_one() {
         "{scale: {echo: 3}}",
         "{scale: {echo: 0}}",
         "{register: {echo: []}}",
-        "{register: {echo: {echo-1: 3, echo-2: 1}}}",
         "{unregister: echo}",
         "{discovery: hung}",
         "{discovery: killed}",
