@@ -58,6 +58,16 @@ pub(crate) fn measure(bin: &Path, pairs: usize) -> Result<String, Error> {
     ))
 }
 
+/// Whether there is a Docker that answers.
+pub(crate) fn is_there() -> bool {
+    answers(Command::new("docker").arg("version"))
+}
+
+fn answers(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
 fn meshkat_up(bin: &Path) -> Result<f64, Error> {
     let start = Instant::now();
     let mut up = Up::start(bin, &["--runtime", "docker"])?;
@@ -107,11 +117,7 @@ impl Compose {
     /// The one that there is: a part of Docker, or the program that it once was.
     fn find() -> Option<Self> {
         let all = [vec!["docker", "compose"], vec!["docker-compose"]];
-        let answers = |command: &mut Command| {
-            let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        if !answers(Command::new("docker").arg("version")) {
+        if !is_there() {
             return None;
         }
         let found = all

@@ -109,7 +109,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::Cover => cover::measure(quick),
         Bench::Planner => {
             let mut report = planner::measure(bin, "process", args.planner_pairs(), quick)?;
-            match planner::has_docker() {
+            match docker::is_there() {
                 _ if quick => {}
                 // Each run takes minutes there.
                 true => report.push_str(&planner::measure(bin, "docker", 1, quick)?),

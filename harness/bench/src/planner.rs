@@ -102,14 +102,3 @@ fn run(bin: &Path, runtime: &str, select: &[&str], share: &str, report: &Path) -
         line: told.lines().last().unwrap_or_default().to_owned(),
     })
 }
-
-/// Whether there is a Docker that answers.
-pub(crate) fn has_docker() -> bool {
-    let mut docker = Command::new("docker");
-    docker
-        .arg("version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    docker.status().is_ok_and(|status| status.success())
-}

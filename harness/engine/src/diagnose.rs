@@ -130,13 +130,11 @@ fn refused_requests(mesh: &RunningMesh) -> Vec<String> {
 
 fn not_running(pods: &[Pod]) -> Vec<String> {
     let parts = pods.iter().flat_map(|pod| {
-        [Container::Application, Container::Envoy]
-            .into_iter()
-            .filter_map(move |container| {
-                let state = pod.container(container)?;
-                (!matches!(state, ContainerState::Running { .. }))
-                    .then(|| format!("the {container} of {} is {state}", pod.name))
-            })
+        Container::BOTH.into_iter().filter_map(move |container| {
+            let state = pod.container(container)?;
+            (!matches!(state, ContainerState::Running { .. }))
+                .then(|| format!("the {container} of {} is {state}", pod.name))
+        })
     });
     let parts: Vec<String> = parts.collect();
     if parts.is_empty() {

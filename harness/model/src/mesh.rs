@@ -67,6 +67,11 @@ pub enum Container {
     Envoy,
 }
 
+impl Container {
+    /// The two that a pod can have.
+    pub const BOTH: [Self; 2] = [Self::Application, Self::Envoy];
+}
+
 impl std::fmt::Display for Container {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

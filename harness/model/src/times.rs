@@ -37,7 +37,7 @@ pub struct RuntimeTimes {
     /// From the start of a mesh until it was ready, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
     #[serde(default)]
     pub meshes: BTreeMap<String, Recent>,
-    /// From the end of a case until its mesh was found to be as it was, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
+    /// From the end of a case until its mesh was found to be as it was, or not to be, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
     #[serde(default)]
     pub repairs: BTreeMap<String, Recent>,
 }

@@ -53,14 +53,13 @@ pub fn shards(cases: &[Case], of: usize, capabilities: &Capabilities, expected: 
     let plan = planner.plan(cases.to_vec());
     let mut loads = vec![(0, 0); of.max(1)];
     let mut shard_of: HashMap<&str, usize> = HashMap::new();
-    let meshes = plan
-        .meshes
-        .iter()
-        .map(|mesh| (mesh.expected_ms, mesh.cases.iter().collect()));
+    let meshes = plan.meshes.iter().map(|mesh| (mesh.expected_ms, mesh.cases.as_slice()));
     // What is skipped takes no time, but has to be told by somebody, and is spread by number.
-    let skipped = plan.skipped.iter().map(|skipped| (0, vec![&skipped.case]));
+    let skipped = plan
+        .skipped
+        .iter()
+        .map(|skipped| (0, std::slice::from_ref(&skipped.case)));
     for (ms, cases) in meshes.chain(skipped) {
-        let cases: Vec<&Case> = cases;
         let least = loads
             .iter()
             .enumerate()

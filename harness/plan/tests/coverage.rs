@@ -1,56 +1,18 @@
 //! Which cases of a scenario a coverage chooses: some of the full product, under the same ids.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    path::Path,
-};
+mod support;
 
-use indexmap::IndexMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
 use meshkat_model::{
     capability::{Capabilities, Capability},
     case::Case,
-    mesh::{GroupSpec, MeshSpec, Service},
-    scenario::{Meshes, Scenario, SharedAxes},
+    scenario::{Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
 use meshkat_plan::{Coverage, expand};
 use proptest::prelude::*;
-
-struct One(MeshSpec);
-
-impl One {
-    fn new() -> Self {
-        let pet = GroupSpec {
-            service: Some(Service::Pet),
-            envoy: Some("pet.yaml".into()),
-            overlays: Vec::new(),
-            replicas: Some(3),
-            started: true,
-            registered: true,
-        };
-        let ingress = GroupSpec {
-            service: None,
-            replicas: None,
-            registered: false,
-            ..pet.clone()
-        };
-        Self(MeshSpec {
-            name: "one".to_owned(),
-            groups: IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]),
-            envoy: None,
-        })
-    }
-}
-
-impl Meshes for One {
-    fn mesh(&self, _: &str) -> Result<&MeshSpec, Vec<String>> {
-        Ok(&self.0)
-    }
-
-    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
-        Err(Vec::new())
-    }
-}
+use support::Both;
 
 fn read(sizes: &[usize], more: &str) -> Scenario {
     let axes: String = sizes
@@ -69,7 +31,7 @@ fn read(sizes: &[usize], more: &str) -> Scenario {
 }
 
 fn all(scenario: &Scenario) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    expand(scenario, &One::new())
+    expand(scenario, &Both::new())
 }
 
 /// The chosen ones where all cases can run.

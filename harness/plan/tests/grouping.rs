@@ -1,63 +1,21 @@
 //! What holds of every grouping: no case lost, none twice, each where it may be; and of every split into shards.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+mod support;
 
-use indexmap::IndexMap;
+use std::collections::BTreeSet;
+
 use meshkat_model::{
     capability::{Capabilities, Capability},
     case::Case,
     harm::Harm,
-    mesh::{GroupSpec, MeshSpec, Service},
     results::Status,
-    scenario::{Meshes, Scenario, SharedAxes},
+    scenario::{Scenario, SharedAxes},
     source::Source,
     times::Times,
 };
 use meshkat_plan::{Expected, Order, Plan, PlannedMesh, Planner, Sharing, expand, shards, why_not};
 use proptest::prelude::*;
-
-/// The meshes `one` and `two`, which are alike but for their names.
-struct Both(BTreeMap<String, MeshSpec>);
-
-impl Both {
-    fn new() -> Self {
-        let pet = GroupSpec {
-            service: Some(Service::Pet),
-            envoy: Some("pet.yaml".into()),
-            overlays: Vec::new(),
-            replicas: Some(3),
-            started: true,
-            registered: true,
-        };
-        let ingress = GroupSpec {
-            service: None,
-            overlays: Vec::new(),
-            replicas: None,
-            registered: false,
-            ..pet.clone()
-        };
-        let groups = IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]);
-        let mesh = |name: &str| MeshSpec {
-            name: name.to_owned(),
-            envoy: None,
-            groups: groups.clone(),
-        };
-        Self([("one".to_owned(), mesh("one")), ("two".to_owned(), mesh("two"))].into())
-    }
-}
-
-impl Meshes for Both {
-    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
-        self.0.get(name).ok_or_else(|| self.0.keys().cloned().collect())
-    }
-
-    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
-        Err(Vec::new())
-    }
-}
+use support::Both;
 
 /// A scenario with so many cases.
 #[derive(Debug, Clone)]

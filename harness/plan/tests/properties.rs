@@ -1,68 +1,19 @@
 //! What holds of every plan: each combination once, no case lost, none twice; and no mutation of a good file can make the
 //! reading of it panic.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    sync::OnceLock,
-};
+mod support;
 
-use indexmap::IndexMap;
+use std::{collections::BTreeSet, fs, path::Path, sync::OnceLock};
+
 use meshkat_model::{
     case::Case,
-    mesh::{GroupSpec, MeshSpec, Service},
     project::{MeshFiles, Project},
-    scenario::{Meshes, Scenario, SharedAxes},
+    scenario::{Scenario, SharedAxes},
     source::{Diagnostic, Source},
 };
 use meshkat_plan::expand;
 use proptest::{prelude::*, sample::Index};
-
-/// The meshes `one` and `two`, which are alike but for their names.
-struct Both(BTreeMap<String, MeshSpec>);
-
-impl Both {
-    fn new() -> Self {
-        let pet = GroupSpec {
-            service: Some(Service::Pet),
-            envoy: Some("pet.yaml".into()),
-            overlays: Vec::new(),
-            replicas: Some(3),
-            started: true,
-            registered: true,
-        };
-        let ingress = GroupSpec {
-            service: None,
-            overlays: Vec::new(),
-            replicas: None,
-            registered: false,
-            ..pet.clone()
-        };
-        let groups = IndexMap::from([("ingress".to_owned(), ingress), ("pet".to_owned(), pet)]);
-        let mesh = |name: &str| {
-            (
-                name.to_owned(),
-                MeshSpec {
-                    name: name.to_owned(),
-                    groups: groups.clone(),
-                    envoy: None,
-                },
-            )
-        };
-        Self([mesh("one"), mesh("two")].into())
-    }
-}
-
-impl Meshes for Both {
-    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
-        self.0.get(name).ok_or_else(|| self.0.keys().cloned().collect())
-    }
-
-    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
-        Err(Vec::new())
-    }
-}
+use support::Both;
 
 fn cases_of(id: &str, text: &str) -> Result<Vec<Case>, Vec<Diagnostic>> {
     expand(

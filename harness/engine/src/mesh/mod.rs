@@ -190,12 +190,10 @@ impl RunningMesh {
     /// A container that ended without having been asked to, if there is one.
     pub fn crashed(&self) -> Option<MeshError> {
         self.pods().iter().find_map(|pod| {
-            [Container::Application, Container::Envoy]
-                .into_iter()
-                .find_map(|container| {
-                    let state = pod.container(container).filter(|state| state.is_crashed())?;
-                    Some(self.crash(pod, container, state.to_string()))
-                })
+            Container::BOTH.into_iter().find_map(|container| {
+                let state = pod.container(container).filter(|state| state.is_crashed())?;
+                Some(self.crash(pod, container, state.to_string()))
+            })
         })
     }
 

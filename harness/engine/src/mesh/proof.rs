@@ -204,13 +204,10 @@ impl RunningMesh {
 
 /// A container that does not run.
 fn stands_still(pod: &Pod) -> Option<String> {
-    [Container::Application, Container::Envoy]
-        .into_iter()
-        .find_map(|container| {
-            let state = pod.container(container)?;
-            (!matches!(state, ContainerState::Running { .. }))
-                .then(|| format!("the {container} of {} {state}", pod.name))
-        })
+    Container::BOTH.into_iter().find_map(|container| {
+        let state = pod.container(container)?;
+        (!matches!(state, ContainerState::Running { .. })).then(|| format!("the {container} of {} {state}", pod.name))
+    })
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {

@@ -9,12 +9,10 @@ use reqwest::Method;
 
 use super::{MeshError, RunningMesh};
 
-const CONTAINERS: [Container; 2] = [Container::Application, Container::Envoy];
-
 impl RunningMesh {
     /// Brings the mesh back to what it was made from, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever
-    /// was done is undone by what is seen, and not by what was done. Only for a mesh that was whole from the start, and whose
-    /// network nobody harmed.
+    /// was done is undone by what is seen, and not by what was done. Only for a mesh that was whole from the start, whose network
+    /// nobody harmed, and of which nobody was given a weight.
     ///
     /// # Errors
     /// What is not as it was when `limit` is over, or never will be.
@@ -42,7 +40,7 @@ impl RunningMesh {
 
     /// Lets go on what is frozen, and starts what has ended.
     async fn runs_again(&self, pod: &Pod) -> Result<(), MeshError> {
-        for container in CONTAINERS {
+        for container in Container::BOTH {
             let target = Target::container(&pod.name, container);
             match pod.container(container) {
                 Some(ContainerState::Paused { .. }) => self.lease.resume(&target).await?,
@@ -86,22 +84,18 @@ impl RunningMesh {
         pods.filter(|pod| pod.group == group).map(|pod| pod.name).collect()
     }
 
-    /// Every service has the hosts that it had, without weights, and no other is there. What is so already is not said again.
+    /// Every service has the hosts that it had, and no other is there. What is so already is not said again.
     async fn register_again(&self) -> Result<(), MeshError> {
         if self.pod("sds").is_none() {
             return Ok(());
         }
         let planned = self.planned_registry();
-        let (now, weights) = {
-            let state = self.state();
-            (state.registry.clone(), state.weights.clone())
-        };
+        let now = self.state().registry.clone();
         for service in now.keys().filter(|service| !planned.contains_key(*service)) {
             self.unregister(service).await?;
         }
         for (service, pods) in &planned {
-            let weighted = weights.get(service).is_some_and(|weights| !weights.is_empty());
-            if weighted || now.get(service) != Some(pods) {
+            if now.get(service) != Some(pods) {
                 self.register(service, pods.clone()).await?;
             }
         }

@@ -5,3 +5,5 @@ mod files;
 mod properties;
 mod scenarios;
 mod sizes;
+#[path = "../support/mod.rs"]
+mod support;

@@ -3,15 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
-    path::Path,
 };
 
-use indexmap::IndexMap;
 use meshkat_model::{
     capability::{Capabilities, Capability},
     case::Case,
-    mesh::{GroupSpec, MeshSpec, Service},
-    scenario::{Meshes, Scenario, SharedAxes},
+    scenario::{Scenario, SharedAxes},
     source::Source,
 };
 use meshkat_plan::{Coverage, chosen, cover::Kind, expand, why_not};
@@ -20,39 +17,10 @@ use proptest::{prelude::*, sample::Index};
 use crate::{
     check::{Spec, has},
     properties::{first_impossible, parts},
+    support::Both,
 };
 
 type Row = Vec<u16>;
-
-struct One(MeshSpec);
-
-impl One {
-    fn new() -> Self {
-        let pet = GroupSpec {
-            service: Some(Service::Pet),
-            envoy: Some("pet.yaml".into()),
-            overlays: Vec::new(),
-            replicas: Some(3),
-            started: true,
-            registered: true,
-        };
-        Self(MeshSpec {
-            name: "one".to_owned(),
-            envoy: None,
-            groups: IndexMap::from([("pet".to_owned(), pet)]),
-        })
-    }
-}
-
-impl Meshes for One {
-    fn mesh(&self, _: &str) -> Result<&MeshSpec, Vec<String>> {
-        Ok(&self.0)
-    }
-
-    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
-        Err(Vec::new())
-    }
-}
 
 /// What a problem is as a scenario; a pet is killed in the cases of which any of `kills` is true.
 fn scenario(spec: &Spec, kills: &[String]) -> Scenario {
@@ -153,12 +121,12 @@ proptest! {
     fn what_is_chosen_of_a_scenario_keeps_its_promises(parts in parts(), seed in 0_u64..4) {
         let spec = parts.spec();
         if first_impossible(&spec).is_some() {
-            prop_assert!(expand(&scenario(&spec, &[]), &One::new()).is_err(), "nothing is said of what is impossible");
+            prop_assert!(expand(&scenario(&spec, &[]), &Both::new()).is_err(), "nothing is said of what is impossible");
             return Ok(());
         }
         let mut spec = parts.with_rows(spec);
         let scenario = scenario(&spec, &[]);
-        let cases = expand(&scenario, &One::new()).unwrap();
+        let cases = expand(&scenario, &Both::new()).unwrap();
         // All that is allowed is a case, with one negative value at the most, and what is included is one besides.
         let rows: BTreeSet<Row> = cases.iter().map(row).collect();
         let mut all: BTreeSet<Row> = spec.product().into_iter().filter(|row| spec.holds(row, |_| true)).collect();
@@ -205,7 +173,7 @@ proptest! {
             return Ok(());
         }
         let mut spec = parts.with_rows(spec);
-        let all = expand(&scenario(&spec, &[]), &One::new()).unwrap();
+        let all = expand(&scenario(&spec, &[]), &Both::new()).unwrap();
         // Cases that have some values of one that there is kill a pet.
         let kills = cannot.iter().map(|(which, set)| {
             let params = which.get(&all).params.iter().zip(set).filter(|(_, set)| **set);
@@ -215,7 +183,7 @@ proptest! {
         });
         let kills: Vec<String> = kills.collect();
         let scenario = scenario(&spec, &kills);
-        let cases = expand(&scenario, &One::new()).unwrap();
+        let cases = expand(&scenario, &Both::new()).unwrap();
         let kind = Capabilities::all().without(Capability::Kill, "it is kind");
         let runs: BTreeMap<Row, bool> = cases.iter().map(|case| (row(case), why_not(case, &kind).is_none())).collect();
         let is_extra = |row: &Row| row.iter().zip(&spec.axes).any(|(level, axis)| axis[usize::from(*level)].0 == Kind::Extra);

@@ -59,7 +59,7 @@ pub async fn harm(
         .await
         .map_err(failed("list containers"))?;
     let mut done = Vec::new();
-    for which in [Container::Application, Container::Envoy] {
+    for which in Container::BOTH {
         let is_meant = container.is_none_or(|container| container == which);
         let name = labels::container(run, pod, which);
         let is_there = found

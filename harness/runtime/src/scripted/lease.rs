@@ -99,7 +99,7 @@ impl ScriptedLease {
         let pod = find(&mut pods, &target.pod)?;
         let containers: Vec<_> = match target.container {
             Some(container) => vec![container],
-            None => [Container::Application, Container::Envoy]
+            None => Container::BOTH
                 .into_iter()
                 .filter(|container| pod.container(*container).is_some())
                 .collect(),
