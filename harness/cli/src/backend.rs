@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
-    Backend, Capabilities, Envoys, LocalEnvoy, RuntimeError,
+    Backend, Capabilities, Envoys, LocalEnvoy, Printable, RuntimeError,
     docker::{DockerBackend, DockerOptions},
     process::{self, ProcessBackend, ProcessOptions},
     run::{Swept, sweep, sweep_docker},
@@ -139,7 +139,8 @@ pub(crate) async fn docker() -> Result<DockerBackend, Exit> {
         .map_err(|error| runtime_error(&error))?;
     let swept = tokio::task::spawn_blocking(move || {
         let mut swept = sweep(&state_dir, false)?;
-        swept.extend(sweep_docker(false)?);
+        // What is nobody's run is left alone, and `clean` tells of it.
+        swept.extend(sweep_docker(false)?.runs);
         Ok::<_, RuntimeError>(swept)
     });
     let swept = swept.await.map_err(|error| Exit::environment(error.to_string()))?;
@@ -151,8 +152,9 @@ fn warn_of(swept: Vec<Swept>) {
     for swept in swept {
         if let Some(failure) = swept.failure {
             say(&format!(
-                "warning: {} is left behind by an earlier run: {failure}",
-                swept.folder.display()
+                "warning: {} is left behind by an earlier run: {}",
+                Printable(&swept.folder.to_string_lossy()),
+                Printable(&failure)
             ));
         }
     }

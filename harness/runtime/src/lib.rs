@@ -6,16 +6,19 @@
 
 mod backend;
 pub mod docker;
+mod environment;
 mod envoys;
 mod error;
 mod lease;
 mod pod;
 mod pods;
+mod printable;
 pub mod process;
 pub mod run;
 pub mod scripted;
 
 pub use backend::Backend;
+pub use environment::RUN;
 pub use envoys::{Envoys, LocalEnvoy};
 pub use error::RuntimeError;
 pub use lease::{Lease, Released};
@@ -24,3 +27,4 @@ pub use meshkat_model::{
     network::NetworkFault,
 };
 pub use pod::{ContainerState, Pod, Target};
+pub use printable::Printable;

@@ -35,15 +35,15 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use libtest_mimic::Trial;
-    use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
+    use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions, STATE_DIR};
     use meshkat_runtime::run::{Ledger, live_runs, reaper_main, sweep};
     use meshkat_runtime::{Backend, RuntimeError, Target};
     use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
     use crate::support::{Ground, until};
 
-    /// Marks every process that a holder starts, whoever they have become.
-    const MARK: &str = "MESHKAT_TEST_GROUND";
+    /// Marks every process that a holder starts, whoever they have become: a mesh hands it on.
+    const MARK: &str = STATE_DIR;
 
     pub(super) fn tests() -> Vec<Trial> {
         let trial = |name: &str, test: fn()| {
@@ -136,7 +136,7 @@ mod linux {
             let mut child = Command::new(std::env::current_exe().expect("this program"))
                 .arg("hold")
                 .args([ground.path().as_os_str(), mode.as_ref()])
-                .env(MARK, ground.path())
+                .env(MARK, ground.state())
                 .process_group(0)
                 .stdout(Stdio::piped())
                 .spawn()
@@ -165,7 +165,7 @@ mod linux {
 
     /// Every process, zombies aside, that was started by a holder on this ground.
     fn marked(ground: &Ground) -> Vec<u32> {
-        let mark = format!("{MARK}={}", ground.path().display()).into_bytes();
+        let mark = format!("{MARK}={}", ground.state().display()).into_bytes();
         let has_mark = |pid: &u32| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == mark)

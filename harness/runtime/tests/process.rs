@@ -9,7 +9,7 @@ use meshkat_runtime::process::{ProcessBackend, ProcessOptions, capabilities};
 use meshkat_runtime::run::{Ledger, ProcessIdentity, kept_folder, live_runs, run_folder};
 use meshkat_runtime::{Backend, Capability, ContainerState, Envoys, Lease, Pod, RuntimeError, Target};
 use support::{
-    APPLICATION, Ground, application, block_is_free, is_alive, is_running, lease, lease_with, pod, until, until_log,
+    APPLICATION, Ground, application, block_is_free, id, is_alive, is_running, lease, lease_with, pod, until, until_log,
 };
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_mesh_is_started_as_it_is_written() {
     let log = until_log(&lease, "pet-2", "\n").await;
     assert_eq!(log, format!("--listen {}:8080 --instance pet-2\n", pet.address));
 
-    let folder = run_folder(&ground.state(), lease.id());
+    let folder = run_folder(&ground.state(), &id(lease.id()));
     let sds = pod(&lease, "sds");
     let log = until_log(&lease, "sds", "\n").await;
     let state = folder.join("sds/sds.json");
@@ -185,7 +185,7 @@ async fn the_ledger_lists_what_runs() {
         .start(&Target::container("pet-1", APPLICATION))
         .await
         .expect("it can start again");
-    let text = std::fs::read(run_folder(&ground.state(), lease.id()).join("ledger.json")).expect("it is there");
+    let text = std::fs::read(run_folder(&ground.state(), &id(lease.id())).join("ledger.json")).expect("it is there");
     let ledger: Ledger = serde_json::from_slice(&text).expect("it is a ledger");
     assert_eq!(
         (ledger.schema, ledger.id.as_str(), ledger.mesh.as_str()),
@@ -268,7 +268,7 @@ async fn what_a_mesh_left_can_be_kept() {
     .await
     .expect("it starts");
     let kept = lease.release(None).await.expect("it ends").kept.expect("it was kept");
-    assert_eq!(kept, kept_folder(&ground.state(), lease.id()));
+    assert_eq!(kept, kept_folder(&ground.state(), &id(lease.id())));
     assert!(kept.join("logs").exists());
 }
 
@@ -370,4 +370,67 @@ async fn what_it_cannot_do_has_a_reason() {
         let reason = capabilities.reason(missing);
         assert!(reason.is_some_and(|reason| reason.contains("root")), "{missing}");
     }
+}
+
+#[tokio::test]
+async fn what_runs_has_a_short_list_of_variables() {
+    let ground = Ground::new();
+    let lease = lease(&ground, &ground.one("#!/bin/sh\nenv\necho end.\nexec sleep 1000\n")).await;
+    let log = until_log(&lease, "echo", "end.").await;
+    // `sh` itself makes three.
+    let made = ["PWD", "SHLVL", "_", "end."];
+    let of_mesh = ["MESHKAT_RUN", "MESHKAT_STATE_DIR"];
+    let handed_on = [
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "DYLD_LIBRARY_PATH",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+    ];
+    // What cargo tells a test must not be there: it is what stands for a CI's secrets here.
+    assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "run by cargo");
+    for line in log.lines() {
+        let name = line.split('=').next().unwrap_or_default();
+        let known =
+            made.contains(&name) || of_mesh.contains(&name) || handed_on.contains(&name) || name.starts_with("LC_");
+        assert!(known, "{line}");
+    }
+    for (name, value) in [
+        ("MESHKAT_RUN", lease.id().to_owned()),
+        ("MESHKAT_STATE_DIR", ground.state().display().to_string()),
+        ("PATH", std::env::var("PATH").expect("there is a PATH")),
+    ] {
+        let line = format!("{name}={value}");
+        assert!(log.lines().any(|found| found == line), "{line} is not in\n{log}");
+    }
+    lease.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_log_is_bounded_however_much_is_written() {
+    const LIMIT: u64 = 64 << 10;
+    let ground = Ground::new();
+    let options = ProcessOptions {
+        log_limit: LIMIT,
+        ..ground.options()
+    };
+    let flood = "#!/bin/sh\nyes 'a line of a flood' | head -c 20000000\necho the last line\nexec sleep 1000\n";
+    let lease = lease_with(options, &ground.one(flood)).await.expect("the mesh starts");
+    let log = until_log(&lease, "echo", "the last line").await;
+    assert!(log.contains("a line of a flood"));
+    let logs = run_folder(&ground.state(), &id(lease.id())).join("logs");
+    let size = |name: &str| std::fs::metadata(logs.join(name)).map_or(0, |metadata| metadata.len());
+    let text = || std::fs::read_to_string(logs.join("echo.application.log")).expect("it is there");
+    until("both files are within the limit, and say so", || {
+        size("echo.application.log") <= LIMIT
+            && (1..=2 * LIMIT).contains(&size("echo.application.log.1"))
+            && text().contains("[meshkat] this log was larger than 65536 bytes: ")
+    });
+    assert!(text().contains("bytes before that were dropped"), "{}", text());
+    lease.release(None).await.expect("it ends");
 }

@@ -216,7 +216,7 @@ async fn pods_come_and_go() {
         gone.envoy.as_ref().and_then(ContainerState::pid).expect("it ran")
     ));
     assert!(
-        !run_folder(&ground.state(), lease.id())
+        !run_folder(&ground.state(), &support::id(lease.id()))
             .join("envoy/pet-1.json")
             .exists()
     );

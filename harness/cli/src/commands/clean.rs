@@ -1,7 +1,7 @@
 //! `meshkat clean`: removes what ended runs left behind.
 
 use meshkat_runtime::{
-    docker,
+    Printable, docker,
     process::default_state_dir,
     run::{Swept, sweep, sweep_docker},
 };
@@ -19,10 +19,13 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
     let swept = tokio::task::spawn_blocking(move || {
         let mut swept = sweep(&state_dir, force)?;
         // Where there is no Docker, nothing is left in it.
-        swept.extend(sweep_docker(force).unwrap_or_default());
-        Ok(swept)
+        let in_docker = sweep_docker(force).unwrap_or_default();
+        // What has been told of already is not told again.
+        let of_docker = in_docker.runs.into_iter().filter(|run| !swept.contains(run));
+        swept.extend(of_docker.collect::<Vec<_>>());
+        Ok((swept, in_docker.strangers))
     });
-    let swept = swept
+    let (swept, strangers) = swept
         .await
         .map_err(|error| Exit::environment(error.to_string()))?
         .map_err(|error| runtime_error(&error))?;
@@ -32,9 +35,14 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
             None => say(&format!("removed {} ({})", run.id, what(run))),
             Some(failure) => {
                 left += 1;
-                say(&format!("failed to remove {}: {failure}", run.folder.display()));
+                let folder = run.folder.to_string_lossy();
+                let failure = Printable(failure);
+                say(&format!("failed to remove {}: {failure}", Printable(&folder)));
             }
         }
+    }
+    for stranger in strangers {
+        say(&format!("note: left alone, as no run made it: {stranger}"));
     }
     if left > 0 {
         return Err(Exit::environment(format!(
@@ -47,7 +55,7 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
         images = docker::remove_images().await.map_err(|error| runtime_error(&error))?;
         images
             .iter()
-            .for_each(|image| say(&format!("removed the image {image}")));
+            .for_each(|image| say(&format!("removed the image {}", Printable(image))));
     }
     if swept.is_empty() && images.is_empty() {
         say("nothing was left behind");

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use meshkat_model::mesh::{Port, Service};
-use meshkat_runtime::{docker, process::default_state_dir};
+use meshkat_runtime::{RuntimeError, docker, process::default_state_dir, run::open_state_dir};
 
 use crate::{
     args::{DoctorArgs, EnvoyChoice, Runtime},
@@ -11,6 +11,10 @@ use crate::{
     exit::{Exit, count},
     output::say,
 };
+
+/// What no setting takes away.
+const SHARED: &str = "whoever can log in to this machine can reach the pods of a mesh on its loopback addresses, Envoy's admin \
+                      interface too; docs/reference/runtimes.md says more";
 
 /// An address that no pod has, in the first block of the process runtime.
 const SAMPLE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 64, 0, 254));
@@ -33,6 +37,7 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
             }
         }
     }
+    say(&format!("note  {SHARED}"));
     match (docker::version().await, args.runtime) {
         (Ok(version), _) => say(&format!("ok    Docker {version}, for --runtime docker")),
         (Err(error), Runtime::Process) => say(&format!("note  --runtime docker cannot be used: {error}")),
@@ -102,16 +107,20 @@ fn addresses() -> Check {
 
 fn state_dir() -> Check {
     let dir = default_state_dir().map_err(|error| backend::runtime_error(&error).into_parts())?;
-    let probe = dir.join(format!("doctor-{}", std::process::id()));
-    let written = std::fs::create_dir_all(&dir)
-        .and_then(|()| std::fs::write(&probe, ""))
-        .and_then(|()| std::fs::remove_file(&probe));
-    match written {
-        Ok(()) => Ok(format!("the state folder {}", dir.display())),
-        Err(error) => Err((
+    let not_written = |error: &std::io::Error| {
+        (
             format!("the state folder {} cannot be written: {error}", dir.display()),
             "set MESHKAT_STATE_DIR to a folder that can".to_owned(),
-        )),
+        )
+    };
+    let folder = open_state_dir(&dir).map_err(|error| match &error {
+        RuntimeError::Folder { source, .. } => not_written(source),
+        _ => backend::runtime_error(&error).into_parts(),
+    })?;
+    // It has no name, and is gone when it is dropped.
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(format!("the state folder {}", dir.display())),
+        Err(error) => Err(not_written(&error)),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use meshkat_runtime::{
+    Printable,
     process::default_state_dir,
-    run::{Ledger, live_runs, run_folder},
+    run::{Ledger, Proof, Signalled, live_runs, run_folder},
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::up::MARK;
 use crate::{args::DownArgs, backend::runtime_error, exit::Exit, output::say};
@@ -22,25 +23,35 @@ pub(crate) async fn run(args: &DownArgs) -> Result<(), Exit> {
         .into_iter()
         .filter(|run| run_folder(&state_dir, &run.id).join(MARK).exists())
         .collect();
-    if let Some(unknown) = args.ids.iter().find(|id| !ups.iter().any(|run| run.id == **id)) {
-        return Err(Exit::nothing(format!("no mesh `{unknown}` that `up` started runs"))
-            .help("`meshkat status` shows what runs"));
+    if let Some(unknown) = args.ids.iter().find(|id| !ups.iter().any(|run| run.id == id.as_str())) {
+        return Err(
+            Exit::nothing(format!("no mesh `{}` that `up` started runs", Printable(unknown)))
+                .help("`meshkat status` shows what runs"),
+        );
     }
     let chosen: Vec<Ledger> = ups
         .into_iter()
-        .filter(|run| args.ids.is_empty() || args.ids.contains(&run.id))
+        .filter(|run| args.ids.is_empty() || args.ids.iter().any(|id| run.id == id.as_str()))
         .collect();
     if chosen.is_empty() {
         say("no mesh that `up` started runs");
     }
     for run in chosen {
-        let pid = i32::try_from(run.owner.pid).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid.filter(|_| run.owner.is_alive()) {
-            kill_process(pid, Signal::TERM)
-                .map_err(|error| Exit::environment(format!("failed to end {}: {error}", run.id)))?;
+        let folder = run_folder(&state_dir, &run.id);
+        match run.owner.signal(Signal::TERM, Proof::Owner(&folder)) {
+            Ok(Signalled::Sent | Signalled::Gone) => {}
+            Ok(Signalled::NotOurs) => {
+                let pid = run.owner.pid;
+                return Err(Exit::environment(format!(
+                    "{} is left alone: its ledger names process {pid}, but nothing proves that this is its owner",
+                    run.id
+                ))
+                .help(format!("look at {} and at process {pid}", folder.display())));
+            }
+            Err(error) => return Err(Exit::environment(format!("failed to end {}: {error}", run.id))),
         }
         let deadline = Instant::now() + LIMIT;
-        while run.owner.is_alive() || run_folder(&state_dir, &run.id).exists() {
+        while run.owner.is_alive() || folder.exists() {
             if Instant::now() > deadline {
                 return Err(Exit::environment(format!("{} did not end within {LIMIT:?}", run.id))
                     .help("`meshkat clean --force` ends it"));

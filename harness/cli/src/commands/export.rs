@@ -1,6 +1,6 @@
 //! `meshkat export`: a mesh for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use meshkat_runtime::docker::Compose;
 
@@ -21,10 +21,10 @@ pub(crate) async fn compose(args: &ComposeArgs) -> Result<(), Exit> {
         network: args.network,
         port: args.port,
     };
-    let folder = args
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("compose").join(&spec.name));
+    let folder = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => default_folder(&spec.name)?,
+    };
     let exported = compose
         .write(&spec, &folder)
         .map_err(|error| backend::runtime_error(&error))?;
@@ -38,4 +38,13 @@ pub(crate) async fn compose(args: &ComposeArgs) -> Result<(), Exit> {
         crate::output::say(&format!("then: curl {edge}/stores/1"));
     }
     Ok(())
+}
+
+/// `compose/MESH` of the folder that this was started in. What a stranger may have committed there leads nowhere else.
+fn default_folder(mesh: &str) -> Result<PathBuf, Exit> {
+    let below = Path::new("compose").join(mesh);
+    meshkat_files::folder_below(Path::new(""), &below).map_err(|error| {
+        Exit::environment(format!("failed to make the folder {}: {error}", below.display()))
+            .help("name a folder to write to: --dir FOLDER")
+    })
 }

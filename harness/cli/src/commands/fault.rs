@@ -4,9 +4,9 @@ use meshkat_model::mesh::Container;
 use meshkat_runtime::{
     docker::{self, Harm},
     process::default_state_dir,
-    run::{Ledger, RuntimeName, live_runs},
+    run::{Ledger, Proof, RuntimeName, Signalled, live_runs},
 };
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::running;
 use crate::{
@@ -69,16 +69,26 @@ fn signal(run: &Ledger, pod: &str, container: Option<Container>, action: FaultAc
     let meant = run
         .processes
         .iter()
-        .filter(|process| process.pod == pod && container.is_none_or(|container| process.container == container))
-        .filter(|process| process.identity.is_alive());
+        .filter(|process| process.pod == pod && container.is_none_or(|container| process.container == container));
     for process in meant {
-        let Some(pid) = i32::try_from(process.identity.pid).ok().and_then(Pid::from_raw) else {
-            continue;
-        };
-        kill_process(pid, signal).map_err(|error| {
-            Exit::environment(format!("failed to signal the {} of {pod}: {error}", process.container))
-        })?;
-        hit.push(process.container);
+        let which = process.container;
+        match process.identity.signal(signal, Proof::Member(&run.id)) {
+            Ok(Signalled::Sent) => hit.push(which),
+            Ok(Signalled::Gone) => {}
+            Ok(Signalled::NotOurs) => {
+                let pid = process.identity.pid;
+                return Err(Exit::environment(format!(
+                    "the {which} of {pod} is left alone: the ledger names process {pid}, but nothing proves that the mesh \
+                     started it"
+                ))
+                .help(format!("look at process {pid}: ps -p {pid} -f")));
+            }
+            Err(error) => {
+                return Err(Exit::environment(format!(
+                    "failed to signal the {which} of {pod}: {error}"
+                )));
+            }
+        }
     }
     Ok(hit)
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use meshkat_envoy::admin::{Admin, Ready};
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::{
+    Printable,
     process::default_state_dir,
-    run::{Ledger, RuntimeName, live_runs, run_folder},
+    run::{LOG_LIMIT, Ledger, RuntimeName, live_runs, run_folder},
 };
 use tabled::{builder::Builder, settings::Style};
 
@@ -26,20 +27,25 @@ pub(crate) async fn run() -> Result<(), Exit> {
         say("no mesh runs; `meshkat up` starts one");
     }
     for run in runs {
-        let by = if run_folder(&state_dir, &run.id).join(MARK).exists() {
-            "up"
-        } else {
-            "a test run"
-        };
+        let folder = run_folder(&state_dir, &run.id);
+        let by = if folder.join(MARK).exists() { "up" } else { "a test run" };
         let place = match run.runtime {
             RuntimeName::Process => "",
             RuntimeName::Docker => " in Docker",
         };
         print(&format!(
             "{}: mesh {}{place}, started by {by} (process {}), addresses {}\n",
-            run.id, run.mesh, run.owner.pid, run.block
+            run.id,
+            Printable(&run.mesh),
+            run.owner.pid,
+            Printable(&run.block)
         ));
         print(&format!("{}\n", pods(&run).await));
+        print(&format!(
+            "logs in {}; of each the last {} MiB and what came within as many before are kept\n",
+            Printable(&folder.join("logs").to_string_lossy()),
+            LOG_LIMIT >> 20
+        ));
     }
     Ok(())
 }
@@ -70,7 +76,12 @@ async fn pods(run: &Ledger) -> String {
             Some(_) => "ended".to_owned(),
             None => "-".to_owned(),
         };
-        rows.push_record([pod.name.clone(), pod.address.to_string(), application, envoy]);
+        rows.push_record([
+            Printable(&pod.name).to_string(),
+            pod.address.to_string(),
+            application,
+            envoy,
+        ]);
     }
     rows.build().with(Style::sharp()).to_string()
 }

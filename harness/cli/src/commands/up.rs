@@ -8,8 +8,11 @@ use meshkat_model::{
     project::{MeshFiles, Project},
     scenario::Meshes,
 };
-use meshkat_runtime::{process::default_state_dir, run::run_folder};
-use rustix::process::{Pid, Signal, kill_process};
+use meshkat_runtime::{
+    process::default_state_dir,
+    run::{LeaseId, ProcessIdentity, Proof, run_folder},
+};
+use rustix::process::Signal;
 use tabled::{builder::Builder, settings::Style};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -39,8 +42,14 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let backend = machine.backend(&Found::one(envoy, &args.envoy))?;
     let limit = Duration::from_secs(args.ready_within);
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
-    let mark = run_folder(&state_dir, bring_up.mesh().lease().id()).join(MARK);
-    let ready = match std::fs::write(&mark, &args.mesh) {
+    let id: LeaseId = bring_up.mesh().lease().id().parse().map_err(|error| {
+        Exit::environment(format!(
+            "failed to mark the mesh {}: {error}",
+            bring_up.mesh().lease().id()
+        ))
+    })?;
+    let mark = run_folder(&state_dir, &id).join(MARK);
+    let ready = match meshkat_files::write_private(&mark, &args.mesh) {
         Ok(()) => {
             // Told before the mesh is ready, so that who waits for it can ask it.
             print(&entrances(bring_up.mesh()));
@@ -202,6 +211,7 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
     let failed = |error: std::io::Error| Exit::environment(format!("failed to start in the background: {error}"));
     let cancel = signals::cancel_on_signal()?;
     let mut child = command.spawn().map_err(failed)?;
+    let identity = child.id().and_then(ProcessIdentity::of);
     let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Exit::environment("failed to start in the background: it has no output"));
     };
@@ -213,7 +223,7 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
             biased;
             () = cancel.cancelled() => {
                 // Nobody would know of a mesh that came up now.
-                terminate(&child);
+                terminate(identity.as_ref());
                 None
             }
             line = lines.next_line() => line.map_err(failed)?,
@@ -239,10 +249,10 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
 }
 
 /// Tells the mesh in the background to end.
-fn terminate(child: &tokio::process::Child) {
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It has not been waited for, so that the number is its own; if it has just ended, all is well.
-        let _gone = kill_process(pid, Signal::TERM);
+fn terminate(child: Option<&ProcessIdentity>) {
+    // If it has just ended, all is well.
+    let told = child.map(|child| child.signal(Signal::TERM, Proof::Child));
+    if let Some(Err(error)) = told {
+        say(&format!("warning: failed to end the mesh in the background: {error}"));
     }
 }

@@ -12,9 +12,10 @@ use super::daemon::failed;
 use super::image::POD;
 use super::labels;
 use super::launch::Launch;
+use super::limits::Limits;
 use super::mark::Mark;
 use super::remove;
-use crate::{Capabilities, Capability, RuntimeError};
+use crate::{Capabilities, Capability, Printable, RuntimeError};
 
 /// What `meshkat-pod net can` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ struct Reasons {
     cut: Option<String>,
     shape: Option<String>,
 }
+
+/// How large what was found out may be, in bytes.
+const LARGEST: u64 = 64 << 10;
 
 /// What was found out, and of whom.
 #[derive(Debug, Serialize, Deserialize)]
@@ -104,9 +108,8 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
             host_config: Some(HostConfig {
                 // A network of nobody's, with a loopback interface alone.
                 network_mode: Some("none".to_owned()),
-                cap_drop: Some(vec!["ALL".to_owned()]),
                 cap_add: Some(vec!["NET_ADMIN".to_owned()]),
-                ..Default::default()
+                ..Limits::Sandbox.host_config()
             }),
             ..Default::default()
         },
@@ -121,7 +124,7 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
     let known = Known { of, able };
     if let Ok(text) = serde_json::to_vec(&known) {
         // Not to remember it costs the next run a moment.
-        let _ = std::fs::write(&memory, text);
+        let _ = meshkat_files::write_private(&memory, text);
     }
     Ok(known.able)
 }
@@ -136,12 +139,12 @@ async fn ask(core: &Core, name: &str) -> Result<Able, RuntimeError> {
     serde_json::from_slice(&text).map_err(|_| RuntimeError::Other {
         message: format!(
             "{POD} does not say what the kernel can do to a network: {}",
-            String::from_utf8_lossy(&text).trim()
+            Printable(String::from_utf8_lossy(&text).trim())
         ),
         help: None,
     })
 }
 
 fn read(memory: &Path) -> Option<Known> {
-    serde_json::from_slice(&std::fs::read(memory).ok()?).ok()
+    serde_json::from_slice(&meshkat_files::read(memory, LARGEST).ok()?).ok()
 }

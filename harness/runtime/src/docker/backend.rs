@@ -15,6 +15,7 @@ use super::lease::DockerLease;
 use super::options::DockerOptions;
 use super::reach::Reach;
 use crate::run::folder::absolute;
+use crate::run::open_state_dir;
 use crate::run::owner::Owner;
 use crate::{Backend, Capabilities, Capability, Envoys, Lease, LocalEnvoy, NetworkFault, RuntimeError};
 
@@ -44,9 +45,9 @@ impl DockerBackend {
     /// # Errors
     /// Docker is not there, does not run, or may not be used.
     pub async fn connect(mut options: DockerOptions) -> Result<Self, RuntimeError> {
-        for path in [&mut options.services_dir, &mut options.state_dir] {
-            *path = absolute(path)?;
-        }
+        options.services_dir = absolute(&options.services_dir)?;
+        // As labels have it: whoever sweeps takes a path only if it is written as it is.
+        options.state_dir = open_state_dir(&options.state_dir)?;
         let core = Core {
             docker: daemon::connect().await?,
             owner: Owner::new(options.state_dir.clone(), options.reaper.clone())?,

@@ -1,6 +1,7 @@
 //! A mesh as a file for `docker compose`, for people who want it without this program.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::image::{Images, POD};
+use super::limits::Limits;
 use super::subnets::Subnet;
-use crate::RuntimeError;
 use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::members::{Place, Places, hosts};
 use crate::run::folder::failed;
+use crate::{Printable, RuntimeError};
+
+/// What a file begins with that an export has written.
+const HEAD: &str = "# The mesh ";
+
+/// How large a compose file may be that is looked at, in bytes.
+const LARGEST: u64 = 16 << 20;
 
 /// The network's name in the file.
 const NETWORK: &str = "mesh";
@@ -56,16 +64,20 @@ struct File {
 
 impl Compose {
     /// Writes `compose.yaml` into a folder, and beside it the Envoys' configurations and what the discovery service begins
-    /// with. Pods of groups that do not run from the start are left out.
+    /// with. Pods of groups that do not run from the start are left out. An earlier export is replaced; nothing is written
+    /// through a link in the folder.
     ///
     /// # Errors
-    /// A configuration that does not hold, or a folder that cannot be written.
+    /// A configuration that does not hold, a folder that cannot be written, or one in which files of these names are that no
+    /// export has written.
     pub fn write(&self, mesh: &MeshSpec, folder: &Path) -> Result<Exported, RuntimeError> {
         let bootstraps = Bootstraps::read(mesh)?;
         let mut places = Places::new(Addresses::new(self.network, 2, 254), Some(Ipv4Addr::LOCALHOST.into()));
         let all = places.initial(mesh)?;
-        let configurations = folder.join("envoy");
-        std::fs::create_dir_all(&configurations).map_err(failed("make the folder", &configurations))?;
+        let path = folder.join("compose.yaml");
+        check_folder(folder, &path)?;
+        let configurations = meshkat_files::folder_below(folder, Path::new("envoy"));
+        let configurations = configurations.map_err(failed("make the folder", &folder.join("envoy")))?;
         let names = hosts(&all);
         let mut services = BTreeMap::new();
         let mut edge = None;
@@ -88,7 +100,8 @@ impl Compose {
                 hosts: names.clone(),
             };
             let path = configurations.join(format!("{}.json", place.name));
-            if bootstraps.write_to(group, &rebind, &path)? {
+            if let Some(text) = bootstraps.text(group, &rebind)? {
+                write(&path, text)?;
                 let name = format!("{}-{}", place.name, Container::Envoy);
                 services.insert(name, self.envoy(place, mesh));
             }
@@ -99,13 +112,12 @@ impl Compose {
             services,
             networks: json!({NETWORK: {"ipam": {"config": [{"subnet": Subnet(self.network).to_string()}]}}}),
         };
-        let path = folder.join("compose.yaml");
         let text = serde_yaml::to_string(&file).map_err(|error| RuntimeError::Other {
             message: format!("failed to write the compose file: {error}"),
             help: None,
         })?;
-        let text = format!("# The mesh {}: docker compose up --detach\n{text}", mesh.name);
-        std::fs::write(&path, text).map_err(failed("write", &path))?;
+        let text = format!("{HEAD}{}: docker compose up --detach\n{text}", Printable(&mesh.name));
+        write(&path, text)?;
         Ok(Exported {
             file: path,
             services: count,
@@ -114,13 +126,11 @@ impl Compose {
     }
 
     fn sandbox(&self, place: &Place, is_edge: bool) -> Value {
-        let mut sandbox = json!({
-            "image": self.images.services,
-            "hostname": place.name,
-            "entrypoint": [format!("/usr/local/bin/{POD}"), "sandbox"],
-            "networks": {NETWORK: {"ipv4_address": place.address.to_string(), "aliases": [place.group]}},
-            "cap_drop": ["ALL"],
-        });
+        let mut sandbox = Limits::Sandbox.compose();
+        sandbox["image"] = json!(self.images.services);
+        sandbox["hostname"] = json!(place.name);
+        sandbox["entrypoint"] = json!([format!("/usr/local/bin/{POD}"), "sandbox"]);
+        sandbox["networks"] = json!({NETWORK: {"ipv4_address": place.address.to_string(), "aliases": [place.group]}});
         if is_edge {
             sandbox["ports"] = json!([format!("127.0.0.1:{}:{}", self.port, Port::Inbound.number())]);
         }
@@ -146,7 +156,7 @@ impl Compose {
             }
             Service::Pet | Service::Echo => {}
         }
-        let mut application = beside(place);
+        let mut application = beside(place, Limits::Application);
         application["image"] = json!(self.images.services);
         application["entrypoint"] = json!([format!("/usr/local/bin/{}", service.name())]);
         application["command"] = json!(command);
@@ -161,7 +171,7 @@ impl Compose {
             .into_iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        let mut envoy = beside(place);
+        let mut envoy = beside(place, Limits::Envoy);
         envoy["image"] = json!(self.images.envoy);
         envoy["environment"] = json!({
             "ENVOY_CONFIG_PATH": CONFIGURATION,
@@ -205,17 +215,71 @@ impl Compose {
                 .collect();
             services.insert(name.clone(), json!({ "hosts": hosts }));
         }
-        let path = folder.join("sds.json");
         let text = json!({"version": 1, "services": services}).to_string();
-        std::fs::write(&path, text).map_err(failed("write", &path))
+        write(&folder.join("sds.json"), text)
     }
 }
 
 /// In the network of the pod.
-fn beside(place: &Place) -> Value {
-    json!({
-        "network_mode": format!("service:{}", place.name),
-        "depends_on": [place.name],
-        "cap_drop": ["ALL"],
+fn beside(place: &Place, limits: Limits) -> Value {
+    let mut service = limits.compose();
+    service["network_mode"] = json!(format!("service:{}", place.name));
+    service["depends_on"] = json!([place.name]);
+    service
+}
+
+/// Fails where a file lies in the way that no export has written.
+fn check_folder(folder: &Path, file: &Path) -> Result<(), RuntimeError> {
+    std::fs::create_dir_all(folder).map_err(failed("make the folder", folder))?;
+    let in_the_way = match meshkat_files::read_to_string(file, LARGEST) {
+        Ok(text) if text.starts_with(HEAD) => None,
+        Ok(_) => Some("compose.yaml"),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ["compose.yaml", "sds.json", "envoy"]
+            .into_iter()
+            .find(|name| std::fs::symlink_metadata(folder.join(name)).is_ok()),
+        Err(_) => Some("compose.yaml"),
+    };
+    let Some(name) = in_the_way else { return Ok(()) };
+    Err(RuntimeError::Other {
+        message: format!("{} is there, and no export has written it", folder.join(name).display()),
+        help: Some("name another folder with --dir, or move away what is there".to_owned()),
     })
+}
+
+/// For others to read: containers have another user.
+fn write(path: &Path, text: String) -> Result<(), RuntimeError> {
+    meshkat_files::write(path, text).map_err(failed("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn refusal(folder: &Path) -> String {
+        let error = check_folder(folder, &folder.join("compose.yaml")).expect_err("it is in the way");
+        assert!(error.help().is_some_and(|help| help.contains("--dir")));
+        error.to_string()
+    }
+
+    #[test]
+    fn an_export_replaces_an_export_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("compose.yaml");
+        check_folder(folder.path(), &file).expect("it is empty");
+        fs::create_dir(folder.path().join("envoy")).expect("the folder is ours");
+        assert!(refusal(folder.path()).contains("envoy is there"));
+        fs::write(folder.path().join("sds.json"), "mine").expect("the folder is ours");
+        assert!(refusal(folder.path()).contains("sds.json is there"));
+        fs::write(&file, "services: {mine: {}}").expect("the folder is ours");
+        assert!(refusal(folder.path()).contains("compose.yaml is there"));
+        fs::write(&file, format!("{HEAD}petshop: …\nservices: {{}}")).expect("the folder is ours");
+        check_folder(folder.path(), &file).expect("an export wrote it");
+        // A link to what is somebody's is in the way as well.
+        fs::remove_file(&file).expect("it is there");
+        symlink(folder.path().join("nowhere"), &file).expect("linked");
+        assert!(refusal(folder.path()).contains("compose.yaml is there"));
+    }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use bollard::Docker;
 use bollard::errors::Error;
 
-use crate::RuntimeError;
+use crate::{Printable, RuntimeError};
 
 /// The variable that names the daemon's socket.
-const HOST: &str = "DOCKER_HOST";
+pub(crate) const HOST: &str = "DOCKER_HOST";
 
 /// Where the daemon listens by default.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -94,12 +94,13 @@ pub(super) fn failed(action: impl Into<String>) -> impl FnOnce(Error) -> Runtime
     }
 }
 
-/// What the daemon says, without the library's frame.
+/// What the daemon says, without the library's frame, fit to be shown.
 pub(super) fn message(error: &Error) -> String {
+    // It may repeat names and labels of anybody's containers and images.
     match error {
-        Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        Error::DockerStreamError { error } => error.trim().to_owned(),
-        other => other.to_string(),
+        Error::DockerResponseServerError { message, .. } => Printable(message.trim()).to_string(),
+        Error::DockerStreamError { error } => Printable(error.trim()).to_string(),
+        other => Printable(&other.to_string()).to_string(),
     }
 }
 

@@ -5,10 +5,14 @@ use std::path::Path;
 
 use meshkat_model::mesh::Container;
 
+use crate::run::LeaseId;
+
 /// The lease that it belongs to.
 pub(super) const RUN: &str = "meshkat.run";
-/// The state folder of the run: whether it lives is told by the lock there.
+/// The state folder of the run, without links: whether it lives is told by the lock there.
 pub(super) const STATE_DIR: &str = "meshkat.state-dir";
+/// The number of the user whose run it is: no other user's sweep touches it.
+pub(super) const USER: &str = "meshkat.user";
 /// The pod that a container belongs to.
 pub(super) const POD: &str = "meshkat.pod";
 /// Which container of the pod it is: `sandbox`, `application`, `envoy`.
@@ -19,11 +23,17 @@ pub(super) const IMAGE: &str = "meshkat.image";
 pub(super) const CONTENT: &str = "meshkat.content";
 
 /// The labels of all that belongs to a run.
-pub(super) fn of_run(run: &str, state_dir: &Path) -> HashMap<String, String> {
+pub(super) fn of_run(run: &LeaseId, state_dir: &Path) -> HashMap<String, String> {
     HashMap::from([
-        (RUN.to_owned(), run.to_owned()),
+        (RUN.to_owned(), run.to_string()),
         (STATE_DIR.to_owned(), state_dir.display().to_string()),
+        (USER.to_owned(), user()),
     ])
+}
+
+/// What [`USER`] is for what this user makes.
+pub(super) fn user() -> String {
+    rustix::process::geteuid().as_raw().to_string()
 }
 
 /// A filter for what has a label, of that value if one is given.
@@ -36,16 +46,16 @@ pub(super) fn with(label: &str, value: Option<&str>) -> HashMap<String, Vec<Stri
 }
 
 /// The name of what holds a pod's network.
-pub(super) fn sandbox(run: &str, pod: &str) -> String {
+pub(super) fn sandbox(run: &LeaseId, pod: &str) -> String {
     format!("meshkat-{run}-{pod}")
 }
 
 /// The name of a container of a pod.
-pub(super) fn container(run: &str, pod: &str, container: Container) -> String {
+pub(super) fn container(run: &LeaseId, pod: &str, container: Container) -> String {
     format!("meshkat-{run}-{pod}-{container}")
 }
 
 /// The name of a run's network.
-pub(super) fn network(run: &str) -> String {
+pub(super) fn network(run: &LeaseId) -> String {
     format!("meshkat-{run}")
 }

@@ -9,9 +9,11 @@ use meshkat_model::mesh::{Container, Port, Service};
 
 use super::image::{Images, POD};
 use super::labels;
+use super::limits::Limits;
 use super::options::DockerOptions;
 use super::reach::{Reach, exposed};
 use crate::pods::members::Place;
+use crate::run::LeaseId;
 use crate::run::folder::RunFolder;
 
 /// A container to be made.
@@ -26,7 +28,7 @@ pub(super) struct Launch {
 /// What all containers of a run have in common.
 #[derive(Debug)]
 pub(super) struct Launcher {
-    pub(super) run: String,
+    pub(super) run: LeaseId,
     pub(super) images: Images,
     pub(super) reach: Reach,
     pub(super) state_dir: PathBuf,
@@ -63,7 +65,7 @@ impl Launcher {
             network_mode: Some(network),
             cap_add: Some(vec!["NET_ADMIN".to_owned()]),
             port_bindings: self.reach.bindings(),
-            ..host_config()
+            ..Limits::Sandbox.host_config()
         });
         Launch {
             name: labels::sandbox(&self.run, &place.name),
@@ -97,7 +99,7 @@ impl Launcher {
         }
         let mut body = self.body(place, "application", &self.images.services);
         body.entrypoint = Some(command);
-        body.host_config = Some(self.beside(place));
+        body.host_config = Some(self.beside(place, Limits::Application));
         self.launch(folder, place, Container::Application, body)
     }
 
@@ -121,7 +123,7 @@ impl Launcher {
         ]);
         body.host_config = Some(HostConfig {
             binds: Some(vec![format!("{}:{CONFIGURATION}:ro", configuration.display())]),
-            ..self.beside(place)
+            ..self.beside(place, Limits::Envoy)
         });
         self.launch(folder, place, Container::Envoy, body)
     }
@@ -146,19 +148,10 @@ impl Launcher {
     }
 
     /// In the network of the pod's sandbox.
-    fn beside(&self, place: &Place) -> HostConfig {
+    fn beside(&self, place: &Place, limits: Limits) -> HostConfig {
         HostConfig {
             network_mode: Some(format!("container:{}", labels::sandbox(&self.run, &place.name))),
-            ..host_config()
+            ..limits.host_config()
         }
-    }
-}
-
-/// Nothing that an application or an Envoy needs is taken away: they open ports above 1024, and files of their own.
-fn host_config() -> HostConfig {
-    HostConfig {
-        cap_drop: Some(vec!["ALL".to_owned()]),
-        security_opt: Some(vec!["no-new-privileges".to_owned()]),
-        ..Default::default()
     }
 }

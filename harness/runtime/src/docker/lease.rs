@@ -25,6 +25,7 @@ use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
 use crate::pods::members::{Member, Members, Place, Places, each, hosts};
+use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::log::tail;
@@ -55,7 +56,7 @@ impl DockerLease {
         core: Arc<Core>,
         images: Images,
         reach: Reach,
-        run: String,
+        run: LeaseId,
         mesh: MeshSpec,
     ) -> Result<Self, RuntimeError> {
         let lease = Self::prepare(core, images, reach, run, mesh).await?;
@@ -75,7 +76,7 @@ impl DockerLease {
         core: Arc<Core>,
         images: Images,
         reach: Reach,
-        run: String,
+        run: LeaseId,
         mesh: MeshSpec,
     ) -> Result<Self, RuntimeError> {
         let bootstraps = Bootstraps::read(&mesh)?;
@@ -176,7 +177,7 @@ impl DockerLease {
             node_id: place.name.clone(),
             hosts,
         };
-        let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
+        let configuration = self.bootstraps.write(spec, &rebind, &self.folder, true)?;
         let envoy = configuration.map(|configuration| {
             let launch = self.launcher.envoy(options, &self.folder, &place, &configuration);
             slot(Container::Envoy, launch)
@@ -325,7 +326,7 @@ impl DockerLease {
 #[async_trait]
 impl Lease for DockerLease {
     fn id(&self) -> &str {
-        &self.launcher.run
+        self.launcher.run.as_str()
     }
 
     fn pods(&self) -> Vec<Pod> {
@@ -435,7 +436,9 @@ impl Lease for DockerLease {
         let ended = self.end_all().await;
         let by_default = || {
             let options = &self.core.options;
-            options.keep.then(|| kept_folder(&options.state_dir, self.id()))
+            options
+                .keep
+                .then(|| kept_folder(&options.state_dir, &self.launcher.run))
         };
         let keep: Option<PathBuf> = keep.map(Path::to_owned).or_else(by_default);
         // With what could not be removed goes the folder all the same: labels tell whose it is.
@@ -451,7 +454,7 @@ impl Drop for DockerLease {
             return;
         }
         if let Err(error) = remove::dead_run(&self.launcher.run) {
-            tracing::warn!(id = self.launcher.run, %error, "failed to remove a mesh that nobody gave back");
+            tracing::warn!(id = %self.launcher.run, %error, "failed to remove a mesh that nobody gave back");
         }
     }
 }

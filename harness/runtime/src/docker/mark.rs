@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::RuntimeError;
+use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed};
 use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::owner::Owner;
@@ -10,7 +11,7 @@ use crate::run::owner::Owner;
 /// Held while something is made in Docker that belongs to no mesh.
 pub(super) struct Mark {
     /// The run's name, for the labels of what is made.
-    pub(super) run: String,
+    pub(super) run: LeaseId,
     folder: Arc<RunFolder>,
 }
 

@@ -6,6 +6,7 @@ use meshkat_model::mesh::Container;
 use super::daemon::{self, failed};
 use super::labels;
 use crate::RuntimeError;
+use crate::run::LeaseId;
 
 /// What can be done to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +36,13 @@ impl Harm {
 /// # Errors
 /// Docker cannot be reached, or does not do it.
 pub async fn harm(
-    run: &str,
+    run: &LeaseId,
     pod: &str,
     container: Option<Container>,
     harm: Harm,
 ) -> Result<Vec<Container>, RuntimeError> {
     let docker = daemon::connect().await?;
-    let mut filters = labels::with(labels::RUN, Some(run));
+    let mut filters = labels::with(labels::RUN, Some(run.as_str()));
     for label in filters.values_mut() {
         label.push(format!("{}={pod}", labels::POD));
     }

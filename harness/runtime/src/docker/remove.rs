@@ -1,18 +1,19 @@
 //! Removing all that runs made in Docker.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, PruneImagesOptions, RemoveContainerOptions,
-};
+use bollard::models::{ContainerSummary, Network};
+use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, RemoveContainerOptions};
 use futures::future::join_all;
 
 use super::daemon::{self, failed, is_conflict, is_missing, message};
 use super::{image, labels};
-use crate::RuntimeError;
+use crate::run::LeaseId;
 use crate::run::folder::try_lock;
+use crate::{Printable, RuntimeError};
 
 /// How often what cannot be removed yet is tried again: Docker may still be busy with it.
 const ATTEMPTS: u32 = 20;
@@ -37,7 +38,7 @@ pub(crate) struct Removed {
 ///
 /// # Errors
 /// What could not be removed.
-pub(super) async fn run(docker: &Docker, run: &str) -> Result<Removed, RuntimeError> {
+pub(super) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, RuntimeError> {
     let mut removed = Removed::default();
     let mut trouble = None;
     for attempt in 0..ATTEMPTS {
@@ -45,8 +46,19 @@ pub(super) async fn run(docker: &Docker, run: &str) -> Result<Removed, RuntimeEr
             tokio::time::sleep(PAUSE).await;
         }
         trouble = None;
-        let containers = containers(docker, run).await?;
-        let networks = networks(docker, run).await?;
+        let of_run = || labels::with(labels::RUN, Some(run.as_str()));
+        let containers = containers(docker, of_run()).await?;
+        let containers: Vec<String> = containers
+            .into_iter()
+            .filter(|container| owner(container).is_ok_and(|owner| owner.id == *run))
+            .filter_map(|container| container.id)
+            .collect();
+        let networks = networks(docker, of_run()).await?;
+        let networks: Vec<String> = networks
+            .into_iter()
+            .filter(|network| owner_of_network(network).is_ok_and(|owner| owner.id == *run))
+            .filter_map(|network| network.id)
+            .collect();
         if containers.is_empty() && networks.is_empty() {
             return Ok(removed);
         }
@@ -87,35 +99,95 @@ pub(super) async fn container(docker: &Docker, name: &str) -> Result<(), Runtime
     }
 }
 
-async fn containers(docker: &Docker, run: &str) -> Result<Vec<String>, RuntimeError> {
+type Filters = HashMap<String, Vec<String>>;
+
+async fn containers(docker: &Docker, filters: Filters) -> Result<Vec<ContainerSummary>, RuntimeError> {
     let options = ListContainersOptions {
         all: true,
-        filters: Some(labels::with(labels::RUN, Some(run))),
+        filters: Some(filters),
         ..Default::default()
     };
-    let found = docker
+    docker
         .list_containers(Some(options))
         .await
-        .map_err(failed("list containers"))?;
-    Ok(found.into_iter().filter_map(|container| container.id).collect())
+        .map_err(failed("list containers"))
 }
 
-async fn networks(docker: &Docker, run: &str) -> Result<Vec<String>, RuntimeError> {
-    let options = ListNetworksOptions {
-        filters: Some(labels::with(labels::RUN, Some(run))),
-    };
-    let found = docker
+async fn networks(docker: &Docker, filters: Filters) -> Result<Vec<Network>, RuntimeError> {
+    let options = ListNetworksOptions { filters: Some(filters) };
+    docker
         .list_networks(Some(options))
         .await
-        .map_err(failed("list networks"))?;
-    Ok(found.into_iter().filter_map(|network| network.id).collect())
+        .map_err(failed("list networks"))
+}
+
+/// A run that Docker has something of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Found {
+    /// Its name.
+    pub(crate) id: LeaseId,
+    /// What is said to be its state folder; anybody can have written it.
+    pub(crate) state_dir: String,
+}
+
+/// Why something with a label of a run is not ours.
+#[derive(Debug, PartialEq, Eq)]
+enum Foreign {
+    /// It is another user's, who cleans up after that run.
+    User,
+    /// No run of any user has made it.
+    Strange(&'static str),
+}
+
+/// Whose a container is. An image can bring any label with it, also into a container of somebody who knows nothing of that,
+/// but not the container's name.
+fn owner(container: &ContainerSummary) -> Result<Found, Foreign> {
+    let labels = container.labels.as_ref();
+    let found = labelled(|label| labels?.get(label).map(String::as_str))?;
+    let name = format!("meshkat-{}-", found.id);
+    let has_name = container
+        .names
+        .iter()
+        .flatten()
+        .filter_map(|own| own.strip_prefix('/'))
+        .any(|own| own.starts_with(&name) && !own.contains('/'));
+    if has_name {
+        Ok(found)
+    } else {
+        Err(Foreign::Strange("it does not have the name that a run gives"))
+    }
+}
+
+fn owner_of_network(network: &Network) -> Result<Found, Foreign> {
+    let labels = network.labels.as_ref();
+    let found = labelled(|label| labels?.get(label).map(String::as_str))?;
+    if network.name.as_deref() == Some(&labels::network(&found.id)) {
+        Ok(found)
+    } else {
+        Err(Foreign::Strange("it does not have the name that a run gives"))
+    }
+}
+
+fn labelled<'a>(label: impl Fn(&'static str) -> Option<&'a str>) -> Result<Found, Foreign> {
+    let strange = Foreign::Strange;
+    let id = label(labels::RUN).unwrap_or_default().parse();
+    let id = id.map_err(|_| strange("its label is not the name of a run"))?;
+    let state_dir = label(labels::STATE_DIR).ok_or(strange("it has no label with a state folder"))?;
+    match label(labels::USER) {
+        None => Err(strange("it has no label with a user")),
+        Some(user) if user != labels::user() => Err(Foreign::User),
+        Some(_) => Ok(Found {
+            id,
+            state_dir: state_dir.to_owned(),
+        }),
+    }
 }
 
 /// Removes all of a run whose process is dead, and the rest of images that it was making. Blocks.
 ///
 /// # Errors
 /// What could not be removed, or that Docker cannot be reached.
-pub(crate) fn dead_run(run_id: &str) -> Result<Removed, RuntimeError> {
+pub(crate) fn dead_run(run_id: &LeaseId) -> Result<Removed, RuntimeError> {
     blocking(async {
         let docker = daemon::connect().await?;
         let mut removed = Removed::default();
@@ -131,42 +203,45 @@ pub(crate) fn dead_run(run_id: &str) -> Result<Removed, RuntimeError> {
     })
 }
 
-/// The runs that Docker still has something of: their names and their state folders. Blocks.
+/// What Docker has of runs.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    /// Those of this user.
+    pub(crate) runs: BTreeSet<Found>,
+    /// What has a label of ours and is nobody's run, and why. Fit to be shown.
+    pub(crate) strangers: Vec<String>,
+}
+
+/// The runs that Docker still has something of. Blocks.
 ///
 /// # Errors
 /// Docker cannot be reached.
-pub(crate) fn runs() -> Result<Vec<(String, String)>, RuntimeError> {
+pub(crate) fn runs() -> Result<Runs, RuntimeError> {
     blocking(async {
         let docker = daemon::connect().await?;
-        let options = ListContainersOptions {
-            all: true,
-            filters: Some(labels::with(labels::RUN, None)),
-            ..Default::default()
-        };
-        let containers = docker
-            .list_containers(Some(options))
-            .await
-            .map_err(failed("list containers"))?;
-        let options = ListNetworksOptions {
-            filters: Some(labels::with(labels::RUN, None)),
-        };
-        let networks = docker
-            .list_networks(Some(options))
-            .await
-            .map_err(failed("list networks"))?;
-        let of_containers = containers.into_iter().filter_map(|container| container.labels);
-        let of_networks = networks.into_iter().filter_map(|network| network.labels);
-        let mut runs: Vec<(String, String)> = of_containers
-            .chain(of_networks)
-            .filter_map(|labels| {
-                let of = |label| labels.get(label).cloned();
-                of(labels::RUN).zip(of(labels::STATE_DIR))
-            })
-            .collect();
-        runs.sort();
-        runs.dedup();
-        Ok(runs)
+        let mut all = Runs::default();
+        for container in containers(&docker, labels::with(labels::RUN, None)).await? {
+            let name = container.names.iter().flatten().next();
+            all.add("container", name.or(container.id.as_ref()), owner(&container));
+        }
+        for network in networks(&docker, labels::with(labels::RUN, None)).await? {
+            all.add("network", network.name.as_ref(), owner_of_network(&network));
+        }
+        Ok(all)
     })
+}
+
+impl Runs {
+    fn add(&mut self, kind: &str, name: Option<&String>, owner: Result<Found, Foreign>) {
+        match owner {
+            Ok(found) => drop(self.runs.insert(found)),
+            Err(Foreign::User) => {}
+            Err(Foreign::Strange(why)) => {
+                let name = name.map_or("", |name| name.trim_start_matches('/'));
+                self.strangers.push(format!("the {kind} {}: {why}", Printable(name)));
+            }
+        }
+    }
 }
 
 /// Removes images without a name that a build began and nobody finished, unless one is being built right now. Blocks.
@@ -174,16 +249,7 @@ pub(crate) fn unfinished_images(state_dir: &Path) {
     let Ok(Some(_lock)) = try_lock(&image::lock_file(state_dir)) else {
         return;
     };
-    let pruned = blocking(async {
-        let mut filters = labels::with(labels::IMAGE, None);
-        filters.insert("dangling".to_owned(), vec!["true".to_owned()]);
-        let docker = daemon::connect().await?;
-        docker
-            .prune_images(Some(PruneImagesOptions { filters: Some(filters) }))
-            .await
-            .map_err(failed("remove unfinished images"))
-    });
-    if let Err(error) = pruned {
+    if let Err(error) = blocking(async { image::remove_unfinished(&daemon::connect().await?).await }) {
         tracing::warn!(%error, "unfinished images are left");
     }
 }
@@ -202,4 +268,82 @@ fn blocking<T: Send>(work: impl Future<Output = Result<T, RuntimeError>> + Send)
             .join()
             .unwrap_or_else(|_| Err(failed("failed to talk to Docker".to_owned())))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels_of(changes: &[(&str, Option<&str>)]) -> HashMap<String, String> {
+        let run: LeaseId = "1-1-0-0".parse().expect("it is a name");
+        let mut labels = labels::of_run(&run, Path::new("/state"));
+        for (label, value) in changes {
+            match value {
+                Some(value) => labels.insert((*label).to_owned(), (*value).to_owned()),
+                None => labels.remove(*label),
+            };
+        }
+        labels
+    }
+
+    fn whose(name: &str, changes: &[(&str, Option<&str>)]) -> Result<Found, Foreign> {
+        let container = ContainerSummary {
+            names: Some(vec![format!("/{name}")]),
+            labels: Some(labels_of(changes)),
+            ..Default::default()
+        };
+        owner(&container)
+    }
+
+    fn whose_network(name: &str, changes: &[(&str, Option<&str>)]) -> Result<Found, Foreign> {
+        let network = Network {
+            name: Some(name.to_owned()),
+            labels: Some(labels_of(changes)),
+            ..Default::default()
+        };
+        owner_of_network(&network)
+    }
+
+    #[test]
+    fn what_a_run_makes_is_its_own() {
+        let found = Found {
+            id: "1-1-0-0".parse().expect("it is a name"),
+            state_dir: "/state".to_owned(),
+        };
+        assert_eq!(whose("meshkat-1-1-0-0-pet-1-envoy", &[]), Ok(found.clone()));
+        assert_eq!(whose_network("meshkat-1-1-0-0", &[]), Ok(found));
+    }
+
+    #[test]
+    fn a_label_alone_makes_nothing_ours() {
+        let name = "meshkat-1-1-0-0-pet-1";
+        for strange in [
+            whose("database", &[]),
+            whose("meshkat-1-1-0-01-pet", &[]),
+            whose("other/meshkat-1-1-0-0-pet", &[]),
+            whose("meshkat-/home/user-pet", &[(labels::RUN, Some("/home/user"))]),
+            whose(name, &[(labels::RUN, Some("../.."))]),
+            whose(name, &[(labels::RUN, None)]),
+            whose(name, &[(labels::STATE_DIR, None)]),
+            whose(name, &[(labels::USER, None)]),
+            whose_network("bridge", &[]),
+            whose_network("meshkat-1-1-0-0-x", &[]),
+            whose_network("meshkat-..", &[(labels::RUN, Some(".."))]),
+        ] {
+            assert!(matches!(strange, Err(Foreign::Strange(_))), "{strange:?}");
+        }
+        assert_eq!(whose(name, &[(labels::USER, Some("4294967294"))]), Err(Foreign::User));
+        assert_eq!(
+            whose_network("meshkat-1-1-0-0", &[(labels::USER, Some(" "))]),
+            Err(Foreign::User)
+        );
+    }
+
+    #[test]
+    fn what_is_told_of_strangers_does_nothing_to_a_terminal() {
+        let mut all = Runs::default();
+        let name = "/a\u{1b}[2J\nb".to_owned();
+        all.add("network", Some(&name), Err(Foreign::Strange("why")));
+        assert_eq!(all.strangers, ["the network a\\u{1b}[2J\\u{a}b: why"]);
+    }
 }

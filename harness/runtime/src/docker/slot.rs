@@ -1,7 +1,5 @@
 //! An application or an Envoy: its container, and what became of it.
 
-use std::fs::File;
-use std::io::Write;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +19,11 @@ use super::launch::Launch;
 use super::remove;
 use super::sandbox::Sandbox;
 use crate::pods::members::Stateful;
+use crate::run::LOG_LIMIT;
 use crate::run::folder;
 use crate::run::identity::ProcessIdentity;
 use crate::run::ledger::{LedgerFile, LedgerProcess};
+use crate::run::log::BoundedLog;
 use crate::{ContainerState, RuntimeError, Target};
 
 /// How long the daemon may take to end a container that was killed.
@@ -164,10 +164,10 @@ impl Slot {
         }
     }
 
-    fn open_log(&self) -> Result<Option<File>, RuntimeError> {
+    fn open_log(&self) -> Result<Option<BoundedLog>, RuntimeError> {
         let Some(path) = &self.launch.log else { return Ok(None) };
-        let file = File::options().create(true).append(true).open(path);
-        file.map(Some).map_err(folder::failed("open", path))
+        let log = BoundedLog::open(path, LOG_LIMIT);
+        log.map(Some).map_err(folder::failed("open", path))
     }
 
     /// Asks it to end; the daemon kills what is still there when the grace is over.
@@ -327,10 +327,13 @@ impl Slot {
 }
 
 /// Writes what a container says as it comes, until it has ended.
-async fn write_log(mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>, mut log: Option<File>) {
+async fn write_log(
+    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>,
+    mut log: Option<BoundedLog>,
+) {
     while let Some(Ok(piece)) = output.next().await {
         if let Some(file) = &mut log
-            && let Err(error) = file.write_all(&piece.into_bytes())
+            && let Err(error) = file.write(&piece.into_bytes())
         {
             tracing::warn!(%error, "failed to write a log");
             log = None;

@@ -14,6 +14,7 @@ use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
 use super::daemon::{failed, message};
 use super::labels;
 use crate::RuntimeError;
+use crate::run::LeaseId;
 
 /// The variable that names another range.
 pub const SUBNETS: &str = "MESHKAT_DOCKER_SUBNETS";
@@ -85,7 +86,7 @@ impl Subnets {
     pub(super) async fn create(
         self,
         docker: &Docker,
-        run: &str,
+        run: &LeaseId,
         labels: std::collections::HashMap<String, String>,
     ) -> Result<Subnet, RuntimeError> {
         static TAKEN: AtomicU32 = AtomicU32::new(0);

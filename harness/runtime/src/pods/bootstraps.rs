@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::{Path, PathBuf};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use meshkat_envoy::config::{Bootstrap, Rebind};
 use meshkat_model::mesh::{GroupSpec, MeshSpec};
@@ -41,25 +43,35 @@ impl Bootstraps {
     }
 
     /// Writes the configuration of a pod of a group into the folder of its run, bound to the pod; gives the file. None for
-    /// a group without an Envoy.
+    /// a group without an Envoy. Only this user can read it, unless the pod's Envoy is of another one (`shared`): that of a
+    /// container, which is handed the file and not the folders above it.
     pub(crate) fn write(
         &self,
         group: &GroupSpec,
         rebind: &Rebind,
         folder: &RunFolder,
+        shared: bool,
     ) -> Result<Option<PathBuf>, RuntimeError> {
+        let Some(text) = self.text(group, rebind)? else {
+            return Ok(None);
+        };
         let path = folder.configuration(&rebind.node_id);
-        Ok(self.write_to(group, rebind, &path)?.then_some(path))
+        let written = meshkat_files::write_private(&path, text).and_then(|()| {
+            if shared {
+                std::fs::set_permissions(&path, Permissions::from_mode(0o644))?;
+            }
+            Ok(())
+        });
+        written.map_err(failed("write", &path))?;
+        Ok(Some(path))
     }
 
-    /// Writes the configuration of a pod of a group into a file, bound to the pod; whether the group has an Envoy.
-    pub(crate) fn write_to(&self, group: &GroupSpec, rebind: &Rebind, path: &Path) -> Result<bool, RuntimeError> {
-        let Some(source) = &group.envoy else { return Ok(false) };
+    /// The configuration of a pod of a group, bound to the pod; none for a group without an Envoy.
+    pub(crate) fn text(&self, group: &GroupSpec, rebind: &Rebind) -> Result<Option<String>, RuntimeError> {
+        let Some(source) = &group.envoy else { return Ok(None) };
         let Some(bootstrap) = self.0.get(&(source.clone(), group.overlays.clone())) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let text = bootstrap.rebind(rebind)?.to_json()?;
-        std::fs::write(path, text).map_err(failed("write", path))?;
-        Ok(true)
+        Ok(Some(bootstrap.rebind(rebind)?.to_json()?))
     }
 }

@@ -10,7 +10,7 @@ use meshkat_model::mesh::{Container, MeshSpec, Port};
 use super::addresses::Addresses;
 use super::roster;
 use crate::run::ledger::LedgerPod;
-use crate::{ContainerState, Pod, RuntimeError, Target};
+use crate::{ContainerState, Pod, Printable, RuntimeError, Target};
 
 /// A pod's place in the mesh: its name, its number and its address.
 #[derive(Debug, Clone)]
@@ -100,6 +100,7 @@ impl Places {
     }
 
     fn place(&mut self, group: &str, index: usize, ordinal: u32, name: String) -> Result<Place, RuntimeError> {
+        check_name(&name)?;
         let address = self.addresses.take()?;
         Ok(Place {
             group: group.to_owned(),
@@ -109,6 +110,22 @@ impl Places {
             order: (index, ordinal),
         })
     }
+}
+
+/// A pod's name is part of the names of files and containers. Mesh files have no others; a mesh that was made by other means
+/// leads nowhere else, either.
+fn check_name(name: &str) -> Result<(), RuntimeError> {
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_name {
+        return Ok(());
+    }
+    Err(RuntimeError::Other {
+        message: format!("`{}` is not a name for a pod", Printable(name)),
+        help: Some("names have letters, digits and hyphens".to_owned()),
+    })
 }
 
 /// The pods of a mesh, in order, and their places.
@@ -250,4 +267,32 @@ where
     F: Future<Output = Result<(), RuntimeError>>,
 {
     join_all(slots.into_iter().map(act)).await.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_pod_leads_nowhere() {
+        for name in ["pet", "pet-1", "a.b", "4"] {
+            check_name(name).expect(name);
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "../pet",
+            "/etc/passwd",
+            "a/b",
+            "a\0",
+            "a\n",
+            "-x",
+            "a b",
+            "\u{1b}[2J",
+        ] {
+            let error = check_name(name).expect_err("it is no name").to_string();
+            assert!(!error.contains('\u{1b}') && !error.contains('\n'), "{error:?}");
+        }
+    }
 }

@@ -18,28 +18,30 @@ use super::slot::{Shared, Slot};
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
 use crate::pods::members::{Member, Members, Place, Places, Stateful as _, each, hosts};
+use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
-use crate::run::log::tail;
+use crate::run::log::{LogKeeper, tail};
 use crate::{Lease, Pod, Released, RuntimeError, Target};
 
 /// A mesh of processes. Dropping it without a release kills its processes and removes its folder all the same.
 #[derive(Debug)]
 pub(super) struct ProcessLease {
-    id: String,
+    id: LeaseId,
     mesh: MeshSpec,
     core: Arc<Core>,
     folder: Arc<RunFolder>,
     bootstraps: Bootstraps,
     shared: Arc<Shared>,
     members: Mutex<Members<Slot>>,
+    _logs: LogKeeper,
     /// What the first release gave, once it is through.
     release: tokio::sync::Mutex<Option<Released>>,
 }
 
 impl ProcessLease {
     /// Makes the mesh's folder and starts its pods.
-    pub(super) async fn start(core: Arc<Core>, id: String, mesh: MeshSpec) -> Result<Self, RuntimeError> {
+    pub(super) async fn start(core: Arc<Core>, id: LeaseId, mesh: MeshSpec) -> Result<Self, RuntimeError> {
         let lease = tokio::task::spawn_blocking(move || Self::prepare(core, id, mesh))
             .await
             .map_err(|error| RuntimeError::Other {
@@ -50,7 +52,7 @@ impl ProcessLease {
             Ok(()) => Ok(lease),
             Err(error) => {
                 if let Err(also) = lease.release(None).await {
-                    tracing::warn!(id = lease.id, %also, "failed to clean up after a mesh that did not start");
+                    tracing::warn!(id = %lease.id, %also, "failed to clean up after a mesh that did not start");
                 }
                 Err(error)
             }
@@ -58,7 +60,7 @@ impl ProcessLease {
     }
 
     /// Everything but the processes.
-    fn prepare(core: Arc<Core>, id: String, mesh: MeshSpec) -> Result<Self, RuntimeError> {
+    fn prepare(core: Arc<Core>, id: LeaseId, mesh: MeshSpec) -> Result<Self, RuntimeError> {
         prepare::check_programs(&core.options, &mesh)?;
         let bootstraps = Bootstraps::read(&mesh)?;
         let block = Arc::new(Block::take()?);
@@ -83,6 +85,8 @@ impl ProcessLease {
             changes: watch::Sender::new(0),
             released: AtomicBool::new(false),
         });
+        let logs = folder.logs();
+        let keeper = LogKeeper::start(logs.clone(), core.options.log_limit).map_err(failed("watch", &logs))?;
         let lease = Self {
             id,
             mesh,
@@ -91,6 +95,7 @@ impl ProcessLease {
             bootstraps,
             shared,
             members: Mutex::new(members),
+            _logs: keeper,
             release: tokio::sync::Mutex::new(None),
         };
         for place in &places {
@@ -115,7 +120,7 @@ impl ProcessLease {
         let application = spec.service.map(|service| {
             slot(
                 Container::Application,
-                prepare::application(options, &self.folder, &place, service),
+                prepare::application(options, &self.id, &self.folder, &place, service),
             )
         });
         let rebind = Rebind {
@@ -123,12 +128,12 @@ impl ProcessLease {
             node_id: place.name.clone(),
             hosts,
         };
-        let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
+        let configuration = self.bootstraps.write(spec, &rebind, &self.folder, false)?;
         let envoy = match configuration {
             None => None,
             Some(configuration) => {
                 let program = options.envoys.of(&self.mesh)?;
-                let launch = prepare::envoy(options, program, &self.folder, &place, &configuration);
+                let launch = prepare::envoy(options, program, &self.id, &self.folder, &place, &configuration);
                 Some(slot(Container::Envoy, launch))
             }
         };
@@ -233,7 +238,7 @@ impl ProcessLease {
 #[async_trait]
 impl Lease for ProcessLease {
     fn id(&self) -> &str {
-        &self.id
+        self.id.as_str()
     }
 
     fn pods(&self) -> Vec<Pod> {
@@ -339,7 +344,7 @@ impl Lease for ProcessLease {
         let released = away?;
         self.shared.give_up_block();
         if let Some(folder) = &released.kept {
-            tracing::info!(id = self.id, folder = %folder.display(), "kept what the mesh left");
+            tracing::info!(id = %self.id, folder = %folder.display(), "kept what the mesh left");
         }
         Ok(done.insert(released).clone())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use etcetera::BaseStrategy;
 use meshkat_envoy::command;
 
+use crate::run::LOG_LIMIT;
 use crate::{Envoys, RuntimeError};
 
 /// The variable that names the state folder.
@@ -27,6 +28,8 @@ pub struct ProcessOptions {
     pub keep: bool,
     /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
     pub grace: Duration,
+    /// How large a log gets, in bytes, before it is cut; as much again is kept beside it.
+    pub log_limit: u64,
     /// The command line of the reaper, which is given one more argument and calls [`crate::run::reaper_main`] with it. None
     /// is no reaper: then `kill -9` of this process leaves folders behind, for [`crate::run::sweep()`], and on other systems
     /// than Linux processes too.
@@ -46,6 +49,7 @@ impl ProcessOptions {
             state_dir: default_state_dir()?,
             keep: false,
             grace: Duration::from_secs(5),
+            log_limit: LOG_LIMIT,
             reaper: None,
         })
     }

@@ -12,7 +12,9 @@ use rustix::fs::{Access, access};
 use super::options::ProcessOptions;
 use super::slot::Launch;
 use crate::RuntimeError;
+use crate::environment;
 use crate::pods::members::Place;
+use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed};
 
 /// Fails when a program that the mesh needs is missing.
@@ -43,7 +45,13 @@ fn check_program(path: &Path, missing: impl Fn() -> RuntimeError) -> Result<(), 
 }
 
 /// How a pod's application is started.
-pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &Place, service: Service) -> Launch {
+pub(super) fn application(
+    options: &ProcessOptions,
+    run: &LeaseId,
+    folder: &RunFolder,
+    place: &Place,
+    service: Service,
+) -> Launch {
     let at = |port: Port| SocketAddr::new(place.address, port.number());
     let mut arguments: Vec<OsString> = vec![
         "--listen".into(),
@@ -66,6 +74,7 @@ pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &
     Launch {
         program: binary(options, service),
         arguments,
+        env: environment::of_run(run, &options.state_dir),
         log: folder.log(&place.name, Container::Application),
     }
 }
@@ -74,6 +83,7 @@ pub(super) fn application(options: &ProcessOptions, folder: &RunFolder, place: &
 pub(super) fn envoy(
     options: &ProcessOptions,
     program: &Path,
+    run: &LeaseId,
     folder: &RunFolder,
     place: &Place,
     configuration: &Path,
@@ -81,6 +91,7 @@ pub(super) fn envoy(
     Launch {
         program: program.to_owned(),
         arguments: command::arguments(configuration, &options.envoy_options),
+        env: environment::of_run(run, &options.state_dir),
         log: folder.log(&place.name, Container::Envoy),
     }
 }

@@ -17,31 +17,23 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::block::Block;
 use super::spawner::{Spawner, spawn};
+use crate::environment::{self, Environment};
 use crate::pods::members::Stateful;
-use crate::run::identity::ProcessIdentity;
+use crate::run::identity::{ProcessIdentity, Proof};
 use crate::run::ledger::{LedgerFile, LedgerProcess};
 use crate::{ContainerState, RuntimeError, Target};
 
 /// How long the kernel may take to end a process that was sent SIGKILL, or to freeze one.
 const KERNEL: Duration = Duration::from_secs(10);
 
-/// Variables that make HTTP clients go elsewhere than where they were told to.
-const PROXIES: [&str; 8] = [
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
-
 /// What to run, and where its output goes.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<OsString>,
+    /// What it is given besides what is [handed on][environment::handed_on]. Nothing else of this process's environment
+    /// reaches it.
+    pub(super) env: Environment,
     pub(super) log: PathBuf,
 }
 
@@ -167,9 +159,10 @@ impl Slot {
             .map_err(crate::run::folder::failed("open", &self.launch.log))?;
         let mut command = Command::new(&self.launch.program);
         command.args(&self.launch.arguments).stdout(log).stderr(errors);
-        for variable in PROXIES {
-            command.env_remove(variable);
-        }
+        command
+            .env_clear()
+            .envs(environment::handed_on())
+            .envs(&self.launch.env);
         let child = spawn(command, &block).map_err(|source| self.spawn_error(source))?;
         // A child that was never waited for has a number.
         let pid = child.id().unwrap_or_default();
@@ -187,11 +180,7 @@ impl Slot {
 
     fn open_log(&self) -> Result<File, RuntimeError> {
         let path = &self.launch.log;
-        File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(crate::run::folder::failed("open", path))
+        meshkat_files::append(path).map_err(crate::run::folder::failed("open", path))
     }
 
     /// Hands the child to a task that alone signals it and waits for it, so that no signal can ever go to a later
@@ -253,7 +242,11 @@ impl Slot {
     pub(super) fn kill_now(&self) {
         if let Some(process) = &*self.process() {
             process.ending.store(true, Ordering::SeqCst);
-            if let Some(Err(error)) = process.identity.as_ref().map(ProcessIdentity::kill) {
+            if let Some(Err(error)) = process
+                .identity
+                .as_ref()
+                .map(|process| process.signal(Signal::KILL, Proof::Child))
+            {
                 tracing::warn!(target = %self.target(), %error, "failed to kill");
             }
         }

@@ -7,13 +7,14 @@
 //!     lock               held (flock) as long as the run lives
 //!     ledger.json        what it started
 //!     envoy/<pod>.json   configurations with the pods' addresses
-//!     logs/<pod>.<container>.log
+//!     logs/<pod>.<container>.log, and what came before it was cut in .log.1
 //!     sds/<pod>.json     what a discovery service keeps
 //!   kept/<lease id>/     folders of ended runs that were asked to be kept
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +22,9 @@ use meshkat_model::mesh::Container;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::id::LeaseId;
 use super::log;
+use super::state::{new_folder, open_state_dir};
 use crate::{Released, RuntimeError};
 
 /// Where the runs of a state folder are.
@@ -30,8 +33,8 @@ pub(crate) fn runs(state_dir: &Path) -> PathBuf {
 }
 
 /// Where the folder of one lease is, while it runs.
-pub fn run_folder(state_dir: &Path, lease: &str) -> PathBuf {
-    runs(state_dir).join(lease)
+pub fn run_folder(state_dir: &Path, lease: &LeaseId) -> PathBuf {
+    runs(state_dir).join(lease.as_str())
 }
 
 /// The configuration that the Envoy of a pod was started with, in the folder of a run.
@@ -52,9 +55,12 @@ fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
 }
 
 /// Where the folder of one lease is, after it was released and kept.
-pub fn kept_folder(state_dir: &Path, lease: &str) -> PathBuf {
-    state_dir.join("kept").join(lease)
+pub fn kept_folder(state_dir: &Path, lease: &LeaseId) -> PathBuf {
+    state_dir.join("kept").join(lease.as_str())
 }
+
+/// The folders that a run's folder has from the start.
+const PARTS: [&str; 3] = ["envoy", "logs", "sds"];
 
 /// The folder of a run that lives; whoever else asks can see by its lock that it does.
 #[derive(Debug)]
@@ -66,18 +72,18 @@ pub(crate) struct RunFolder {
 
 impl RunFolder {
     /// Makes the folder of a new run and holds its lock.
-    pub(crate) fn create(state_dir: &Path, id: &str) -> Result<Self, RuntimeError> {
+    pub(crate) fn create(state_dir: &Path, id: &LeaseId) -> Result<Self, RuntimeError> {
         let path = run_folder(state_dir, id);
         // Nobody may see the folder before it is locked: they would take it for a dead one.
         let _turn = turn(state_dir)?;
-        std::fs::create_dir(&path).map_err(failed("make the folder", &path))?;
+        new_folder(&path).map_err(failed("make the folder", &path))?;
         // From here on it is removed when something fails.
         let mut folder = Self { path, _lock: None };
         let lock = folder.path.join("lock");
         folder._lock = try_lock(&lock).map_err(failed("lock", &lock))?;
-        for part in ["envoy", "logs", "sds"] {
+        for part in PARTS {
             let part = folder.path.join(part);
-            std::fs::create_dir(&part).map_err(failed("make the folder", &part))?;
+            new_folder(&part).map_err(failed("make the folder", &part))?;
         }
         Ok(folder)
     }
@@ -94,12 +100,18 @@ impl RunFolder {
         log_file(&self.path, pod, container)
     }
 
+    /// Where all logs are.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
     pub(crate) fn sds_state(&self, pod: &str) -> PathBuf {
         self.path.join("sds").join(format!("{pod}.json"))
     }
 
     /// Puts the folder's files into another folder and takes this one away.
     pub(crate) fn move_to(&self, target: &Path) -> Result<(), RuntimeError> {
+        meshkat_files::private_folder(target).map_err(failed("make the folder", target))?;
         copy_folder(&self.path, target)?;
         self.remove()
     }
@@ -142,17 +154,15 @@ pub(crate) fn ledger(run: &Path) -> PathBuf {
 
 /// Waits for one's turn to make or judge folders of runs; it ends when the file is dropped.
 pub(crate) fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
-    let runs = runs(state_dir);
-    std::fs::create_dir_all(&runs).map_err(failed("make the folder", &runs))?;
-    let path = state_dir.join("lock");
-    let file = open_lock(&path).map_err(failed("open", &path))?;
+    let path = open_state_dir(state_dir)?.join("lock");
+    let file = meshkat_files::open_lock(&path).map_err(failed("open", &path))?;
     flock(&file, FlockOperation::LockExclusive).map_err(|source| failed("lock", &path)(source.into()))?;
     Ok(file)
 }
 
 /// Takes a lock; none when somebody else has it.
 pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
-    let file = open_lock(path)?;
+    let file = meshkat_files::open_lock(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::WOULDBLOCK) => Ok(None),
@@ -160,20 +170,90 @@ pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).open(path)
+/// Removes the folder of a run, its ledger last: as long as anything else is in it, the ledger tells whose it is, should this
+/// be cut short. That it is gone already is well, and that somebody else removes it meanwhile too.
+pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+    until_gone(path, || {
+        for entry in fs::read_dir(path)? {
+            let name = entry?.file_name();
+            if name != "ledger.json" && name != "lock" {
+                remove_entry(&path.join(name))?;
+            }
+        }
+        remove_entry(&ledger(path))?;
+        remove_entry(&path.join("lock"))?;
+        fs::remove_dir(path)
+    })
 }
 
-/// Removes a folder; that it is gone already is well, and that somebody else removes it meanwhile too.
-pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
+/// Whether nothing is in a folder but what a run makes before it writes its ledger: empty folders, an empty lock, and the
+/// unfinished ledger itself.
+pub(crate) fn is_half_made(path: &Path) -> io::Result<bool> {
+    Ok(parts_of_half_made(path)?.is_some())
+}
+
+/// Removes such a folder, and of another one nothing that anybody could miss: folders only if they are empty.
+pub(crate) fn remove_half_made(path: &Path) -> io::Result<()> {
+    until_gone(path, || {
+        let parts = parts_of_half_made(path)?;
+        let parts = parts.ok_or_else(|| io::Error::other("something else has come into it"))?;
+        for (part, metadata) in parts {
+            if metadata.is_dir() {
+                fs::remove_dir(part)?;
+            } else {
+                fs::remove_file(part)?;
+            }
+        }
+        fs::remove_dir(path)
+    })
+}
+
+/// What is in a folder, if it is nothing else.
+fn parts_of_half_made(path: &Path) -> io::Result<Option<Vec<(PathBuf, Metadata)>>> {
+    let own = rustix::process::geteuid().as_raw();
+    let mut parts = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let (part, name) = (entry.path(), entry.file_name());
+        let metadata = fs::symlink_metadata(&part)?;
+        let name = name.to_string_lossy();
+        let is_known = if metadata.is_dir() {
+            PARTS.contains(&&*name) && fs::read_dir(&part)?.next().is_none()
+        } else {
+            let is_lock = name == "lock" && metadata.len() == 0;
+            let is_unfinished = name.starts_with(".meshkat-") && name.ends_with(".tmp");
+            metadata.is_file() && (is_lock || is_unfinished)
+        };
+        if !is_known || metadata.uid() != own {
+            return Ok(None);
+        }
+        parts.push((part, metadata));
+    }
+    Ok(Some(parts))
+}
+
+/// A file, a link itself, or a folder with all that is in it; links in it are not followed.
+fn remove_entry(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Another remover may be quicker with a part, or with all of it; and a process that is going may still write.
+fn until_gone(path: &Path, remove: impl Fn() -> io::Result<()>) -> io::Result<()> {
     const ATTEMPTS: u32 = 10;
     let mut result = Ok(());
     for _ in 0..ATTEMPTS {
-        result = std::fs::remove_dir_all(path);
+        result = remove();
         match &result {
-            // Another remover was quicker with a part, or with all of it.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
-                if !path.exists() {
+                if fs::symlink_metadata(path).is_err() {
                     return Ok(());
                 }
             }
@@ -183,16 +263,19 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     result
 }
 
+/// Copies what is in a folder into another one, where nothing of these names is yet.
 fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
-    std::fs::create_dir_all(to).map_err(failed("make the folder", to))?;
-    for entry in std::fs::read_dir(from).map_err(failed("read the folder", from))? {
+    for entry in fs::read_dir(from).map_err(failed("read the folder", from))? {
         let entry = entry.map_err(failed("read the folder", from))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(failed("read", &source))?;
         if kind.is_dir() {
+            new_folder(&target).map_err(failed("make the folder", &target))?;
             copy_folder(&source, &target)?;
         } else if kind.is_file() && entry.file_name() != "lock" {
-            std::fs::copy(&source, &target).map_err(failed("copy to", &target))?;
+            let mut read = File::open(&source).map_err(failed("read", &source))?;
+            let mut copy = meshkat_files::create(&target).map_err(failed("copy to", &target))?;
+            io::copy(&mut read, &mut copy).map_err(failed("copy to", &target))?;
         }
     }
     Ok(())

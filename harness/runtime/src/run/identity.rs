@@ -1,6 +1,36 @@
 //! Which process a number means: a process's number is used again after it has gone, its start is not.
 
+use std::io;
+use std::path::Path;
+
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
+
+use super::id::LeaseId;
+use crate::environment::RUN;
+
+/// How a process is known to be ours. What a file says of it proves nothing: whoever can write a ledger can write any number
+/// and any start into it. So the kernel is asked about the process itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// This process has started it.
+    Child,
+    /// A process of this run: it was given the run's name in its environment when it was started.
+    Member(&'a LeaseId),
+    /// The owner of the run with this folder: it has the folder's lock open.
+    Owner(&'a Path),
+}
+
+/// What came of a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signalled {
+    /// It was sent.
+    Sent,
+    /// There is no such process any more.
+    Gone,
+    /// There is one, but nothing proves that it is ours: nothing was sent.
+    NotOurs,
+}
 
 /// A process, told apart from every later one of the same number by when it started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,20 +58,30 @@ impl ProcessIdentity {
         system::started(self.pid).is_some_and(|started| started == self.started)
     }
 
-    /// Sends SIGKILL to this very process, never to another that got its number since. Whether there was one to send to.
-    pub(crate) fn kill(&self) -> std::io::Result<bool> {
-        system::kill(self)
+    /// Sends a signal to this very process if it is proven to be ours and this user's: never to another that got its number
+    /// since, to one that a forged ledger names, or to this process itself. All signals to processes that this one does not
+    /// wait for are sent here.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn signal(&self, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
+        if self.pid == std::process::id() {
+            return Ok(Signalled::NotOurs);
+        }
+        system::signal(self, signal, proof)
     }
 }
 
 #[cfg(target_os = "linux")]
 mod system {
     use std::io;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
 
     use rustix::io::Errno;
-    use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+    use rustix::process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal};
 
-    use super::ProcessIdentity;
+    use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
 
     pub(crate) fn started(pid: u32) -> Option<String> {
         let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
@@ -60,42 +100,91 @@ mod system {
     }
 
     /// A pidfd means one process for ever, so that no other can slip in between the look and the signal.
-    pub(crate) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
+    pub(crate) fn signal(identity: &ProcessIdentity, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
-            return Ok(false);
+            return Ok(Signalled::Gone);
         };
-        let result = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(_) if !identity.is_alive() => return Ok(false),
-            Ok(fd) => pidfd_send_signal(fd, Signal::KILL),
-            Err(Errno::SRCH) => return Ok(false),
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => Some(process),
+            Err(Errno::SRCH) => return Ok(Signalled::Gone),
             // Sandboxes that know no pidfd.
-            Err(_) if !identity.is_alive() => return Ok(false),
-            Err(_) => kill_process(pid, Signal::KILL),
+            Err(_) => None,
         };
-        match result {
-            Ok(()) => Ok(true),
-            Err(Errno::SRCH) => Ok(false),
+        if !identity.is_alive() {
+            return Ok(Signalled::Gone);
+        }
+        if !is_ours(identity.pid, proof) {
+            // It may have ended while it was looked at.
+            let left = if identity.is_alive() {
+                Signalled::NotOurs
+            } else {
+                Signalled::Gone
+            };
+            return Ok(left);
+        }
+        let sent = match process {
+            Some(process) => pidfd_send_signal(process, signal),
+            None => kill_process(pid, signal),
+        };
+        match sent {
+            Ok(()) => Ok(Signalled::Sent),
+            Err(Errno::SRCH) => Ok(Signalled::Gone),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
+        let proven = match proof {
+            Proof::Child => of_status(pid, "PPid:") == Some(std::process::id()),
+            Proof::Member(run) => has_mark(pid, run),
+            Proof::Owner(folder) => has_open(pid, &folder.join("lock")),
+        };
+        proven && of_status(pid, "Uid:") == Some(getuid().as_raw())
+    }
+
+    /// The first number of a line of `/proc/PID/status`: the parent, or the user who started it.
+    fn of_status(pid: u32, line: &str) -> Option<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let found = status.lines().find_map(|text| text.strip_prefix(line))?;
+        found.split_ascii_whitespace().next()?.parse().ok()
+    }
+
+    /// The kernel shows the environment of a process to its own user alone.
+    fn has_mark(pid: u32, run: &LeaseId) -> bool {
+        let mark = format!("{RUN}={run}");
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+    }
+
+    /// So it does what a process has open.
+    fn has_open(pid: u32, file: &Path) -> bool {
+        let Ok(wanted) = std::fs::symlink_metadata(file) else {
+            return false;
+        };
+        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+            return false;
+        };
+        open.flatten()
+            .filter_map(|entry| std::fs::metadata(entry.path()).ok())
+            .any(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod system {
     use std::io;
+    use std::path::Path;
 
     use rustix::io::Errno;
-    use rustix::process::{Pid, Signal, kill_process};
+    use rustix::process::{Pid, Signal, getuid, kill_process};
 
-    use super::ProcessIdentity;
+    use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
+    use crate::run::folder::try_lock;
 
     pub(crate) fn started(pid: u32) -> Option<String> {
-        let output = std::process::Command::new("ps")
-            .env("LC_ALL", "C")
-            .args(["-o", "state=", "-o", "lstart=", "-p", &pid.to_string()])
-            .output()
-            .ok()?;
-        parse(&String::from_utf8_lossy(&output.stdout))
+        parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
     }
 
     pub(crate) fn parse(line: &str) -> Option<String> {
@@ -103,18 +192,59 @@ mod system {
         (!state.starts_with('Z')).then(|| started.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    pub(crate) fn kill(identity: &ProcessIdentity) -> io::Result<bool> {
+    pub(crate) fn signal(identity: &ProcessIdentity, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
-            return Ok(false);
+            return Ok(Signalled::Gone);
         };
         if !identity.is_alive() {
-            return Ok(false);
+            return Ok(Signalled::Gone);
         }
-        match kill_process(pid, Signal::KILL) {
-            Ok(()) => Ok(true),
-            Err(Errno::SRCH) => Ok(false),
+        if !is_ours(identity.pid, proof) {
+            return Ok(Signalled::NotOurs);
+        }
+        match kill_process(pid, signal) {
+            Ok(()) => Ok(Signalled::Sent),
+            Err(Errno::SRCH) => Ok(Signalled::Gone),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
+        let proven = match proof {
+            Proof::Child => number(pid, "ppid=") == Some(std::process::id()),
+            Proof::Member(run) => has_mark(pid, run),
+            Proof::Owner(folder) => owns(pid, folder),
+        };
+        proven && number(pid, "ruid=") == Some(getuid().as_raw())
+    }
+
+    fn number(pid: u32, column: &str) -> Option<u32> {
+        ps(pid, &["-o", column])?.trim().parse().ok()
+    }
+
+    /// `ps` shows the environment of a process to its own user alone.
+    fn has_mark(pid: u32, run: &LeaseId) -> bool {
+        let mark = format!("{RUN}={run}");
+        ps(pid, &["-E", "-ww", "-o", "command="]).is_some_and(|line| line.split_whitespace().any(|word| word == mark))
+    }
+
+    /// What a process has open is not told here. Somebody holds the lock, and the process is this program.
+    fn owns(pid: u32, folder: &Path) -> bool {
+        let lock = folder.join("lock");
+        let is_held = lock.is_file() && matches!(try_lock(&lock), Ok(None));
+        let own = std::env::current_exe().unwrap_or_default();
+        is_held
+            && ps(pid, &["-o", "comm="]).is_some_and(|program| Path::new(program.trim()).file_name() == own.file_name())
+    }
+
+    fn ps(pid: u32, columns: &[&str]) -> Option<String> {
+        let output = std::process::Command::new("ps")
+            .env("LC_ALL", "C")
+            .args(columns)
+            .args(["-p", &pid.to_string()])
+            .output()
+            .ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
@@ -129,24 +259,71 @@ mod tests {
         assert_eq!(ProcessIdentity::of(own.pid), Some(own));
     }
 
+    fn sleep(mark: Option<&str>) -> std::process::Child {
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.env_remove(RUN).envs(mark.map(|mark| (RUN, mark)));
+        sleep.arg("1000").spawn().expect("sleep starts")
+    }
+
+    fn kill(identity: &ProcessIdentity, proof: Proof<'_>) -> Signalled {
+        identity.signal(Signal::KILL, proof).expect("the kernel answers")
+    }
+
     #[test]
     fn the_same_number_with_another_start_is_another_process() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("1000")
-            .spawn()
-            .expect("sleep starts");
+        let mut child = sleep(None);
         let real = ProcessIdentity::of(child.id()).expect("sleep runs");
         let earlier = ProcessIdentity {
             pid: real.pid,
             started: "1".to_owned(),
         };
         assert!(!earlier.is_alive());
-        assert!(!earlier.kill().expect("nothing to kill"));
+        assert_eq!(kill(&earlier, Proof::Child), Signalled::Gone);
         assert!(real.is_alive(), "the wrong process was killed");
-        assert!(real.kill().expect("it is ours"));
+        assert_eq!(kill(&real, Proof::Child), Signalled::Sent);
         child.wait().expect("it was killed");
         assert!(!real.is_alive());
-        assert!(!real.kill().expect("it is gone"));
+        assert_eq!(kill(&real, Proof::Child), Signalled::Gone);
+    }
+
+    #[test]
+    fn a_process_is_signalled_only_if_it_is_proven_to_be_ours() {
+        let run: LeaseId = "1-1-0-0".parse().expect("it is a name");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("lock"), "").expect("the folder is ours");
+        // The right number and the right start, as any forged ledger can have them; of another run; and of a run whose name
+        // begins the same.
+        for mark in [None, Some("1-1-0-1"), Some("1-1-0-00")] {
+            let mut child = sleep(mark);
+            let stranger = ProcessIdentity::of(child.id()).expect("sleep runs");
+            assert_eq!(kill(&stranger, Proof::Member(&run)), Signalled::NotOurs, "{mark:?}");
+            assert_eq!(
+                kill(&stranger, Proof::Owner(folder.path())),
+                Signalled::NotOurs,
+                "{mark:?}"
+            );
+            assert!(stranger.is_alive());
+            child.kill().expect("it is ours");
+            child.wait().expect("it was killed");
+        }
+        let mut child = sleep(Some("1-1-0-0"));
+        let member = ProcessIdentity::of(child.id()).expect("sleep runs");
+        assert_eq!(kill(&member, Proof::Member(&run)), Signalled::Sent);
+        child.wait().expect("it was killed");
+    }
+
+    #[test]
+    fn neither_the_first_process_nor_this_one_is_signalled() {
+        let run: LeaseId = "1-1-0-0".parse().expect("it is a name");
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = std::fs::File::create(folder.path().join("lock")).expect("the folder is ours");
+        for pid in [1, std::process::id()] {
+            let identity = ProcessIdentity::of(pid).expect("it runs");
+            for proof in [Proof::Child, Proof::Member(&run), Proof::Owner(folder.path())] {
+                assert_eq!(kill(&identity, proof), Signalled::NotOurs, "{pid}, {proof:?}");
+            }
+        }
+        drop(lock);
     }
 
     #[cfg(target_os = "linux")]

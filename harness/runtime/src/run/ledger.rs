@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use meshkat_model::mesh::{Container, Port};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
+use super::id::LeaseId;
 use super::identity::ProcessIdentity;
 
 /// The shape of the file; a file of another shape is not read.
 const SCHEMA: u32 = 1;
+
+/// How large a ledger can be, in bytes: a mesh of 253 pods has one of a hundred thousand.
+const LARGEST: u64 = 4 << 20;
 
 /// What runs a mesh.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +41,7 @@ pub struct Ledger {
     #[serde(default)]
     pub runtime: RuntimeName,
     /// The lease's name.
-    pub id: String,
+    pub id: LeaseId,
     /// The mesh's name.
     pub mesh: String,
     /// The process that holds the lease.
@@ -84,19 +90,40 @@ pub struct LedgerProcess {
 }
 
 impl Ledger {
-    /// Reads a ledger. None when there is no file.
-    pub(crate) fn read(path: &Path) -> io::Result<Option<Self>> {
-        let text = match std::fs::read(path) {
-            Ok(text) => text,
+    /// Reads the ledger of a run. None when there is none.
+    ///
+    /// # Errors
+    /// It is not one that a run of this user has written: a link or no regular file, another user's, too large, of another
+    /// shape, or of another run.
+    pub(crate) fn read(path: &Path, id: &LeaseId) -> io::Result<Option<Self>> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let file = match File::options().read(true).custom_flags(flags).open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::other(format!("it belongs to user {}", metadata.uid())));
+        }
+        let mut text = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > LARGEST {
+            return Err(io::Error::other(format!("it is larger than {LARGEST} bytes")));
+        }
         let ledger: Self = serde_json::from_slice(&text)?;
         if ledger.schema != SCHEMA {
             return Err(io::Error::other(format!(
                 "schema {} is not known to this version",
                 ledger.schema
             )));
+        }
+        if ledger.id != *id {
+            return Err(io::Error::other(format!("it is of another run, {}", ledger.id)));
         }
         Ok(Some(ledger))
     }
@@ -114,7 +141,7 @@ impl LedgerFile {
     pub(crate) fn create(
         path: PathBuf,
         runtime: RuntimeName,
-        id: &str,
+        id: &LeaseId,
         mesh: &str,
         owner: ProcessIdentity,
         block: String,
@@ -122,7 +149,7 @@ impl LedgerFile {
         let ledger = Ledger {
             schema: SCHEMA,
             runtime,
-            id: id.to_owned(),
+            id: id.clone(),
             mesh: mesh.to_owned(),
             owner,
             block,
@@ -161,14 +188,7 @@ impl LedgerFile {
         // A panic while the lock was held cannot have left the ledger half changed in a way that matters.
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut ledger);
-        write_whole(&self.path, &serde_json::to_vec_pretty(&*ledger)?)
+        // A crash of the machine may lose it, which is well: it ends the processes too.
+        meshkat_files::write_private(&self.path, serde_json::to_vec_pretty(&*ledger)?)
     }
-}
-
-/// Writes a file so that a reader sees the old text or the new, never a part. A crash of the machine may lose it, which
-/// is well: it ends the processes too.
-fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    File::create(&unfinished)?.write_all(text)?;
-    std::fs::rename(&unfinished, path)
 }

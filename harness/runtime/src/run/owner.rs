@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::OnceCell;
 
-use super::folder::runs;
+use super::id::{LeaseId, LeasePrefix};
 use super::identity::ProcessIdentity;
 use super::reaper::Reaper;
 use crate::RuntimeError;
@@ -19,7 +19,7 @@ pub(crate) struct Owner {
     /// Where runs keep their folders; absolute.
     pub(crate) state_dir: PathBuf,
     /// What the names of this backend's leases begin with; no other backend's do, in this process or another.
-    prefix: String,
+    prefix: LeasePrefix,
     leases: AtomicU64,
     command: Option<Vec<OsString>>,
     reaper: OnceCell<Option<Reaper>>,
@@ -36,9 +36,7 @@ impl Owner {
             message: "failed to read when this process started".to_owned(),
             help: Some("/proc must be mounted (elsewhere than on Linux, `ps` must be there)".to_owned()),
         })?;
-        let start: String = identity.started.chars().filter(char::is_ascii_alphanumeric).collect();
-        let number = BACKENDS.fetch_add(1, Ordering::Relaxed);
-        let prefix = format!("{}-{start}-{number}-", identity.pid);
+        let prefix = LeasePrefix::new(&identity, BACKENDS.fetch_add(1, Ordering::Relaxed));
         Ok(Self {
             identity,
             state_dir,
@@ -50,18 +48,12 @@ impl Owner {
     }
 
     /// The name of one more lease. The reaper runs from then on, before there is anything to reap.
-    pub(crate) async fn next_lease(&self) -> Result<String, RuntimeError> {
+    pub(crate) async fn next_lease(&self) -> Result<LeaseId, RuntimeError> {
         let start = async || match &self.command {
-            Some(command) => Ok(Some(
-                Reaper::start(command, &runs(&self.state_dir).join(&self.prefix)).await?,
-            )),
+            Some(command) => Ok(Some(Reaper::start(command, &self.state_dir, &self.prefix).await?)),
             None => Ok::<_, RuntimeError>(None),
         };
         self.reaper.get_or_try_init(start).await?;
-        Ok(format!(
-            "{}{}",
-            self.prefix,
-            self.leases.fetch_add(1, Ordering::Relaxed)
-        ))
+        Ok(self.prefix.lease(self.leases.fetch_add(1, Ordering::Relaxed)))
     }
 }

@@ -5,7 +5,7 @@
 //! nothing is ever written: when it ends, the backend is gone, in whatever way. It then kills what is still there and
 //! removes the folders. After an orderly end there are none.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,10 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::sweep::{Swept, clean};
-use crate::RuntimeError;
+use super::folder::runs;
+use super::id::LeasePrefix;
+use super::sweep::{OwnRun, Swept};
+use crate::{RuntimeError, environment};
 
 /// What a reaper says when it is ready.
 const READY: u8 = b'.';
@@ -32,19 +34,28 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Starts the reaper of all folders whose paths begin with `prefix`, and waits until it is ready.
-    pub(crate) async fn start(command: &[OsString], prefix: &Path) -> Result<Self, RuntimeError> {
-        Self::try_start(command, prefix)
+    /// Starts the reaper of all runs of a state folder whose names begin with `prefix`, and waits until it is ready.
+    pub(crate) async fn start(
+        command: &[OsString],
+        state_dir: &Path,
+        prefix: &LeasePrefix,
+    ) -> Result<Self, RuntimeError> {
+        Self::try_start(command, state_dir, prefix)
             .await
             .map_err(|source| RuntimeError::Reaper { source })
     }
 
-    async fn try_start(command: &[OsString], prefix: &Path) -> io::Result<Self> {
+    async fn try_start(command: &[OsString], state_dir: &Path, prefix: &LeasePrefix) -> io::Result<Self> {
         let [program, arguments @ ..] = command else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "its command line is empty"));
         };
         let mut command = Command::new(program);
-        command.args(arguments).arg(prefix);
+        command.args(arguments).arg(runs(state_dir).join(prefix.as_str()));
+        // It outlives this process, and needs no secret of its environment for as long.
+        command
+            .env_clear()
+            .envs(environment::handed_on())
+            .envs(environment::of_reaper(state_dir));
         // Of what it inherits nothing may keep a reader of this process's output waiting.
         command
             .stdin(Stdio::piped())
@@ -90,8 +101,10 @@ impl Reaper {
 /// To be called by the program that [`crate::process::ProcessOptions::reaper`] names, with its last argument.
 ///
 /// # Errors
-/// When it could not get ready. The backend then refuses to start anything.
+/// When it could not get ready, or the argument names no runs: then nothing is touched. The backend then refuses to start
+/// anything.
 pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
+    let runs = Runs::named(prefix)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _inside = runtime.enter();
     // A signal with a handler no longer ends the process, and nobody asks this handler.
@@ -108,22 +121,58 @@ pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
     io::stdout().flush()?;
     // An error means that there is nothing more to wait for, as does the end.
     let _ = io::copy(&mut io::stdin(), &mut io::sink());
-    Ok(reap(prefix))
+    Ok(runs.reap())
 }
 
-/// Kills what is left of every run whose folder's path begins with `prefix`, waits until it is gone, and removes the
-/// folders. Blocks.
-pub fn reap(prefix: &Path) -> Vec<Swept> {
-    let Some((parent, start)) = prefix.parent().zip(prefix.file_name()) else {
-        return Vec::new();
-    };
-    let Ok(entries) = std::fs::read_dir(parent) else {
-        return Vec::new();
-    };
-    let mine = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(start.as_encoded_bytes()))
-    };
-    let folders: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(mine).collect();
-    folders.iter().map(|folder| clean(folder, false)).collect()
+/// Kills what is left of every run of a backend, waits until it is gone, and removes the folders. `prefix` is the state
+/// folder's `runs/` and what the names of those runs begin with. Blocks.
+///
+/// # Errors
+/// The argument names no runs: then nothing is touched.
+pub fn reap(prefix: &Path) -> io::Result<Vec<Swept>> {
+    Ok(Runs::named(prefix)?.reap())
+}
+
+/// The runs of one backend in a state folder.
+struct Runs {
+    state_dir: PathBuf,
+    prefix: LeasePrefix,
+}
+
+impl Runs {
+    /// Those that an argument names.
+    fn named(argument: &Path) -> io::Result<Self> {
+        let wrong = |why: &str| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} names no runs: {why}", argument.display()),
+            )
+        };
+        let folder = argument.parent().ok_or_else(|| wrong("it is no path"))?;
+        let state_dir = folder
+            .parent()
+            .filter(|state_dir| runs(state_dir) == folder && state_dir.is_absolute());
+        let state_dir = state_dir.ok_or_else(|| wrong("it is not in the folder `runs` of a state folder"))?;
+        let prefix = argument.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let prefix = prefix
+            .parse()
+            .map_err(|_| wrong("what their names begin with is PROCESS-START-NUMBER-"))?;
+        Ok(Self {
+            state_dir: state_dir.to_owned(),
+            prefix,
+        })
+    }
+
+    fn reap(&self) -> Vec<Swept> {
+        // One that is not this user's, or not there, has none of its runs.
+        let Ok(found) = OwnRun::all(&self.state_dir) else {
+            return Vec::new();
+        };
+        let own = found.into_iter().filter(|(id, _)| self.prefix.is_of(id));
+        own.filter_map(|(_, run)| match run {
+            Ok(run) => Some(run?.clean(false)),
+            Err(swept) => Some(swept),
+        })
+        .collect()
+    }
 }

@@ -1,13 +1,19 @@
 //! Cleaning up after runs that ended without doing it themselves, and telling which runs live.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::folder::{ledger, remove_folder, run_folder, runs, try_lock, turn};
-use super::identity::ProcessIdentity;
+use rustix::process::Signal;
+
+use super::folder::{ledger, remove_folder, remove_half_made, run_folder, runs, try_lock, turn};
+use super::id::LeaseId;
+use super::identity::{ProcessIdentity, Proof, Signalled};
 use super::ledger::{Ledger, RuntimeName};
-use crate::{RuntimeError, docker};
+use super::state::{check_state_dir, named, there};
+use crate::docker::remove::Found;
+use crate::{Printable, RuntimeError, docker};
 
 /// How long a killed process may take to go.
 const KERNEL: Duration = Duration::from_secs(10);
@@ -19,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swept {
     /// The lease's name.
-    pub id: String,
+    pub id: LeaseId,
     /// Its folder.
     pub folder: PathBuf,
     /// The processes that were still there and were killed.
@@ -33,13 +39,9 @@ pub struct Swept {
 }
 
 impl Swept {
-    fn of(folder: &Path) -> Self {
-        let id = folder
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+    fn of(id: &LeaseId, folder: &Path) -> Self {
         Self {
-            id,
+            id: id.clone(),
             folder: folder.to_owned(),
             killed: Vec::new(),
             containers: 0,
@@ -47,53 +49,234 @@ impl Swept {
             failure: None,
         }
     }
+
+    fn failed(self, failure: impl Into<String>) -> Self {
+        Self {
+            failure: Some(failure.into()),
+            ..self
+        }
+    }
+}
+
+/// What was done about what Docker has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DockerSwept {
+    /// The runs of which something was left.
+    pub runs: Vec<Swept>,
+    /// What has labels of ours and yet is not ours, and why; nothing was done to it. Fit to be shown.
+    pub strangers: Vec<String>,
+}
+
+/// The folder of a run that a run of this user has made, as far as that can be proven: by its ledger, or because nothing is in
+/// it but what a run makes before that. No other folder is ever removed.
+#[derive(Debug)]
+pub(crate) struct OwnRun {
+    id: LeaseId,
+    folder: PathBuf,
+    /// None for one whose making was cut short.
+    ledger: Option<Ledger>,
+}
+
+/// What has the name of a run is one of ours, or gone by now, or something else, which is told.
+type Look = Result<Option<OwnRun>, Swept>;
+
+impl OwnRun {
+    /// What has the name of a run in a state folder, by name.
+    ///
+    /// # Errors
+    /// The state folder is not this user's, or cannot be read.
+    pub(crate) fn all(state_dir: &Path) -> Result<Vec<(LeaseId, Look)>, RuntimeError> {
+        let ids = ids(state_dir)?;
+        Ok(ids
+            .into_iter()
+            .map(|id| {
+                let look = Self::look(state_dir, &id);
+                (id, look)
+            })
+            .collect())
+    }
+
+    /// Looks at the folder of a run, in a state folder of this user; none if it is not there.
+    fn look(state_dir: &Path, id: &LeaseId) -> Look {
+        let folder = run_folder(state_dir, id);
+        Self::prove(id, &folder).map_err(|why| {
+            Swept::of(id, &folder).failed(format!(
+                "it is not certain that a run made it, so it is left as it is: {why}; look at it, and remove it by hand"
+            ))
+        })
+    }
+
+    fn prove(id: &LeaseId, folder: &Path) -> Result<Option<Self>, String> {
+        let Some(metadata) = there(folder).map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        if !metadata.is_dir() {
+            return Err("it is no folder".to_owned());
+        }
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(format!("it belongs to user {}", metadata.uid()));
+        }
+        let read = Ledger::read(&ledger(folder), id).map_err(|error| format!("failed to read the ledger: {error}"))?;
+        if read.is_none() {
+            match super::folder::is_half_made(folder) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err("it has no ledger, and other things in it than a run makes before that".to_owned());
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(Some(Self {
+            id: id.clone(),
+            folder: folder.to_owned(),
+            ledger: read,
+        }))
+    }
+
+    /// Kills what the ledger lists and still lives, waits until it is gone, and removes the folder.
+    pub(crate) fn clean(self, owner_too: bool) -> Swept {
+        let mut swept = Swept::of(&self.id, &self.folder);
+        let mut failures = Vec::new();
+        let removed = match &self.ledger {
+            Some(ledger) => {
+                self.kill_all(ledger, owner_too, &mut swept.killed, &mut failures);
+                if ledger.runtime == RuntimeName::Docker {
+                    remove_containers(&mut swept, &mut failures);
+                }
+                remove_folder(&self.folder)
+            }
+            None => remove_half_made(&self.folder),
+        };
+        if let Err(error) = removed {
+            failures.push(format!("failed to remove the folder: {error}"));
+        }
+        swept.failure = (!failures.is_empty()).then(|| failures.join("; "));
+        swept
+    }
+
+    /// The owner first, as it could start more. Never this process itself.
+    fn kill_all(&self, ledger: &Ledger, owner_too: bool, killed: &mut Vec<u32>, failures: &mut Vec<String>) {
+        let owner = owner_too.then_some((&ledger.owner, Proof::Owner(&self.folder)));
+        // Those of containers are the daemon's to end.
+        let processes = match ledger.runtime {
+            RuntimeName::Process => ledger.processes.as_slice(),
+            RuntimeName::Docker => &[],
+        };
+        let members = processes
+            .iter()
+            .map(|process| (&process.identity, Proof::Member(&self.id)));
+        let all = owner.into_iter().chain(members);
+        let mut going = Vec::new();
+        for (process, proof) in all.filter(|(identity, _)| identity.pid != std::process::id()) {
+            match process.signal(Signal::KILL, proof) {
+                Ok(Signalled::Sent) => {
+                    killed.push(process.pid);
+                    going.push(process);
+                }
+                Ok(Signalled::Gone) => {}
+                Ok(Signalled::NotOurs) => failures.push(not_ours(process)),
+                Err(error) => failures.push(format!("failed to kill process {}: {error}", process.pid)),
+            }
+        }
+        let deadline = Instant::now() + KERNEL;
+        while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        let left = going.into_iter().filter(|process| process.is_alive());
+        failures.extend(left.map(|process| format!("process {} did not go after SIGKILL", process.pid)));
+    }
+}
+
+fn not_ours(process: &ProcessIdentity) -> String {
+    format!(
+        "process {} is left alone: the ledger lists it, but nothing proves that the run started it",
+        process.pid
+    )
 }
 
 /// Removes what dead runs have left in a state folder: their processes and their folders. Goes on past a failure and
-/// tells of it. Runs that live are left alone, unless `force`: then they are ended first. Blocks for as long as the
-/// processes take to go.
+/// tells of it. Runs that live are left alone, unless `force`: then they are ended first. What is not proven to be a run's is
+/// left alone in any case. Blocks for as long as the processes take to go.
 ///
 /// # Errors
-/// When the state folder cannot be read at all.
+/// When the state folder is not this user's, or cannot be read at all.
 pub fn sweep(state_dir: &Path, force: bool) -> Result<Vec<Swept>, RuntimeError> {
     let mut swept = Vec::new();
-    for folder in folders(state_dir)? {
-        match claim(state_dir, &folder)? {
-            // Its lock is held until the folder is gone, so that two sweeps do not do the same work twice.
-            Claim::Dead(_lock) => swept.push(clean(&folder, force)),
-            Claim::Live if force => swept.push(clean(&folder, true)),
-            Claim::Live | Claim::Gone => {}
-            Claim::Unknown(error) => {
-                let failure = format!("failed to see whether it lives: {error}");
-                swept.push(Swept {
-                    failure: Some(failure),
-                    ..Swept::of(&folder)
-                });
-            }
+    for id in ids(state_dir)? {
+        if let Outcome::Done(done) = sweep_one(state_dir, &id, force)? {
+            swept.push(done);
         }
     }
     Ok(swept)
 }
 
+/// What became of one run that a sweep came to.
+enum Outcome {
+    /// Something was done about it, or should have been.
+    Done(Swept),
+    /// It lives.
+    Lives,
+    /// It has no folder.
+    Gone,
+}
+
+fn sweep_one(state_dir: &Path, id: &LeaseId, force: bool) -> Result<Outcome, RuntimeError> {
+    let (run, _lock) = {
+        // Nobody makes a folder meanwhile: one without a lock is of a run that ended as it was being made.
+        let _turn = turn(state_dir)?;
+        let run = match OwnRun::look(state_dir, id) {
+            Ok(Some(run)) => run,
+            Ok(None) => return Ok(Outcome::Gone),
+            Err(swept) => return Ok(Outcome::Done(swept)),
+        };
+        match lock_of(&run.folder) {
+            // Its lock is held until the folder is gone, so that two sweeps do not do the same work twice.
+            Ok(Claim::Dead(lock)) => (run, lock),
+            Ok(Claim::Live) if force => (run, None),
+            Ok(Claim::Live) => return Ok(Outcome::Lives),
+            Err(error) => {
+                let failure = format!("failed to see whether it lives: {error}");
+                return Ok(Outcome::Done(Swept::of(id, &run.folder).failed(failure)));
+            }
+        }
+    };
+    Ok(Outcome::Done(run.clean(force)))
+}
+
+/// What a look at a run's lock tells.
+enum Claim {
+    /// The run has ended; nobody else can claim it while this file is open.
+    Dead(Option<std::fs::File>),
+    /// Its run lives, or another sweep is at it.
+    Live,
+}
+
+fn lock_of(folder: &Path) -> io::Result<Claim> {
+    let lock = folder.join("lock");
+    match std::fs::symlink_metadata(&lock) {
+        Ok(_) => Ok(try_lock(&lock)?.map_or(Claim::Live, |lock| Claim::Dead(Some(lock)))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Claim::Dead(None)),
+        Err(error) => Err(error),
+    }
+}
+
 /// The ledgers of the runs that live, by their names.
 ///
 /// # Errors
-/// When the state folder cannot be read at all.
+/// When the state folder is not this user's, or cannot be read at all.
 pub fn live_runs(state_dir: &Path) -> Result<Vec<Ledger>, RuntimeError> {
-    let mut live = Vec::new();
-    for folder in folders(state_dir)? {
-        // One that cannot be read is being made or being removed.
-        if let Ok(Some(ledger)) = Ledger::read(&ledger(&folder))
-            && ledger.owner.is_alive()
-        {
-            live.push(ledger);
-        }
-    }
-    Ok(live)
+    let runs = OwnRun::all(state_dir)?;
+    // One that cannot be read is being made or being removed.
+    let ledgers = runs.into_iter().filter_map(|(_, run)| run.ok()??.ledger);
+    Ok(ledgers.filter(|ledger| ledger.owner.is_alive()).collect())
 }
 
-/// The folders of all runs, by name.
-fn folders(state_dir: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
+/// The names in a state folder's `runs` that a lease can have; what has another name is not ours.
+fn ids(state_dir: &Path) -> Result<Vec<LeaseId>, RuntimeError> {
+    if check_state_dir(state_dir)?.is_none() {
+        return Ok(Vec::new());
+    }
     let runs = runs(state_dir);
     let failed = |source| RuntimeError::Folder {
         action: "read the folder",
@@ -105,60 +288,13 @@ fn folders(state_dir: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
-    let mut folders = Vec::new();
+    let mut ids = Vec::new();
     for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() {
-            folders.push(path);
-        }
+        let name = entry.map_err(failed)?.file_name();
+        ids.extend(name.to_str().and_then(|name| name.parse().ok()));
     }
-    folders.sort();
-    Ok(folders)
-}
-
-/// What a look at a run's lock tells.
-#[derive(Debug)]
-enum Claim {
-    /// The run has ended; nobody else can claim it while this file is open.
-    Dead(std::fs::File),
-    /// Its run lives, or another sweep is at it.
-    Live,
-    /// The folder is no longer there.
-    Gone,
-    /// The lock is not ours to use.
-    Unknown(io::Error),
-}
-
-fn claim(state_dir: &Path, folder: &Path) -> Result<Claim, RuntimeError> {
-    let _turn = turn(state_dir)?;
-    Ok(match try_lock(&folder.join("lock")) {
-        Ok(Some(lock)) => Claim::Dead(lock),
-        Ok(None) => Claim::Live,
-        Err(_) if !folder.exists() => Claim::Gone,
-        Err(error) => Claim::Unknown(error),
-    })
-}
-
-/// Kills what a run's ledger lists and still lives, waits until it is gone, and removes the folder.
-pub(crate) fn clean(folder: &Path, owner_too: bool) -> Swept {
-    let mut swept = Swept::of(folder);
-    let mut failures = Vec::new();
-    match Ledger::read(&ledger(folder)) {
-        Ok(Some(ledger)) => {
-            let runtime = ledger.runtime;
-            kill_all(&listed(ledger, owner_too), &mut swept.killed, &mut failures);
-            if runtime == RuntimeName::Docker {
-                remove_containers(&mut swept, &mut failures);
-            }
-        }
-        Ok(None) => {}
-        Err(error) => failures.push(format!("failed to read the ledger: {error}")),
-    }
-    if let Err(error) = remove_folder(folder) {
-        failures.push(format!("failed to remove the folder: {error}"));
-    }
-    swept.failure = (!failures.is_empty()).then(|| failures.join("; "));
-    swept
+    ids.sort();
+    Ok(ids)
 }
 
 /// Removes what Docker has of a run.
@@ -175,69 +311,56 @@ fn remove_containers(swept: &mut Swept, failures: &mut Vec<String>) {
     }
 }
 
-/// Removes what Docker still has of runs of any state folder whose own folder is gone, or has ended without removing it, or
-/// that live, with `force`. Blocks.
+/// Removes what Docker still has of this user's runs of any state folder whose own folder is gone, or has ended without
+/// removing it, or that live, with `force`. What anybody writes into a label is no more than a name to look for: folders and
+/// processes are proven as in [`sweep`]. Blocks.
 ///
 /// # Errors
 /// When Docker cannot be reached.
-pub fn sweep_docker(force: bool) -> Result<Vec<Swept>, RuntimeError> {
-    let mut all = Vec::new();
-    for (id, state_dir) in docker::remove::runs()? {
-        let state_dir = PathBuf::from(state_dir);
-        let folder = run_folder(&state_dir, &id);
-        let mut swept = Swept::of(&folder);
-        let mut failures = Vec::new();
-        if folder.is_dir() {
-            match claim(&state_dir, &folder)? {
-                Claim::Dead(_lock) => swept = clean(&folder, force),
-                Claim::Live if force => swept = clean(&folder, true),
-                Claim::Live => continue,
-                Claim::Gone => remove_containers(&mut swept, &mut failures),
-                Claim::Unknown(error) => failures.push(format!("failed to see whether it lives: {error}")),
-            }
-        } else if state_dir.is_dir() || force {
-            remove_containers(&mut swept, &mut failures);
-        } else {
-            failures.push("its state folder is not on this machine; --force removes it all the same".to_owned());
+pub fn sweep_docker(force: bool) -> Result<DockerSwept, RuntimeError> {
+    let docker::remove::Runs { runs, strangers } = docker::remove::runs()?;
+    let mut all = DockerSwept {
+        runs: Vec::new(),
+        strangers,
+    };
+    for found in runs {
+        match sweep_found(&found, force)? {
+            Ok(swept) => all.runs.extend(swept),
+            Err(why) => all.strangers.push(format!(
+                "containers or networks of run {}: their state folder {} {}",
+                found.id,
+                Printable(&found.state_dir),
+                Printable(&why)
+            )),
         }
-        if !failures.is_empty() {
-            swept.failure = Some(failures.join("; "));
-        }
-        all.push(swept);
     }
     Ok(all)
 }
 
-/// Who is to be killed, the owner first, as it could start more. Never this process itself.
-fn listed(ledger: Ledger, owner_too: bool) -> Vec<ProcessIdentity> {
-    let owner = owner_too.then_some(ledger.owner);
-    // Those of containers are the daemon's to end.
-    let processes = match ledger.runtime {
-        RuntimeName::Process => ledger.processes,
-        RuntimeName::Docker => Vec::new(),
+/// What was done about a run that Docker has something of, if anything; or why it is none of ours.
+fn sweep_found(found: &Found, force: bool) -> Result<Result<Option<Swept>, String>, RuntimeError> {
+    let (id, state_dir) = (&found.id, Path::new(&found.state_dir));
+    let is_there = match named(state_dir) {
+        Ok(folder) => folder.is_some(),
+        Err(why) => return Ok(Err(why)),
     };
-    let all = owner
-        .into_iter()
-        .chain(processes.into_iter().map(|process| process.identity));
-    all.filter(|identity| identity.pid != std::process::id()).collect()
-}
-
-fn kill_all(processes: &[ProcessIdentity], killed: &mut Vec<u32>, failures: &mut Vec<String>) {
-    let mut going = Vec::new();
-    for process in processes {
-        match process.kill() {
-            Ok(true) => {
-                killed.push(process.pid);
-                going.push(process);
-            }
-            Ok(false) => {}
-            Err(error) => failures.push(format!("failed to kill process {}: {error}", process.pid)),
+    let mut swept = Swept::of(id, &run_folder(state_dir, id));
+    let outcome = if is_there {
+        sweep_one(state_dir, id, force)?
+    } else if force {
+        Outcome::Gone
+    } else {
+        let failure = "its state folder is not on this machine; --force removes it all the same";
+        return Ok(Ok(Some(swept.failed(failure))));
+    };
+    Ok(Ok(match outcome {
+        Outcome::Done(swept) => Some(swept),
+        Outcome::Lives => None,
+        Outcome::Gone => {
+            let mut failures = Vec::new();
+            remove_containers(&mut swept, &mut failures);
+            swept.failure = (!failures.is_empty()).then(|| failures.join("; "));
+            Some(swept)
         }
-    }
-    let deadline = Instant::now() + KERNEL;
-    while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
-        std::thread::sleep(LOOK);
-    }
-    let left = going.into_iter().filter(|process| process.is_alive());
-    failures.extend(left.map(|process| format!("process {} did not go after SIGKILL", process.pid)));
+    }))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
 use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
-use meshkat_runtime::run::ProcessIdentity;
+use meshkat_runtime::run::{LOG_LIMIT, LeaseId, ProcessIdentity};
 use meshkat_runtime::{Backend, ContainerState, Envoys, Lease, Pod, RuntimeError};
 use tempfile::TempDir;
 
@@ -113,6 +113,7 @@ impl Ground {
             state_dir: self.state(),
             keep: false,
             grace: DEADLINE,
+            log_limit: LOG_LIMIT,
             reaper: None,
         }
     }
@@ -177,6 +178,10 @@ pub(crate) async fn lease(ground: &Ground, mesh: &MeshSpec) -> Arc<dyn Lease> {
 
 pub(crate) async fn lease_with(options: ProcessOptions, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
     ProcessBackend::new(options)?.lease(mesh).await
+}
+
+pub(crate) fn id(text: &str) -> LeaseId {
+    text.parse().expect("it is the name of a lease")
 }
 
 pub(crate) fn pod(lease: &Arc<dyn Lease>, name: &str) -> Pod {

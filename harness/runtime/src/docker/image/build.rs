@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use bollard::Docker;
+use bollard::models::ImageSummary;
 use bollard::query_parameters::{BuildImageOptions, ListImagesOptions, RemoveImageOptions};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::content::Content;
-use crate::RuntimeError;
 use crate::docker::daemon::{is_missing, message};
 use crate::docker::labels;
+use crate::{Printable, RuntimeError};
 
 /// How many pieces of a context may wait to be sent.
 const PIECES: usize = 4;
@@ -80,7 +81,8 @@ pub(super) async fn build(
                 {
                     tell(line);
                 }
-                trouble = info.error_detail.and_then(|detail| detail.message).or(trouble);
+                let told = info.error_detail.and_then(|detail| detail.message);
+                trouble = told.map(|told| Printable(&told).to_string()).or(trouble);
             }
             Err(error) => trouble = Some(message(&error)),
         }
@@ -116,27 +118,90 @@ fn not_built(image: &str, trouble: &str) -> RuntimeError {
 /// # Errors
 /// The images cannot be listed.
 pub(super) async fn remove_unused(docker: &Docker) -> Result<Vec<String>, RuntimeError> {
-    let options = ListImagesOptions {
-        filters: Some(labels::with(labels::IMAGE, None)),
-        ..Default::default()
-    };
-    let images = docker
-        .list_images(Some(options))
-        .await
-        .map_err(crate::docker::daemon::failed("list images"))?;
     let mut removed = Vec::new();
-    for tag in images.into_iter().flat_map(|image| image.repo_tags) {
-        // One that a container uses stays.
-        if tag.starts_with("meshkat/")
-            && docker
-                .remove_image(&tag, None::<RemoveImageOptions>, None)
-                .await
-                .is_ok()
-        {
-            removed.push(tag);
+    for image in list(docker, labels::with(labels::IMAGE, None)).await? {
+        for tag in image.repo_tags.iter().filter(|tag| is_built(tag, &image.labels)) {
+            // One that a container uses stays.
+            let gone = docker.remove_image(tag, None::<RemoveImageOptions>, None).await;
+            if gone.is_ok() {
+                removed.push(tag.clone());
+            }
         }
     }
     Ok(removed)
+}
+
+/// Removes what builds began and did not finish: it has no name.
+///
+/// # Errors
+/// The images cannot be listed.
+pub(super) async fn remove_unfinished(docker: &Docker) -> Result<(), RuntimeError> {
+    let mut filters = labels::with(labels::IMAGE, None);
+    filters.insert("dangling".to_owned(), vec!["true".to_owned()]);
+    let images = list(docker, filters).await?;
+    for image in &images {
+        let is_ours = is_layer(&image.labels) || is_whole(&image.labels) && ends_so(docker, &image.id).await;
+        if !is_ours {
+            continue;
+        }
+        // Somebody else may have been quicker, or a container may use it.
+        if let Err(error) = docker.remove_image(&image.id, None::<RemoveImageOptions>, None).await {
+            tracing::debug!(image = image.id, error = message(&error), "an unfinished image is left");
+        }
+    }
+    Ok(())
+}
+
+async fn list(docker: &Docker, filters: HashMap<String, Vec<String>>) -> Result<Vec<ImageSummary>, RuntimeError> {
+    let options = ListImagesOptions {
+        filters: Some(filters),
+        ..Default::default()
+    };
+    docker
+        .list_images(Some(options))
+        .await
+        .map_err(crate::docker::daemon::failed("list images"))
+}
+
+/// Whether that name of an image is one that a build of ours gives: what is built on one of our images has its labels, too.
+fn is_built(tag: &str, labels: &HashMap<String, String>) -> bool {
+    let Some((name, version)) = tag.split_once(':') else {
+        return false;
+    };
+    let kind = labels.get(labels::IMAGE).map(String::as_str);
+    let is_kind = matches!(
+        (name, kind),
+        ("meshkat/services", Some("services")) | ("meshkat/envoy", Some("envoy"))
+    );
+    is_kind && labels.get(labels::CONTENT).is_some_and(|content| content == version)
+}
+
+/// Whether it is a layer of a build of ours that was cut short: the last layer alone says what all were made from, and so does
+/// everything that is built on it.
+fn is_layer(labels: &HashMap<String, String>) -> bool {
+    is_kind(labels) && !labels.contains_key(labels::CONTENT)
+}
+
+/// Whether it is the last layer of a build, which was cut short before it had its name, or something that is built on one.
+fn is_whole(labels: &HashMap<String, String>) -> bool {
+    is_kind(labels) && labels.contains_key(labels::CONTENT)
+}
+
+fn is_kind(labels: &HashMap<String, String>) -> bool {
+    matches!(
+        labels.get(labels::IMAGE).map(String::as_str),
+        Some("services" | "envoy")
+    )
+}
+
+/// Whether the last that was done to make an image is what a build does last.
+async fn ends_so(docker: &Docker, image: &str) -> bool {
+    let steps = docker.image_history(image).await.unwrap_or_default();
+    steps.first().is_some_and(|step| is_last_step(&step.created_by))
+}
+
+fn is_last_step(command: &str) -> bool {
+    command.contains(&format!("LABEL {}=", labels::CONTENT))
 }
 
 /// Hands what is written to it on in pieces.
@@ -159,5 +224,47 @@ impl Write for Pieces {
         self.sender
             .blocking_send(piece.into())
             .map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the daemon takes no more"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(of: &[(&str, &str)]) -> HashMap<String, String> {
+        of.iter()
+            .map(|(label, value)| ((*label).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn only_the_names_that_a_build_gives_are_taken_away() {
+        let services = labels(&[(labels::IMAGE, "services"), (labels::CONTENT, "0123456789abcdef")]);
+        assert!(is_built("meshkat/services:0123456789abcdef", &services));
+        let envoy = labels(&[(labels::IMAGE, "envoy"), (labels::CONTENT, "1.40.0-0123456789abcdef")]);
+        assert!(is_built("meshkat/envoy:1.40.0-0123456789abcdef", &envoy));
+        // Somebody's own names for ours, and what somebody has built on ours.
+        for tag in [
+            "meshkat/services:latest",
+            "meshkat/debug:0123456789abcdef",
+            "meshkat/envoy:0123456789abcdef",
+            "registry:5000/meshkat/services:0123456789abcdef",
+            "database",
+        ] {
+            assert!(!is_built(tag, &services), "{tag}");
+        }
+        assert!(!is_built("meshkat/services:", &labels(&[(labels::IMAGE, "services")])));
+    }
+
+    #[test]
+    fn what_is_built_on_an_image_of_ours_is_not_unfinished() {
+        assert!(is_layer(&labels(&[(labels::IMAGE, "services")])));
+        let whole = labels(&[(labels::IMAGE, "services"), (labels::CONTENT, "x")]);
+        assert!(!is_layer(&whole) && is_whole(&whole));
+        assert!(is_last_step("/bin/sh -c #(nop)  LABEL meshkat.content=x"));
+        assert!(!is_last_step("/bin/sh -c #(nop) COPY file:1 in / "));
+        for other in [labels(&[(labels::IMAGE, "mine"), (labels::CONTENT, "x")]), labels(&[])] {
+            assert!(!is_layer(&other) && !is_whole(&other));
+        }
     }
 }

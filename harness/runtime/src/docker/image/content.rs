@@ -17,6 +17,9 @@ use crate::run::folder::failed;
 /// How many digits of a hash an image's tag has.
 const TAG: usize = 16;
 
+/// How large the memory of hashes may be, in bytes; a larger one is forgotten.
+const LARGEST: u64 = 4 << 20;
+
 /// What an image is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Content {
@@ -200,17 +203,15 @@ pub(super) struct Hashes {
 impl Hashes {
     /// What was remembered in a file; nothing if it cannot be read.
     pub(super) fn read(path: &Path) -> Self {
-        let text = std::fs::read(path).unwrap_or_default();
+        let text = meshkat_files::read(path, LARGEST).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// Remembers it there. That it cannot be written costs time, and no more.
     pub(super) fn write(&self, path: &Path) {
-        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-        let written = serde_json::to_vec(self).map_err(io::Error::from).and_then(|text| {
-            std::fs::write(&unfinished, text)?;
-            std::fs::rename(&unfinished, path)
-        });
+        let written = serde_json::to_vec(self)
+            .map_err(io::Error::from)
+            .and_then(|text| meshkat_files::write_private(path, text));
         if let Err(error) = written {
             tracing::debug!(%error, "failed to remember hashes");
         }

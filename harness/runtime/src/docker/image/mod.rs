@@ -18,7 +18,8 @@ use super::backend::Core;
 use super::mark::Mark;
 use super::options::DockerOptions;
 use crate::run::folder::failed;
-use crate::{LocalEnvoy, RuntimeError};
+use crate::run::open_state_dir;
+use crate::{LocalEnvoy, Printable, RuntimeError};
 use content::{Content, Hashes};
 
 const SERVICES: &str = include_str!("../../../../../docker/services.Dockerfile");
@@ -116,6 +117,14 @@ pub async fn remove_images() -> Result<Vec<String>, RuntimeError> {
     build::remove_unused(&super::daemon::connect().await?).await
 }
 
+/// Removes what builds began and did not finish.
+///
+/// # Errors
+/// Docker does not list its images.
+pub(super) async fn remove_unfinished(docker: &Docker) -> Result<(), RuntimeError> {
+    build::remove_unfinished(docker).await
+}
+
 /// What an image is made from, and its tag.
 type Tagged = (Content, String);
 
@@ -126,7 +135,7 @@ async fn contents<T: Send + 'static>(
 ) -> Result<T, RuntimeError> {
     let options = core.options.clone();
     let state_dir = &options.state_dir;
-    std::fs::create_dir_all(state_dir).map_err(failed("make the folder", state_dir))?;
+    open_state_dir(state_dir)?;
     let looked = tokio::task::spawn_blocking(move || {
         let memory = options.state_dir.join("hashes.json");
         let mut hashes = Hashes::read(&memory);
@@ -197,7 +206,7 @@ async fn pull(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync))
             Ok(Some(Ok(step))) => {
                 limit = PULL;
                 if let Some(trouble) = step.error_detail.and_then(|detail| detail.message) {
-                    break Err(trouble);
+                    break Err(Printable(&trouble).to_string());
                 }
             }
         }
@@ -217,12 +226,7 @@ async fn pull(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync))
 async fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
     let path = lock_file(state_dir);
     let locked = tokio::task::spawn_blocking(move || {
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed("open", &path))?;
+        let file = meshkat_files::open_lock(&path).map_err(failed("open", &path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|error| failed("lock", &path)(error.into()))?;
         Ok(file)
     });
