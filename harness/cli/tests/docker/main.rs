@@ -16,5 +16,7 @@ mod daemon;
 mod envoys;
 mod images;
 mod killed;
+mod limits;
 mod missing;
+mod strangers;
 mod yard;

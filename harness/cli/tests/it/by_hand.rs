@@ -36,7 +36,13 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     assert_eq!(status(socket, "/stores/1"), Some(200));
 
     let seen = lab.tell(&["status"]).exits(0);
-    for part in ["mesh neighbours, started by up", "petstore-1", "LIVE", "addresses 127."] {
+    for part in [
+        "mesh neighbours, started by up",
+        "petstore-1",
+        "LIVE",
+        "addresses 127.",
+        "/logs; of each the last 16 MiB",
+    ] {
         assert!(seen.out.contains(part), "`{part}` is not in\n{}", seen.out);
     }
     assert!(!seen.out.contains("ended"), "{}", seen.out);

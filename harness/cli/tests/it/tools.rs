@@ -11,10 +11,16 @@ fn the_doctor_finds_nothing_where_everything_is_well() {
     let lab = Lab::new();
     let told = lab.tell(&["doctor"]).exits(0);
     let lines: Vec<&str> = told.err.lines().collect();
-    assert_eq!(lines.len(), 6, "{}", told.err);
+    assert_eq!(lines.len(), 7, "{}", told.err);
     assert!(lines[..5].iter().all(|line| line.starts_with("ok    ")), "{}", told.err);
+    // What holds everywhere, and is nothing to mend.
+    assert!(
+        lines[5].starts_with("note  whoever can log in to this machine"),
+        "{}",
+        told.err
+    );
     // Whether there is Docker is no matter of this runtime.
-    assert!(lines[5].contains("--runtime docker"), "{}", told.err);
+    assert!(lines[6].contains("--runtime docker"), "{}", told.err);
     assert!(lines[0].starts_with("ok    Envoy "), "{}", told.err);
 }
 
