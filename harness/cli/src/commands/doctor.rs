@@ -104,7 +104,7 @@ fn state_dir() -> Check {
     let dir = default_state_dir().map_err(|error| backend::runtime_error(&error).into_parts())?;
     let probe = dir.join(format!("doctor-{}", std::process::id()));
     let written = std::fs::create_dir_all(&dir)
-        .and_then(|()| std::fs::write(&probe, ""))
+        .and_then(|()| meshkat_files::create(&probe).map(drop))
         .and_then(|()| std::fs::remove_file(&probe));
     match written {
         Ok(()) => Ok(format!("the state folder {}", dir.display())),

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let limit = Duration::from_secs(args.ready_within);
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
     let mark = run_folder(&state_dir, bring_up.mesh().lease().id()).join(MARK);
-    let ready = match std::fs::write(&mark, &args.mesh) {
+    let ready = match meshkat_files::write_private(&mark, &args.mesh) {
         Ok(()) => {
             // Told before the mesh is ready, so that who waits for it can ask it.
             print(&entrances(bring_up.mesh()));
@@ -202,11 +202,16 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
     let failed = |error: std::io::Error| Exit::environment(format!("failed to start in the background: {error}"));
     let cancel = signals::cancel_on_signal()?;
     let mut child = command.spawn().map_err(failed)?;
-    let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
+    let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Exit::environment("failed to start in the background: it has no output"));
     };
     // Passed on as it comes: fetching an Envoy says more than a pipe holds.
-    let passing_on = tokio::spawn(async move { tokio::io::copy(&mut err, &mut tokio::io::stderr()).await });
+    let passing_on = tokio::spawn(async move {
+        let mut lines = BufReader::new(err).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            say(&String::from_utf8_lossy(&line));
+        }
+    });
     let mut lines = BufReader::new(out).lines();
     loop {
         let line = tokio::select! {
