@@ -1,6 +1,6 @@
 //! What runs meshes: an Envoy, the services' binaries, the backend.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
@@ -14,7 +14,7 @@ use crate::{
     args::{EnvoyChoice, Runtime},
     envoys::Found,
     exit::Exit,
-    output::say,
+    output::{say, told},
 };
 
 /// A runtime, before it is known which Envoys it is to run.
@@ -89,7 +89,7 @@ pub(crate) async fn envoy(choice: &EnvoyChoice) -> Result<Envoy, Exit> {
 /// As of [`envoy`].
 pub(crate) fn locate(asked: Option<String>) -> Result<Envoy, Exit> {
     let request = Request::from_environment(asked).map_err(|error| no_envoy(&error))?;
-    binary::locate(&request, &mut io::stderr()).map_err(|error| no_envoy(&error))
+    binary::locate(&request, &mut told()).map_err(|error| no_envoy(&error))
 }
 
 /// Why there is no Envoy; a version that is not known is a matter of usage.

@@ -1,8 +1,11 @@
 //! How a command ends: exit codes, and errors with their way out.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use meshkat_model::source::Diagnostic;
+use meshkat_report::{ReportError, visible};
+
+use crate::output::show;
 
 /// A case failed.
 pub(crate) const FAILED: u8 = 1;
@@ -60,6 +63,15 @@ impl Exit {
         }
     }
 
+    /// A report cannot be written or read: what a checkout has in the way is a matter of usage.
+    pub(crate) fn report(error: &ReportError) -> Self {
+        let exit = match error.is_usage() {
+            true => Self::usage(error.to_string()),
+            false => Self::environment(error.to_string()),
+        };
+        exit.maybe_help(error.help().map(str::to_owned))
+    }
+
     /// Adds the way out.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -82,11 +94,8 @@ impl Exit {
 
     /// Files that do not hold: shows each diagnostic.
     pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) -> Self {
-        let mut err = anstream::stderr();
         for diagnostic in diagnostics {
-            // Colours are taken out again where they are not wanted.
-            drop(writeln!(err, "{}", diagnostic.render(true).trim_end()));
-            drop(writeln!(err));
+            show(&format!("{}\n\n", diagnostic.render(true).trim_end()));
         }
         let files: std::collections::BTreeSet<&str> = diagnostics.iter().map(|d| d.source.name()).collect();
         Self::usage(format!(
@@ -110,13 +119,12 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 /// Tells what went wrong and gives the exit code.
 pub(crate) fn code(result: Result<(), Exit>) -> ExitCode {
     let Err(exit) = result else { return ExitCode::SUCCESS };
-    let mut err = anstream::stderr();
     let red = anstyle_error();
     if let Some(message) = &exit.message {
-        drop(writeln!(err, "{red}error{red:#}: {message}"));
+        show(&format!("{red}error{red:#}: {}\n", visible(message)));
     }
     if let Some(help) = &exit.help {
-        drop(writeln!(err, "  help: {help}"));
+        show(&format!("  help: {}\n", visible(help)));
     }
     ExitCode::from(exit.code)
 }

@@ -12,12 +12,16 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Parser as _;
 
 use crate::{args::Args, exit::Exit};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    output::tell_of_panics();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => return usage(&told),
+    };
     if let args::Command::Reap { prefix } = &args.command {
         return commands::reap::run(prefix);
     }
@@ -40,12 +44,31 @@ fn main() -> ExitCode {
     exit::code(code)
 }
 
+/// What clap has to say: help to standard output, and what is wrong with the arguments, which are in it, to standard error.
+fn usage(told: &clap::Error) -> ExitCode {
+    let is_hidden = |arg: std::ffi::OsString| arg.to_string_lossy().contains('\u{1b}');
+    let styled = told.render();
+    // Colours among the arguments are none of ours.
+    let text = match std::env::args_os().any(is_hidden) {
+        true => meshkat_report::visible(&styled.to_string()).into_owned(),
+        false => styled.ansi().to_string(),
+    };
+    if told.use_stderr() {
+        output::show(&text);
+    } else {
+        output::print_help(&text);
+    }
+    u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
 /// `MESHKAT_LOG=debug` tells on standard error what the parts do; nothing is told without it but warnings.
 fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MESHKAT_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        // Its colours could not be told from those of what it tells of.
+        .with_ansi(false)
+        .with_writer(output::told)
         .with_target(false)
         .init();
 }

@@ -12,11 +12,12 @@
 //! | make a folder that nobody else sees | [`private_folder`] |
 //! | make a folder below one that is trusted, through no link | [`folder_below`] |
 //! | read a file of strangers | [`read`], [`read_to_string`] |
+//! | read a file in a folder of strangers, or how it begins | [`read_own`], [`head`] |
 
 mod folder;
 mod read;
 mod write;
 
 pub use folder::{folder_below, private_folder};
-pub use read::{read, read_to_string};
+pub use read::{head, read, read_own, read_to_string};
 pub use write::{append, create, open_lock, write, write_private};

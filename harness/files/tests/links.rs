@@ -134,3 +134,34 @@ fn only_a_regular_file_of_bearable_size_is_read() {
     // A pipe without a reader would hold the writer for ever.
     files::append(&pipe).expect_err("no regular file");
 }
+
+#[test]
+fn of_a_strangers_folder_no_link_is_read() {
+    let folder = folder();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    fs::write(&real, "0123456789").expect("written");
+    symlink(&real, &link).expect("linked");
+    assert_eq!(files::read(&link, 10).expect("followed"), b"0123456789");
+    for error in [files::read_own(&link, 10), files::head(&link, 4)] {
+        let error = error.expect_err("not followed");
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::InvalidInput, "it is a link")
+        );
+    }
+    assert_eq!(files::read_own(&real, 10).expect("read"), b"0123456789");
+    assert_eq!(
+        files::read_own(&real, 9).expect_err("too large").kind(),
+        ErrorKind::FileTooLarge
+    );
+    assert_eq!(files::head(&real, 4).expect("read"), b"0123");
+    let pipe = folder.path().join("pipe");
+    fifo(&pipe);
+    for error in [
+        files::read_own(&pipe, 10),
+        files::head(&pipe, 4),
+        files::head(folder.path(), 4),
+    ] {
+        assert_eq!(error.expect_err("no file").kind(), ErrorKind::InvalidInput);
+    }
+}

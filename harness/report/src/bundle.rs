@@ -1,14 +1,14 @@
 //! `failures/<case>/`: what a case that did not pass leaves to look at.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use meshkat_model::event::{Artifact, Event};
 use meshkat_model::results::{CaseResult, Status};
 
+use crate::earlier::Written;
 use crate::error::ReportError;
 use crate::explain;
-use crate::folder::FAILURES;
+use crate::folder::{self, FAILURES};
 use crate::reporter::Reporter;
 use crate::text::short_hash;
 
@@ -18,19 +18,26 @@ pub(crate) const EXPLANATION: &str = "failure.txt";
 /// Of a folder's name; file systems end at 255 bytes.
 const LONGEST: usize = 120;
 
+/// Of the parts of a folder's path; an id that has more of them is a name in itself.
+const DEEPEST: usize = 16;
+
 /// Writes a folder for each case that failed, errored, or passed only on a retry.
 pub struct Bundles {
     dir: PathBuf,
+    written: Written,
 }
 
 impl Bundles {
     /// Writes below `failures/` in `dir`.
     pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self {
+            dir: dir.to_owned(),
+            written: Written::new(dir),
+        }
     }
 
-    fn artifacts(&self, id: &str, files: &[Artifact]) -> Result<(), ReportError> {
-        let folder = self.dir.join(bundle_folder(id));
+    fn artifacts(&mut self, id: &str, files: &[Artifact]) -> Result<(), ReportError> {
+        let folder = bundle_folder(id);
         let mut errors = Vec::new();
         for file in files {
             if !is_plain(&file.path) {
@@ -38,16 +45,25 @@ impl Bundles {
                     id: id.to_owned(),
                     path: file.path.clone(),
                 });
-            } else if let Err(error) = write(&folder.join(&file.path), &file.text) {
+            } else if let Err(error) = self.write(&Path::new(&folder).join(&file.path), &file.text) {
                 errors.push(error);
             }
         }
         ReportError::gather(errors)
     }
 
-    fn explanation(&self, case: &CaseResult) -> Result<(), ReportError> {
-        let path = self.dir.join(bundle_folder(&case.id)).join(EXPLANATION);
-        write(&path, &explain::in_full(case))
+    fn explanation(&mut self, case: &CaseResult) -> Result<(), ReportError> {
+        let path = Path::new(&bundle_folder(&case.id)).join(EXPLANATION);
+        self.write(&path, &explain::in_full(case))
+    }
+
+    /// Writes a file below the report folder, through no link.
+    fn write(&mut self, path: &Path, text: &str) -> Result<(), ReportError> {
+        self.written.add(path)?;
+        let whole = self.dir.join(path);
+        let above = path.parent().unwrap_or(Path::new(""));
+        meshkat_files::folder_below(&self.dir, above).map_err(|why| ReportError::write(&whole, why))?;
+        folder::write(&whole, text)
     }
 }
 
@@ -67,15 +83,8 @@ impl Reporter for Bundles {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), ReportError> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|why| ReportError::write(folder, why))?;
-    }
-    fs::write(path, text).map_err(|why| ReportError::write(path, why))
-}
-
 /// Whether a path has only ordinary names in it, on whichever system it is read.
-fn is_plain(path: &str) -> bool {
+pub(crate) fn is_plain(path: &str) -> bool {
     let names_only = Path::new(path)
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
@@ -94,6 +103,9 @@ pub fn bundle_folder(id: &str) -> String {
     let mut parts: Vec<String> = names.split('/').map(str::to_owned).collect();
     if let Some(last) = parts.last_mut() {
         last.push_str(values);
+    }
+    if parts.len() > DEEPEST {
+        return format!("{FAILURES}/{}~{}", safe_name(&parts.concat()), short_hash(id));
     }
     let safe: Vec<String> = parts.iter().map(|part| safe_name(part)).collect();
     let same_everywhere = id.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase() && b != b'~');

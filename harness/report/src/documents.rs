@@ -6,6 +6,7 @@ use meshkat_model::event::Event;
 
 use crate::error::ReportError;
 use crate::folder::{self, INDEX, JUNIT, SUMMARY};
+use crate::printed::harmless;
 use crate::record::Record;
 use crate::reporter::Reporter;
 use crate::{html, junit, markdown};
@@ -36,7 +37,7 @@ impl Reporter for Documents {
         let write = |name: &str, content: String| folder::write(&self.dir.join(name), content);
         let done = [
             junit::render(&self.record).and_then(|content| write(JUNIT, content)),
-            write(SUMMARY, markdown::render(&self.record)),
+            write(SUMMARY, harmless(&markdown::render(&self.record)).into_owned()),
             write(INDEX, html::render(&self.record)),
         ];
         ReportError::gather(done.into_iter().filter_map(Result::err).collect())

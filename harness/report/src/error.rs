@@ -14,6 +14,24 @@ pub enum ReportError {
         /// Why.
         why: io::Error,
     },
+    /// A part of the report folder's path is a link.
+    #[error("{} is a link, so that the report would go elsewhere", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A file that a report would replace is somebody else's.
+    #[error("{} is in the way of the report: no run of meshkat wrote it", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another run writes to the report folder.
+    #[error("another run writes to the report folder {}", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file could not be written.
     #[error("failed to write {}: {why}", path.display())]
     Write {
@@ -80,6 +98,26 @@ pub enum ReportError {
 }
 
 impl ReportError {
+    /// The way out, where one is known.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Link { .. } => {
+                Some("remove the link, or name the folder that is meant, outside of the project, with `--report-dir`")
+            }
+            Self::NotOurs { .. } => Some("move it away, or choose another folder with `--report-dir`"),
+            Self::Busy { .. } => Some("wait for it, or choose another folder with `--report-dir`"),
+            _ => None,
+        }
+    }
+
+    /// Whether what was named, or what lies in a checkout, is at fault, and not the machine.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Link { .. } | Self::NotOurs { .. } | Self::NotAReport { .. } | Self::NotTimes { .. }
+        )
+    }
+
     /// Nothing, the one error, or all of them as one.
     pub(crate) fn gather(mut errors: Vec<Self>) -> Result<(), Self> {
         match errors.len() {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use indexmap::IndexMap;
 use meshkat_model::results::{CaseResult, Failure, Status};
 
+use crate::printed::harmless;
 use crate::text::{self, time, visible};
 
 /// So many cases with the same status and message are told as one.
@@ -150,7 +151,8 @@ pub(crate) fn in_full(case: &CaseResult) -> String {
         let _ = writeln!(out, "\nattempt {}", at + 1);
         one_failure(&mut out, failure);
     }
-    out
+    // Read in a log as often as in an editor.
+    harmless(&out).into_owned()
 }
 
 fn one_failure(out: &mut String, failure: &Failure) {

@@ -1,9 +1,15 @@
-//! The report folder: emptied of what an earlier run left, and written to so that no reader sees half a file.
+//! The report folder: made through no link, held by one run at a time, and written to so that no reader sees half a file.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Component, Path, PathBuf};
 
+use meshkat_model::project::Project;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+
+use crate::earlier;
 use crate::error::ReportError;
 
 pub(crate) const RESULTS: &str = "results.json";
@@ -13,44 +19,120 @@ pub(crate) const INDEX: &str = "index.html";
 pub(crate) const TIMES: &str = "times.json";
 pub(crate) const FAILURES: &str = "failures";
 
+/// A folder that is this run's alone for as long as this is kept.
+pub(crate) struct Hold(#[expect(dead_code, reason = "the lock is the file's, and ends with it")] File);
+
 /// Makes `dir`, removes an earlier run's files from it but for its times, and makes sure that it can be written to.
-pub(crate) fn prepare(dir: &Path) -> Result<(), ReportError> {
-    let fail = |path: &Path, why| ReportError::Prepare {
-        path: path.to_owned(),
+///
+/// Below the project and below the current folder no part of the path may be a link, for a checkout has those that its author
+/// made. Elsewhere whoever named the folder knows the way, and only the folder itself may be none.
+pub(crate) fn prepare(dir: &Path) -> Result<Hold, ReportError> {
+    let fail = |why| ReportError::Prepare {
+        path: dir.to_owned(),
         why,
     };
-    fs::create_dir_all(dir).map_err(|why| fail(dir, why))?;
+    make(dir)?;
+    let hold = hold(dir)?;
+    earlier::remove(dir)?;
+    // What cannot be written to is told of before anything starts.
+    let (prefix, suffix) = earlier::TEMPORARY;
+    let probe = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(dir);
+    probe.and_then(tempfile::NamedTempFile::close).map_err(fail)?;
+    Ok(hold)
+}
 
-    let failures = dir.join(FAILURES);
-    let results = dir.join(RESULTS);
-    // Every run of meshkat writes its results before its first bundle. Without them, the folder is somebody else's.
-    if failures.is_dir() && results.is_file() {
-        fs::remove_dir_all(&failures).map_err(|why| fail(&failures, why))?;
-    }
-    // The results go last, so that a preparation that was cut short is known for what it was.
-    for name in [JUNIT, SUMMARY, INDEX, RESULTS] {
-        for path in [temporary(&dir.join(name)), dir.join(name)] {
-            match fs::remove_file(&path) {
-                Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(fail(&path, why)),
-                _ => {}
-            }
+fn make(dir: &Path) -> Result<(), ReportError> {
+    let fail = |why| ReportError::Prepare {
+        path: dir.to_owned(),
+        why,
+    };
+    let here = std::env::current_dir().map_err(fail)?;
+    let whole = without_dots(&here.join(dir));
+    let (root, below) = trusted(&here, &whole);
+    fs::create_dir_all(&root).map_err(fail)?;
+    let mut path = root.clone();
+    for part in &below {
+        path.push(part);
+        if path.is_symlink() {
+            return Err(ReportError::Link { path });
         }
     }
-    let probe = temporary(&results);
-    fs::write(&probe, "")
-        .and_then(|()| fs::remove_file(&probe))
-        .map_err(|why| fail(dir, why))
+    meshkat_files::folder_below(&root, &below).map(drop).map_err(fail)
 }
 
-/// Writes a file as a whole: a reader sees the old content or the new, and so does whoever finds it after a kill.
+/// The part of a path at whose end no stranger decides about links, and the rest.
+fn trusted(here: &Path, whole: &Path) -> (PathBuf, PathBuf) {
+    let project = Project::find(here).map(|project| project.root);
+    let roots: Vec<PathBuf> = project
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([here])
+        .flat_map(fs::canonicalize)
+        .collect();
+    let mut ancestors: Vec<&Path> = whole.ancestors().collect();
+    ancestors.reverse();
+    // Whichever name it goes by.
+    let root = ancestors
+        .into_iter()
+        .find(|path| fs::canonicalize(path).is_ok_and(|real| roots.contains(&real)));
+    let root = root.or(whole.parent()).unwrap_or(whole);
+    let below = whole.strip_prefix(root).unwrap_or(Path::new(""));
+    (root.to_owned(), below.to_owned())
+}
+
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Two runs that write to one folder would make one report of two runs.
+fn hold(dir: &Path) -> Result<Hold, ReportError> {
+    let fail = |why| ReportError::Prepare {
+        path: dir.to_owned(),
+        why,
+    };
+    let flags = i32::try_from((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits()).unwrap_or_default();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(dir)
+        .map_err(fail)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(ReportError::Busy { path: dir.to_owned() }),
+        // A file system without locks is no reason not to run.
+        _ => Ok(Hold(file)),
+    }
+}
+
+/// Writes a file as a whole: a reader sees the old content or the new, and so does whoever finds it after a kill. A link there
+/// is replaced, and what it points to stays as it is.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ReportError> {
-    let temporary = temporary(path);
-    fs::write(&temporary, content)
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(|why| ReportError::write(path, why))
+    meshkat_files::write(path, content).map_err(|why| ReportError::write(path, why))
 }
 
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.tmp"))
+/// The folder `below` of `dir`, if it is there and no part of the way below `dir` is a link.
+pub(crate) fn real_folder(dir: &Path, below: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = dir.to_owned();
+    for part in below.components() {
+        let Component::Normal(part) = part else { return Ok(None) };
+        path.push(part);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(None),
+            Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(Some(path))
 }

@@ -149,18 +149,23 @@ impl Reporter for Json {
     }
 }
 
-/// Reads the `results.json` of a report folder, or the file itself.
+/// The largest `results.json` that is read: some twenty thousand cases.
+const LARGEST: u64 = 64 << 20;
+
+/// Reads the `results.json` of a report folder, or the file itself. In a folder, which may be a stranger's, it is no link.
 ///
 /// # Errors
-/// When there is none, or when it is not one that this version knows.
+/// When there is none, when it is no regular file or larger than 64 MiB, or when it is not one that this version knows.
 pub fn read_results(path: &Path) -> Result<Results, ReportError> {
-    let path = if path.is_dir() {
-        path.join(RESULTS)
+    let in_folder = path.is_dir();
+    let path = if in_folder { path.join(RESULTS) } else { path.to_owned() };
+    let read = if in_folder {
+        meshkat_files::read_own
     } else {
-        path.to_owned()
+        meshkat_files::read
     };
-    let text = std::fs::read_to_string(&path).map_err(|why| ReportError::read(&path, why))?;
-    let results: Results = serde_json::from_str(&text).map_err(|why| ReportError::NotAReport {
+    let text = read(&path, LARGEST).map_err(|why| ReportError::read(&path, why))?;
+    let results: Results = serde_json::from_slice(&text).map_err(|why| ReportError::NotAReport {
         path: path.clone(),
         why: why.to_string(),
     })?;

@@ -1,11 +1,14 @@
 //! Reports of a run, each made from its [events](meshkat_model::event) alone: terminal, JSON, JUnit, Markdown, HTML, and
 //! a folder for each case that did not pass.
 //!
+//! What is [printed], and what reports are written from, is fit for others to see: see there and [`Secrets`].
+//!
 //! Whether the events come from a run that goes on or from a list makes no difference: [`replay`] writes the same files.
 
 mod bundle;
 mod culprit;
 mod documents;
+mod earlier;
 mod error;
 mod explain;
 mod folder;
@@ -15,8 +18,10 @@ mod junit;
 mod markdown;
 mod merge;
 mod options;
+pub mod printed;
 mod record;
 mod reporter;
+mod secrets;
 mod terminal;
 mod text;
 mod times;
@@ -29,6 +34,7 @@ pub use merge::events_of;
 pub use options::{ColorChoice, ReportOptions, UnknownColorChoice};
 pub use record::{Record, ScenarioCount};
 pub use reporter::{Reporter, Reporters, replay};
+pub use secrets::Secrets;
 pub use terminal::{Look, Terminal};
-pub use text::time;
+pub use text::{time, visible};
 pub use times::{TimesFile, read_times};

@@ -245,11 +245,21 @@ fn code(value: &str, chars: usize) -> String {
 /// One line in which nothing is markup.
 fn text(value: &str, chars: usize) -> String {
     let mut out = String::new();
-    for c in line(value, chars).chars() {
-        if matches!(
+    let value = line(value, chars);
+    // What a line begins with may make it a list, a heading or a rule.
+    let number = value.len() - value.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    for (at, c) in value.char_indices() {
+        let always = matches!(
             c,
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '#' | '~' | '@'
-        ) {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '#' | '~' | '@' | '$'
+        );
+        let begins =
+            (at == 0 && matches!(c, '-' | '+' | '=' | ':')) || (number > 0 && at == number && matches!(c, '.' | ')'));
+        // An address becomes a link by itself.
+        let before = out.len().saturating_sub(3);
+        let in_address = (c == ':' && value[at + 1..].starts_with("//"))
+            || (c == '.' && out.get(before..).is_some_and(|end| end.eq_ignore_ascii_case("www")));
+        if always || begins || in_address {
             out.push('\\');
         }
         out.push(c);
@@ -266,4 +276,33 @@ fn capital(sentence: &str) -> String {
     chars
         .next()
         .map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn nothing_of_others_is_markup() {
+        for (said, written) in [
+            ("1. one", "1\\. one"),
+            ("12) one", "12\\) one"),
+            ("- one", "\\- one"),
+            ("+ one", "\\+ one"),
+            ("=====", "\\====="),
+            ("--- x", "\\--- x"),
+            ("::error::x", "\\::error::x"),
+            ("# one", "\\# one"),
+            ("> one", "\\> one"),
+            ("![x](http://a/b)", "!\\[x\\](http\\://a/b)"),
+            ("see https://a.b/c?d=e", "see https\\://a.b/c?d=e"),
+            ("see WWW.a.b", "see WWW\\.a.b"),
+            ("$x^2$ and <b>|</details>", "\\$x^2\\$ and \\<b\\>\\|\\</details\\>"),
+            ("@somebody #1", "\\@somebody \\#1"),
+            ("a\n\n# b\u{202e}", "a \\# b\\\\u{202e}"),
+            ("a:b - c. 1. d", "a:b - c. 1. d"),
+        ] {
+            assert_eq!(text(said, 100), written);
+        }
+    }
 }

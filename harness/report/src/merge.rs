@@ -1,6 +1,7 @@
 //! The events that earlier reports stand for, so that several can be made into one.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use indexmap::{IndexMap, IndexSet};
@@ -10,6 +11,7 @@ use meshkat_model::results::{CaseResult, Results, RunInfo, Status};
 
 use crate::bundle::{EXPLANATION, bundle_folder};
 use crate::error::ReportError;
+use crate::folder::real_folder;
 use crate::json::read_results;
 
 /// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts; one in which it
@@ -61,15 +63,25 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
         cases: planned,
         meshes: 0,
     }];
+    let mut room = Room {
+        bytes: LARGEST,
+        files: MOST,
+    };
     for (id, (case, dir)) in cases {
-        let folder = dir.join(bundle_folder(&id));
-        let mut files = Vec::new();
-        if folder.is_dir() {
-            collect(&folder, "", &mut files)?;
+        let below = bundle_folder(&id);
+        let folder = real_folder(dir, Path::new(&below)).map_err(|why| ReportError::read(&dir.join(&below), why))?;
+        let (mut files, mut left_out) = (Vec::new(), Vec::new());
+        match folder {
+            Some(folder) => collect(&folder, "", &mut room, &mut files, &mut left_out)?,
+            // There is none, or it is somewhere else.
+            None => left_out.extend(first_link(dir, Path::new(&below))),
         }
         if !files.is_empty() {
             events.push(Event::Artifacts { id, files });
         }
+        events.extend(left_out.into_iter().map(|path| Event::Warning {
+            message: format!("{} is a link or no regular file: it was left out", path.display()),
+        }));
         events.push(Event::CaseFinished { case: Box::new(case) });
     }
     events.extend(culprits.into_iter().map(|culprit| Event::Culprit {
@@ -119,21 +131,55 @@ fn unknown(id: String) -> PlannedCase {
     }
 }
 
-/// The files below `folder`, by name. The explanation is left out: it is made anew.
-fn collect(folder: &Path, below: &str, files: &mut Vec<Artifact>) -> Result<(), ReportError> {
+/// All bundles of a merge are in memory together.
+const LARGEST: u64 = 512 << 20;
+const MOST: usize = 100_000;
+/// Of folders in a bundle.
+const DEEPEST: usize = 8;
+
+/// What may still be read.
+struct Room {
+    bytes: u64,
+    files: usize,
+}
+
+/// The files below `folder`, by name. The explanation is left out: it is made anew. Links are left out, and told of: a report
+/// that somebody sent must not have a file of this machine in it.
+fn collect(
+    folder: &Path,
+    below: &str,
+    room: &mut Room,
+    files: &mut Vec<Artifact>,
+    left_out: &mut Vec<PathBuf>,
+) -> Result<(), ReportError> {
     let fail = |why| ReportError::read(folder, why);
-    let mut entries = fs::read_dir(folder)
-        .map_err(fail)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(fail)?;
+    let too_much = |what: &str| fail(io::Error::new(io::ErrorKind::FileTooLarge, what.to_owned()));
+    if below.matches('/').count() > DEEPEST {
+        return Err(too_much("no bundle has folders as deep as this"));
+    }
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(fail)? {
+        entries.push(entry.map_err(fail)?);
+        room.files = room
+            .files
+            .checked_sub(1)
+            .ok_or_else(|| too_much("the bundles have too many files"))?;
+    }
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = format!("{below}{}", entry.file_name().to_string_lossy());
         let kind = entry.file_type().map_err(fail)?;
         if kind.is_dir() {
-            collect(&entry.path(), &format!("{path}/"), files)?;
-        } else if kind.is_file() && path != EXPLANATION {
-            let bytes = fs::read(entry.path()).map_err(|why| ReportError::read(&entry.path(), why))?;
+            collect(&entry.path(), &format!("{path}/"), room, files, left_out)?;
+        } else if !kind.is_file() {
+            left_out.push(entry.path());
+        } else if path != EXPLANATION {
+            let read = meshkat_files::read_own(&entry.path(), room.bytes);
+            let bytes = read.map_err(|why| match why.kind() {
+                io::ErrorKind::FileTooLarge => too_much("the bundles are larger than 512 MiB together"),
+                _ => ReportError::read(&entry.path(), why),
+            })?;
+            room.bytes -= bytes.len() as u64;
             files.push(Artifact {
                 path,
                 text: String::from_utf8_lossy(&bytes).into_owned(),
@@ -141,4 +187,13 @@ fn collect(folder: &Path, below: &str, files: &mut Vec<Artifact>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// The first part of a path below `dir` that is a link.
+fn first_link(dir: &Path, below: &Path) -> Option<PathBuf> {
+    let mut path = dir.to_owned();
+    below.components().find_map(|part| {
+        path.push(part);
+        path.is_symlink().then(|| path.clone())
+    })
 }

@@ -32,6 +32,7 @@ impl ColorChoice {
     pub const NAMES: [&'static str; 3] = ["auto", "always", "never"];
 
     /// Whether standard error has colours.
+    #[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
     pub fn for_stderr(self) -> bool {
         match self {
             Self::Auto => anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never,

@@ -10,6 +10,7 @@ use crate::error::ReportError;
 use crate::folder;
 use crate::json::Json;
 use crate::options::ReportOptions;
+use crate::secrets::Secrets;
 use crate::terminal::Terminal;
 use crate::times::TimesFile;
 
@@ -22,11 +23,16 @@ pub trait Reporter {
     fn finish(&mut self) -> Result<(), ReportError>;
 }
 
-/// A list of reporters that all see every event. One that fails never starves the others.
+/// A list of reporters that all see every event, without the secrets of the environment. One that fails never starves the
+/// others.
 #[derive(Default)]
 pub struct Reporters {
     list: Vec<Box<dyn Reporter + Send>>,
     errors: Vec<ReportError>,
+    /// None are those of this process.
+    secrets: Option<Secrets>,
+    /// Keeps other runs away for as long as this one writes.
+    hold: Option<folder::Hold>,
 }
 
 impl Reporters {
@@ -37,13 +43,18 @@ impl Reporters {
 
     /// All reports of a run: the files in `options.dir`, and standard error.
     ///
-    /// Makes the folder, and removes what an earlier run left in it, but for its times, and nothing else.
+    /// Makes the folder, and removes what an earlier run left in it, but for its times, and nothing else. Until this is
+    /// dropped, no other run can write there.
     ///
     /// # Errors
-    /// When the folder cannot be made, emptied or written to.
+    /// When the folder cannot be made, emptied or written to, is behind a link, has a file in it that a report would replace
+    /// and no run wrote, or is another run's.
     pub fn for_run(options: &ReportOptions) -> Result<Self, ReportError> {
-        folder::prepare(&options.dir)?;
-        let mut reporters = Self::new();
+        let hold = folder::prepare(&options.dir)?;
+        let mut reporters = Self {
+            hold: Some(hold),
+            ..Self::new()
+        };
         // Files first: what the terminal points to is there when it is told of.
         reporters.add(Json::new(&options.dir));
         reporters.add(Bundles::new(&options.dir));
@@ -58,8 +69,11 @@ impl Reporters {
     /// # Errors
     /// As for [`Reporters::for_run`].
     pub fn for_files(dir: &std::path::Path) -> Result<Self, ReportError> {
-        folder::prepare(dir)?;
-        let mut reporters = Self::new();
+        let hold = folder::prepare(dir)?;
+        let mut reporters = Self {
+            hold: Some(hold),
+            ..Self::new()
+        };
         reporters.add(Json::new(dir));
         reporters.add(Bundles::new(dir));
         reporters.add(Documents::new(dir));
@@ -72,10 +86,19 @@ impl Reporters {
         self.list.push(Box::new(reporter));
     }
 
+    /// Takes these secrets out of what happens, instead of those of this process.
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
     /// Gives `event` to all. What goes wrong is kept for [`Reporters::finish`].
     pub fn event(&mut self, event: &Event) {
+        // Before anything is cut or escaped: half a secret is not found any more.
+        let secrets = self.secrets.as_ref().unwrap_or_else(|| Secrets::of_this_process());
+        let event = secrets.redact_event(event);
         for reporter in &mut self.list {
-            if let Err(error) = reporter.event(event) {
+            if let Err(error) = reporter.event(&event) {
                 keep(&mut self.errors, error);
             }
         }
@@ -91,6 +114,7 @@ impl Reporters {
                 keep(&mut self.errors, error);
             }
         }
+        self.hold = None;
         ReportError::gather(std::mem::take(&mut self.errors))
     }
 }

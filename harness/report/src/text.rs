@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use indicatif::HumanCount;
 
 /// `text` with what a terminal would obey, and what XML cannot hold, made visible. Line breaks and tabs stay.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -22,9 +22,22 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_hidden(c: char) -> bool {
-    let turns_text = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (c.is_control() && c != '\n' && c != '\t') || turns_text || matches!(c, '\u{fffe}' | '\u{ffff}')
+/// Whether a character moves the cursor, ends a line, turns the direction of writing, or stands there unseen. Those that join
+/// other characters in words and pictures are none of them.
+pub(crate) fn is_hidden(c: char) -> bool {
+    let turns_text =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_unseen = matches!(
+        c,
+        '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    let ends_line = matches!(c, '\u{2028}' | '\u{2029}');
+    (c.is_control() && c != '\n' && c != '\t')
+        || turns_text
+        || is_unseen
+        || ends_line
+        || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 /// `text` in one visible line of at most `chars` characters.

@@ -1,7 +1,7 @@
 //! `times.json`: how long things took in the runs of a report folder, for the plans of the next ones.
 
 use std::collections::HashMap;
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use meshkat_model::event::Event;
@@ -12,6 +12,9 @@ use crate::error::ReportError;
 use crate::folder::{self, TIMES};
 use crate::json::read_results;
 use crate::reporter::Reporter;
+
+/// The largest `times.json` that is read: five times of each of a hundred thousand cases.
+const LARGEST: u64 = 32 << 20;
 
 /// Adds a run's times to those in `times.json`. Unlike the rest of a report, that file outlives the next run: a run of a few
 /// cases forgets nothing of the others.
@@ -68,7 +71,7 @@ impl Reporter for TimesFile {
         if self.run.is_none() {
             return Ok(());
         }
-        let mut times = read_file(&self.path).unwrap_or_default();
+        let mut times = read_file(&self.path, meshkat_files::read_own).unwrap_or_default();
         times.add(&self.seen);
         let mut text = serde_json::to_vec_pretty(&times).map_err(|why| ReportError::Json {
             id: TIMES.to_owned(),
@@ -84,25 +87,31 @@ impl Reporter for TimesFile {
 /// # Errors
 /// There is none of them, or it is not what it is called.
 pub fn read_times(path: &Path) -> Result<Times, ReportError> {
-    let (file, has_none) = match path.is_dir() {
+    let in_folder = path.is_dir();
+    let (file, has_none) = match in_folder {
         true => (path.join(TIMES), !path.join(TIMES).exists()),
         false => (path.to_owned(), false),
+    };
+    let read = if in_folder {
+        meshkat_files::read_own
+    } else {
+        meshkat_files::read
     };
     let of_results = || read_results(path).map(|results| Times::of(&results));
     match has_none {
         true => of_results(),
         // A results.json that was named is no times.json; what is neither is told as the latter.
-        false => read_file(&file).or_else(|error| of_results().map_err(|_| error)),
+        false => read_file(&file, read).or_else(|error| of_results().map_err(|_| error)),
     }
 }
 
-fn read_file(path: &Path) -> Result<Times, ReportError> {
-    let text = fs::read_to_string(path).map_err(|why| ReportError::read(path, why))?;
+fn read_file(path: &Path, read: fn(&Path, u64) -> io::Result<Vec<u8>>) -> Result<Times, ReportError> {
+    let text = read(path, LARGEST).map_err(|why| ReportError::read(path, why))?;
     let not_times = |why: String| ReportError::NotTimes {
         path: path.to_owned(),
         why,
     };
-    let times: Times = serde_json::from_str(&text).map_err(|why| not_times(why.to_string()))?;
+    let times: Times = serde_json::from_slice(&text).map_err(|why| not_times(why.to_string()))?;
     if times.schema > SCHEMA {
         let why = format!("its schema is {}, and this version knows up to {SCHEMA}", times.schema);
         return Err(not_times(why));
@@ -112,6 +121,8 @@ fn read_file(path: &Path) -> Result<Times, ReportError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use meshkat_model::results::Status;
     use tempfile::tempdir;
 

@@ -10,7 +10,7 @@ use tabled::{builder::Builder, settings::Style};
 use crate::{
     args::{CoverArgs, CoverEffort, CoverFormat},
     exit::{Exit, count},
-    output::{print, say},
+    output::{print, print_json, say},
 };
 
 pub(crate) fn run(args: &CoverArgs) -> Result<(), Exit> {
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &CoverArgs) -> Result<(), Exit> {
     let rows = cover(&asked.problem, effort, args.seed).map_err(|failure| Exit::diagnostics(&asked.tell(&failure)))?;
     match args.format {
         CoverFormat::Table => table(&asked.problem, &rows),
-        CoverFormat::Json => print(&format!("{:#}\n", json(&asked.problem, &rows))),
+        CoverFormat::Json => print_json(json(&asked.problem, &rows), true),
     }
     say(&count(rows.len(), "row"));
     Ok(())

@@ -14,7 +14,7 @@ use crate::{
     envoys::Asked,
     exit::{Exit, count},
     load,
-    output::{print, say},
+    output::{print, print_json, say},
     planning::Known,
 };
 
@@ -30,12 +30,12 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let plan = known.plan(cases);
     match args.format {
         ListFormat::Table => table(&plan, &known),
-        ListFormat::Json => print(&format!("{:#}\n", Value::from(rows(&plan, &known, &shards)))),
+        ListFormat::Json => print_json(Value::from(rows(&plan, &known, &shards)), true),
         ListFormat::GithubMatrix => {
             let shards: Vec<Value> = (1..=args.shards)
                 .map(|index| json!({ "shard": format!("{index}/{}", args.shards) }))
                 .collect();
-            print(&format!("{}\n", json!({ "include": shards })));
+            print_json(json!({ "include": shards }), false);
         }
     }
     Ok(())

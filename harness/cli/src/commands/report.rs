@@ -25,7 +25,7 @@ pub(crate) fn run(command: ReportCommand) -> Result<(), Exit> {
     // The run's end is told last.
     let end = events.len().saturating_sub(1);
     events.splice(end..end, culprits);
-    let mut reporters = Reporters::for_files(&report_dir).map_err(|error| Exit::environment(error.to_string()))?;
+    let mut reporters = Reporters::for_files(&report_dir).map_err(|error| Exit::report(&error))?;
     replay(&events, &mut reporters).map_err(|error| Exit::environment(error.to_string()))?;
     say(&format!("the merged report is in {}", report_dir.display()));
     Ok(())

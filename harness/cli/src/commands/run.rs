@@ -57,7 +57,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
         },
         progress: true,
     };
-    let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::environment(error.to_string()))?;
+    let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::report(&error))?;
     let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), |event| reporters.event(&event)).await;
     let written = reporters.finish().map_err(|error| Exit::environment(error.to_string()));
     verdict(&summary, cancel.is_cancelled(), why_nothing_runs)?;

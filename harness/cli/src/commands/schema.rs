@@ -5,7 +5,7 @@ use meshkat_model::scenario::schemas;
 use crate::{
     args::{SchemaArgs, SchemaKind},
     exit::Exit,
-    output::print,
+    output::print_json,
 };
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
@@ -17,6 +17,6 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
     let schema = schemas
         .get(name)
         .ok_or_else(|| Exit::usage(format!("there is no schema `{name}`")))?;
-    print(&format!("{schema:#}\n"));
+    print_json(schema.clone(), true);
     Ok(())
 }

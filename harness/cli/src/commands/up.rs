@@ -212,11 +212,16 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
     let cancel = signals::cancel_on_signal()?;
     let mut child = command.spawn().map_err(failed)?;
     let identity = child.id().and_then(ProcessIdentity::of);
-    let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
+    let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Exit::environment("failed to start in the background: it has no output"));
     };
     // Passed on as it comes: fetching an Envoy says more than a pipe holds.
-    let passing_on = tokio::spawn(async move { tokio::io::copy(&mut err, &mut tokio::io::stderr()).await });
+    let passing_on = tokio::spawn(async move {
+        let mut lines = BufReader::new(err).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            say(&String::from_utf8_lossy(&line));
+        }
+    });
     let mut lines = BufReader::new(out).lines();
     loop {
         let line = tokio::select! {

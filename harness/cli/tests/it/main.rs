@@ -1,6 +1,8 @@
 //! The real binary on real Envoys: what it says, what it leaves, and how it ends. One test program, so that there is one
 //! place that says how many meshes run at once.
 
+#![expect(clippy::disallowed_methods, reason = "a test tells by itself")]
+
 mod alone;
 mod balancing;
 mod broken;
@@ -11,6 +13,7 @@ mod ends;
 mod envoys;
 mod evidence;
 mod forged;
+mod hostile;
 mod interrupted;
 mod killed;
 mod lab;

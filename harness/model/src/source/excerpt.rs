@@ -51,7 +51,8 @@ impl Excerpt {
             text.push('\n');
         }
         Self {
-            name: source.name().to_owned(),
+            // A file may be called anything, too.
+            name: in_words(&source.name().replace('\n', "\u{240a}")),
             text,
             first_line,
             place,
@@ -122,7 +123,14 @@ pub(super) fn visible(text: &str) -> String {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
         // Marks that turn the direction of writing can hide what is written.
-        '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        '\u{80}'..='\u{9f}'
+        | '\u{61c}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        // So do other line ends.
+        '\u{2028}' | '\u{2029}' => '\u{fffd}',
         other => other,
     };
     text.chars().map(picture).collect()

@@ -9,6 +9,7 @@ use meshkat_model::event::Event;
 use owo_colors::OwoColorize as _;
 
 use super::look::{Look, style};
+use crate::printed;
 use crate::record::{Record, others};
 use crate::text::{line, number};
 
@@ -79,7 +80,7 @@ impl Live {
             Event::StepStarted { id, index, of, name } => {
                 if let Some(case) = self.cases.get(id) {
                     let step = format!("{}/{of} {}", index + 1, line(name, 200));
-                    case.set_message(self.look.paint(&format!("{}  {}", line(id, 200), step.dimmed())));
+                    case.set_message(self.shown(&format!("{}  {}", line(id, 200), step.dimmed())));
                 }
             }
             Event::CaseFinished { case } => self.ended(&case.id, record),
@@ -124,14 +125,20 @@ impl Live {
                     .to_string()
             })
             .collect();
-        self.bar.set_message(self.look.paint(&counted.join(", ")));
+        self.bar.set_message(self.shown(&counted.join(", ")));
         self.bar.set_position(record.cases.len() as u64);
+    }
+
+    fn shown(&self, text: &str) -> String {
+        printed::styled(&self.look.paint(text))
     }
 
     /// A line above the bar, for as long as something goes on.
     fn line(&self, message: String) -> ProgressBar {
         let line = ProgressBar::new_spinner().with_style(template("{spinner} {elapsed:>4} {wide_msg}"));
-        let line = self.all.insert_before(&self.bar, line.with_message(message));
+        let line = self
+            .all
+            .insert_before(&self.bar, line.with_message(self.shown(&message)));
         line.enable_steady_tick(TICK);
         line
     }

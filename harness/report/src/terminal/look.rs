@@ -46,6 +46,7 @@ impl Look {
 }
 
 /// Whether standard error is a terminal with a person before it.
+#[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
 pub(super) fn may_be_live() -> bool {
     let ci = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     let dumb = env::var("TERM").is_ok_and(|value| value == "dumb");

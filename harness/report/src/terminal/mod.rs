@@ -19,6 +19,7 @@ pub use look::Look;
 use crate::error::ReportError;
 use crate::explain;
 use crate::options::ReportOptions;
+use crate::printed;
 use crate::record::Record;
 use crate::reporter::Reporter;
 use crate::text::{self, count, time};
@@ -37,6 +38,7 @@ pub struct Terminal {
 
 impl Terminal {
     /// On standard error.
+    #[expect(clippy::disallowed_methods, reason = "all that it is told goes through `say`")]
     pub fn stderr(options: &ReportOptions) -> Self {
         let look = Look::of_stderr(options.color);
         let view = options.progress && look::may_be_live();
@@ -57,7 +59,7 @@ impl Terminal {
 
     /// Writes lines above the view of what goes on.
     fn say(&mut self, text: &str) -> Result<(), ReportError> {
-        let text = self.look.paint(text);
+        let text = printed::styled(&self.look.paint(text));
         let out = &mut self.out;
         let mut write = || out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match &self.live {

@@ -1,7 +1,9 @@
 //! Reports as a whole, held to runs whose outcome is known.
 
 mod files;
+mod links;
 mod live;
 mod model;
 mod properties;
 mod reports;
+mod secrets;

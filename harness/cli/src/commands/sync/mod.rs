@@ -18,7 +18,7 @@ use crate::{
     args::{SyncArgs, SyncFormat},
     backend::runtime_error,
     exit::{Exit, FAILED, count},
-    output::{print, say},
+    output::{print, print_json, say},
 };
 
 /// How long between two looks, where all are waited for to be in sync.
@@ -43,9 +43,9 @@ pub(crate) async fn run(args: &SyncArgs) -> Result<(), Exit> {
             say(&summary(&rows, &pods));
         }
         SyncFormat::Json => {
-            let json = serde_json::to_string_pretty(&rows)
+            let json = serde_json::to_value(&rows)
                 .map_err(|error| Exit::environment(format!("failed to write JSON: {error}")))?;
-            print(&format!("{json}\n"));
+            print_json(json, true);
         }
     }
     if rows.iter().all(|row| row.status == Status::Synced) {
