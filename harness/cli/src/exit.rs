@@ -2,7 +2,10 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use meshkat_model::source::Diagnostic;
+use meshkat_model::{
+    limits::{PROBLEMS, grouped},
+    source::Diagnostic,
+};
 
 /// A case failed.
 pub(crate) const FAILED: u8 = 1;
@@ -83,10 +86,13 @@ impl Exit {
     /// Files that do not hold: shows each diagnostic.
     pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) -> Self {
         let mut err = anstream::stderr();
-        for diagnostic in diagnostics {
+        for diagnostic in diagnostics.iter().take(PROBLEMS) {
             // Colours are taken out again where they are not wanted.
             drop(writeln!(err, "{}", diagnostic.render(true).trim_end()));
             drop(writeln!(err));
+        }
+        if let Some(more) = diagnostics.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
+            drop(writeln!(err, "and {} more\n", grouped(more as u64)));
         }
         let files: std::collections::BTreeSet<&str> = diagnostics.iter().map(|d| d.source.name()).collect();
         Self::usage(format!(

@@ -13,6 +13,7 @@ mod evidence;
 mod interrupted;
 mod killed;
 mod lab;
+mod limits;
 mod permit;
 mod planned;
 mod process;
