@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use meshkat_model::source::Diagnostic;
+use meshkat_model::{
+    limits::{PROBLEMS, grouped},
+    source::Diagnostic,
+};
 use meshkat_report::{ReportError, visible};
 
 use crate::output::show;
@@ -94,8 +97,11 @@ impl Exit {
 
     /// Files that do not hold: shows each diagnostic.
     pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) -> Self {
-        for diagnostic in diagnostics {
+        for diagnostic in diagnostics.iter().take(PROBLEMS) {
             show(&format!("{}\n\n", diagnostic.render(true).trim_end()));
+        }
+        if let Some(more) = diagnostics.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
+            show(&format!("and {} more\n\n", grouped(more as u64)));
         }
         let files: std::collections::BTreeSet<&str> = diagnostics.iter().map(|d| d.source.name()).collect();
         Self::usage(format!(

@@ -7,10 +7,17 @@ use std::{
 
 use meshkat_envoy::config::{Bootstrap, Overlay};
 use meshkat_model::{
-    capability::Capabilities, case::Case, mesh::MeshSpec, project::MeshFiles, project::Project, scenario::Scenario,
-    scenario::SharedAxes, source::Diagnostic,
+    capability::Capabilities,
+    case::Case,
+    limits::{self, grouped},
+    mesh::MeshSpec,
+    project::MeshFiles,
+    project::Project,
+    scenario::Scenario,
+    scenario::SharedAxes,
+    source::Diagnostic,
 };
-use meshkat_plan::{Coverage, Selection, chosen, expand};
+use meshkat_plan::{Coverage, Expanded, Selection, case_of_id, chosen, expand_or_choose};
 
 use crate::{
     args::{CoverageChoice, Select},
@@ -31,15 +38,17 @@ pub(crate) fn project() -> Result<Project, Exit> {
     })
 }
 
-/// Every case of a project, with the file of each scenario.
+/// The cases of a project that words can mean, with the file of each scenario.
 pub(crate) struct Loaded {
     pub(crate) cases: Vec<Case>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) files: BTreeMap<String, PathBuf>,
+    /// The scenarios that have too many cases, of which a coverage has chosen already.
+    chosen: HashSet<String>,
 }
 
 /// A scenario and its cases.
-pub(crate) type Expanded = (Scenario, Vec<Case>);
+pub(crate) type Read = (Scenario, Expanded);
 
 /// Reads the meshes.
 ///
@@ -113,32 +122,55 @@ fn check_overlays_of(mesh: &MeshSpec) -> Result<(), Exit> {
     }
 }
 
-/// Reads all scenarios. One that does not hold stops everything, before anything starts: nobody wants half a run. Of `words`,
-/// the whole ids that name an Envoy are cases, too.
+/// Reads the scenarios that `words` can mean; all, without any. One that does not hold stops everything, before anything starts:
+/// nobody wants half a run. What is wrong in others matters to nobody. Of `words`, the whole ids that name an Envoy are cases,
+/// too.
 ///
 /// # Errors
-/// Everything that does not hold, shown; an Envoy that nobody knows.
-pub(crate) fn cases(project: &Project, asked: &Asked, words: &[String]) -> Result<Loaded, Exit> {
-    let (meshes, mut wrong) = meshes(project)?;
+/// Everything that does not hold, shown; an Envoy that nobody knows; more cases than a command can look at.
+pub(crate) fn cases(
+    project: &Project,
+    asked: &Asked,
+    words: &[String],
+    choice: CoverageChoice,
+) -> Result<Loaded, Exit> {
+    let (meshes, mut of_meshes) = meshes(project)?;
     let files = project
         .scenario_files()
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
     let shared = axes(project)?.unwrap_or_else(|more| {
-        wrong.extend(more);
+        of_meshes.extend(more);
         SharedAxes::default()
     });
-    let (mut cases, mut scenarios) = (Vec::new(), Vec::new());
+    let all = words.is_empty();
+    let mut wrong = Vec::new();
+    let (mut cases, mut scenarios, mut chosen) = (Vec::new(), Vec::new(), HashSet::new());
     // Scenarios that need a mesh that does not hold would each say so again.
-    if wrong.is_empty() {
-        for path in files.values() {
-            match scenario_cases(project, path, &meshes, &shared, asked)? {
-                Ok((scenario, more)) => {
-                    cases.extend(more);
-                    scenarios.push(scenario);
-                }
-                Err(more) => wrong.extend(more),
-            }
+    let read = files.iter().filter(|_| !all || of_meshes.is_empty());
+    for (id, path) in read {
+        let wanted = Wanted::new(words, id, path);
+        if wanted.is_none() {
+            continue;
         }
+        match scenario_cases(project, path, &meshes, &shared, asked, &wanted, choice)? {
+            Ok((scenario, more)) => {
+                if !more.are_all {
+                    chosen.insert(scenario.id.clone());
+                }
+                cases.extend(more.cases);
+                scenarios.push(scenario);
+            }
+            Err(more) => wrong.extend(more),
+        }
+        if cases.len() > limits::CASES_OF_ALL {
+            let message = format!("there are more than {} cases", grouped(limits::CASES_OF_ALL as u64));
+            return Err(Exit::usage(message).help("name the scenarios or the folder that you want"));
+        }
+    }
+    // What is wrong with a mesh, or with shared values, matters to whom it is used by: it does not hold either.
+    if all || !wrong.is_empty() {
+        of_meshes.append(&mut wrong);
+        wrong = of_meshes;
     }
     if wrong.is_empty() {
         for id in words {
@@ -151,13 +183,63 @@ pub(crate) fn cases(project: &Project, asked: &Asked, words: &[String]) -> Resul
             cases,
             scenarios,
             files,
+            chosen,
         })
     } else {
         Err(Exit::diagnostics(&wrong))
     }
 }
 
-/// Reads one scenario.
+/// What of a scenario is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    /// Nothing.
+    Nothing,
+    /// These cases, by their whole ids.
+    Ids(Vec<&'a str>),
+    /// Any of its cases.
+    Any,
+}
+
+impl<'a> Wanted<'a> {
+    /// What words can mean of the scenario of this id, in this file. That a word means more than it does is no harm.
+    fn new(words: &'a [String], scenario: &str, file: &Path) -> Self {
+        let mut ids = Vec::new();
+        for word in words {
+            if let Ok(path) = std::fs::canonicalize(word) {
+                if std::fs::canonicalize(file).is_ok_and(|file| file.starts_with(path)) {
+                    return Self::Any;
+                }
+                continue;
+            }
+            let known = word.split(['*', '?', '[']).next().unwrap_or_default();
+            let has_pattern = word.contains(['*', '?']);
+            let is_id = |word: &str| word.strip_prefix(scenario).is_some_and(|rest| rest.starts_with('['));
+            if !has_pattern && is_id(word) {
+                ids.push(word.as_str());
+                continue;
+            }
+            let known = known.trim_end_matches('/');
+            let below = scenario
+                .strip_prefix(known)
+                .is_some_and(|rest| has_pattern || rest.is_empty() || rest.starts_with('/'));
+            if below || has_pattern && known.starts_with(scenario) || is_id(word) {
+                return Self::Any;
+            }
+        }
+        match (words.is_empty(), ids.is_empty()) {
+            (true, _) => Self::Any,
+            (false, true) => Self::Nothing,
+            (false, false) => Self::Ids(ids),
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self::Nothing
+    }
+}
+
+/// Reads one scenario. Where it has too many cases, those that were named are made alone.
 ///
 /// # Errors
 /// A file that cannot be read; inside, everything in it that does not hold.
@@ -167,7 +249,9 @@ pub(crate) fn scenario_cases(
     meshes: &MeshFiles,
     shared: &SharedAxes,
     asked: &Asked,
-) -> Result<Result<Expanded, Vec<Diagnostic>>, Exit> {
+    wanted: &Wanted<'_>,
+    choice: CoverageChoice,
+) -> Result<Result<Read, Vec<Diagnostic>>, Exit> {
     let read = project
         .read_scenario(path, shared)
         .map_err(|error| cannot_read(path, &error))?;
@@ -180,7 +264,18 @@ pub(crate) fn scenario_cases(
         return Ok(Err(unknown));
     }
     let scenario = asked.apply(scenario)?;
-    Ok(expand(&scenario, meshes).map(|cases| (scenario, cases)))
+    if let Wanted::Ids(ids) = wanted
+        && scenario.too_many_cases(scenario.combined()).is_some()
+    {
+        let cases: Result<Vec<Option<Case>>, _> = ids.iter().map(|id| case_of_id(&scenario, meshes, id)).collect();
+        let read = cases.map(|cases| Expanded {
+            cases: cases.into_iter().flatten().collect(),
+            are_all: false,
+        });
+        return Ok(read.map(|cases| (scenario, cases)));
+    }
+    let cases = expand_or_choose(&scenario, meshes, choice.coverage(), choice.seed());
+    Ok(cases.map(|cases| (scenario, cases)))
 }
 
 /// The case that a whole id means by the Envoy that it names, if no case has that id already; and its place among the cases.
@@ -201,8 +296,8 @@ fn with_an_envoy(
         return Ok(None);
     };
     // Its file holds with the Envoys that it has; that it does not with this one is no case of it.
-    let with = expand(&scenario.clone().with_envoys(&[envoy.to_owned()]), meshes).unwrap_or_default();
-    let Some(case) = with.into_iter().find(|case| case.id == id) else {
+    let with = scenario.clone().with_envoys(&[envoy.to_owned()]);
+    let Ok(Some(case)) = case_of_id(&with, meshes, id) else {
         return Ok(None);
     };
     asked.knows(envoy)?;
@@ -227,7 +322,8 @@ pub(crate) fn selected(
     choice: CoverageChoice,
     capabilities: &Capabilities,
 ) -> Result<Vec<Case>, Exit> {
-    select_from(cases(project, asked, &select.select)?, select, choice, capabilities)
+    let loaded = cases(project, asked, &select.select, choice)?;
+    select_from(loaded, select, choice, capabilities)
 }
 
 /// The cases that were asked for, among all that there are.
@@ -244,6 +340,7 @@ pub(crate) fn select_from(
         cases,
         scenarios,
         files,
+        chosen,
     } = loaded;
     let known: Vec<String> = files.keys().cloned().collect();
     let exists = |path: &Path| std::fs::canonicalize(path).ok();
@@ -253,8 +350,15 @@ pub(crate) fn select_from(
     // A coverage chooses of all cases of a scenario, whichever are selected.
     let all = (coverage != Coverage::Full).then(|| cases.clone());
     let cases = selection.select(cases, file).map_err(|unmatched| {
-        let words: Vec<String> = unmatched.into_iter().map(|word| format!("`{}`", word.0)).collect();
-        let mut help = format!("`meshkat list` shows the ids; the scenarios are {}", known.join(", "));
+        let shown = |word: String| meshkat_model::observation::shorten(&word, 200);
+        let words: Vec<String> = unmatched
+            .into_iter()
+            .map(|word| format!("`{}`", shown(word.0)))
+            .collect();
+        let mut help = format!(
+            "`meshkat list` shows the ids; the scenarios are {}",
+            limits::listed(&known, 50)
+        );
         if words.iter().any(|word| word.contains("envoy=")) {
             help.push_str(
                 "\na whole id may name any Envoy, and a pattern those that `--envoy`, given several times, has",
@@ -269,8 +373,10 @@ pub(crate) fn select_from(
             let wanted: BTreeSet<&str> = cases.iter().map(|case| case.scenario.as_str()).collect();
             let scenarios = scenarios
                 .iter()
-                .filter(|scenario| wanted.contains(scenario.id.as_str()));
+                .filter(|scenario| wanted.contains(scenario.id.as_str()) && !chosen.contains(&scenario.id));
             let mut ids = covered(&all, scenarios, coverage, choice.seed(), capabilities)?;
+            let is_chosen = |case: &&Case| chosen.contains(&case.scenario);
+            ids.extend(all.iter().filter(is_chosen).map(|case| case.id.clone()));
             ids.extend(select.select.iter().cloned());
             cases.into_iter().filter(|case| ids.contains(&case.id)).collect()
         }

@@ -8,6 +8,7 @@ mod overlay;
 mod path;
 mod place;
 mod query;
+mod readable;
 mod rebind;
 mod select;
 mod validate;

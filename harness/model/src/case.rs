@@ -1,6 +1,6 @@
 //! A scenario with one value for each axis.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -32,7 +32,7 @@ pub struct Case {
     /// The mesh that it needs.
     pub mesh: MeshSpec,
     /// What is done and expected.
-    pub steps: Vec<At<Step>>,
+    pub steps: Arc<[At<Step>]>,
 }
 
 /// The id of a scenario's case: stable from run to run.

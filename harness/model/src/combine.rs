@@ -4,7 +4,7 @@
 mod choice;
 mod strength;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 pub use choice::{Choice, Mark};
 use indexmap::IndexMap;
@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 pub use strength::{Strength, Stronger};
 
 use crate::{
-    expression::{Expression, Known, Problem, Variables},
+    expression::{Budget, Expression, Known, Problem, Variables},
+    limits::PROBLEMS,
     scenario::{ENVOY, written},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
@@ -47,7 +48,7 @@ pub struct Constraint {
     pub axes: Vec<usize>,
     /// Whether it asks for `params`, or for one of its fields.
     asks_params: bool,
-    expression: Arc<Expression>,
+    expression: Expression,
 }
 
 /// Values for some of the axes.
@@ -60,11 +61,15 @@ pub struct Given {
 }
 
 impl Constraint {
-    /// Whether it is true of these values of its axes, each with the axis' name.
+    /// Whether it is true of these values of its axes, each with the axis' name. What it does is taken out of the budget.
     ///
     /// # Errors
-    /// Why it is neither true nor false.
-    pub fn truth<'a>(&self, values: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<bool, String> {
+    /// Why it is neither true nor false; that it would do too much.
+    pub fn truth<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a str, &'a Value)>,
+        budget: &Budget,
+    ) -> Result<bool, String> {
         let values: IndexMap<String, Value> = values
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.clone()))
@@ -73,7 +78,7 @@ impl Constraint {
         let mut variables: Variables = values;
         // An axis of that name is `params.params`.
         variables.extend(params.map(|params| ("params".to_owned(), params)));
-        self.expression.truth(&variables)
+        self.expression.truth(&variables, budget)
     }
 }
 
@@ -96,19 +101,30 @@ impl Combinations {
     ///
     /// # Errors
     /// Everything that does not hold, in the order of the keys.
-    pub fn read(
-        source: &Source,
+    pub fn read<'a>(
+        source: &'a Source,
         file: &Node,
-        axes: &IndexMap<String, Vec<Value>>,
+        axes: &'a IndexMap<String, Vec<Value>>,
         outside: impl Fn(&Value) -> Option<String>,
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut reader = Reader {
             source,
             axes,
+            words: Vec::new(),
             wrong: Vec::new(),
         };
+        if ["include", "exclude", "seeds"]
+            .iter()
+            .any(|key| file.key(key).is_some())
+        {
+            let by_word = |values: &'a [Value]| values.iter().map(|value| (text(value), value)).collect();
+            reader.words = axes.values().map(|values| by_word(values)).collect();
+        }
         let mut read = Self::default();
         for item in reader.items(file, "constraints", "a list of CEL expressions", true) {
+            if reader.is_full() {
+                break;
+            }
             read.constraints.extend(reader.constraint(item));
         }
         let rows = [
@@ -118,6 +134,9 @@ impl Combinations {
         ];
         for (key, rows, may_be_outside) in rows {
             for item in reader.items(file, key, "a list of combinations", false) {
+                if reader.is_full() {
+                    break;
+                }
                 rows.extend(reader.given(item, key, may_be_outside, &outside));
             }
         }
@@ -135,6 +154,8 @@ impl Combinations {
 struct Reader<'a> {
     source: &'a Source,
     axes: &'a IndexMap<String, Vec<Value>>,
+    /// The axes' values by how they read.
+    words: Vec<HashMap<String, &'a Value>>,
     wrong: Vec<Diagnostic>,
 }
 
@@ -144,6 +165,11 @@ fn text(value: &Value) -> String {
 }
 
 impl<'a> Reader<'a> {
+    /// Whether so much is wrong already that nobody reads on.
+    fn is_full(&self) -> bool {
+        self.wrong.len() >= PROBLEMS
+    }
+
     fn tell(&mut self, place: Place, message: impl Into<String>, label: &str, help: impl Into<String>) {
         self.wrong
             .push(Diagnostic::new(self.source, place, message, label).help(help));
@@ -242,7 +268,7 @@ impl<'a> Reader<'a> {
             }
             return None;
         }
-        let refers = expression.refers();
+        let refers = expression.refers().clone();
         let depends = |(_, name): &(usize, &&str)| {
             refers.whole
                 || refers
@@ -267,7 +293,7 @@ impl<'a> Reader<'a> {
             text: text.clone(),
             axes,
             asks_params: refers.whole || !refers.fields.is_empty(),
-            expression: Arc::new(expression),
+            expression,
         })
     }
 
@@ -333,8 +359,8 @@ impl<'a> Reader<'a> {
                 false => value,
             };
             // Values are told apart by how they read, as in ids.
-            match known.iter().find(|known| text(known) == text(&value)) {
-                Some(known) => values.push((axis, known.clone(), node.place)),
+            match self.words[axis].get(&text(&value)) {
+                Some(known) => values.push((axis, (*known).clone(), node.place)),
                 None if may_be_outside => match outside(&value) {
                     None => values.push((axis, value, node.place)),
                     Some(why) => self.tell(

@@ -1,5 +1,7 @@
 //! Expectations beyond the shorthand: CEL, the language that Envoy and Kubernetes use.
 
+mod budget;
+mod meter;
 mod names;
 mod refers;
 mod words;
@@ -7,16 +9,21 @@ mod words;
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use cel::{
-    Context, Env, Program, Value,
+    Context, Program, Value,
     common::ast::{Expr, IdedExpr, operators},
 };
 use indexmap::IndexMap;
 
-pub use self::{names::Known, refers::Refers};
+use self::meter::{MATCHES, env, metered, parts, weight_of_json};
+pub use self::{
+    budget::{Budget, MOST_STEPS, MOST_STEPS_TOGETHER},
+    names::Known,
+    refers::Refers,
+};
 
 /// An expression is read once more for each part of it; nobody reads one that is longer.
 const LONGEST: usize = 1000;
@@ -27,11 +34,24 @@ const DEEPEST: usize = 30;
 /// Variables by name.
 pub type Variables = IndexMap<String, serde_json::Value>;
 
+/// How many bytes of expressions are remembered: those of a scenario are asked once for each of its cases.
+const REMEMBERED: usize = 1 << 16;
+
+/// How long what is told of an evaluation may be.
+const TOLD: usize = 300;
+
 /// A CEL expression that is true or false.
+#[derive(Debug, Clone)]
+pub struct Expression(Arc<Compiled>);
+
 #[derive(Debug)]
-pub struct Expression {
+struct Compiled {
     text: String,
     program: Program,
+    /// The same, with what counts its steps.
+    metered: IdedExpr,
+    refers: Refers,
+    parts: u64,
 }
 
 /// What is wrong in an expression, and where.
@@ -62,13 +82,34 @@ impl Expression {
     /// # Errors
     /// What is not CEL, and what no person can read.
     pub fn compile(text: &str) -> Result<Self, Problem> {
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        /// Expressions by their texts, and how long these are together.
+        type Known = (HashMap<String, Expression>, usize);
         words::readable(text)?;
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(expression) = known().0.get(text) {
+            return Ok(expression.clone());
+        }
+        let expression = Self::parse(text)?;
+        let mut known = known();
+        if known.1 >= REMEMBERED {
+            *known = Known::default();
+        }
+        known.1 += text.len();
+        known.0.insert(text.to_owned(), expression.clone());
+        Ok(expression)
+    }
+
+    fn parse(text: &str) -> Result<Self, Problem> {
         // A parser that fails inside must not take the whole run with it.
         match catch_unwind(AssertUnwindSafe(|| Program::compile(text))) {
-            Ok(Ok(program)) => Ok(Self {
+            Ok(Ok(program)) => Ok(Self(Arc::new(Compiled {
                 text: text.to_owned(),
+                metered: metered(program.expression()),
+                refers: refers::refers(program.expression()),
+                parts: parts(program.expression()).unsigned_abs(),
                 program,
-            }),
+            }))),
             Ok(Err(errors)) => Err(words::of_parser(text, &errors)),
             Err(_) => Err(words::unreadable(text)),
         }
@@ -76,12 +117,12 @@ impl Expression {
 
     /// Every name that is not known, and that the expression can be neither true nor false.
     pub fn problems(&self, known: &Known<'_>) -> Vec<Problem> {
-        names::problems(&self.text, &self.program, known)
+        names::problems(&self.0.text, &self.0.program, known)
     }
 
     /// What the expression depends on.
-    pub fn refers(&self) -> Refers {
-        refers::refers(self.program.expression())
+    pub fn refers(&self) -> &Refers {
+        &self.0.refers
     }
 
     /// The functions that CEL has.
@@ -89,46 +130,62 @@ impl Expression {
         names::functions()
     }
 
-    /// Whether the expression is true with these variables.
+    /// Whether the expression is true with these variables. What it does is taken out of the budget.
     ///
     /// # Errors
-    /// The values from which it follows that it is not.
-    pub fn holds(&self, variables: &Variables) -> Result<(), Unheld> {
-        let context = context(variables);
-        let actual = match self.truth_in(&context) {
-            Ok(true) => return Ok(()),
-            Ok(false) => explain(self.program.expression(), &context).unwrap_or_else(|| "false".to_owned()),
-            Err(neither) => neither,
-        };
-        Err(Unheld { actual })
+    /// The values from which it follows that it is not; that it would do too much.
+    pub fn holds(&self, variables: &Variables, budget: &Budget) -> Result<(), Unheld> {
+        let spent = budget.spend(|| {
+            let context = self.context(variables)?;
+            match self.truth_in(&context) {
+                Ok(true) => Ok(None),
+                Ok(false) => {
+                    let why = explain(self.0.program.expression(), &context);
+                    Ok(Some(why.unwrap_or_else(|| "false".to_owned())))
+                }
+                Err(neither) => Ok(Some(neither)),
+            }
+        });
+        match spent.and_then(|outcome| outcome) {
+            Ok(None) => Ok(()),
+            Ok(Some(actual)) | Err(actual) => Err(Unheld { actual }),
+        }
     }
 
-    /// The expression's value with these variables.
+    /// The expression's value with these variables. What it does is taken out of the budget.
     ///
     /// # Errors
-    /// Why it is neither true nor false.
-    pub fn truth(&self, variables: &Variables) -> Result<bool, String> {
-        self.truth_in(&context(variables))
+    /// Why it is neither true nor false; that it would do too much.
+    pub fn truth(&self, variables: &Variables, budget: &Budget) -> Result<bool, String> {
+        budget.spend(|| self.truth_in(&self.context(variables)?))?
     }
 
     fn truth_in(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match catch_unwind(AssertUnwindSafe(|| self.program.execute(context))) {
+        match catch_unwind(AssertUnwindSafe(|| context.resolve(&self.0.metered))) {
             Ok(Ok(Value::Bool(truth))) => Ok(truth),
             Ok(Ok(other)) => Err(format!("neither true nor false: {}", show(&other))),
-            Ok(Err(error)) => Err(format!("it cannot be evaluated: {error}")),
+            Ok(Err(error)) => Err(format!(
+                "it cannot be evaluated: {}",
+                crate::observation::shorten(&error.to_string().replace(MATCHES, "matches"), TOLD)
+            )),
             Err(_) => Err("it cannot be evaluated".to_owned()),
         }
     }
-}
 
-fn context(variables: &Variables) -> Context<'static, 'static> {
-    // What CEL's functions are is looked up once.
-    static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
-    let mut context = Context::with_env(ENV.clone());
-    for (name, value) in variables {
-        context.add_variable_from_value(name.clone(), to_cel(value));
+    /// The variables that the expression asks for, as CEL has them.
+    fn context(&self, variables: &Variables) -> Result<Context<'static, 'static>, String> {
+        let refers = &self.0.refers;
+        budget::take(self.0.parts)?;
+        let mut context = Context::with_env(env());
+        let asks_params = refers.whole || !refers.fields.is_empty();
+        for (name, value) in variables {
+            if refers.variables.contains(name) || name == "params" && asks_params {
+                budget::take(weight_of_json(value, budget::left()))?;
+                context.add_variable_from_value(name.clone(), to_cel(value));
+            }
+        }
+        Ok(context)
     }
-    context
 }
 
 /// Both sides of what is compared; of several parts joined by "and", the first that is not true.
@@ -140,7 +197,7 @@ fn explain(expression: &IdedExpr, context: &Context<'_, '_>) -> Option<String> {
         return None;
     };
     if call.func_name == operators::LOGICAL_AND {
-        let left_holds = matches!(context.resolve(left), Ok(Value::Bool(true)));
+        let left_holds = matches!(context.resolve(&metered(left)), Ok(Value::Bool(true)));
         return explain(if left_holds { right } else { left }, context);
     }
     let sign = call.func_name.trim_matches(['_', '@']);
@@ -148,8 +205,8 @@ fn explain(expression: &IdedExpr, context: &Context<'_, '_>) -> Option<String> {
     if !known.contains(&sign) {
         return None;
     }
-    let left = context.resolve(left).ok()?;
-    let right = context.resolve(right).ok()?;
+    let left = context.resolve(&metered(left)).ok()?;
+    let right = context.resolve(&metered(right)).ok()?;
     Some(format!("{} {sign} {} is false", show(&left), show(&right)))
 }
 
@@ -177,8 +234,8 @@ fn to_cel(value: &serde_json::Value) -> Value {
 
 fn show(value: &Value) -> String {
     value.json().map_or_else(
-        |_| format!("{value:?}"),
-        |json| crate::observation::shorten(&json.to_string(), 300),
+        |_| crate::observation::shorten(&format!("{value:?}"), TOLD),
+        |json| crate::observation::shorten(&json.to_string(), TOLD),
     )
 }
 

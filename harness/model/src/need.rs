@@ -18,7 +18,7 @@ impl Case {
     /// without any of it cannot be run whole.
     pub fn needs(&self) -> IndexMap<Capability, usize> {
         let mut needs = IndexMap::new();
-        for step in &self.steps {
+        for step in self.steps.iter() {
             for capability in self.needs_of(step) {
                 needs.entry(capability).or_insert(step.place.line);
             }

@@ -50,11 +50,22 @@ impl Answer {
             .collect()
     }
 
-    /// The body as JSON, if it is.
+    /// The body as JSON, if it is, and is not too large to be read.
     pub fn json(&self) -> Option<Value> {
+        if self.is_too_large() {
+            return None;
+        }
         serde_json::from_str(&self.text).ok()
     }
+
+    /// Whether nobody reads the body: as JSON it would take many times as much memory.
+    pub fn is_too_large(&self) -> bool {
+        self.text.len() > LARGEST_JSON
+    }
 }
+
+/// Bytes of a body that is read as JSON.
+const LARGEST_JSON: usize = 8 << 20;
 
 impl Response {
     /// What expressions know of it.
@@ -68,7 +79,10 @@ impl Response {
         variables.insert("status".to_owned(), json!(answer.status));
         variables.insert("headers".to_owned(), json!(answer.headers));
         variables.insert("text".to_owned(), json!(answer.text));
-        variables.insert("json".to_owned(), answer.json().unwrap_or(Value::Null));
+        // Of one that is not read nobody says that it is none: an expression that asks for it cannot be evaluated.
+        if !answer.is_too_large() {
+            variables.insert("json".to_owned(), answer.json().unwrap_or(Value::Null));
+        }
         variables.insert("served_by".to_owned(), json!(answer.served_by()));
         variables.insert("error".to_owned(), error);
         variables

@@ -9,6 +9,7 @@ use std::{
 use indexmap::IndexMap;
 
 use crate::{
+    limits,
     mesh::MeshSpec,
     mesh_file::read_mesh,
     scenario::{Meshes, Scenario, SharedAxes},
@@ -79,22 +80,12 @@ impl Project {
     /// # Errors
     /// A folder that cannot be read.
     pub fn scenario_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
-        let mut found = BTreeMap::new();
         let base = self.scenarios();
-        let mut open = vec![base.clone()];
-        while let Some(folder) = open.pop() {
-            for path in yaml_and_folders(&folder)? {
-                if path.is_dir() {
-                    let skipped = folder == base && ["meshes", "invalid"].iter().any(|name| path.ends_with(name));
-                    if !skipped {
-                        open.push(path);
-                    }
-                } else if path != self.axes() {
-                    found.insert(self.scenario_id(&path), path);
-                }
-            }
-        }
-        Ok(found)
+        let is_other = |path: &Path| ["meshes", "invalid"].iter().any(|name| path == base.join(name));
+        let files = yaml_below(&base, is_other)?
+            .into_iter()
+            .filter(|path| *path != self.axes());
+        Ok(files.map(|path| (self.scenario_id(&path), path)).collect())
     }
 
     /// The id of the scenario in `path`: its place below `scenarios/` without the ending.
@@ -198,7 +189,41 @@ fn read(path: &Path) -> io::Result<Result<Source, Diagnostic>> {
         .ok()
         .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
     let name = name.unwrap_or_else(|| path.to_owned());
-    Ok(Source::from_bytes(name.display().to_string(), std::fs::read(path)?))
+    Ok(Source::from_bytes(
+        name.display().to_string(),
+        meshkat_files::read(path, limits::FILE)?,
+    ))
+}
+
+/// The YAML files in a folder and in those below it, but for folders that are left out.
+///
+/// # Errors
+/// A folder that cannot be read; more files than [`limits::FILES`].
+pub fn yaml_below(folder: &Path, is_left_out: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let real = std::fs::canonicalize(&folder)?;
+        for path in yaml_and_folders(&folder)? {
+            seen += 1;
+            if seen > limits::FILES {
+                let message = format!("there are more than {} files", limits::grouped(limits::FILES as u64));
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+            }
+            if !path.is_dir() {
+                found.push(path);
+            } else if !is_left_out(&path) && !leads_back(&path, &real) {
+                open.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a folder is a link to one that it lies in, so that following it would have no end.
+fn leads_back(path: &Path, real: &Path) -> bool {
+    path.is_symlink() && std::fs::canonicalize(path).is_ok_and(|to| real.starts_with(to))
 }
 
 /// The YAML files of a folder by their names without the ending; none of a folder that is not there.

@@ -1,12 +1,14 @@
 //! Where something was written, and how to tell a person that it does not hold.
 
 mod excerpt;
+mod letters;
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use miette::{LabeledSpan, SourceCode};
 
 use self::excerpt::Excerpt;
+use crate::limits::MESSAGE;
 
 /// A file that a person wrote: its name as given and its text.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,7 +22,12 @@ struct Inner {
     text: String,
     /// The bytes before each line.
     lines: Vec<usize>,
+    /// Of each long line, by its number from 0: the bytes before each [`EACH`] of its characters.
+    marks: HashMap<usize, Vec<usize>>,
 }
+
+/// Characters between two marks in a long line. A file may be one line, in which every part has a place.
+const EACH: usize = 256;
 
 impl Source {
     /// `name` is the path as a person would type it. A byte order mark at the start is left out.
@@ -30,11 +37,13 @@ impl Source {
             text.drain(..'\u{feff}'.len_utf8());
         }
         let lines = line_starts(&text);
+        let marks = marks(&text, &lines);
         Self {
             inner: Arc::new(Inner {
                 name: name.into(),
                 text,
                 lines,
+                marks,
             }),
         }
     }
@@ -62,7 +71,7 @@ impl Source {
                     &source,
                     place,
                     "the file is not UTF-8",
-                    format!("the byte 0x{byte:02x}"),
+                    format!("the byte 0x{byte:02x}, behind {good} bytes"),
                 )
                 .help("save the file as UTF-8")
             })
@@ -85,13 +94,29 @@ impl Source {
         let Some(&start) = self.inner.lines.get(line.saturating_sub(1)) else {
             return self.at(text.len(), 0);
         };
-        let within: usize = self
-            .line(line)
+        let (marked, skip) = self.mark_before(line, column.saturating_sub(1));
+        let within: usize = self.line(line)[marked..]
             .chars()
-            .take(column.saturating_sub(1))
+            .take(column.saturating_sub(1) - skip)
             .map(char::len_utf8)
             .sum();
-        self.at(start + within, len)
+        self.at(start + marked + within, len)
+    }
+
+    /// The last mark of a line that is not behind so many of its characters: the bytes and the characters before it.
+    fn mark_before(&self, line: usize, characters: usize) -> (usize, usize) {
+        let marks = self.inner.marks.get(&line.saturating_sub(1));
+        let at = marks.map_or(0, |marks| (characters / EACH).min(marks.len() - 1));
+        (marks.map_or(0, |marks| marks[at]), at * EACH)
+    }
+
+    /// The first character that does not belong into a file that people read, told at its place: control characters, and those
+    /// that change how the characters around them are shown.
+    ///
+    /// # Errors
+    /// Which character it is.
+    pub fn check_letters(&self) -> Result<(), Diagnostic> {
+        letters::check(self)
     }
 
     /// The place of `len` bytes after the first `offset` ones, as far as they are in one line.
@@ -113,8 +138,16 @@ impl Source {
             offset,
             len,
             line,
-            column: text[start..offset].chars().count() + 1,
+            column: self.characters(line, start, offset) + 1,
         }
+    }
+
+    /// How many characters of a line, which begins at `start`, are before `offset`.
+    fn characters(&self, line: usize, start: usize, offset: usize) -> usize {
+        let marks = self.inner.marks.get(&(line - 1));
+        let at = marks.map_or(0, |marks| marks.partition_point(|mark| start + mark <= offset) - 1);
+        let marked = marks.map_or(0, |marks| marks[at]);
+        at * EACH + self.text()[start + marked..offset].chars().count()
     }
 
     /// The text of a line, counted from 1, without its ending. Lines beyond the last are empty.
@@ -175,6 +208,21 @@ fn line_starts(text: &str) -> Vec<usize> {
         .collect()
 }
 
+/// The marks of the lines that are long; the first of each is its beginning.
+fn marks(text: &str, lines: &[usize]) -> HashMap<usize, Vec<usize>> {
+    let ends = lines.iter().skip(1).copied().chain([text.len()]);
+    lines
+        .iter()
+        .zip(ends)
+        .enumerate()
+        .filter(|(_, (start, end))| *end - **start > EACH)
+        .map(|(line, (start, end))| {
+            let marks = text[*start..end].char_indices().step_by(EACH).map(|(at, _)| at);
+            (line, marks.collect())
+        })
+        .collect()
+}
+
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Source({})", self.name())
@@ -215,15 +263,15 @@ impl Diagnostic {
         Self {
             source: source.clone(),
             place,
-            message: message.into(),
-            label: label.into(),
+            message: short(message.into()),
+            label: short(label.into()),
             help: None,
         }
     }
 
     /// Adds the way out.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(short(help.into()));
         self
     }
 
@@ -247,6 +295,14 @@ impl Diagnostic {
             Err(fmt::Error) => self.to_string(),
         }
     }
+}
+
+/// A text that a person can read to its end.
+fn short(text: String) -> String {
+    if text.len() <= MESSAGE {
+        return text;
+    }
+    crate::observation::shorten(&text, MESSAGE)
 }
 
 impl fmt::Display for Diagnostic {

@@ -6,11 +6,20 @@ const FEW: usize = 8;
 /// How many known words are listed at the most.
 const MANY: usize = 40;
 
+/// Words that are longer are not compared, and more of them neither: the work grows with each letter.
+const LONGEST: usize = 100;
+const COMPARED: usize = 1000;
+
 /// The word of `known` that `word` most likely was meant to be, if one is near.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let word = word.to_lowercase();
     known
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .take(COMPARED)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
             (distance, candidate)

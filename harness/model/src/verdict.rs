@@ -9,8 +9,8 @@ pub use split::split;
 use serde_json::Value;
 
 use crate::{
-    expression::{Expression, Variables},
-    observation::{EnvoyView, Response, Served, Window, shorten},
+    expression::{Budget, Expression, Variables},
+    observation::{Answer, EnvoyView, Response, Served, Window, shorten},
     scenario::{
         quantity::{Bound, TimeBound},
         split::strictness,
@@ -59,6 +59,8 @@ impl Surroundings {
 struct Checks<'a> {
     surroundings: &'a Surroundings,
     own: Variables,
+    /// What all expressions together may do.
+    budget: Budget,
     all: Vec<Check>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Checks<'a> {
         Self {
             surroundings,
             own,
+            budget: Budget::default(),
             all: Vec::new(),
         }
     }
@@ -90,7 +93,9 @@ impl<'a> Checks<'a> {
         variables.extend(self.own.clone());
         for text in expressions.iter() {
             let outcome = match Expression::compile(text) {
-                Ok(expression) => expression.holds(&variables).map_err(|unheld| unheld.actual),
+                Ok(expression) => expression
+                    .holds(&variables, &self.budget)
+                    .map_err(|unheld| unheld.actual),
                 Err(error) => Err(format!("not a CEL expression: {}", error.message)),
             };
             let held = outcome.is_ok();
@@ -175,6 +180,9 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     if let Some(json) = &step.json {
         let outcome = match answer.map(|answer| answer.json()) {
             Some(Some(actual)) => differs(&json.0, &actual, "").map_or(Ok(()), Err),
+            Some(None) if answer.is_some_and(Answer::is_too_large) => {
+                Err(format!("a body that is too large to be read as JSON: {summary}"))
+            }
             Some(None) => Err(format!("a body that is not JSON: {summary}")),
             None => Err(summary.clone()),
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 use meshkat_model::{
-    expression::{Expression, Known, Variables},
+    expression::{Budget, Expression, Known, Variables},
     mesh_file::read_mesh,
     scenario::{Scenario, SharedAxes},
     source::{Diagnostic, Source},
@@ -88,7 +88,7 @@ proptest! {
         let problems = match Expression::compile(&text) {
             Err(problem) => vec![problem],
             Ok(expression) => {
-                let _ = expression.holds(&variables);
+                let _ = expression.holds(&variables, &Budget::default());
                 expression.problems(&known)
             }
         };

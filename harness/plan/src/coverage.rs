@@ -13,8 +13,8 @@ use meshkat_model::{
 };
 
 use crate::{
-    cover::{Asked, Effort, Level, Row, Rule, Strength, cover, cover_preferring},
-    expand::{asked, params},
+    cover::{Asked, Effort, Level, Row, Rule, cover, cover_preferring},
+    expand::{asked_for, params},
     given::{is_empty, with_cases},
     skip::why_not,
 };
@@ -62,17 +62,7 @@ pub fn chosen(
     if is_empty(scenario) {
         return Ok(HashSet::new());
     }
-    let strength = match coverage {
-        Coverage::Each => Strength::Ways(1),
-        Coverage::Pairwise => Strength::Ways(2),
-        Coverage::ThreeWise => Strength::Ways(3),
-        Coverage::Full => Strength::Full,
-    };
-    let mut asked = asked(scenario, strength)?;
-    if coverage == Coverage::Each {
-        // Whoever wants each value once wants no more.
-        asked.problem.stronger.clear();
-    }
+    let mut asked = asked_for(scenario, coverage)?;
     let rows = match can_run(&asked, cases, capabilities).filter(|_| coverage != Coverage::Full) {
         None => cover(&asked.problem, Effort::Quick, seed),
         Some(can_run) => cover_preferring(&mut asked.problem, can_run, Effort::Quick, seed),

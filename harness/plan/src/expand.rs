@@ -1,16 +1,24 @@
 //! From a scenario to its cases: every combination of the axes' values.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use meshkat_model::{
     case::Case,
+    limits::{PROBLEMS, grouped},
     scenario::{Meshes, Scenario},
     source::Diagnostic,
 };
 use serde_json::Value;
 
-use crate::given::{is_empty, with_cases};
+use crate::{
+    cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds},
+    coverage::Coverage,
+    given::{is_empty, with_cases},
+};
 
-use crate::cover::{Asked, Axis, Kind, Level, Problem, Strength, cover};
+/// Values of an axis of which a message tells.
+const TOLD: usize = 10;
 
 /// Axes, each with its values.
 type Axes = IndexMap<String, Vec<Value>>;
@@ -18,30 +26,146 @@ type Axes = IndexMap<String, Vec<Value>>;
 /// A value for each axis.
 type Params = IndexMap<String, Value>;
 
+/// A scenario's cases.
+#[derive(Debug, Clone)]
+pub struct Expanded {
+    /// The last axis varying fastest; those with values that only `include` has come last.
+    pub cases: Vec<Case>,
+    /// Whether these are all that there are; otherwise a coverage has chosen them already, as all would be too many.
+    pub are_all: bool,
+}
+
 /// The cases of a scenario, the last axis varying fastest; those with values that only `include` has come last.
 ///
 /// # Errors
-/// Everything that does not hold in any of the cases, each thing once, in the order of the file; what does not hold in some
-/// cases alone tells in which.
+/// That there are too many. Everything that does not hold in any of the cases, each thing once, in the order of the file; what
+/// does not hold in some cases alone tells in which.
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
-    let mut cases = Vec::new();
-    let mut wrong: Vec<Wrong> = Vec::new();
+    let all = expand_or_choose(scenario, meshes, Coverage::Full, 0)?;
+    Ok(all.cases)
+}
+
+/// All cases of a scenario; where these are too many, those that a coverage chooses with this seed. The others are then never
+/// made.
+///
+/// # Errors
+/// Those of [`expand()`]; that those that are chosen are too many, too.
+pub fn expand_or_choose(
+    scenario: &Scenario,
+    meshes: &dyn Meshes,
+    coverage: Coverage,
+    seed: u64,
+) -> Result<Expanded, Vec<Diagnostic>> {
     let scenario = &*with_cases(scenario)?;
     if is_empty(scenario) {
-        return Ok(cases);
+        return Ok(Expanded {
+            cases: Vec::new(),
+            are_all: true,
+        });
     }
-    let (axes, all) = match scenario.combinations.are_all() {
-        true => (scenario.axes.clone(), combinations(&scenario.axes)),
-        false => restricted(scenario)?,
+    let (axes, rows, are_all) = match rows(scenario) {
+        Ok((axes, rows)) => (axes, rows, true),
+        Err(Refused::TooMany(_)) if coverage != Coverage::Full => {
+            let asked = asked_for(scenario, coverage)?;
+            let rows = cover(&asked.problem, Effort::Quick, seed).map_err(|failure| asked.tell(&failure))?;
+            if let Some(too_many) = scenario.too_many_cases(rows.len() as u128) {
+                return Err(vec![too_many]);
+            }
+            let rows = rows.iter().map(|row| params(&asked.problem, row)).collect();
+            (scenario.axes.clone(), rows, false)
+        }
+        Err(Refused::TooMany(too_many)) => return Err(vec![*too_many]),
+        Err(Refused::Other(wrong)) => return Err(wrong),
     };
-    for params in &all {
+    let cases = cases(scenario, meshes, &axes, &rows, are_all)?;
+    Ok(Expanded { cases, are_all })
+}
+
+/// The case of this id, made without the others; none if the scenario has no such case.
+///
+/// # Errors
+/// What does not hold in it.
+pub fn case_of_id(scenario: &Scenario, meshes: &dyn Meshes, id: &str) -> Result<Option<Case>, Vec<Diagnostic>> {
+    let values = id
+        .strip_prefix(scenario.id.as_str())
+        .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']'));
+    let Some(values) = values else { return Ok(None) };
+    let words: Option<Vec<(&str, &str)>> = values.split(',').map(|value| value.split_once('=')).collect();
+    let Some(words) = words else { return Ok(None) };
+    if is_empty(scenario) {
+        return Ok(None);
+    }
+    let asked = asked(scenario, Strength::Ways(1))?;
+    let problem = &asked.problem;
+    let row = asked.row_of_words(&words).filter(|row| {
+        let is_extra = |(axis, level): (&Axis, &Level)| axis.values[usize::from(*level)].kind == Kind::Extra;
+        let only_included = problem.axes.iter().zip(row).any(is_extra);
+        let has = |given: &Partial| {
+            given
+                .iter()
+                .zip(row)
+                .all(|(asked, level)| asked.is_none_or(|asked| asked == *level))
+        };
+        holds(problem, row) && (!only_included || problem.include.iter().any(has))
+    });
+    match row {
+        None => Ok(None),
+        Some(row) => scenario.case(params(problem, &row), meshes).map(Some),
+    }
+}
+
+/// Why there are no rows.
+enum Refused {
+    /// There would be too many of them.
+    TooMany(Box<Diagnostic>),
+    Other(Vec<Diagnostic>),
+}
+
+/// The values of each case, and the axes with all of their values.
+fn rows(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Refused> {
+    let too_many = |cases: u128| {
+        let told = scenario.too_many_cases(cases);
+        told.map_or(Ok(()), |told| Err(Refused::TooMany(Box::new(told))))
+    };
+    if scenario.combinations.are_all() {
+        too_many(scenario.combined())?;
+        return Ok((scenario.axes.clone(), combinations(&scenario.axes)));
+    }
+    let asked = asked(scenario, Strength::Full).map_err(Refused::Other)?;
+    // How hard to try makes no difference where every row is wanted.
+    let rows = cover(&asked.problem, Effort::Quick, 0);
+    if let Err(Failure::TooMany { .. } | Failure::TooHard) = &rows {
+        too_many(scenario.combined())?;
+    }
+    let rows = rows.map_err(|failure| Refused::Other(asked.tell(&failure)))?;
+    too_many(rows.len() as u128)?;
+    Ok(restricted(&asked.problem, rows))
+}
+
+fn cases(
+    scenario: &Scenario,
+    meshes: &dyn Meshes,
+    axes: &Axes,
+    all: &[Params],
+    are_all: bool,
+) -> Result<Vec<Case>, Vec<Diagnostic>> {
+    let mut cases = Vec::new();
+    let mut wrong: Vec<Wrong> = Vec::new();
+    let mut made = 0;
+    for params in all {
+        made += 1;
         match scenario.case(params.clone(), meshes) {
             Ok(case) => cases.push(case),
             Err(more) => note(&mut wrong, more, params),
         }
+        // Nobody reads more at once.
+        if wrong.len() > PROBLEMS {
+            break;
+        }
     }
-    let mut told: Vec<Diagnostic> = wrong.into_iter().map(|wrong| wrong.tell(&axes, all.len())).collect();
-    if told.is_empty() {
+    let mut told: Vec<Diagnostic> = wrong.into_iter().map(|wrong| wrong.tell(axes, made)).collect();
+    // What none of the chosen cases has may be in one that was not made.
+    if told.is_empty() && are_all {
         told.extend(scenario.never_taken(&cases));
     }
     if told.is_empty() {
@@ -61,6 +185,9 @@ struct Wrong<'a> {
 /// what one case tells of one place are as many mistakes.
 fn note<'a>(wrong: &mut Vec<Wrong<'a>>, more: Vec<Diagnostic>, params: &'a IndexMap<String, Value>) {
     for diagnostic in more {
+        if wrong.len() > PROBLEMS {
+            return;
+        }
         let same = |known: &&mut Wrong<'_>| {
             let is_new = known.seen.last() != Some(&params);
             is_new && known.diagnostic.place == diagnostic.place && known.diagnostic.label == diagnostic.label
@@ -80,11 +207,19 @@ impl Wrong<'_> {
         if self.seen.len() < of {
             // An axis matters if some of its values go well.
             let matters = axes.iter().filter_map(|(name, values)| {
-                let values = values
+                let seen = self.seen.iter().filter_map(|params| params.get(name)).map(axis_text);
+                let seen: HashSet<String> = seen.collect();
+                let texts: Vec<String> = values
                     .iter()
-                    .filter(|value| self.seen.iter().any(|params| params.get(name) == Some(value)));
-                let texts: Vec<String> = values.map(axis_text).collect();
-                (texts.len() < axes[name].len()).then(|| format!("{name}={}", texts.join(" or ")))
+                    .map(axis_text)
+                    .filter(|text| seen.contains(text))
+                    .collect();
+                let more = match texts.len().saturating_sub(TOLD) {
+                    0 => String::new(),
+                    more => format!(" or {} more", grouped(more as u64)),
+                };
+                let shown = texts[..texts.len().min(TOLD)].join(" or ");
+                (texts.len() < values.len()).then(|| format!("{name}={shown}{more}"))
             });
             let matters: Vec<String> = matters.collect();
             let only = match matters.is_empty() {
@@ -103,11 +238,7 @@ pub(crate) fn axis_text(value: &Value) -> String {
 }
 
 /// The axes with all of their values, and the combinations that a scenario's constraints allow.
-fn restricted(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Vec<Diagnostic>> {
-    let asked = asked(scenario, Strength::Full)?;
-    let problem = &asked.problem;
-    // How hard to try makes no difference where every row is wanted.
-    let mut rows = cover(problem, crate::cover::Effort::Quick, 0).map_err(|failure| asked.tell(&failure))?;
+fn restricted(problem: &Problem, mut rows: Vec<Row>) -> (Axes, Vec<Params>) {
     let is_extra = |row: &[Level]| {
         let mut levels = row.iter().zip(&problem.axes);
         levels.any(|(level, axis)| axis.values[usize::from(*level)].kind == Kind::Extra)
@@ -115,7 +246,23 @@ fn restricted(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Vec<Diagnostic
     rows.sort_by_cached_key(|row| (is_extra(row), row.clone()));
     let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
     let axes = problem.axes.iter().map(|axis| (axis.name.clone(), values(axis)));
-    Ok((axes.collect(), rows.iter().map(|row| params(problem, row)).collect()))
+    (axes.collect(), rows.iter().map(|row| params(problem, row)).collect())
+}
+
+/// A scenario's axes and what it says about their combinations, for a coverage.
+pub(crate) fn asked_for(scenario: &Scenario, coverage: Coverage) -> Result<Asked, Vec<Diagnostic>> {
+    let strength = match coverage {
+        Coverage::Each => Strength::Ways(1),
+        Coverage::Pairwise => Strength::Ways(2),
+        Coverage::ThreeWise => Strength::Ways(3),
+        Coverage::Full => Strength::Full,
+    };
+    let mut asked = asked(scenario, strength)?;
+    if coverage == Coverage::Each {
+        // Whoever wants each value once wants no more.
+        asked.problem.stronger.clear();
+    }
+    Ok(asked)
 }
 
 /// A scenario's axes and what it says about their combinations, as a problem.

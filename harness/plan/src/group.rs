@@ -1,5 +1,10 @@
 //! Which cases share which mesh, and in what order.
 
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
 use meshkat_model::{capability::Capabilities, case::Case, harm::Harm, mesh::MeshSpec};
 
 use crate::{
@@ -119,6 +124,17 @@ impl PlannedMesh {
     }
 }
 
+/// A number that is the same for meshes that are the same, in whatever order their groups are.
+fn digest(mesh: &MeshSpec) -> u64 {
+    let of = |text: String| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    };
+    let groups = mesh.groups.iter().map(|(name, group)| of(format!("{name} {group:?}")));
+    groups.fold(of(mesh.name.clone()), u64::wrapping_add)
+}
+
 impl Planner<'_> {
     /// Groups cases. A case shares a mesh with others that need the same one, as far as [`Sharing`] says. One that asks for the
     /// past is the first on its mesh, and one whose harm is lasting the last. A case that needs more than the runtime can do is
@@ -126,15 +142,21 @@ impl Planner<'_> {
     pub fn plan(&self, cases: Vec<Case>) -> Plan {
         let mut skipped = Vec::new();
         let mut specs: Vec<(MeshSpec, Vec<Member>)> = Vec::new();
+        // Where many cases have a mesh of their own each, it takes too long to compare every two.
+        let mut alike: HashMap<u64, Vec<usize>> = HashMap::new();
         for (number, case) in cases.into_iter().enumerate() {
             if let Some(reason) = why_not(&case, self.capabilities) {
                 skipped.push(Skipped { case, reason });
                 continue;
             }
             let member = Member::new(number, case, self.expected);
-            match specs.iter_mut().find(|(spec, _)| *spec == member.case.mesh) {
-                Some((_, members)) => members.push(member),
-                None => specs.push((member.case.mesh.clone(), vec![member])),
+            let alike = alike.entry(digest(&member.case.mesh)).or_default();
+            match alike.iter().find(|at| specs[**at].0 == member.case.mesh) {
+                Some(at) => specs[*at].1.push(member),
+                None => {
+                    alike.push(specs.len());
+                    specs.push((member.case.mesh.clone(), vec![member]));
+                }
             }
         }
         let all: u64 = specs

@@ -13,7 +13,7 @@ mod shard;
 mod skip;
 
 pub use coverage::{Coverage, chosen};
-pub use expand::expand;
+pub use expand::{Expanded, case_of_id, expand, expand_or_choose};
 pub use expected::{Expected, Time};
 pub use group::{Order, Plan, PlannedMesh, Planner, Sharing};
 pub use select::{Selection, Unmatched};

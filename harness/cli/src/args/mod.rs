@@ -201,7 +201,7 @@ impl std::fmt::Display for Runtime {
 }
 
 /// Which of the cases of each scenario.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct CoverageChoice {
     /// Which combinations of the axes' values. A case that is selected by its whole id runs whatever is said here [default: full, or
     /// with --rerun that of the last run].
@@ -214,6 +214,14 @@ pub(crate) struct CoverageChoice {
 }
 
 impl CoverageChoice {
+    /// Pairwise, with the seed of a run that gives none.
+    pub(crate) fn pairwise() -> Self {
+        Self {
+            coverage: Some(Coverage::Pairwise),
+            seed: None,
+        }
+    }
+
     /// Which combinations.
     pub(crate) fn coverage(self) -> meshkat_plan::Coverage {
         self.coverage.unwrap_or(Coverage::Full).into()

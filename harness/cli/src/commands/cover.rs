@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use meshkat_model::source::Source;
+use meshkat_model::{limits::FILE, source::Source};
 use meshkat_plan::cover::{Effort, Problem, Row, cover, file};
 use serde_json::{Map, Value};
 use tabled::{builder::Builder, settings::Style};
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &CoverArgs) -> Result<(), Exit> {
 }
 
 fn source(path: &Path) -> Result<Source, Exit> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = meshkat_files::read(path, FILE).map_err(|error| {
         Exit::usage(format!("failed to read {}: {error}", path.display()))
             .help("give a file such as `axes: {os: [linux, mac], browser: [firefox, chrome]}`")
     })?;

@@ -1,15 +1,23 @@
 //! `meshkat explain`: a case as it would run.
 
 use meshkat_envoy::config::Bootstrap;
-use meshkat_model::case::Case;
+use meshkat_model::{case::Case, limits::listed};
 use meshkat_plan::why_not;
 
-use crate::{args::ExplainArgs, backend::Machine, envoys::Asked, exit::Exit, load, output::print};
+use crate::{
+    args::{CoverageChoice, ExplainArgs},
+    backend::Machine,
+    envoys::Asked,
+    exit::Exit,
+    load,
+    output::print,
+};
 
 pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let asked = Asked::read(&args.envoy)?;
-    let cases = load::cases(&project, &asked, std::slice::from_ref(&args.case))?.cases;
+    let choice = CoverageChoice::default();
+    let cases = load::cases(&project, &asked, std::slice::from_ref(&args.case), choice)?.cases;
     let case = find(&cases, &args.case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
@@ -82,7 +90,8 @@ fn find<'a>(cases: &'a [Case], id: &str) -> Result<&'a Case, Exit> {
         [only] => Ok(only),
         several => {
             let ids: Vec<&str> = several.iter().map(|case| case.id.as_str()).collect();
-            Err(Exit::usage(format!("`{id}` has {} cases", ids.len())).help(format!("choose one: {}", ids.join(", "))))
+            Err(Exit::usage(format!("`{id}` has {} cases", ids.len()))
+                .help(format!("choose one: {}", listed(&ids, 50))))
         }
     }
 }

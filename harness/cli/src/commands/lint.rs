@@ -12,17 +12,17 @@ use meshkat_envoy::{
 };
 use meshkat_model::{
     mesh_file::read_mesh,
-    project::Project,
+    project::{Project, yaml_below},
     scenario::SharedAxes,
     source::{Diagnostic, Place, Source},
 };
 
 use crate::{
-    args::LintArgs,
+    args::{CoverageChoice, LintArgs},
     backend,
     envoys::Asked,
     exit::{Exit, count},
-    load,
+    load::{self, Wanted},
     output::say,
 };
 
@@ -75,10 +75,12 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 &meshes,
                 &axes.clone().unwrap_or_default(),
                 &Asked::default(),
+                &Wanted::Any,
+                CoverageChoice::pairwise(),
             )? {
                 Ok((_, more)) => {
-                    cases += more.len();
-                    load::check_overlays(more.iter().map(|case| &case.mesh))?;
+                    cases += more.cases.len();
+                    load::check_overlays(more.cases.iter().map(|case| &case.mesh))?;
                 }
                 Err(_) if axes.is_err() => wrong.extend(axes.clone().err().unwrap_or_default()),
                 Err(_) if !mesh_problems.is_empty() => wrong.extend(mesh_problems.iter().cloned()),
@@ -172,18 +174,8 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
         found.insert(path.to_owned());
         return Ok(());
     }
-    let entries =
-        std::fs::read_dir(path).map_err(|error| load::cannot_read(path, &error).help("give a file or a folder"))?;
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir()
-            || path
-                .extension()
-                .is_some_and(|ending| ending == "yaml" || ending == "yml")
-        {
-            walk(&path, found)?;
-        }
-    }
+    let below = yaml_below(path, |_| false);
+    found.extend(below.map_err(|error| load::cannot_read(path, &error).help("give a file or a folder"))?);
     Ok(())
 }
 

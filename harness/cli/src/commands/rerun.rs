@@ -43,7 +43,7 @@ pub(crate) fn failed(args: &mut RunArgs, asked: &Asked, capabilities: &Capabilit
         ..args.choice
     };
     // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now.
-    let loaded = load::cases(&load::project()?, asked, &again)?;
+    let loaded = load::cases(&load::project()?, asked, &again, choice)?;
     let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
     let again: HashSet<String> = again.into_iter().collect();

@@ -30,7 +30,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
         None => args.select.clone(),
         Some(Rerun::Failed) => rerun::failed(&mut args, &asked, &capabilities)?,
     };
-    let loaded = load::cases(&project, &asked, &select.select)?;
+    let loaded = load::cases(&project, &asked, &select.select, args.choice)?;
     let mut all = loaded.cases.clone();
     let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());

@@ -17,6 +17,7 @@ mod hostile;
 mod interrupted;
 mod killed;
 mod lab;
+mod limits;
 mod permit;
 mod planned;
 mod process;

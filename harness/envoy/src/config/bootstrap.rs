@@ -33,6 +33,7 @@ impl Bootstrap {
     /// # Errors
     /// Where the text is not one document that is a mapping.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        super::readable::check(file, text)?;
         let document: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::not_yaml(file, &error))?;
         if !document.is_mapping() {
             return Err(ConfigError::unexpected(

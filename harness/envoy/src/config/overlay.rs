@@ -63,6 +63,7 @@ impl Overlay {
     /// # Errors
     /// As [`Overlay::read`].
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        super::readable::check(file, text)?;
         let written: Written = serde_yaml::from_str(text).map_err(|error| ConfigError::not_yaml(file, &error))?;
         let root = DocPath::root();
         let wrong = |path: &DocPath, message: String| ConfigError::unexpected(file, path, message);

@@ -13,7 +13,7 @@ fn holds(text: &str) -> Result<(), String> {
     ]);
     Expression::compile(text)
         .unwrap()
-        .holds(&variables)
+        .holds(&variables, &Budget::default())
         .map_err(|unheld| unheld.actual)
 }
 
@@ -162,7 +162,11 @@ fn every_function_that_is_offered_is_there() {
     for text in uses {
         let expression = Expression::compile(text).unwrap();
         assert_eq!(expression.problems(&Known::default()), [], "{text}");
-        assert_eq!(expression.holds(&Variables::new()), Ok(()), "{text}");
+        assert_eq!(
+            expression.holds(&Variables::new(), &Budget::default()),
+            Ok(()),
+            "{text}"
+        );
     }
     for name in Expression::functions() {
         assert!(uses.iter().any(|text| text.contains(&format!("{name}("))), "{name}");
@@ -184,7 +188,11 @@ fn numbers_compare_whether_or_not_they_are_whole() {
         "one + 1 == 2",
         "half * 2.0 == 1.0",
     ] {
-        assert_eq!(Expression::compile(text).unwrap().holds(&variables), Ok(()), "{text}");
+        assert_eq!(
+            Expression::compile(text).unwrap().holds(&variables, &Budget::default()),
+            Ok(()),
+            "{text}"
+        );
     }
 }
 
@@ -260,7 +268,7 @@ fn what_is_endless_is_refused_before_the_parser_goes_down_into_it() {
             // Whether or not it is taken, nothing overflows; what is taken can be evaluated.
             if let Ok(expression) = Expression::compile(&text) {
                 let _ = expression.problems(&Known::default());
-                let _ = expression.holds(&Variables::from([("a".to_owned(), json!([1]))]));
+                let _ = expression.holds(&Variables::from([("a".to_owned(), json!([1]))]), &Budget::default());
             } else {
                 assert!(times > 10, "{text}");
             }
@@ -271,7 +279,7 @@ fn what_is_endless_is_refused_before_the_parser_goes_down_into_it() {
 #[test]
 fn what_an_expression_refers_to() {
     let refers = |text: &str| {
-        let refers = Expression::compile(text).unwrap().refers();
+        let refers = Expression::compile(text).unwrap().refers().clone();
         (refers.variables.join(" "), refers.fields.join(" "), refers.whole)
     };
     let expected = |variables: &str, fields: &str, whole| (variables.to_owned(), fields.to_owned(), whole);
@@ -283,4 +291,103 @@ fn what_an_expression_refers_to() {
     assert_eq!(refers("size(params) > 1"), expected("", "", true));
     assert_eq!(refers("[a, b].all(x, x > c)"), expected("a b c", "", false));
     assert_eq!(refers("a.startsWith(b) ? c.d : true"), expected("a b c", "", false));
+}
+
+/// What is told of an expression over `list`, which has so many items, and `word`.
+fn with_items(text: &str, items: usize) -> Result<(), String> {
+    let variables = Variables::from([
+        ("list".to_owned(), json!((0..items).collect::<Vec<_>>())),
+        ("word".to_owned(), json!("pet ".repeat(items))),
+    ]);
+    let expression = Expression::compile(text).unwrap();
+    let held = expression.holds(&variables, &Budget::default());
+    held.map_err(|unheld| unheld.actual)
+}
+
+const TOO_MUCH: &str = "it needs more than 1,000,000 steps; look at fewer items, or at shorter texts";
+
+#[test]
+fn what_goes_on_without_end_is_ended_and_told() {
+    for text in [
+        "list.all(a, list.all(b, list.all(c, list.all(d, a + b + c + d >= 0))))",
+        "list.map(a, list.map(b, list.map(c, list.map(d, [a, b, c, d])))).size() > 0",
+        "list.filter(a, list.filter(b, list.filter(c, list.exists(d, d < 0)).size() > 0).size() > 0).size() == 0",
+        "list.exists(a, list.exists_one(b, list.exists_one(c, list.all(d, d == a))))",
+        // Errors that a later item might make good again do not let it go on.
+        "list.all(a, list.all(b, list.all(c, list.all(d, a / 0 == 1 || d < 0))))",
+        "list.map(a, list.map(b, list.map(c, [list, list, list, list, list, list]))).size() > 0",
+        "[list, list].map(a, [a, a].map(b, [b, b].map(c, [c, c].map(d, [d, d].map(e, [e, e, list + list])))))\
+         .map(f, list.map(g, f)).size() > 0",
+        "list.map(a, list.map(b, list.map(c, list.map(d, {a: b, 'x': {'y': [c, d]}})))).size() > 0",
+        "list.map(a, [word + word + word + word]).map(b, list.map(c, list.map(d, b))).size() > 0",
+        "list.all(a, list.all(b, list.all(c, [list, list, list] == [list, list, list])))",
+        "list.all(a, list.all(b, list.all(c, !(-1 in list))))",
+        "list.all(a, list.all(b, list.all(c, word.contains('pet p'))))",
+        "list.all(a, list.all(b, list.all(c, word.matches('(p|e|t| )*x') == false)))",
+        "list.all(a, list.all(b, list.all(c, word.matches(string(a) + string(b) + string(c)) == false)))",
+    ] {
+        assert_eq!(with_items(text, 100), Err(TOO_MUCH.to_owned()), "{text}");
+    }
+    // The same of few items is nothing.
+    assert_eq!(
+        with_items("list.all(a, list.all(b, list.all(c, a + b + c >= 0)))", 10),
+        Ok(())
+    );
+}
+
+#[test]
+fn what_doubles_is_ended_before_it_fills_the_memory() {
+    let doubled = |begin: &str, times: usize| {
+        let map = (0..times).fold(begin.to_owned(), |so_far, n| {
+            format!("[{so_far}].map(x{n}, x{n} + x{n})[0]")
+        });
+        format!("{map}.size() > 0")
+    };
+    for begin in ["'0123456789'", "[1]", "list", "word"] {
+        assert_eq!(
+            with_items(&doubled(begin, 28), 100),
+            Err(TOO_MUCH.to_owned()),
+            "{begin}"
+        );
+        assert_eq!(with_items(&doubled(begin, 5), 100), Ok(()), "{begin}");
+    }
+}
+
+#[test]
+fn large_answers_are_told_and_those_nobody_asks_for_cost_nothing() {
+    assert_eq!(with_items("list.size() > 0", 1_100_000), Err(TOO_MUCH.to_owned()));
+    assert_eq!(with_items("word.size() > 0", 20_000_000), Err(TOO_MUCH.to_owned()));
+    assert_eq!(with_items("1 + 1 == 2", 5_000_000), Ok(()));
+    assert_eq!(
+        with_items("list.all(x, x >= 0) && word.contains('pet')", 10_000),
+        Ok(())
+    );
+}
+
+#[test]
+fn expressions_of_one_answer_share_a_budget() {
+    let variables = Variables::from([("list".to_owned(), json!((0..100).collect::<Vec<_>>()))]);
+    let budget = Budget::new(300_000);
+    let expression = Expression::compile("list.all(a, list.all(b, a + b >= 0))").unwrap();
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        told.extend(expression.holds(&variables, &budget).err());
+    }
+    let together = "it and the expressions beside it need more than 300,000 steps together; look at fewer items, or at \
+                    shorter texts";
+    assert!(
+        told.len() >= 3 && told.iter().all(|told| told.actual == together),
+        "{told:?}"
+    );
+    assert_eq!(budget.left(), 0);
+}
+
+#[test]
+fn a_pattern_that_takes_much_memory_is_refused() {
+    let told = with_items(r"word.matches('((\\w{100}){100}){100}')", 1).unwrap_err();
+    assert!(told.contains("the pattern takes more than 262144 bytes"), "{told}");
+    let told = with_items("word.matches('(')", 1).unwrap_err();
+    assert!(told.contains("not a valid regex"), "{told}");
+    let told = with_items("list.matches('a')", 1).unwrap_err();
+    assert!(told.contains("matches") && !told.contains('@'), "{told}");
 }

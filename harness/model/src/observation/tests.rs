@@ -93,3 +93,11 @@ fn a_text_is_cut_between_characters_and_says_so() {
     assert_eq!(shorten("žluťoučký", 4), "žluť… (13 bytes)");
     assert_eq!(shorten("", 0), "");
 }
+
+#[test]
+fn a_very_large_body_is_not_read_as_json_and_is_not_none_either() {
+    let large = |items: usize| response(Ok(answer(&[], &format!("[{}1]", "1,".repeat(items)))));
+    assert!(large(100).variables()["json"].is_array());
+    let variables = large(5 << 20).variables();
+    assert!(!variables.contains_key("json") && variables.contains_key("text"));
+}

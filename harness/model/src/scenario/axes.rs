@@ -1,11 +1,15 @@
 //! What varies: reading axes, and putting their values in.
 
+use std::collections::{HashMap, HashSet};
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::envoy::{ENVOY, not_a_version, written};
 use crate::{
     combine::{Choice, Mark},
+    limits::{PROBLEMS, VALUES},
+    scenario::too_many_values,
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},
@@ -27,10 +31,8 @@ struct Values {
 impl Values {
     /// The same with each value as it was written.
     fn as_written(&self) -> Self {
-        let written = |value: &Value| {
-            let at = self.all.iter().position(|known| known == value);
-            at.and_then(|at| self.written.get(at)).unwrap_or(value).clone()
-        };
+        let known: HashMap<String, &Value> = self.all.iter().map(text).zip(&self.written).collect();
+        let written = |value: &Value| known.get(&text(value)).copied().unwrap_or(value).clone();
         let marks = self.marks.iter().map(|mark| Mark {
             value: written(&mark.value),
             ..mark.clone()
@@ -64,6 +66,10 @@ impl SharedAxes {
         let mut wrong = Vec::new();
         let mut shared = IndexMap::new();
         for (key, values) in entries {
+            if values.len() > VALUES {
+                wrong.push(too_many_values(source, &key.text, values));
+                continue;
+            }
             shared.insert(key.text.clone(), axis(source, key, values, &mut wrong));
         }
         if wrong.is_empty() { Ok(Self(shared)) } else { Err(wrong) }
@@ -134,9 +140,13 @@ pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<
         marks.extend(values.marks.into_iter().map(|mark| Mark { axis: axis(), ..mark }));
         axes.insert(axis(), values.all);
     }
-    let references = references(source, node, entries);
+    let references: HashSet<&str> = references(source, node, entries).into_iter().collect();
+    let is_axis = |name: &&&str| axes.contains_key(**name);
+    // Each that is misspelt is told; of very many, the first are.
+    let misspelt = references.iter().filter(|name| !is_axis(name)).take(PROBLEMS);
+    let misspelt: HashSet<&str> = misspelt.filter_map(|name| near(name, entries)).collect();
     // What the axis `envoy` varies is the mesh's Envoy, whether or not anything else refers to it.
-    let meant = |axis: &str| axis == ENVOY || references.iter().any(|name| near(name, entries) == Some(axis));
+    let meant = |axis: &str| axis == ENVOY || references.contains(axis) || misspelt.contains(axis);
     if node.get("steps").is_some() {
         wrong.extend(
             entries
@@ -188,6 +198,7 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
         );
     }
     let mut read = Values::default();
+    let mut known = HashSet::new();
     for item in items {
         let Some(choice) = Choice::read(item, &mut tell) else {
             continue;
@@ -211,10 +222,11 @@ fn axis(source: &Source, key: &Key, values: &Node, wrong: &mut Vec<Diagnostic>) 
             let help =
                 "ids have the form name[axis=value,axis=value]: avoid brackets, commas, slashes and equals signs";
             tell(item.place, message, "not allowed", help.to_owned());
-        } else if read.all.iter().any(|known| text(known) == word) {
+        } else if known.contains(&word) {
             let message = format!("the axis `{name}` has `{word}` twice");
             tell(item.place, message, "the second one", "remove one of them".to_owned());
         }
+        known.insert(word);
         let mark = choice.mark(name).map(|mark| Mark {
             value: value.clone(),
             ..mark
@@ -310,6 +322,9 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
     let mut wrong = Vec::new();
     let mut look = |text: &str, place: Place| {
         for part in split(text) {
+            if wrong.len() >= PROBLEMS {
+                return;
+            }
             match part {
                 Part::Reference { at, name } if !axes.iter().any(|(key, _)| key.text == name) => {
                     let place = source.inside(place, text, at, name.len() + 3).unwrap_or(place);

@@ -7,12 +7,13 @@ mod envoy;
 mod expects;
 pub mod quantity;
 mod schema;
+mod size;
 pub mod split;
 pub mod step;
 pub mod value;
 mod when;
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path, sync::Arc};
 
 pub use axes::SharedAxes;
 pub(crate) use axes::text;
@@ -22,11 +23,13 @@ use indexmap::IndexMap;
 pub use schema::schemas;
 use schemars::JsonSchema;
 use serde::Deserialize;
+pub(crate) use size::too_many_values;
+pub use size::{product, too_many};
 
 use crate::{
     case::{Case, case_id},
     combine::Combinations,
-    expression::Problem,
+    expression::{Budget, Problem},
     mesh::MeshSpec,
     mesh_file::MeshUse,
     scenario::{quantity::Time, step::Step},
@@ -34,6 +37,9 @@ use crate::{
     suggest::did_you_mean,
     yaml::{self, At, Node},
 };
+
+/// Steps that all `when` of one scenario may take, for all of its cases.
+const CONDITIONS: u64 = 10 * crate::expression::MOST_STEPS;
 
 const SMALLEST: &str = "the smallest scenario has the keys `promise`, `mesh` and `steps`";
 
@@ -91,6 +97,10 @@ pub struct Scenario {
     /// What the file says of combinations, whichever Envoys are given.
     declared: Combinations,
     node: Node,
+    /// The file without its axes, of which each case is made.
+    body: Node,
+    /// What the conditions of all cases together may do.
+    budget: Arc<Budget>,
 }
 
 /// Where scenarios find their meshes.
@@ -112,6 +122,10 @@ impl Scenario {
             wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
             vec![wrong]
         })?;
+        let too_many = size::too_many(&source, &node);
+        if !too_many.is_empty() {
+            return Err(too_many);
+        }
         let (axes, marks) = axes::read(&source, &node, shared)?;
         let combinations = Combinations::read(&source, &node, &axes, axes::not_in_an_id)?;
         let combinations = Combinations { marks, ..combinations };
@@ -126,7 +140,9 @@ impl Scenario {
             declared: combinations.clone(),
             combinations,
             envoys_from: envoy::From::File,
+            body: size::body(&node),
             node,
+            budget: Arc::new(Budget::new(CONDITIONS)),
         })
     }
 
@@ -141,8 +157,8 @@ impl Scenario {
     ) -> Result<Case, Vec<Diagnostic>> {
         let source = &self.source;
         let own = self.own(&params);
-        let mut node = axes::substitute(&self.node, &own);
-        let mut wrong = when::keep_taken(source, &mut node, &own);
+        let mut node = axes::substitute(&self.body, &own);
+        let mut wrong = when::keep_taken(source, &mut node, &own, &self.budget);
         let file: ScenarioFile = match yaml::from_node(&node) {
             Ok(file) if wrong.is_empty() => file,
             read => {
@@ -177,7 +193,7 @@ impl Scenario {
             tags: file.tags.into_iter().map(|tag| tag.value).collect(),
             deadline: file.deadline.map(|time| time.0),
             mesh,
-            steps: file.steps,
+            steps: file.steps.into(),
         })
     }
 
@@ -227,12 +243,16 @@ impl Scenario {
         if self.envoys_from == envoy::From::Replaced {
             return Vec::new();
         }
-        when::conditions(&self.node)
-            .filter(|(step, _)| {
-                !cases
-                    .iter()
-                    .any(|case| case.steps.iter().any(|taken| taken.place == *step))
-            })
+        let mut conditions = when::conditions(&self.node).peekable();
+        if conditions.peek().is_none() {
+            return Vec::new();
+        }
+        let taken: HashSet<usize> = cases
+            .iter()
+            .flat_map(|case| case.steps.iter().map(|step| step.place.offset))
+            .collect();
+        conditions
+            .filter(|(step, _)| !taken.contains(&step.offset))
             .map(|(_, condition)| {
                 Diagnostic::new(
                     &self.source,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::of_expression;
 use crate::{
-    expression::{Expression, Known, Variables},
+    expression::{Budget, Expression, Known, Variables},
     source::{Diagnostic, Place, Source},
     yaml::{Kind, Node},
 };
@@ -14,14 +14,19 @@ pub(super) const WHEN: &str = "when";
 
 /// Takes out the steps whose `when` is not true of the case's values, and the key itself from the others. Gives back what
 /// is wrong in conditions; the step of such a one stays.
-pub(super) fn keep_taken(source: &Source, node: &mut Node, params: &IndexMap<String, Value>) -> Vec<Diagnostic> {
+pub(super) fn keep_taken(
+    source: &Source,
+    node: &mut Node,
+    params: &IndexMap<String, Value>,
+    budget: &Budget,
+) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
     let Some(steps) = steps_mut(node) else { return wrong };
     steps.retain_mut(|step| {
         let Some(condition) = take_condition(step) else {
             return true;
         };
-        is_true(source, &condition, params).unwrap_or_else(|more| {
+        is_true(source, &condition, params, budget).unwrap_or_else(|more| {
             wrong.extend(more);
             true
         })
@@ -59,7 +64,12 @@ fn take_condition(step: &mut Node) -> Option<Node> {
     Some(entries.remove(at).1)
 }
 
-fn is_true(source: &Source, condition: &Node, params: &IndexMap<String, Value>) -> Result<bool, Vec<Diagnostic>> {
+fn is_true(
+    source: &Source,
+    condition: &Node,
+    params: &IndexMap<String, Value>,
+    budget: &Budget,
+) -> Result<bool, Vec<Diagnostic>> {
     let axes: Vec<&str> = params.keys().map(String::as_str).collect();
     let example = match axes.first() {
         Some(axis) => format!("for example `when: params.{axis} == …`"),
@@ -93,7 +103,7 @@ fn is_true(source: &Source, condition: &Node, params: &IndexMap<String, Value>) 
     }
     let variables = Variables::from([("params".to_owned(), json!(params))]);
     expression
-        .truth(&variables)
+        .truth(&variables, budget)
         .map_err(|neither| wrong(format!("`when` is neither true nor false: {}", reason(&neither))))
 }
 

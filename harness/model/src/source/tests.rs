@@ -83,7 +83,7 @@ fn control_characters_cannot_reach_the_terminal() {
 fn a_byte_that_is_not_utf8_is_told_with_its_place() {
     let wrong = Source::from_bytes("f.yaml", b"one: 1\nk\xc5\xaf: \xff\xfe\n".to_vec()).unwrap_err();
     assert_eq!((wrong.place.line, wrong.place.column), (2, 5));
-    assert_eq!(wrong.label, "the byte 0xff");
+    assert_eq!(wrong.label, "the byte 0xff, behind 12 bytes");
     assert!(wrong.render(false).contains("save the file as UTF-8"));
     let good = Source::from_bytes("f.yaml", "\u{feff}a: 1".as_bytes().to_vec()).unwrap();
     assert_eq!(good.text(), "a: 1", "a byte order mark is not part of the text");
@@ -119,4 +119,64 @@ fn what_is_missing_at_the_end_is_told_behind_the_end() {
     let source = Source::new("f.yaml", "a: 'b &&' # c\n");
     let place = source.inside(source.at(3, 1), "b &&", 4, 1).unwrap();
     assert_eq!((place.line, place.column), (1, 9));
+}
+
+#[test]
+fn places_in_endless_lines_are_found_by_column_and_by_offset() {
+    for letter in ["a", "ž", "𝄞", "až"] {
+        let line = letter.repeat(3000);
+        let source = Source::new("f.yaml", format!("x\n{line}\r\n{line}"));
+        for column in [1, 2, 255, 256, 257, 258, 511, 512, 513, 514, 2999, 3000] {
+            for number in [2, 3] {
+                let place = source.place(number, column, 1);
+                let before: usize = line.chars().take(column - 1).map(char::len_utf8).sum();
+                let start = if number == 2 { 2 } else { 4 + line.len() };
+                assert_eq!(
+                    (place.offset, place.line, place.column),
+                    (start + before, number, column),
+                    "{letter}"
+                );
+                assert_eq!(source.at(place.offset, 0).column, column);
+            }
+        }
+        assert_eq!(source.place(2, 99_999, 1).offset, 2 + line.len());
+    }
+}
+
+#[test]
+fn characters_that_hide_something_are_refused_at_their_place() {
+    let told = |text: &str| match Source::new("f.yaml", text).check_letters() {
+        Ok(()) => String::new(),
+        Err(wrong) => format!(
+            "{}:{} {} ({})",
+            wrong.place.line, wrong.place.column, wrong.message, wrong.label
+        ),
+    };
+    assert_eq!(
+        told("a: ž\0b\n"),
+        "1:5 the character U+0000 cannot stand in this file (a NUL character, at which a reader may take the file to end)"
+    );
+    assert_eq!(
+        told("a: b\n  c\u{1b}[0m\n"),
+        "2:4 the character U+001B cannot stand in this file (a control character)"
+    );
+    for (letter, number) in [
+        ("\u{7f}", "U+007F"),
+        ("\u{80}", "U+0080"),
+        ("\u{85}", "U+0085"),
+        ("\u{2028}", "U+2028"),
+        ("\u{2029}", "U+2029"),
+        ("\u{202e}", "U+202E"),
+        ("\u{2066}", "U+2066"),
+        ("\u{feff}", "U+FEFF"),
+        ("\u{ffff}", "U+FFFF"),
+        ("\u{8}", "U+0008"),
+        ("\u{c}", "U+000C"),
+    ] {
+        assert!(
+            told(&format!("a: b\nc: {letter}")).contains(&format!("2:4 the character {number} ")),
+            "{number}"
+        );
+    }
+    assert_eq!(told("\u{feff}a:\tb\r\nc: žluť 👩\u{200d}👩 \u{200f}אב\n"), "");
 }

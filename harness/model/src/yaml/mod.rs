@@ -5,6 +5,7 @@
 
 mod de;
 mod error;
+mod expanded;
 mod node;
 mod place;
 mod syntax;
@@ -12,6 +13,7 @@ mod syntax;
 pub(crate) use de::ONE_OR_MANY;
 pub use de::from_node;
 pub use error::Error;
+pub use expanded::check_expanded;
 pub use node::{Key, Kind, Node, parse};
 pub use place::At;
 

@@ -50,6 +50,20 @@ impl Node {
         }
     }
 
+    /// How many items or entries it has; a scalar has none.
+    pub fn len(&self) -> usize {
+        match &self.kind {
+            Kind::Scalar { .. } => 0,
+            Kind::Mapping(entries) => entries.len(),
+            Kind::Sequence(items) => items.len(),
+        }
+    }
+
+    /// Whether it has no item and no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The node as JSON: plain scalars become null, booleans and numbers where they look like ones.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.kind {
@@ -236,8 +250,14 @@ fn extent(written: &str, text: &str, plain: bool) -> usize {
     written.len()
 }
 
+/// A line with a dash alone has at the most so many bytes, its comment included.
+const LONGEST_COMMENT: usize = 1000;
+
 fn lone_dash(source: &Source, line: usize) -> Option<Place> {
     let text = source.line(line);
+    if text.len() > LONGEST_COMMENT {
+        return None;
+    }
     let content = text.split(" #").next().unwrap_or(text).trim();
     (content == "-").then(|| source.place(line, text.find('-').unwrap_or_default() + 1, 1))
 }

@@ -12,6 +12,7 @@ const DEEPEST: usize = 100;
 /// # Errors
 /// A file without anything in it, one with several documents, and one that is nested without end.
 pub(super) fn check(source: &Source) -> Result<(), Diagnostic> {
+    source.check_letters()?;
     let mut begun = false;
     let mut ended = false;
     for (index, line) in source.text().lines().enumerate() {
@@ -181,6 +182,15 @@ fn scan_error(source: &Source, place: Place, text: &str) -> Diagnostic {
             "a tab is where spaces belong",
             "a tab",
             "indent with spaces, two for each level".to_owned(),
+        );
+    }
+    // The reader keeps count in a byte.
+    if is(&["recursion limit"]) {
+        return tell(
+            place,
+            "this is nested too deeply",
+            "one bracket too many",
+            format!("up to {DEEPEST} brackets may be open"),
         );
     }
     if is(&["unknown anchor"]) {

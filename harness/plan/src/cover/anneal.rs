@@ -27,6 +27,13 @@ const BESIDE: u64 = 24;
 /// What the solver costs, in entries that a board looks at.
 pub(super) const SOLVED: u64 = 4000;
 
+/// Looks at a table that one search may take, and those that are counted in [`SOLVED`] already.
+const MOST_LOOKS: u64 = 1_000_000;
+const COUNTED: u64 = 20_000;
+
+/// Rows that are looked at for one change before they are counted.
+const ROWS: usize = 1000;
+
 /// What the levels of rows may be.
 pub(super) struct Guard<'a> {
     solver: &'a Solver<'a>,
@@ -185,7 +192,9 @@ impl Attempt<'_> {
         let turn = self.rng.usize(..levels.len());
         levels.rotate_left(turn);
         let mut nearest = (usize::MAX, start);
+        let mut looked = 0_usize;
         for row in (start..rows).chain(0..start) {
+            looked += 1;
             let has = board.row(row);
             // The first is taken to be the one that differs.
             let differs = 1 + levels[1..].iter().filter(|(axis, level)| has[*axis] != *level).count();
@@ -196,7 +205,7 @@ impl Attempt<'_> {
                 }
             }
         }
-        self.spend(4);
+        self.spend(4 + looked.saturating_sub(ROWS) as u64);
         let row = nearest.1;
         let (axis, new) = levels[0];
         if nearest.0 == 1 && self.guard.allows(board.row(row), axis, new) {
@@ -225,9 +234,13 @@ impl Attempt<'_> {
                     levels.swap(0, at);
                 }
             };
-            let Some(whole) = self.guard.solver.complete(&partial, &mut as_before) else {
-                return;
-            };
+            // A search that finds no end changes nothing, and is paid for.
+            let solver = self.guard.solver;
+            let spent = solver.spent();
+            solver.allow(MOST_LOOKS);
+            let whole = solver.complete(&partial, &mut as_before);
+            self.spend((solver.spent() - spent).saturating_sub(COUNTED));
+            let Some(whole) = whole else { return };
             after = whole;
         }
         let open = board.open() as i32;

@@ -1,10 +1,16 @@
 //! From what a file says about combinations to a problem, and from a failure back to places in the file.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use indexmap::IndexMap;
 use meshkat_model::{
-    combine::{Combinations, Given},
+    combine::{Combinations, Given, Mark},
+    expression::Budget,
+    limits::grouped,
+    scenario::product,
     source::{Diagnostic, Place, Source},
 };
 use serde_json::Value;
@@ -22,7 +28,17 @@ pub struct Asked {
     rules: Vec<Written>,
     seeds: Vec<Place>,
     include: Vec<Place>,
+    levels: Levels,
 }
+
+/// The level of each value by how it reads, for each axis.
+type Levels = Vec<HashMap<String, Level>>;
+
+/// Steps that the constraints of one problem may take, whichever and however many of their values are asked for.
+const STEPS: u64 = 20_000_000;
+
+/// Axes, values and constraints of which a message tells.
+const TOLD: usize = 20;
 
 /// A rule as it was written.
 #[derive(Debug)]
@@ -43,23 +59,37 @@ impl Asked {
         combinations: &Combinations,
         strength: Strength,
     ) -> Result<Self, Vec<Diagnostic>> {
+        let marks: HashMap<(&str, String), &Mark> = combinations
+            .marks
+            .iter()
+            .rev()
+            .map(|mark| ((mark.axis.as_str(), word(&mark.value)), mark))
+            .collect();
+        let mut levels = Levels::new();
         for axis in &mut axes {
-            for choice in &mut axis.values {
-                let Some(mark) = combinations.mark(&axis.name, &choice.value) else {
+            let mut by_word = HashMap::new();
+            for (level, choice) in axis.values.iter_mut().enumerate() {
+                let word = word(&choice.value);
+                by_word.entry(word.clone()).or_insert(level as Level);
+                let Some(mark) = marks.get(&(axis.name.as_str(), word)) else {
                     continue;
                 };
                 choice.weight = mark.weight;
                 choice.kind = if mark.negative { Kind::Negative } else { Kind::Positive };
             }
+            levels.push(by_word);
         }
         for (axis, value, _) in combinations.include.iter().flat_map(|given| &given.values) {
-            if level(&axes[*axis], value).is_none() {
-                axes[*axis].values.push(Choice {
-                    value: value.clone(),
-                    weight: 1,
-                    kind: Kind::Extra,
-                });
+            let next = axes[*axis].values.len() as Level;
+            if levels[*axis].contains_key(&word(value)) {
+                continue;
             }
+            levels[*axis].insert(word(value), next);
+            axes[*axis].values.push(Choice {
+                value: value.clone(),
+                weight: 1,
+                kind: Kind::Extra,
+            });
         }
         let mut asked = Self {
             problem: Problem::default(),
@@ -68,20 +98,23 @@ impl Asked {
             rules: Vec::new(),
             seeds: combinations.seeds.iter().map(|given| given.place).collect(),
             include: combinations.include.iter().map(|given| given.place).collect(),
+            levels,
         };
         let shared = Arc::new(axes.clone());
+        let budget = Arc::new(Budget::new(STEPS));
         let mut wrong = Vec::new();
         let mut rules = Vec::new();
         for constraint in &combinations.constraints {
             let scope = constraint.axes.clone();
             let sizes: Vec<usize> = scope.iter().map(|axis| axes[*axis].values.len()).collect();
             let (axes, own, written) = (shared.clone(), scope.clone(), constraint.clone());
+            let left = budget.clone();
             let question = move |levels: &[Level]| {
                 let values = own.iter().zip(levels).map(|(axis, level)| {
                     let axis = &axes[*axis];
                     (axis.name.as_str(), &axis.values[usize::from(*level)].value)
                 });
-                written.truth(values)
+                written.truth(values, &left)
             };
             match Rule::ask(scope.clone(), &sizes, Box::new(question)) {
                 Ok(rule) => rules.push(rule),
@@ -99,7 +132,7 @@ impl Asked {
             return Err(wrong);
         }
         for given in &combinations.exclude {
-            rules.push(Rule::forbid(&partial(&axes, given)));
+            rules.push(Rule::forbid(&partial(&asked.levels, given)));
             let values: Vec<String> = given
                 .values
                 .iter()
@@ -111,8 +144,16 @@ impl Asked {
             });
         }
         asked.problem = Problem {
-            include: combinations.include.iter().map(|given| partial(&axes, given)).collect(),
-            seeds: combinations.seeds.iter().map(|given| partial(&axes, given)).collect(),
+            include: combinations
+                .include
+                .iter()
+                .map(|given| partial(&asked.levels, given))
+                .collect(),
+            seeds: combinations
+                .seeds
+                .iter()
+                .map(|given| partial(&asked.levels, given))
+                .collect(),
             axes,
             strength,
             stronger: combinations.stronger.clone(),
@@ -123,8 +164,20 @@ impl Asked {
 
     /// The row of these values; none if they are not one for each axis.
     pub(crate) fn row(&self, values: &IndexMap<String, Value>) -> Option<Row> {
-        let axes = self.problem.axes.iter();
-        axes.map(|axis| level(axis, values.get(&axis.name)?)).collect()
+        let axes = self.problem.axes.iter().zip(&self.levels);
+        axes.map(|(axis, levels)| levels.get(&word(values.get(&axis.name)?)).copied())
+            .collect()
+    }
+
+    /// The row whose values read like these, one for each axis in their order; none if there is no such value.
+    pub(crate) fn row_of_words(&self, words: &[(&str, &str)]) -> Option<Row> {
+        let axes = self.problem.axes.iter().zip(&self.levels);
+        let row = axes.zip(words).map(|((axis, levels), (name, word))| {
+            let level = levels.get(*word)?;
+            (axis.name == *name).then_some(*level)
+        });
+        row.collect::<Option<Row>>()
+            .filter(|row| words.len() == row.len() && row.len() == self.levels.len())
     }
 
     /// Why there is no array, at the places that are to blame.
@@ -135,14 +188,33 @@ impl Asked {
             Failure::Unanswered { rule, values, message } => {
                 vec![unanswered(&self.source, self.rules[*rule].place, axes, values, message)]
             }
-            Failure::TooMany { found, most, of } => vec![
+            Failure::TooMany { found, most, of } => {
+                let are = match (*of, self.problem.strength) {
+                    ("rows", Strength::Full) if *found > u128::from(*most) + 1 => {
+                        let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
+                        let axes = axes.iter().map(|axis| (axis.name.clone(), values(axis))).collect();
+                        product(&axes, *found, "rows")
+                    }
+                    _ if *found == u128::MAX => format!("there are more {of} than can be counted"),
+                    _ => format!("there are {} {of}, or more", grouped(*found)),
+                };
+                let message = format!("{are}; at most {}", grouped(*most));
+                vec![
+                    Diagnostic::new(&self.source, self.axes, message, "too many")
+                        .help("ask for less strength, or for fewer axes or values"),
+                ]
+            }
+            Failure::TooHard => vec![
                 Diagnostic::new(
                     &self.source,
                     self.axes,
-                    format!("there are more than {most} {of}: at least {found}"),
-                    "too many",
+                    "which combinations the constraints allow takes too much work to find out",
+                    "these axes",
                 )
-                .help("ask for less strength, or for fewer axes or values"),
+                .help(
+                    "write constraints over fewer axes, give fewer values, or ask for less strength; \
+                     `meshkat cover --effort high` looks longer",
+                ),
             ],
         }
     }
@@ -175,30 +247,36 @@ impl Asked {
         };
         let each: Vec<String> = written
             .iter()
+            .take(TOLD)
             .map(|rule| format!("{name}:{}: {}", rule.place.line, rule.text))
             .collect();
-        let (message, label) = match each.len() {
+        let more = match written.len().saturating_sub(TOLD) {
+            0 => String::new(),
+            more => format!(", or one of {more} more"),
+        };
+        let (message, label) = match written.len() {
             1 => (format!("{what_is}: one constraint leaves none"), "this alone"),
             some => (
                 format!("{what_is}: {some} constraints together leave none"),
                 "one of them",
             ),
         };
-        Diagnostic::new(&self.source, first.place, message, label).help(format!("change {}", each.join(", or ")))
+        Diagnostic::new(&self.source, first.place, message, label).help(format!("change {}{more}", each.join(", or ")))
     }
 }
 
 fn unanswered(source: &Source, place: Place, axes: &[Axis], values: &[(usize, Level)], message: &str) -> Diagnostic {
-    let values: Vec<String> = values
-        .iter()
-        .map(|(axis, level)| {
-            format!(
-                "{}={}",
-                axes[*axis].name,
-                word(&axes[*axis].values[usize::from(*level)].value)
-            )
-        })
-        .collect();
+    let words = values.iter().take(TOLD).map(|(axis, level)| {
+        format!(
+            "{}={}",
+            axes[*axis].name,
+            word(&axes[*axis].values[usize::from(*level)].value)
+        )
+    });
+    let mut values: Vec<String> = words.chain((values.len() > TOLD).then(|| "…".to_owned())).collect();
+    if values.is_empty() {
+        values.push("any values".to_owned());
+    }
     let message = match message.strip_prefix("neither true nor false: ") {
         Some(value) => format!(
             "with {} the constraint is {value}, neither true nor false",
@@ -206,6 +284,10 @@ fn unanswered(source: &Source, place: Place, axes: &[Axis], values: &[(usize, Le
         ),
         None => format!("with {} the constraint has no value: {message}", values.join(", ")),
     };
+    if message.contains(" more than ") && message.contains(" steps") {
+        return Diagnostic::new(source, place, message, "too much work")
+            .help("write constraints over fewer axes, or over axes with fewer values");
+    }
     Diagnostic::new(source, place, message, "not a condition")
         .help("numbers compare with numbers, and words with words")
 }
@@ -215,18 +297,10 @@ pub(super) fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn level(axis: &Axis, value: &Value) -> Option<Level> {
-    let at = axis
-        .values
-        .iter()
-        .position(|choice| word(&choice.value) == word(value))?;
-    Some(at as Level)
-}
-
-fn partial(axes: &[Axis], given: &Given) -> Partial {
-    let mut row = vec![None; axes.len()];
+fn partial(levels: &Levels, given: &Given) -> Partial {
+    let mut row = vec![None; levels.len()];
     for (axis, value, _) in &given.values {
-        row[*axis] = level(&axes[*axis], value);
+        row[*axis] = levels[*axis].get(&word(value)).copied();
     }
     row
 }

@@ -1,21 +1,29 @@
 //! Which rules make something impossible.
 
+use std::cell::Cell;
+
 use super::{
     problem::{Kind, Level, Partial, Problem},
+    rule::Rule,
     solver::Solver,
 };
 
 /// How many sets of rules are tried in search of a smaller one.
 const TRIED: u64 = 20_000;
 
+/// Looks at a table that the search takes. Beyond them what was found so far is told, which may have rules too many.
+const LOOKS: u64 = 300_000_000;
+
 /// A smallest set of rules that allows no row with these levels; none if all rules together allow one. Of many rules it may be
 /// one that is not the smallest, but has no rule that is not needed for it.
 pub(super) fn blame(problem: &Problem, partial: &Partial) -> Option<Vec<usize>> {
     let all: Vec<usize> = (0..problem.rules.len()).collect();
-    if feasible(problem, &all, partial) {
+    let looks = Cell::new(LOOKS);
+    let feasible = |rules: &[usize]| feasible(problem, rules, partial, &looks);
+    if feasible(&all) {
         return None;
     }
-    let found = irreducible(problem, all.clone(), partial);
+    let found = irreducible(all.clone(), &feasible);
     let mut left = TRIED;
     for size in 0..found.len() {
         let sets = choose(all.len() as u64, size as u64);
@@ -25,8 +33,11 @@ pub(super) fn blame(problem: &Problem, partial: &Partial) -> Option<Vec<usize>> 
         left -= sets;
         let mut at: Vec<usize> = (0..size).collect();
         loop {
-            if !feasible(problem, &at, partial) {
+            if !feasible(&at) {
                 return Some(at);
+            }
+            if looks.get() == 0 {
+                return Some(found);
             }
             let Some(moves) = (0..size)
                 .rev()
@@ -44,7 +55,7 @@ pub(super) fn blame(problem: &Problem, partial: &Partial) -> Option<Vec<usize>> 
 }
 
 /// Without any rule that is not needed.
-fn irreducible(problem: &Problem, mut rules: Vec<usize>, partial: &Partial) -> Vec<usize> {
+fn irreducible(mut rules: Vec<usize>, feasible: &dyn Fn(&[usize]) -> bool) -> Vec<usize> {
     // Large pieces first: most of many rules have nothing to do with it.
     let mut piece = rules.len() / 2;
     while piece > 0 {
@@ -52,7 +63,7 @@ fn irreducible(problem: &Problem, mut rules: Vec<usize>, partial: &Partial) -> V
         while from < rules.len() {
             let to = (from + piece).min(rules.len());
             let without: Vec<usize> = rules[..from].iter().chain(&rules[to..]).copied().collect();
-            if feasible(problem, &without, partial) {
+            if feasible(&without) {
                 from = to;
             } else {
                 rules = without;
@@ -64,7 +75,7 @@ fn irreducible(problem: &Problem, mut rules: Vec<usize>, partial: &Partial) -> V
     while from < rules.len() {
         let mut without = rules.clone();
         without.remove(from);
-        if feasible(problem, &without, partial) {
+        if feasible(&without) {
             from += 1;
         } else {
             rules = without;
@@ -73,13 +84,22 @@ fn irreducible(problem: &Problem, mut rules: Vec<usize>, partial: &Partial) -> V
     rules
 }
 
-/// Whether some of the rules allow a row with these levels.
-fn feasible(problem: &Problem, rules: &[usize], partial: &Partial) -> bool {
-    let rules = rules.iter().map(|rule| &problem.rules[*rule]).collect();
+/// Whether some of the rules allow a row with these levels. Where it takes more looks than there are left, they do: they are then
+/// not to blame.
+fn feasible(problem: &Problem, rules: &[usize], partial: &Partial, looks: &Cell<u64>) -> bool {
+    if looks.get() == 0 {
+        return true;
+    }
+    let rules: Vec<&Rule> = rules.iter().map(|rule| &problem.rules[*rule]).collect();
+    let made = (problem.axes.len() + rules.len()) as u64;
     let solver = Solver::new(problem, &ordinary(problem), rules);
+    solver.allow(looks.get());
     let nothing = vec![None; partial.len()];
     // Each part of the rules is asked, whether or not it is about any of the levels.
-    solver.feasible(&nothing) && solver.feasible(partial) && solver.complete(partial, &mut |_, _| {}).is_some()
+    let found =
+        solver.feasible(&nothing) && solver.feasible(partial) && solver.complete(partial, &mut |_, _| {}).is_some();
+    looks.set(looks.get().saturating_sub(solver.spent() + made * 10));
+    found || solver.is_exhausted()
 }
 
 /// The levels of rows that are not included from outside.

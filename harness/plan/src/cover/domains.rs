@@ -40,6 +40,11 @@ impl Domains {
         self.words[axis * self.width + usize::from(level) / 64] |= 1 << (level % 64);
     }
 
+    /// How many words it takes.
+    pub(super) fn size(&self) -> u64 {
+        self.words.len() as u64
+    }
+
     pub(super) fn len(&self, axis: usize) -> usize {
         let words = &self.words[axis * self.width..][..self.width];
         words.iter().map(|word| word.count_ones() as usize).sum()

@@ -1,8 +1,12 @@
 //! Files for `meshkat cover`: axes, and what is said about their combinations.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use meshkat_model::{
     combine::{Choice, Combinations, Mark, Strength},
+    limits::{PROBLEMS, VALUES},
+    scenario::too_many,
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{self, Key, Kind as NodeKind, Node},
@@ -28,9 +32,6 @@ const EXAMPLE: &str = "the smallest file is `axes: {os: [linux, mac], browser: [
 
 const OF_AXES: &str = "for example `axes: {os: [linux, {value: mac, weight: 3}, {value: beos, negative: true}]}`";
 
-/// Most values of one axis.
-const MOST_VALUES: usize = 10_000;
-
 /// Reads a file. `strength` is taken rather than that of the file, if it is given.
 ///
 /// # Errors
@@ -40,6 +41,10 @@ pub fn read(source: &Source, strength: Option<Strength>) -> Result<Asked, Vec<Di
         wrong.help.get_or_insert_with(|| EXAMPLE.to_owned());
         vec![wrong]
     })?;
+    let too_many = too_many(source, &node);
+    if !too_many.is_empty() {
+        return Err(too_many);
+    }
     let mut reader = Reader {
         source,
         wrong: Vec::new(),
@@ -138,18 +143,19 @@ impl Reader<'_> {
             return Vec::new();
         };
         let all: Vec<Value> = items.iter().filter_map(|item| self.value(name, item)).collect();
-        if items.is_empty() || items.len() > MOST_VALUES {
+        if items.is_empty() || items.len() > VALUES {
             let message = format!("the axis `{name}` has {} values", items.len());
             self.tell(
                 values.place,
                 message,
                 "not a list of values",
-                format!("give it from 1 to {MOST_VALUES}"),
+                format!("give it from 1 to {VALUES}"),
             );
         } else if all.len() == items.len() {
             let words: Vec<String> = all.iter().map(word).collect();
-            for again in twice(words.iter().map(String::as_str)) {
-                let at = words.iter().rposition(|word| word == again).unwrap_or_default();
+            let last: HashMap<&str, usize> = words.iter().enumerate().map(|(at, word)| (word.as_str(), at)).collect();
+            for again in twice(words.iter().map(String::as_str)).into_iter().take(PROBLEMS) {
+                let at = last.get(again).copied().unwrap_or_default();
                 let message = format!("the axis `{name}` has `{again}` twice");
                 self.tell(items[at].place, message, "the second one", "remove one of them");
             }

@@ -3,18 +3,18 @@
 use fastrand::Rng;
 
 use super::{
-    algebra,
+    MOST_ROWS, algebra,
     anneal::{Budget, Guard, SOLVED, reduce},
     board::Many,
     greedy::Greedy,
     pairs::Pairs,
-    problem::{Effort, Level, Problem, Row, Strength},
+    problem::{Effort, Failure, Level, Problem, Row, Strength},
     solver::Solver,
     tuples::Tuples,
 };
 
 /// What a general board may keep.
-const MOST_KEPT: usize = 60_000_000;
+const MOST_KEPT: usize = 40_000_000;
 
 impl Effort {
     pub(super) fn budget(self) -> Budget {
@@ -23,6 +23,17 @@ impl Effort {
             Self::Default => 800_000_000,
             Self::High => 30_000_000_000,
         })
+    }
+}
+
+impl Effort {
+    /// How many looks at a table it may take to tell what the rules allow: about a second, some seconds, a minute.
+    pub(super) fn looks(self) -> u64 {
+        match self {
+            Self::Quick => 300_000_000,
+            Self::Default => 1_500_000_000,
+            Self::High => 20_000_000_000,
+        }
     }
 }
 
@@ -36,12 +47,26 @@ pub(super) struct Fill<'a> {
 
 impl Fill<'_> {
     /// Rows that have every needed combination; each of these some row can have.
-    pub(super) fn rows(&self, needed: &[bool], budget: Budget, rng: &mut Rng) -> Vec<Row> {
+    ///
+    /// # Errors
+    /// It takes too much to find a first array, or that would have too many rows. Whatever comes after it has a bound anyway.
+    pub(super) fn rows(&self, needed: &[bool], budget: Budget, rng: &mut Rng) -> Result<Vec<Row>, Failure> {
         if !needed.contains(&true) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let mut budget = budget;
         let mut start = self.greedy(needed, budget, rng);
+        if self.solver.is_exhausted() {
+            return Err(Failure::TooHard);
+        }
+        if start.len() as u64 > MOST_ROWS {
+            return Err(Failure::TooMany {
+                found: start.len() as u128,
+                most: MOST_ROWS,
+                of: "rows",
+            });
+        }
+        self.solver.allow(u64::MAX);
         let lower = self.lower(needed);
         if start.len() > lower
             && let Some((array, is_best)) = self.known(needed, budget, rng)
@@ -49,14 +74,14 @@ impl Fill<'_> {
         {
             start = array;
             if is_best {
-                return start;
+                return Ok(start);
             }
             // What a construction gave has its part of the budget behind it, and is hard to make smaller.
             budget = Budget(budget.0 / 8);
         }
         let guard = Guard::new(self.solver, self.problem.axes.len());
         let sizes: Vec<usize> = self.problem.axes.iter().map(|axis| axis.values.len()).collect();
-        if Pairs::fits(self.tuples, sizes.iter().sum(), start.len()) {
+        let reduced = if Pairs::fits(self.tuples, sizes.iter().sum(), start.len()) {
             reduce(
                 &mut Pairs::new(self.tuples, needed, &sizes, start),
                 &guard,
@@ -68,7 +93,8 @@ impl Fill<'_> {
             reduce(&mut Many::new(self.tuples, needed, start), &guard, lower, budget, rng)
         } else {
             start
-        }
+        };
+        Ok(reduced)
     }
 
     /// No array has fewer rows: those combinations of one set of axes that are needed are in as many rows.
@@ -158,5 +184,5 @@ pub(super) fn uniform(axes: usize, levels: usize, budget: Budget, rng: &mut Rng)
         solver: &solver,
         weights: &vec![vec![1; levels]; axes],
     };
-    fill.rows(&vec![true; tuples.len], budget, rng)
+    fill.rows(&vec![true; tuples.len], budget, rng).unwrap_or_default()
 }

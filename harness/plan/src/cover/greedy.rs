@@ -6,6 +6,7 @@
 use fastrand::Rng;
 
 use super::{
+    MOST_ROWS,
     board::Open,
     problem::{Level, Partial, Row},
     solver::Solver,
@@ -56,7 +57,8 @@ impl<'a> Greedy<'a> {
     pub(super) fn rows(&mut self, tries: usize, rng: &mut Rng) -> Vec<Row> {
         let mut rows = Vec::new();
         let nothing = vec![None; self.tuples.by_axis.len()];
-        while self.open.len() > 0 {
+        // One row too many tells that there are too many.
+        while self.open.len() > 0 && rows.len() as u64 <= MOST_ROWS && !self.solver.is_exhausted() {
             let Some(row) = self.row(&nothing, tries, rng) else {
                 break;
             };
@@ -136,6 +138,8 @@ impl<'a> Greedy<'a> {
             let completes = |(first, stride): &&(usize, usize)| self.open.has(first + usize::from(level) * stride);
             lines.iter().filter(completes).count()
         };
+        self.solver
+            .spend((lines.len() as u64 + 1) * self.weights[axis].len() as u64 + self.tuples.by_axis[axis].len() as u64);
         let mut ranked: Vec<(usize, u32, u32, Level)> = self
             .solver
             .base()

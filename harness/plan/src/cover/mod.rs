@@ -23,6 +23,8 @@ mod settle;
 mod solver;
 mod tuples;
 
+use std::collections::HashSet;
+
 use fastrand::Rng;
 
 pub use self::{
@@ -33,21 +35,23 @@ pub use self::{
 };
 use self::{blame::blame, fill::Fill, greedy::Greedy, solver::Solver, tuples::Tuples};
 
-/// How many rows `Strength::Full` may have.
-const MOST_ROWS: u64 = 1_000_000;
+/// How many rows there may be.
+const MOST_ROWS: u64 = meshkat_model::limits::CASES;
 
 /// Rows that have every combination that the problem asks for and its rules allow. First come the seeds, then included rows, then
 /// the others, those with a negative value last.
 ///
 /// # Errors
-/// A value, a seed or an included row that the rules make impossible; a rule without an answer; too many combinations.
+/// A value, a seed or an included row that the rules make impossible; a rule without an answer; too many combinations; rules
+/// that take more work than the effort is for.
 pub fn cover(problem: &Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, Failure> {
-    if let Some(failure) = impossible(problem) {
+    too_many(problem)?;
+    if let Some(failure) = impossible(problem, effort) {
         // Without an answer a rule counts as not held, which may be all that is wrong.
         return Err(unanswered(problem).unwrap_or(failure));
     }
     let rows = match problem.strength {
-        Strength::Full => full(problem)?,
+        Strength::Full => full(problem, effort)?,
         Strength::Ways(_) => by_strength(problem, effort, &mut Rng::with_seed(seed))?,
     };
     unanswered(problem).map_or(Ok(rows), Err)
@@ -72,6 +76,12 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
 
     let without = Solver::new(problem, &positive, rules.clone());
     let with = Solver::new(problem, &with_negatives, rules);
+    let decided = |solver: &Solver<'_>| match solver.is_exhausted() {
+        true => Err(unanswered(problem).unwrap_or(Failure::TooHard)),
+        false => Ok(()),
+    };
+    without.allow(effort.looks());
+    with.allow(effort.looks());
     // First what rows without negative values can have, and then the rest.
     let mut needed = match without.feasible(&vec![None; problem.axes.len()]) {
         true => tuples.feasible(&without),
@@ -82,15 +92,20 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
         rest = tuples.feasible(&with);
         rest.iter_mut().zip(&needed).for_each(|(rest, needed)| *rest &= !needed);
     }
+    decided(&without)?;
+    decided(&with)?;
 
-    let mut rows = fixed(
+    let rows = fixed(
         problem,
         &tuples,
         [&without, &with],
         &weights,
         [&mut needed, &mut rest],
         rng,
-    )?;
+    );
+    decided(&without)?;
+    decided(&with)?;
+    let mut rows = rows?;
     for (solver, needed) in [(&without, &needed), (&with, &rest)] {
         let fill = Fill {
             problem,
@@ -98,7 +113,8 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
             solver,
             weights: &weights,
         };
-        let mut more = fill.rows(needed, effort.budget(), rng);
+        let mut more = fill.rows(needed, effort.budget(), rng)?;
+        solver.allow(effort.looks());
         settle::settle(&tuples, solver, &weights, needed, &mut more);
         more.sort_unstable();
         rows.extend(more);
@@ -168,41 +184,100 @@ fn fixed(
     Ok(rows)
 }
 
-/// Every row that the rules allow.
-fn full(problem: &Problem) -> Result<Vec<Row>, Failure> {
-    let mut rows: Vec<Row> = Vec::new();
-    let ordinary = levels(problem, |kind| kind != Kind::Extra);
-    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect());
-    let nothing = vec![None; problem.axes.len()];
-    let seeds = problem.seeds.iter().chain(&problem.include).chain([&nothing]);
-    let mut known = std::collections::HashSet::new();
-    for begun in seeds {
-        let left: Vec<Vec<Level>> = begun
+/// That there would be more rows than memory is for, which can be told by multiplying.
+fn too_many(problem: &Problem) -> Result<(), Failure> {
+    let whole: Vec<usize> = (0..problem.axes.len()).collect();
+    let sets = problem
+        .stronger
+        .iter()
+        .map(|more| (more.axes.as_slice(), more.strength));
+    for (axes, strength) in sets.chain([(whole.as_slice(), problem.strength)]) {
+        let mut sizes: Vec<u128> = axes.iter().map(|axis| problem.ordinary(*axis) as u128).collect();
+        sizes.sort_unstable_by(|one, other| other.cmp(one));
+        let together = match strength {
+            // What rules leave of them is counted as it is found.
+            Strength::Full if !problem.rules.is_empty() && axes.len() == problem.axes.len() => 0,
+            Strength::Full => sizes.len(),
+            Strength::Ways(ways) => ways,
+        };
+        let found = sizes
             .iter()
-            .zip(&ordinary)
-            .map(|(level, all)| level.map_or_else(|| all.clone(), |level| vec![level]))
-            .collect();
-        let all = left
-            .iter()
-            .fold(1_u64, |all, left| all.saturating_mul(left.len() as u64));
-        if all > MOST_ROWS {
+            .take(together)
+            .fold(1, |all: u128, size| all.saturating_mul(*size));
+        if found > u128::from(MOST_ROWS) {
             return Err(Failure::TooMany {
-                found: all,
+                found,
                 most: MOST_ROWS,
                 of: "rows",
             });
         }
-        let sizes: Vec<usize> = left.iter().map(Vec::len).collect();
-        let mut at = vec![0; sizes.len()];
-        for _ in 0..all {
-            let row: Row = left.iter().zip(&at).map(|(left, at)| left[usize::from(*at)]).collect();
-            if solver.holds(&row) && known.insert(row.clone()) {
-                rows.push(row);
-            }
-            rule::next(&mut at, &sizes);
-        }
+    }
+    Ok(())
+}
+
+/// Every row that the rules allow. What they forbid is never unfolded: a row is begun only where it can be completed.
+fn full(problem: &Problem, effort: Effort) -> Result<Vec<Row>, Failure> {
+    let ordinary = levels(problem, |kind| kind != Kind::Extra);
+    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect());
+    solver.allow(effort.looks());
+    let nothing = vec![None; problem.axes.len()];
+    let mut found = Rows {
+        solver: &solver,
+        ordinary: &ordinary,
+        rows: Vec::new(),
+        known: HashSet::new(),
+    };
+    for begun in problem.seeds.iter().chain(&problem.include).chain([&nothing]) {
+        found.all(&mut begun.clone(), 0);
+    }
+    let rows = found.rows;
+    if solver.is_exhausted() {
+        return Err(unanswered(problem).unwrap_or(Failure::TooHard));
+    }
+    if rows.len() as u64 > MOST_ROWS {
+        return Err(Failure::TooMany {
+            found: rows.len() as u128,
+            most: MOST_ROWS,
+            of: "rows",
+        });
     }
     Ok(rows)
+}
+
+/// The rows that were found; one too many tells that there are too many.
+struct Rows<'a> {
+    solver: &'a Solver<'a>,
+    ordinary: &'a [Vec<Level>],
+    rows: Vec<Row>,
+    known: HashSet<Row>,
+}
+
+impl Rows<'_> {
+    /// Adds the rows that have these levels, and any of the axes from this one on.
+    fn all(&mut self, begun: &mut Partial, axis: usize) {
+        if self.rows.len() as u64 > MOST_ROWS || !self.solver.spend(1) {
+            return;
+        }
+        let Some(asked) = begun.get(axis).copied() else {
+            let row: Row = begun.iter().flatten().copied().collect();
+            if self.solver.holds(&row) && self.known.insert(row.clone()) {
+                self.rows.push(row);
+            }
+            return;
+        };
+        if asked.is_some() {
+            return self.all(begun, axis + 1);
+        }
+        let ordinary = self.ordinary;
+        for level in &ordinary[axis] {
+            begun[axis] = Some(*level);
+            // Where an axis is free, nothing that is said of it forbids anything.
+            if self.solver.is_free(axis) || self.solver.feasible(begun) {
+                self.all(begun, axis + 1);
+            }
+        }
+        begun[axis] = None;
+    }
 }
 
 /// Whether a row holds every rule, and has one negative value at the most.
@@ -215,12 +290,14 @@ pub fn holds(problem: &Problem, row: &[Level]) -> bool {
 }
 
 /// What the rules make impossible, if anything: everything, or a value, or a row that must be there.
-fn impossible(problem: &Problem) -> Option<Failure> {
+fn impossible(problem: &Problem, effort: Effort) -> Option<Failure> {
     let solver = Solver::new(problem, &blame::ordinary(problem), problem.rules.iter().collect());
+    solver.allow(effort.looks());
     let mut partial: Partial = vec![None; problem.axes.len()];
-    let fails = |what: What, partial: &Partial| {
-        let blame = blame(problem, partial)?;
-        Some(Failure::Impossible { what, blame })
+    // What was not found may be there where not all was looked at.
+    let fails = |what: What, partial: &Partial| match solver.is_exhausted() {
+        true => Some(Failure::TooHard),
+        false => blame(problem, partial).map(|blame| Failure::Impossible { what, blame }),
     };
     if !solver.feasible(&partial) {
         return fails(What::Everything, &partial);

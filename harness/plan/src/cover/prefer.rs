@@ -7,7 +7,7 @@ use super::{
     problem::{Effort, Failure, Partial, Problem, Row},
     rule::Rule,
     solver::Solver,
-    unanswered,
+    too_many, unanswered,
 };
 
 /// Rows as of [`cover`](super::cover()), of which those come first for which `preferred` holds. They have every combination that
@@ -22,7 +22,8 @@ pub fn cover_preferring(
     effort: Effort,
     seed: u64,
 ) -> Result<Vec<Row>, Failure> {
-    if let Some(failure) = impossible(problem) {
+    too_many(problem)?;
+    if let Some(failure) = impossible(problem, effort) {
         return Err(unanswered(problem).unwrap_or(failure));
     }
     let (seeds, include) = (problem.seeds.clone(), problem.include.clone());
@@ -44,14 +45,21 @@ pub fn cover_preferring(
 fn preferred_rows(problem: &mut Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, Failure> {
     let nothing: Partial = vec![None; problem.axes.len()];
     let solver = Solver::new(problem, &blame::ordinary(problem), problem.rules.iter().collect());
+    solver.allow(effort.looks());
     let whole = |partial: &Partial| solver.complete(partial, &mut |_, _| {});
     if whole(&nothing).is_none() {
+        if solver.is_exhausted() {
+            return Err(Failure::TooHard);
+        }
         // Values from outside can make a row preferred where no others do.
         let asked = problem.seeds.iter().chain(&problem.include);
         return Ok(asked.filter_map(whole).collect());
     }
     let possible = |rows: &[Partial]| rows.iter().filter(|row| whole(row).is_some()).cloned().collect();
     let (seeds, include) = (possible(&problem.seeds), possible(&problem.include));
+    if solver.is_exhausted() {
+        return Err(Failure::TooHard);
+    }
     (problem.seeds, problem.include) = (seeds, include);
     by_strength(problem, effort, &mut Rng::with_seed(seed))
 }

@@ -98,12 +98,14 @@ pub enum Failure {
     /// More combinations than memory is for.
     TooMany {
         /// How many, at least.
-        found: u64,
+        found: u128,
         /// How many there may be.
         most: u64,
         /// Of what.
         of: &'static str,
     },
+    /// Whether and how the rules allow it takes more work than is reasonable.
+    TooHard,
 }
 
 /// What can be impossible.
@@ -151,6 +153,12 @@ impl Problem {
             strength: Strength::Ways(strength),
             ..Self::default()
         }
+    }
+
+    /// How many values of an axis there are beside those of included rows.
+    pub(super) fn ordinary(&self, axis: usize) -> usize {
+        let values = self.axes.get(axis).map_or(&[][..], |axis| axis.values.as_slice());
+        values.iter().filter(|choice| choice.kind != Kind::Extra).count()
     }
 
     pub(super) fn kind(&self, axis: usize, level: Level) -> Kind {

@@ -8,7 +8,7 @@ use super::problem::{Level, Partial};
 const TABLE: usize = 1 << 16;
 
 /// How many answers of one rule are kept.
-const KEPT: usize = 1 << 20;
+const KEPT: usize = 1 << 16;
 
 /// What is asked with the levels of a rule's axes, in their order. An error tells why there is no answer.
 pub type Question = dyn Fn(&[Level]) -> Result<bool, String> + Send + Sync;

@@ -17,7 +17,7 @@ pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>],
         tuples.subsets.iter().for_each(|subset| counts[subset.of_row(row)] += 1);
     }
     // A change can make room for another one. Each makes the whole heavier, so that there is an end.
-    while pass(tuples, solver, weights, needed, rows, &mut counts) {}
+    while !solver.is_exhausted() && pass(tuples, solver, weights, needed, rows, &mut counts) {}
 }
 
 /// Once over all entries. Whether any was changed.
@@ -32,6 +32,7 @@ fn pass(
     let mut changed = false;
     for row in rows {
         for axis in 0..row.len() {
+            solver.spend(weights[axis].len() as u64 + tuples.by_axis[axis].len() as u64 + solver.cost(axis));
             let heavy = |level: Level| weights[axis][usize::from(level)];
             let old = row[axis];
             let mut better: Vec<Level> = solver

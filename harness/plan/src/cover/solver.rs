@@ -1,6 +1,9 @@
 //! Which partial rows can be completed: backtracking over finite domains, with propagation.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 use super::{
     domains::Domains,
@@ -14,8 +17,8 @@ const FEW: usize = 4096;
 /// And one that has no table, since each answer takes long.
 const VERY_FEW: usize = 32;
 
-/// How many answers are kept.
-const KEPT: usize = 1 << 20;
+/// How many levels the answers that are kept may have in all.
+const KEPT: usize = 1 << 21;
 
 /// The rules, and the levels that rows may have.
 pub(super) struct Solver<'a> {
@@ -30,6 +33,12 @@ pub(super) struct Solver<'a> {
     part: Vec<Option<usize>>,
     parts: Vec<Part>,
     known: RefCell<HashMap<Vec<(u16, Level)>, bool>>,
+    /// The levels of the answers that are kept.
+    kept: Cell<usize>,
+    /// What was done so far, in looks at a table.
+    spent: Cell<u64>,
+    /// What may be done. Beyond it nothing is found any more.
+    limit: Cell<u64>,
 }
 
 /// Axes that rules connect. What one part has says nothing about another.
@@ -81,7 +90,32 @@ impl<'a> Solver<'a> {
             part,
             parts,
             known: RefCell::default(),
+            kept: Cell::default(),
+            spent: Cell::default(),
+            limit: Cell::new(u64::MAX),
         }
+    }
+
+    /// Lets it do so much more, in looks at a table, and no more than that. Numbers of looks, and never the clock, so that an
+    /// answer is the same on every machine.
+    pub(super) fn allow(&self, more: u64) {
+        self.limit.set(self.spent.get().saturating_add(more));
+    }
+
+    /// Counts what is done, here or by whoever asks. Whether it may still be.
+    pub(super) fn spend(&self, looks: u64) -> bool {
+        self.spent.set(self.spent.get().saturating_add(looks));
+        !self.is_exhausted()
+    }
+
+    /// What was done so far, in looks at a table.
+    pub(super) fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+
+    /// Whether it has done all that it may. What was not found since then may be there all the same.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.spent.get() > self.limit.get()
     }
 
     /// Whether no rule is about this axis.
@@ -126,10 +160,16 @@ impl<'a> Solver<'a> {
             let known = self.known.borrow().get(&key).copied().filter(|_| !key.is_empty());
             known.unwrap_or_else(|| {
                 let found = self.search_part(number, partial, &mut |_, _| {}).is_some();
-                let mut known = self.known.borrow_mut();
-                if known.len() >= KEPT {
-                    known.clear();
+                if self.is_exhausted() {
+                    return false;
                 }
+                let mut known = self.known.borrow_mut();
+                if self.kept.get() >= KEPT {
+                    known.clear();
+                    self.kept.set(0);
+                }
+                // What an entry itself takes counts, too.
+                self.kept.set(self.kept.get() + key.len() + 16);
                 known.insert(key, found);
                 found
             })
@@ -183,6 +223,9 @@ impl<'a> Solver<'a> {
     }
 
     fn search_part(&self, number: usize, partial: &Partial, prefer: &mut Prefer<'_>) -> Option<Domains> {
+        if !self.spend(self.base.size()) {
+            return None;
+        }
         let part = &self.parts[number];
         let mut domains = self.base.clone();
         for axis in &part.axes {
@@ -194,7 +237,7 @@ impl<'a> Solver<'a> {
     }
 
     fn search(&self, part: &Part, mut domains: Domains, prefer: &mut Prefer<'_>) -> Option<Domains> {
-        if !self.propagate(part, &mut domains) {
+        if !self.spend(domains.size()) || !self.propagate(part, &mut domains) {
             return None;
         }
         let open = part.axes.iter().filter(|axis| domains.len(**axis) > 1);
@@ -204,6 +247,9 @@ impl<'a> Solver<'a> {
         let mut levels: Vec<Level> = domains.levels(axis).collect();
         prefer(axis, &mut levels);
         levels.into_iter().find_map(|level| {
+            if self.is_exhausted() {
+                return None;
+            }
             let mut narrower = domains.clone();
             narrower.set(axis, level);
             self.search(part, narrower, prefer)
@@ -251,6 +297,9 @@ impl<'a> Solver<'a> {
                 }
             }
             let Some(number) = waiting.pop() else { return true };
+            if !self.spend(1) {
+                return false;
+            }
             is_waiting[number] = false;
             let Some(narrower) = self.narrow(number, domains) else {
                 return false;
@@ -296,6 +345,7 @@ impl<'a> Solver<'a> {
         if combinations.is_none() {
             return Some(Vec::new());
         }
+        self.spend(combinations.unwrap_or_default() as u64 * scope.len() as u64);
         let mut supported: Vec<Vec<bool>> = left.iter().map(|levels| vec![false; levels.len()]).collect();
         let mut at = vec![0; scope.len()];
         let mut levels: Vec<Level> = left.iter().map(|levels| levels[0]).collect();

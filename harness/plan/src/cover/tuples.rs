@@ -6,7 +6,13 @@ use super::{
 };
 
 /// How many combinations there may be.
-const MOST: u64 = 20_000_000;
+const MOST: u64 = 5_000_000;
+
+/// How many sets of axes there may be.
+const MOST_SETS: usize = 500_000;
+
+/// How many sets are looked at: those that another has already are left out.
+const MOST_LOOKED_AT: usize = 4 * MOST_SETS;
 
 /// Every combination of levels of the sets of axes that are to be covered.
 pub(super) struct Tuples {
@@ -102,6 +108,9 @@ impl Tuples {
                 for ((axis, levels), at) in axes.iter().zip(&left).zip(&at) {
                     partial[*axis] = Some(levels[usize::from(*at)]);
                 }
+                if solver.is_exhausted() {
+                    return feasible;
+                }
                 if (free || solver.feasible(&partial))
                     && let Some(tuple) = subset.of_partial(&partial)
                 {
@@ -119,7 +128,7 @@ impl Tuples {
 
 fn too_many(found: u64, most: u64) -> Failure {
     Failure::TooMany {
-        found,
+        found: found.into(),
         most,
         of: "combinations to cover",
     }
@@ -143,6 +152,7 @@ fn sets(problem: &Problem) -> Result<Vec<Vec<u16>>, Failure> {
     // The larger sets first: a set that is part of one of them is covered with it.
     asked.sort_by_key(|(_, ways)| std::cmp::Reverse(*ways));
     let mut done: Vec<Vec<usize>> = Vec::new();
+    let mut looked_at = 0;
     for (axes, ways) in asked {
         let mut axes = axes.to_vec();
         axes.sort_unstable();
@@ -153,13 +163,18 @@ fn sets(problem: &Problem) -> Result<Vec<Vec<u16>>, Failure> {
         }
         let mut at: Vec<usize> = (0..ways).collect();
         loop {
+            looked_at += 1 + done.len() / 8;
             let set: Vec<u16> = at.iter().map(|at| axes[*at] as u16).collect();
             let is_part = |of: &Vec<usize>| set.iter().all(|axis| of.binary_search(&usize::from(*axis)).is_ok());
             if !done.iter().any(is_part) {
                 sets.push(set);
             }
-            if sets.len() as u64 > MOST {
-                return Err(too_many(sets.len() as u64, MOST));
+            if sets.len() > MOST_SETS || looked_at > MOST_LOOKED_AT {
+                return Err(Failure::TooMany {
+                    found: looked_at as u128,
+                    most: MOST_SETS as u64,
+                    of: "sets of axes to combine",
+                });
             }
             // The next choice of so many of the axes.
             let Some(moves) = (0..ways)

@@ -1,0 +1,371 @@
+//! Files that are small and stand for much, files that are large, and files that are none: each is told, and takes no more
+//! memory and time than a machine can spare.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use crate::lab::meshkat;
+
+/// What a command may take of memory, in KiB.
+const MEMORY: u32 = 500 * 1024;
+
+/// After so many seconds a command has failed; it takes one or two.
+const DEADLINE: u32 = 120;
+
+struct Project(tempfile::TempDir);
+
+impl Project {
+    /// A project of one mesh and one scenario, `shop/fine`.
+    fn new() -> Self {
+        let project = Self(tempfile::tempdir().expect("a temporary folder"));
+        project.write("envoy-configs/none.txt", "");
+        project.write("scenarios/meshes/one.yaml", "pods:\n  echo: {service: echo}\n");
+        project.scenario("shop/fine", "", "/${id}", "id: [1, 2]");
+        project
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, file: &str, text: impl AsRef<[u8]>) {
+        let path = self.path().join(file);
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder is the test's own");
+        fs::write(path, text).expect("the folder is the test's own");
+    }
+
+    fn scenario(&self, id: &str, more: &str, path: &str, axes: &str) {
+        let text = format!(
+            "promise: It answers.\nmesh: one\naxes: {{{axes}}}\n{more}steps:\n  - {{get: \"{path}\", straight-to: echo, status: 200}}\n"
+        );
+        self.write(&format!("scenarios/{id}.yaml"), text);
+    }
+
+    /// So many axes with so many values each, all of which the scenario uses.
+    fn wide(&self, id: &str, axes: usize, values: usize, more: &str) {
+        let all: Vec<String> = (0..values).map(|value| value.to_string()).collect();
+        let all = all.join(", ");
+        let named: Vec<String> = (0..axes).map(|axis| format!("a{axis}: [{all}]")).collect();
+        let path: String = (0..axes).map(|axis| format!("/${{a{axis}}}")).collect();
+        self.scenario(id, more, &path, &named.join(", "));
+    }
+
+    /// Runs the command with bounded memory and a deadline.
+    fn tell(&self, args: &[&str]) -> Told {
+        let limited = format!("ulimit -d {MEMORY}; exec timeout {DEADLINE} \"$0\" \"$@\"");
+        let output = Command::new("sh")
+            .args(["-c", &limited])
+            .arg(meshkat())
+            .args(args)
+            .current_dir(self.path())
+            .env("MESHKAT_STATE_DIR", self.path().join("state"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .expect("there is a shell");
+        Told(output)
+    }
+}
+
+struct Told(Output);
+
+impl Told {
+    /// What it says to people, if it ends with this code.
+    #[track_caller]
+    fn exits(&self, code: i32) -> String {
+        let err = String::from_utf8_lossy(&self.0.stderr).into_owned();
+        assert_eq!(self.0.status.code(), Some(code), "{err}");
+        assert!(err.len() < 400_000, "{} bytes are told", err.len());
+        // Lines are wrapped where they are long.
+        err.lines()
+            .map(|line| line.trim_start_matches(['│', ' ', '×', '╰', '─']).trim())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[track_caller]
+    fn tells(&self, code: i32, parts: &[&str]) {
+        let err = self.exits(code);
+        for part in parts {
+            assert!(err.contains(part), "`{part}` is not in: {err}");
+        }
+    }
+}
+
+#[test]
+fn twelve_axes_of_ten_values_are_counted_and_never_unfolded() {
+    let project = Project::new();
+    project.wide("shop/wide", 12, 10, "");
+    let many = "12 axes of 10 values are 1,000,000,000,000 cases; at most ";
+    project
+        .tell(&["list"])
+        .tells(2, &[many, "scenarios/shop/wide.yaml:3:1", "--coverage pairwise"]);
+    project.tell(&["lint"]).tells(0, &["nothing is wrong"]);
+    for coverage in ["each", "pairwise", "3-wise"] {
+        project.tell(&["list", "--coverage", coverage]).exits(0);
+    }
+    // Another scenario has nothing to do with it.
+    project.tell(&["explain", "shop/fine[id=1]"]).exits(0);
+    project.tell(&["list", "shop/fine"]).exits(0);
+    // One of its cases is made alone.
+    let values: Vec<String> = (0..12).map(|axis| format!("a{axis}={}", axis % 10)).collect();
+    let id = format!("shop/wide[{}]", values.join(","));
+    project.tell(&["explain", &id]).exits(0);
+    project.tell(&["list", &id]).exits(0);
+    project
+        .tell(&["explain", &id.replace("a3=3", "a3=10")])
+        .tells(4, &["there is no case"]);
+    project.tell(&["explain", "shop/wide"]).tells(2, &[many]);
+}
+
+#[test]
+fn more_cases_than_can_be_counted_are_refused_with_what_is_said_of_them() {
+    for (axes, values, more) in [
+        (200, 100, ""),
+        (12, 10, "exclude: [{a0: 1, a1: 1}]\n"),
+        (12, 10, "constraints: [params.a0 != params.a1]\n"),
+        (12, 10, "stronger: [{axes: [a0, a1, a2, a3, a4, a5], strength: full}]\n"),
+        (12, 10, "seeds: [{a0: 1}]\ninclude: [{a1: 77}]\n"),
+    ] {
+        let project = Project::new();
+        project.wide("shop/wide", axes, values, more);
+        project.tell(&["list"]).tells(2, &["; at most "]);
+        project.tell(&["explain", "shop/fine[id=1]"]).exits(0);
+        project.tell(&["lint", "scenarios/shop/fine.yaml"]).exits(0);
+        let linted = project.tell(&["lint"]);
+        assert!(matches!(linted.0.status.code(), Some(0 | 2)), "{:?}", linted.0);
+    }
+}
+
+#[test]
+fn cases_that_a_constraint_leaves_of_a_large_space_are_found_without_unfolding_it() {
+    let project = Project::new();
+    let one: String = (1..10)
+        .map(|axis| format!("  - params.a{axis} == 0 || params.a0 == {axis}\n"))
+        .collect();
+    let same = "  - params.a10 == params.a0\n  - params.a11 == params.a0\n";
+    project.wide("shop/thin", 12, 10, &format!("constraints:\n{one}{same}"));
+    // One of nothing, nine times ten, and the two of the other scenario.
+    project.tell(&["list"]).tells(0, &["93 cases on"]);
+}
+
+#[test]
+fn ten_thousand_values_of_an_axis_are_fine_and_more_are_told() {
+    let project = Project::new();
+    project.wide("shop/long", 1, 10_000, "");
+    project.tell(&["lint"]).tells(0, &["10002 cases"]);
+    project.tell(&["list", "--format", "json"]).exits(0);
+    // What is wrong in each of them is told once, and shortly.
+    project.wide("shop/long", 1, 10_000, "tags: [\"two words\"]\n");
+    project
+        .tell(&["lint"])
+        .tells(2, &["`two words` is not a tag", "1 problem in 1 file"]);
+    let wrong: Vec<String> = (0..2000).map(|n| format!("{{a0: x{n}}}")).collect();
+    project.wide("shop/long", 1, 10_000, &format!("exclude: [{}]\n", wrong.join(", ")));
+    project
+        .tell(&["lint"])
+        .tells(2, &["has no value `x0`", "problems in 1 file"]);
+    project.wide("shop/long", 1, 10_001, "");
+    project
+        .tell(&["lint"])
+        .tells(2, &["the axis `a0` has 10,001 values: at most 10,000"]);
+    project.wide("shop/long", 201, 1, "");
+    project
+        .tell(&["lint"])
+        .tells(2, &["201 axes are too many: at most 200"]);
+}
+
+#[test]
+fn cover_has_the_limits_of_scenarios() {
+    let project = Project::new();
+    let axes = |axes: usize, values: usize| {
+        let all: Vec<String> = (0..values).map(|value| value.to_string()).collect();
+        let named = (0..axes).map(|axis| format!("  a{axis}: [{}]\n", all.join(", ")));
+        format!("axes:\n{}", named.collect::<String>())
+    };
+    project.write("wide.yaml", axes(2, 2000));
+    project
+        .tell(&["cover", "wide.yaml"])
+        .tells(2, &["there are 4,000,000 rows, or more; at most 20,000"]);
+    project.write("ten.yaml", axes(12, 10));
+    let many = "12 axes of 10 values are 1,000,000,000,000 rows; at most 20,000";
+    project
+        .tell(&["cover", "ten.yaml", "--strength", "full"])
+        .tells(2, &[many]);
+    project.tell(&["cover", "ten.yaml"]).tells(0, &["rows"]);
+    project.write("full.yaml", axes(12, 10) + "strength: full\n");
+    project.tell(&["cover", "full.yaml"]).tells(2, &[many]);
+    project.write("sets.yaml", axes(200, 2));
+    project
+        .tell(&["cover", "sets.yaml", "--strength", "5"])
+        .tells(2, &["sets of axes to combine"]);
+}
+
+#[test]
+fn constraints_that_take_too_much_work_are_told() {
+    let project = Project::new();
+    let names: Vec<String> = (0..40).map(|axis| format!("params.a{axis}")).collect();
+    let axes: String = (0..40).map(|axis| format!("  a{axis}: [0, 1, 2, 3]\n")).collect();
+    // Whether a sum is odd is known when its last part is: nothing can be left out before.
+    let parity = format!("({}) % 2 == 1", names.join(" + "));
+    let other = format!("({}) % 2 == 0", names[..39].join(" + "));
+    for rules in [vec![&parity], vec![&parity, &other]] {
+        let rules: String = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
+        project.write("hard.yaml", format!("axes:\n{axes}constraints:\n{rules}"));
+        let told = project.tell(&["cover", "hard.yaml"]);
+        assert!(matches!(told.0.status.code(), Some(0 | 2)), "{:?}", told.0);
+    }
+    // So many pigeons, and a hole too few.
+    let pigeons = |many: usize| {
+        let holes: Vec<String> = (1..many).map(|hole| hole.to_string()).collect();
+        let holes = holes.join(", ");
+        let axes: String = (0..many).map(|axis| format!("  a{axis}: [{holes}]\n")).collect();
+        let apart: String = (0..many)
+            .flat_map(|one| (one + 1..many).map(move |other| format!("  - params.a{one} != params.a{other}\n")))
+            .collect();
+        format!("axes:\n{axes}constraints:\n{apart}")
+    };
+    project.write("pigeons.yaml", pigeons(5));
+    project
+        .tell(&["cover", "pigeons.yaml"])
+        .tells(2, &["no combination is possible"]);
+    project.write("pigeons.yaml", pigeons(14));
+    project
+        .tell(&["cover", "pigeons.yaml"])
+        .tells(2, &["too much work", "--effort high"]);
+}
+
+#[test]
+fn expressions_without_end_end_while_files_are_checked() {
+    let loops = "params.id < 0 || [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].all(a, \
+                 [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].all(b, \
+                 [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].all(c, \
+                 [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20].all(d, \
+                 [1,2,3,4,5,6,7,8,9,10].all(e, \
+                 [1,2,3,4,5,6,7,8,9,10].all(f, a + b + c + d + e + f + params.id > 0))))))";
+    let doubled = (0..26).fold("'0123456789'".to_owned(), |text, n| {
+        format!("[{text}].map(x{n}, x{n} + x{n})[0]")
+    });
+    for expression in [loops.to_owned(), format!("params.id < 0 || {doubled}.size() > 0")] {
+        let project = Project::new();
+        project.scenario(
+            "shop/constraint",
+            &format!("constraints: [\"{expression}\"]\n"),
+            "/${id}",
+            "id: [1, 2]",
+        );
+        project
+            .tell(&["lint"])
+            .tells(2, &["shop/constraint.yaml:4", "needs more than 1,000,000 steps"]);
+        project.tell(&["explain", "shop/fine[id=1]"]).exits(0);
+        let project = Project::new();
+        let step = format!("  - {{get: /, straight-to: echo, status: 200, when: \"{expression}\"}}\n");
+        let text = format!("promise: It answers.\nmesh: one\naxes: {{id: [1, 2]}}\nsteps:\n{step}");
+        project.write("scenarios/shop/when.yaml", text);
+        project
+            .tell(&["lint"])
+            .tells(2, &["shop/when.yaml:5", "needs more than 1,000,000 steps"]);
+    }
+}
+
+#[test]
+fn what_is_no_text_that_people_write_is_refused_at_its_place() {
+    for (bytes, told) in [
+        (&b"mesh: one\npromise: It \0answers.\n"[..], &["2:13", "U+0000"][..]),
+        (b"mesh: one\npromise: It \x1b[2Janswers.\n", &["2:13", "U+001B"]),
+        (
+            "mesh: one\npromise: It \u{202e}answers.\n".as_bytes(),
+            &["2:13", "U+202E"],
+        ),
+        (
+            "mesh: one\npromise: It\u{2028}answers.\n".as_bytes(),
+            &["2:12", "U+2028"],
+        ),
+        (
+            b"mesh: one\npromise: It \xed\xa0\x80\n",
+            &["2:13", "not UTF-8", "behind 22 bytes"],
+        ),
+    ] {
+        let project = Project::new();
+        project.write("scenarios/shop/odd.yaml", bytes);
+        project.tell(&["lint"]).tells(2, told);
+        project.tell(&["list"]).exits(2);
+        project.tell(&["list", "shop/fine"]).exits(0);
+    }
+    let project = Project::new();
+    project.write("scenarios/meshes/odd.yaml", "pods:\n  echo: {service: echo}\n# \0\n");
+    project.tell(&["lint"]).tells(2, &["meshes/odd.yaml:3:3", "U+0000"]);
+    let project = Project::new();
+    project.write("scenarios/axes.yaml", "ids: [1, \"\u{7f}\"]\n");
+    project.tell(&["lint"]).tells(2, &["axes.yaml:1:11", "U+007F"]);
+    project.write("cover.yaml", "axes: {a: [1, 2], b: [1, \u{1}]}\n");
+    project
+        .tell(&["cover", "cover.yaml"])
+        .tells(2, &["cover.yaml:1:26", "U+0001"]);
+}
+
+#[test]
+fn files_that_are_large_or_deep_or_no_files_are_told() {
+    let step = "  - {get: /, straight-to: echo, status: 200}\n";
+    let head = "promise: It answers.\nmesh: one\nsteps:\n";
+    for (text, told) in [
+        (
+            head.to_owned() + &step.repeat(1001),
+            "1,001 steps are too many: at most 1,000",
+        ),
+        (head.to_owned() + &step.repeat(40_000), "larger than 1048576 bytes"),
+        (format!("{head}{}", "[".repeat(100_000)), "too deeply"),
+        (format!("{head}{}", "- ".repeat(100_000)), "too deeply"),
+        (format!("{head}  - {}", "{a: ".repeat(100_000)), "too deeply"),
+        (
+            format!("promise: &a [{}]\nmesh: *a\n", "x, ".repeat(1000)),
+            "anchors and aliases",
+        ),
+        (format!("{head}{step}promise: again\n"), "is there twice"),
+        (
+            format!("mesh: one\npromise: {}\nsteps: 5\n", "x".repeat(1_000_000)),
+            "expected a list",
+        ),
+        // One line in which every part has a place.
+        (
+            format!("mesh: one\npromise: x\nsteps: [{}]\n", "{x: 1}, ".repeat(900)),
+            "problems in 1 file",
+        ),
+        (
+            format!("{head}{step}tags: [{}]\n", "a b, ".repeat(100_000)),
+            "is not a tag",
+        ),
+    ] {
+        let project = Project::new();
+        project.write("scenarios/shop/odd.yaml", text);
+        project.tell(&["lint"]).tells(2, &[told]);
+        project.tell(&["explain", "shop/fine[id=1]"]).exits(0);
+    }
+    for link in ["/dev/zero", "odd.yaml", "/proc/self/mem"] {
+        let project = Project::new();
+        std::os::unix::fs::symlink(link, project.path().join("scenarios/shop/odd.yaml")).expect("it can be made");
+        project.tell(&["lint"]).tells(2, &["failed to read"]);
+        project.tell(&["list"]).tells(2, &["failed to read", "odd.yaml"]);
+        project.tell(&["list", "shop/fine"]).exits(0);
+    }
+    let project = Project::new();
+    let made = Command::new("mkfifo")
+        .arg(project.path().join("scenarios/shop/odd.yaml"))
+        .status();
+    assert!(made.is_ok_and(|made| made.success()));
+    project.tell(&["lint"]).tells(2, &["it is not a regular file"]);
+    // Folders that lead back to themselves, in two ways.
+    let project = Project::new();
+    for link in ["one", "two"] {
+        std::os::unix::fs::symlink("..", project.path().join("scenarios/shop").join(link)).expect("it can be made");
+    }
+    project.tell(&["lint"]).exits(0);
+    let project = Project::new();
+    for number in 0..10_001 {
+        project.write(&format!("scenarios/many/{number}.yaml"), "x");
+    }
+    project.tell(&["list"]).tells(2, &["more than 10,000 files"]);
+}
