@@ -11,10 +11,11 @@ test: build
     @target/debug/meshkat envoy path
     cargo test --workspace
 
-# Formatting, clippy, and the scenario, mesh and Envoy files.
+# Formatting, clippy, what the tree may hold, and the scenario, mesh and Envoy files.
 lint: build
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
+    .ci/deny
     target/debug/meshkat lint
 
 # Ratios, measured in one run.

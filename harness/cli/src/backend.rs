@@ -92,6 +92,28 @@ pub(crate) fn locate(asked: Option<String>) -> Result<Envoy, Exit> {
     binary::locate(&request, &mut told()).map_err(|error| no_envoy(&error))
 }
 
+/// Fetches a version in place of the one in the cache.
+///
+/// # Errors
+/// As of [`envoy`].
+pub(crate) async fn fetch_envoy_again(version: String) -> Result<Envoy, Exit> {
+    let fetched = tokio::task::spawn_blocking(move || {
+        let request = Request::from_environment(Some(version)).map_err(|error| no_envoy(&error))?;
+        binary::fetch_again(&request, &mut io::stderr()).map_err(|error| no_envoy(&error))
+    });
+    let fetched = fetched.await;
+    fetched.map_err(|error| Exit::environment(format!("failed to fetch Envoy: {error}")))?
+}
+
+/// Whether this Envoy is a release whose hash is known; also not where it cannot be read.
+pub(crate) async fn is_known_release(envoy: Envoy) -> bool {
+    let known = tokio::task::spawn_blocking(move || {
+        let request = Request::from_environment(None).ok()?;
+        binary::known_release(&request, &envoy).ok()?
+    });
+    known.await.is_ok_and(|release| release.is_some())
+}
+
 /// Why there is no Envoy; a version that is not known is a matter of usage.
 pub(crate) fn no_envoy(error: &EnvoyError) -> Exit {
     let exit = match error {

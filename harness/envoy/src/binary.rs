@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod fetch;
 mod github;
+mod known;
 mod locate;
 mod program;
 mod release;
@@ -13,6 +14,7 @@ mod version;
 
 pub use cache::{Cached, cached, list};
 pub use error::{Attempt, EnvoyError};
-pub use locate::{Envoy, Request, Source, locate};
+pub use known::KnownHashes;
+pub use locate::{Envoy, Request, Source, fetch_again, known_release, locate};
 pub use release::{Platform, known_versions};
 pub use version::{Version, VersionError};

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod error;
+mod harmless;
 mod lint;
 mod overlay;
 mod path;
@@ -10,9 +11,11 @@ mod place;
 mod query;
 mod readable;
 mod rebind;
+mod said;
 mod select;
 mod validate;
 mod value;
+mod yaml;
 
 pub use bootstrap::Bootstrap;
 pub use error::{ConfigError, ValidateError};
@@ -21,4 +24,4 @@ pub use overlay::Overlay;
 pub use path::DocPath;
 pub use query::{EdsCluster, Listener};
 pub use rebind::Rebind;
-pub use validate::{validate, validate_file};
+pub use validate::Validator;

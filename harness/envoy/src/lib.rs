@@ -6,7 +6,7 @@
 //! let request = binary::Request::from_environment(Some("1.40".to_owned()))?;
 //! let envoy = binary::locate(&request, &mut std::io::stderr())?;
 //! let pet = Bootstrap::read("envoy-configs/pet.yaml".as_ref())?;
-//! meshkat_envoy::config::validate(&envoy.path, &pet)?;
+//! meshkat_envoy::config::Validator::new(&envoy.path).validate(&pet)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -14,4 +14,7 @@ pub mod admin;
 pub mod binary;
 pub mod command;
 pub mod config;
+mod sandbox;
 pub mod sync;
+
+pub use sandbox::Sandbox;

@@ -4,8 +4,8 @@ mod support;
 
 use std::{net::IpAddr, path::Path};
 
-use meshkat_envoy::config::{Bootstrap, ConfigError, EdsCluster, Rebind, lint, lint_overlay, validate, validate_file};
-use support::{CONFIGS, envoy, file, rebound};
+use meshkat_envoy::config::{Bootstrap, ConfigError, EdsCluster, Rebind, lint, lint_overlay};
+use support::{CONFIGS, file, rebound, validator};
 
 const POD: &str = "127.77.3.4";
 const SDS: &str = "127.77.0.9";
@@ -17,8 +17,10 @@ fn ip(text: &str) -> IpAddr {
 #[test]
 fn envoy_takes_each_file_as_it_lies_there() {
     for name in CONFIGS {
-        validate_file(&envoy().path, &file(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(lint(&file(name), Some(&envoy().path)), [], "{name}");
+        validator()
+            .validate_file(&file(name))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(lint(&file(name), Some(&validator())), [], "{name}");
     }
 }
 
@@ -35,7 +37,7 @@ fn every_overlay_is_taken_by_envoy_and_holds_once_it_is_a_pods() {
     for overlay in &overlays {
         let others: Vec<_> = overlays.iter().filter(|other| *other != overlay).cloned().collect();
         assert_eq!(
-            lint_overlay(overlay, &configs, &others, Some(&envoy().path)),
+            lint_overlay(overlay, &configs, &others, Some(&validator())),
             [],
             "{overlay:?}"
         );
@@ -50,7 +52,9 @@ fn every_overlay_is_taken_by_envoy_and_holds_once_it_is_a_pods() {
             };
             let config = Bootstrap::read_with(&file(name), std::slice::from_ref(overlay)).unwrap();
             let config = config.rebind(&rebind).unwrap();
-            validate(&envoy().path, &config).unwrap_or_else(|error| panic!("{name} with {overlay:?}: {error}"));
+            validator()
+                .validate(&config)
+                .unwrap_or_else(|error| panic!("{name} with {overlay:?}: {error}"));
         }
     }
 }
@@ -59,7 +63,9 @@ fn every_overlay_is_taken_by_envoy_and_holds_once_it_is_a_pods() {
 fn rebound_to_a_pod() {
     for name in CONFIGS {
         let config = rebound(name, &format!("{name}-1"), ip(POD), ip(SDS));
-        validate(&envoy().path, &config).unwrap_or_else(|error| panic!("{name}: {error}"));
+        validator()
+            .validate(&config)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         let yaml = config.to_yaml().unwrap();
         for elsewhere in ["0.0.0.0", "127.0.0.1", "STRICT_DNS", "address: sds"] {
             assert!(!yaml.contains(elsewhere), "{name} still has {elsewhere}");
@@ -159,7 +165,7 @@ fn what_envoy_refuses_is_told_in_its_words_alone() {
     let mut config = Bootstrap::read(&file("pet")).unwrap();
     let clusters = &mut config.document_mut()["static_resources"]["clusters"];
     clusters[0]["name"] = "other".into();
-    let error = validate(&envoy().path, &config).unwrap_err();
+    let error = validator().validate(&config).unwrap_err();
     assert_eq!(
         error.to_string(),
         "Envoy refuses the configuration: route: unknown cluster 'local_service'"

@@ -13,7 +13,7 @@ use std::{
 
 use insta::{Settings, assert_snapshot};
 use meshkat_envoy::config::{Diagnostic, lint, lint_overlay};
-use support::{CONFIGS, envoy, file};
+use support::{CONFIGS, file, validator};
 
 fn folder(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
@@ -30,13 +30,13 @@ fn corpora() -> [Corpus; 2] {
     let overlay = |broken: &Path| {
         let configs: Vec<PathBuf> = CONFIGS.iter().map(|name| file(name)).collect();
         let other = folder("../../envoy-configs/overlays/xds-grpc.yaml");
-        lint_overlay(broken, &configs, &[other], Some(&envoy().path))
+        lint_overlay(broken, &configs, &[other], Some(&validator()))
     };
     [
         Corpus {
             broken: folder("../../scenarios/invalid/configs"),
             pictures: folder("tests/snapshots/invalid"),
-            lint: |broken| lint(broken, Some(&envoy().path)),
+            lint: |broken| lint(broken, Some(&validator())),
         },
         Corpus {
             broken: folder("../../scenarios/invalid/overlays"),

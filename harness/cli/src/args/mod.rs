@@ -336,6 +336,12 @@ pub(crate) struct LintArgs {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) envoy: EnvoyChoices,
+    /// For how long Envoy may judge one configuration.
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = within)]
+    pub(crate) validate_within: Duration,
+    /// What Envoy may read while it judges, besides the system's files and the project's: a file, or a folder and all below it.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) readable: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -465,6 +471,9 @@ pub(crate) enum EnvoyCommand {
         // Its name is not `version`: every command has that flag.
         #[arg(value_name = "VERSION", default_value = "1.40.0")]
         wanted: String,
+        /// Also when it is there already, whatever that is.
+        #[arg(long)]
+        force: bool,
     },
     /// Print the path of the Envoy that a run would use.
     Path(EnvoyChoice),

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
+use meshkat_envoy::Sandbox;
 use meshkat_model::mesh::{Port, Service};
 use meshkat_runtime::{RuntimeError, docker, process::default_state_dir, run::open_state_dir};
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
             }
         }
     }
+    judging();
     say(&format!("note  {SHARED}"));
     match (docker::version().await, args.runtime) {
         (Ok(version), _) => say(&format!("ok    Docker {version}, for --runtime docker")),
@@ -61,9 +63,27 @@ type Check = Result<String, (String, String)>;
 
 async fn envoy(choice: &EnvoyChoice) -> Check {
     match backend::envoy(choice).await {
-        Ok(envoy) => Ok(format!("Envoy {} at {}", envoy.version, envoy.path.display())),
+        Ok(envoy) => {
+            let told = format!("Envoy {} at {}", envoy.version, envoy.path.display());
+            let known = if backend::is_known_release(envoy).await {
+                "a known release"
+            } else {
+                "not one of the known releases: who made it is for you to know"
+            };
+            Ok(format!("{told}, {known}"))
+        }
         Err(exit) => Err(exit.into_parts()),
     }
+}
+
+/// What keeps an Envoy from harm that judges a configuration.
+fn judging() {
+    let sandbox = Sandbox::offered();
+    let word = if sandbox == Sandbox::Nothing { "note " } else { "ok   " };
+    say(&format!(
+        "{word} lint has Envoy judge configurations {}",
+        sandbox.describe()
+    ));
 }
 
 fn services() -> Check {

@@ -21,8 +21,12 @@ pub(crate) async fn run(command: EnvoyCommand) -> Result<(), Exit> {
             }
             Ok(())
         }
-        EnvoyCommand::Fetch { wanted } => {
-            let envoy = backend::envoy(&EnvoyChoice { envoy: Some(wanted) }).await?;
+        EnvoyCommand::Fetch { wanted, force } => {
+            let envoy = if force {
+                backend::fetch_envoy_again(wanted).await?
+            } else {
+                backend::envoy(&EnvoyChoice { envoy: Some(wanted) }).await?
+            };
             say(&format!("Envoy {} is at {}", envoy.version, envoy.path.display()));
             Ok(())
         }

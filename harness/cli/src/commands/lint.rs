@@ -7,8 +7,9 @@ use std::{
 };
 
 use meshkat_envoy::{
+    Sandbox,
     binary::Envoy,
-    config::{self, lint as lint_config, lint_overlay},
+    config::{self, Validator, lint as lint_config, lint_overlay},
 };
 use meshkat_model::{
     mesh_file::read_mesh,
@@ -49,7 +50,15 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let mut envoys = Vec::new();
     if wants_envoy {
         for choice in Asked::read(&args.envoy)?.each() {
-            envoys.push(backend::envoy(&choice).await?);
+            let envoy = backend::envoy(&choice).await?;
+            let judge = judge(&envoy, &project, args);
+            envoys.push((envoy, judge));
+        }
+        if Sandbox::offered() == Sandbox::Nothing {
+            say(&format!(
+                "warning: Envoy judges configurations {}",
+                Sandbox::Nothing.describe()
+            ));
         }
     }
     let mut wrong: Vec<Diagnostic> = Vec::new();
@@ -119,6 +128,14 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     Ok(())
 }
 
+/// This Envoy as a judge of the project's configurations.
+fn judge(envoy: &Envoy, project: &Project, args: &LintArgs) -> Validator {
+    let judge = Validator::new(&envoy.path)
+        .within(args.validate_within)
+        .reads_project(&project.root);
+    args.readable.iter().fold(judge, |judge, path| judge.reads(path))
+}
+
 fn kind(project: &Project, file: &Path) -> Kind {
     let under = |folder: PathBuf| std::fs::canonicalize(folder).is_ok_and(|folder| file.starts_with(folder));
     let in_folder = |name: &str| file.parent().is_some_and(|parent| parent.ends_with(name));
@@ -181,14 +198,14 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
 
 /// What is wrong with each Envoy: once where it is the same with all of them, and otherwise with the versions.
 async fn with_each(
-    envoys: &[Envoy],
-    lint: impl Fn(&Path) -> Vec<config::Diagnostic> + Send + 'static,
+    envoys: &[(Envoy, Validator)],
+    lint: impl Fn(&Validator) -> Vec<config::Diagnostic> + Send + 'static,
 ) -> Result<Vec<config::Diagnostic>, Exit> {
-    let paths: Vec<PathBuf> = envoys.iter().map(|envoy| envoy.path.clone()).collect();
-    let all = tokio::task::spawn_blocking(move || -> Vec<_> { paths.iter().map(|path| lint(path)).collect() }).await;
+    let judges: Vec<Validator> = envoys.iter().map(|(_, judge)| judge.clone()).collect();
+    let all = tokio::task::spawn_blocking(move || -> Vec<_> { judges.iter().map(lint).collect() }).await;
     let all = all.map_err(|error| Exit::environment(error.to_string()))?;
     let mut found: Vec<(config::Diagnostic, Vec<String>)> = Vec::new();
-    for (envoy, problems) in envoys.iter().zip(all) {
+    for ((envoy, _), problems) in envoys.iter().zip(all) {
         for problem in problems {
             match found.iter_mut().find(|(known, _)| *known == problem) {
                 Some((_, with)) => with.push(envoy.version.to_string()),

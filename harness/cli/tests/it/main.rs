@@ -26,5 +26,7 @@ mod rerun;
 mod secrets;
 mod selection;
 mod skipped;
+mod strangers;
 mod sync;
 mod tools;
+mod unsafe_code;

@@ -11,17 +11,76 @@ fn the_doctor_finds_nothing_where_everything_is_well() {
     let lab = Lab::new();
     let told = lab.tell(&["doctor"]).exits(0);
     let lines: Vec<&str> = told.err.lines().collect();
-    assert_eq!(lines.len(), 7, "{}", told.err);
+    assert_eq!(lines.len(), 8, "{}", told.err);
     assert!(lines[..5].iter().all(|line| line.starts_with("ok    ")), "{}", told.err);
     // What holds everywhere, and is nothing to mend.
     assert!(
-        lines[5].starts_with("note  whoever can log in to this machine"),
+        lines[6].starts_with("note  whoever can log in to this machine"),
         "{}",
         told.err
     );
     // Whether there is Docker is no matter of this runtime.
-    assert!(lines[6].contains("--runtime docker"), "{}", told.err);
+    assert!(lines[7].contains("--runtime docker"), "{}", told.err);
     assert!(lines[0].starts_with("ok    Envoy "), "{}", told.err);
+    assert!(
+        lines[5].contains("lint has Envoy judge configurations in a sandbox"),
+        "{}",
+        told.err
+    );
+}
+
+/// A child writes: what this process has open for writing while another thread forks could not be run.
+fn shell(lab: &Lab, script: &str, args: &[&str]) {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, "sh"]).args(args);
+    lab.tell_command(shell).exits(0);
+}
+
+#[test]
+fn the_doctor_tells_an_envoy_that_nobody_knows() {
+    let lab = Lab::new();
+    let real = lab.tell(&["envoy", "path", "--envoy", "1.40.0"]).exits(0).out;
+    let real = real.trim_end();
+    lab.tell(&["doctor", "--envoy", real])
+        .exits(0)
+        .says(&["a known release"]);
+    let wrapper = lab.program("wrapper", &format!("#!/bin/sh\nexec '{real}' \"$@\"\n"));
+    lab.tell(&["doctor", "--envoy", &wrapper])
+        .exits(0)
+        .says(&["not one of the known releases"]);
+    // A copy that differs in one byte more at its end still runs.
+    let copy = lab.path("copy").display().to_string();
+    shell(&lab, r#"cp "$1" "$2" && printf x >> "$2""#, &[real, &copy]);
+    lab.tell(&["doctor", "--envoy", &copy])
+        .exits(0)
+        .says(&["not one of the known releases"]);
+}
+
+#[test]
+fn a_changed_binary_in_the_cache_is_refused_and_fetched_again_by_force() {
+    let lab = Lab::new();
+    let real = lab.tell(&["envoy", "path", "--envoy", "1.40.0"]).exits(0).out;
+    let place = lab.path("cache/envoy/1.40.0/envoy").display().to_string();
+    shell(
+        &lab,
+        r#"mkdir -p "${2%/*}" && cp "$1" "$2""#,
+        &[real.trim_end(), &place],
+    );
+    let command = |args: &[&str]| {
+        let mut command = lab.command(args);
+        command.env("MESHKAT_CACHE", lab.path("cache"));
+        command
+    };
+    let path = ["envoy", "path", "--envoy", "1.40.0"];
+    lab.tell_command(command(&path)).exits(0);
+    shell(&lab, r#"printf x >> "$2""#, &["", &place]);
+    lab.tell_command(command(&path)).exits(3).says(&[
+        "it is not the Envoy 1.40.0 that was fetched",
+        "meshkat envoy fetch --force 1.40.0",
+    ]);
+    lab.tell_command(command(&["envoy", "fetch", "--force", "1.40.0"]))
+        .exits(0);
+    lab.tell_command(command(&path)).exits(0);
 }
 
 #[test]

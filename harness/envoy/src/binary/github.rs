@@ -1,15 +1,13 @@
 //! Envoy's own releases, for machines without any Python client. `curl` speaks TLS so that this program need not.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use sha2::{Digest, Sha256};
-
-use super::{Attempt, EnvoyError, Platform, Version, fetch::Fetch, program};
+use super::{Attempt, EnvoyError, Platform, Version, fetch::Fetch, program, remembered::sha256};
 
 const NAME: &str = "curl, from Envoy's own releases";
 
@@ -99,10 +97,4 @@ fn hash_in(listed: &str, asset: &str) -> Option<String> {
         let name = path.trim_start_matches([' ', '*']).rsplit('/').next()?;
         (name == asset && hash.len() == 64).then(|| hash.to_lowercase())
     })
-}
-
-fn sha256(file: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(file)?, &mut hasher)?;
-    Ok(format!("{:x}", hasher.finalize()))
 }

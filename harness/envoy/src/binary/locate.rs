@@ -2,13 +2,13 @@
 
 use std::{
     ffi::OsString,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use etcetera::BaseStrategy;
 
-use super::{EnvoyError, Platform, Version, cache::Slot, fetch::Fetch, program, remembered};
+use super::{EnvoyError, KnownHashes, Platform, Version, cache::Slot, fetch::Fetch, program, remembered};
 
 /// What is asked for, and all of the machine that the answer depends on.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Request {
     pub cache: PathBuf,
     /// The machine to fetch for; `None` where no Envoy is built for it.
     pub platform: Option<Platform>,
+    /// The hashes of the binaries that are known.
+    pub known: KnownHashes,
 }
 
 /// An Envoy that runs on this machine.
@@ -74,6 +76,7 @@ impl Request {
             search_path: std::env::var_os("PATH").unwrap_or_default(),
             cache,
             platform: Platform::current(),
+            known: KnownHashes::releases(Platform::current()),
         })
     }
 }
@@ -87,7 +90,7 @@ impl Request {
 pub fn locate(request: &Request, progress: &mut dyn Write) -> Result<Envoy, EnvoyError> {
     match request.asked.as_deref().filter(|asked| !asked.is_empty()) {
         Some(asked) if Version::is_meant(asked) => match Version::resolve(asked) {
-            Some(version) => of_version(request, &version, progress),
+            Some(version) => of_version(request, &version, Fill::IfEmpty, progress),
             None => Err(EnvoyError::UnknownVersion {
                 asked: asked.to_owned(),
             }),
@@ -95,9 +98,37 @@ pub fn locate(request: &Request, progress: &mut dyn Write) -> Result<Envoy, Envo
         Some(path) => at(&request.cache, Path::new(path), Source::Given),
         None => match program::find("envoy", &request.search_path) {
             Some(path) => at(&request.cache, &path, Source::Path),
-            None => of_version(request, &Version::DEFAULT, progress),
+            None => of_version(request, &Version::DEFAULT, Fill::IfEmpty, progress),
         },
     }
+}
+
+/// Fetches the version that is asked for, in place of the one in the cache, whatever that is.
+///
+/// # Errors
+/// As [`locate`]; and [`EnvoyError::UnknownVersion`] where no version is asked for.
+pub fn fetch_again(request: &Request, progress: &mut dyn Write) -> Result<Envoy, EnvoyError> {
+    let asked = request.asked.clone().unwrap_or_default();
+    match Version::resolve(&asked) {
+        Some(version) => of_version(request, &version, Fill::Anew, progress),
+        None => Err(EnvoyError::UnknownVersion { asked }),
+    }
+}
+
+/// The release that this binary is, by its hash, which is remembered; `None` for any other.
+///
+/// # Errors
+/// It cannot be read.
+pub fn known_release(request: &Request, envoy: &Envoy) -> io::Result<Option<Version>> {
+    let hash = remembered::hash_of(&request.cache, &envoy.path)?;
+    Ok(request.known.version_of(&hash).cloned())
+}
+
+/// When the place of a version in the cache is filled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    IfEmpty,
+    Anew,
 }
 
 fn at(cache: &Path, path: &Path, source: Source) -> Result<Envoy, EnvoyError> {
@@ -110,19 +141,19 @@ fn at(cache: &Path, path: &Path, source: Source) -> Result<Envoy, EnvoyError> {
     Ok(Envoy { path, version, source })
 }
 
-fn of_version(request: &Request, version: &Version, progress: &mut dyn Write) -> Result<Envoy, EnvoyError> {
+fn of_version(request: &Request, version: &Version, fill: Fill, progress: &mut dyn Write) -> Result<Envoy, EnvoyError> {
     let slot = Slot::new(&request.cache, version);
     let found = |source| Envoy {
         path: slot.binary(),
         version: version.clone(),
         source,
     };
-    if slot.is_usable() {
+    if fill == Fill::IfEmpty && slot.is_filled(&request.known)? {
         return Ok(found(Source::Cache));
     }
     let lock = slot.lock(progress)?;
     // Another run may have fetched it while this one waited.
-    if slot.is_usable() {
+    if fill == Fill::IfEmpty && slot.is_filled(&request.known)? {
         return Ok(found(Source::Cache));
     }
     let workplace = slot.workplace(&lock)?;
@@ -131,6 +162,7 @@ fn of_version(request: &Request, version: &Version, progress: &mut dyn Write) ->
         platform: request.platform,
         search_path: &request.search_path,
         folder: workplace.path(),
+        known: &request.known,
         place: &slot.binary(),
     };
     let fetched = fetch.run(progress)?;

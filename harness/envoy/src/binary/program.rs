@@ -35,10 +35,11 @@ impl Outcome {
     }
 }
 
-/// The executable file `name` in the folders of `search_path`, which is written like `PATH`.
+/// The executable file `name` in the folders of `search_path`, which is written like `PATH`. Folders that are relative are left
+/// out: in a checkout they are what a stranger put there.
 pub(super) fn find(name: &str, search_path: &OsStr) -> Option<PathBuf> {
     std::env::split_paths(search_path)
-        .filter(|folder| !folder.as_os_str().is_empty())
+        .filter(|folder| folder.is_absolute())
         .map(|folder| folder.join(name))
         .find(|file| is_executable(file))
 }

@@ -1,10 +1,10 @@
 //! A whole configuration of an Envoy.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::ConfigError;
+use super::{ConfigError, validate::LARGEST, yaml};
 
 /// A complete Envoy configuration (its `Bootstrap` message) and the file that it came from.
 ///
@@ -21,7 +21,7 @@ impl Bootstrap {
     /// # Errors
     /// Where the file cannot be read, or is not one document that is a mapping.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        let text = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
             file: file.to_owned(),
             source,
         })?;
@@ -34,7 +34,7 @@ impl Bootstrap {
     /// Where the text is not one document that is a mapping.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         super::readable::check(file, text)?;
-        let document: Value = serde_yaml::from_str(text).map_err(|error| ConfigError::not_yaml(file, &error))?;
+        let (document, _) = yaml::read(text).map_err(|fault| ConfigError::not_yaml(file, fault))?;
         if !document.is_mapping() {
             return Err(ConfigError::unexpected(
                 file,

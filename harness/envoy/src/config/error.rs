@@ -3,9 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use super::DocPath;
+use super::{DocPath, yaml::Fault};
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,16 +61,12 @@ impl ConfigError {
         }
     }
 
-    pub(super) fn not_yaml(file: &Path, error: &serde_yaml::Error) -> Self {
-        let place = error.location();
-        let whole = error.to_string();
-        // The place is told apart from the message.
-        let message = whole.split(" at line ").next().unwrap_or(&whole).to_owned();
+    pub(super) fn not_yaml(file: &Path, fault: Fault) -> Self {
         Self::NotYaml {
             file: file.to_owned(),
-            line: place.as_ref().map(serde_yaml::Location::line),
-            column: place.as_ref().map(serde_yaml::Location::column),
-            message,
+            line: Some(fault.line),
+            column: Some(fault.column),
+            message: fault.message,
         }
     }
 }
@@ -92,10 +89,42 @@ pub enum ValidateError {
         /// What Envoy said, without the noise of its log.
         message: String,
     },
+    /// Envoy did not come to an end.
+    #[error("Envoy did not come to an end with the configuration within {} s and was killed", limit.as_secs_f64())]
+    TooLate {
+        /// For how long it was let.
+        limit: Duration,
+    },
     /// Envoy could not be asked.
     #[error("failed to ask Envoy about the configuration: {0}")]
     CannotAsk(#[from] io::Error),
     /// The configuration could not be written down for Envoy.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+impl ValidateError {
+    /// What a person can do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        // What a sandbox says no to, and what Envoy says when it does.
+        const DENIED: [&str; 4] = [
+            "Permission denied",
+            "Read-only file system",
+            "Operation not permitted",
+            "does not exist",
+        ];
+        match self {
+            Self::TooLate { .. } => Some(
+                "look at the files that it names: a pipe or a device is read for ever; where the machine is slow, give it more \
+                 time: --validate-within 60s"
+                    .to_owned(),
+            ),
+            Self::Refused { message } if DENIED.iter().any(|denied| message.contains(denied)) => Some(
+                "while it judges, Envoy may write nothing and read only the system's and the project's files, nothing hidden; \
+                 let it read more: --readable PATH"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
 }

@@ -1,18 +1,15 @@
 //! What is wrong with a configuration's file, told with its place. Starts no Envoy, but asks one.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap, ConfigError, DocPath, Overlay, ValidateError,
+    Bootstrap, ConfigError, DocPath, Overlay, ValidateError, Validator,
     place::Places,
     query::text,
     rebind::{is_any, is_local},
-    validate, validate_file,
+    validate::LARGEST,
     value::{dig, get, walk},
 };
 
@@ -41,9 +38,9 @@ pub struct Diagnostic {
 }
 
 /// Checks one configuration file: that it is YAML, that a pod can be made of it, that it does not crash Envoy, and, where
-/// `envoy` names a binary, that this Envoy takes it. Empty when all is well.
-pub fn lint(file: &Path, envoy: Option<&Path>) -> Vec<Diagnostic> {
-    let read = fs::read_to_string(file).map_err(|source| ConfigError::Read {
+/// there is an `envoy` to ask, that it takes it. Empty when all is well.
+pub fn lint(file: &Path, envoy: Option<&Validator>) -> Vec<Diagnostic> {
+    let read = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
         file: file.to_owned(),
         source,
     });
@@ -72,8 +69,13 @@ pub fn lint(file: &Path, envoy: Option<&Path>) -> Vec<Diagnostic> {
 /// Checks one overlay: that it can be read, that it changes one of `configs` at least, and that Envoy takes each that it
 /// changes. One that changes none of them as they are is put over each of the `others`, as one that refines another is meant
 /// to be. Empty when all is well.
-pub fn lint_overlay(file: &Path, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Path>) -> Vec<Diagnostic> {
-    let text = match fs::read_to_string(file) {
+pub fn lint_overlay(
+    file: &Path,
+    configs: &[PathBuf],
+    others: &[PathBuf],
+    envoy: Option<&Validator>,
+) -> Vec<Diagnostic> {
+    let text = match meshkat_files::read_to_string(file, LARGEST) {
         Ok(text) => text,
         Err(source) => {
             let file = file.to_owned();
@@ -136,7 +138,7 @@ impl Lint<'_> {
         }
     }
 
-    fn overlay(&mut self, overlay: &Overlay, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Path>) {
+    fn overlay(&mut self, overlay: &Overlay, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Validator>) {
         // What cannot be read is told by its own lint.
         let beneath = |other: Option<&PathBuf>| {
             let other = other.map(std::slice::from_ref).unwrap_or_default();
@@ -166,7 +168,7 @@ impl Lint<'_> {
     }
 
     /// Looks at a configuration that this file changed.
-    fn changed(&mut self, config: &Bootstrap, envoy: Option<&Path>) {
+    fn changed(&mut self, config: &Bootstrap, envoy: Option<&Validator>) {
         let changes = DocPath::root().field("changes");
         let crashes = self.refresh_delays_at(config, Some(&changes));
         if let (Some(envoy), false) = (envoy, crashes) {
@@ -175,19 +177,20 @@ impl Lint<'_> {
     }
 
     /// Asks Envoy about a configuration that this file changed.
-    fn ask_over(&mut self, envoy: &Path, config: &Bootstrap, at: &DocPath) {
-        match validate(envoy, config) {
+    fn ask_over(&mut self, envoy: &Validator, config: &Bootstrap, at: &DocPath) {
+        match envoy.validate(config) {
             Ok(()) => {}
-            Err(ValidateError::Refused { message }) => {
+            Err(error @ ValidateError::Refused { .. }) => {
                 let name = config
                     .file()
                     .file_name()
                     .unwrap_or_default()
                     .to_string_lossy()
                     .into_owned();
-                self.say(at, format!("Envoy refuses {name} with it: {message}"), "");
+                let reason = reason(&error);
+                self.say(at, format!("Envoy refuses {name} with it: {reason}"), help(&error));
             }
-            Err(other) => self.say(at, other.to_string(), ""),
+            Err(other) => self.say(at, other.to_string(), help(&other)),
         }
     }
 
@@ -295,16 +298,29 @@ impl Lint<'_> {
         !short.is_empty()
     }
 
-    fn ask(&mut self, envoy: &Path) {
-        match validate_file(envoy, self.file) {
+    fn ask(&mut self, envoy: &Validator) {
+        match envoy.validate_file(self.file) {
             Ok(()) => {}
-            Err(ValidateError::Refused { message }) => {
-                let path = place_in(&message).unwrap_or_else(DocPath::root);
-                self.say(&path, format!("Envoy refuses it: {message}"), "");
+            Err(error @ ValidateError::Refused { .. }) => {
+                let reason = reason(&error);
+                let path = place_in(&reason).unwrap_or_else(DocPath::root);
+                self.say(&path, format!("Envoy refuses it: {reason}"), help(&error));
             }
-            Err(other) => self.say(&DocPath::root(), other.to_string(), ""),
+            Err(other) => self.say(&DocPath::root(), other.to_string(), help(&other)),
         }
     }
+}
+
+/// Envoy's own words, where they are all that is wrong.
+fn reason(error: &ValidateError) -> String {
+    match error {
+        ValidateError::Refused { message } => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn help(error: &ValidateError) -> String {
+    error.help().unwrap_or_default()
 }
 
 /// Whether the Envoy has an application beside it: a static endpoint at the local host's port for it.

@@ -1,6 +1,6 @@
 //! Overlays: changes of configurations by structure, each in a file of its own.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_yaml::Value;
@@ -8,6 +8,8 @@ use serde_yaml::Value;
 use super::{
     Bootstrap, ConfigError, DocPath,
     select::{Selector, merge},
+    validate::LARGEST,
+    yaml,
 };
 
 /// A named change of Envoy configurations, such as the transport over which endpoints are discovered.
@@ -51,7 +53,7 @@ impl Overlay {
     /// # Errors
     /// A file that cannot be read, or that holds something else; told with its place in the file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        let text = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
             file: file.to_owned(),
             source,
         })?;
@@ -64,7 +66,11 @@ impl Overlay {
     /// As [`Overlay::read`].
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
         super::readable::check(file, text)?;
-        let written: Written = serde_yaml::from_str(text).map_err(|error| ConfigError::not_yaml(file, &error))?;
+        let (document, _) = yaml::read(text).map_err(|fault| ConfigError::not_yaml(file, fault))?;
+        let written: Written = serde_path_to_error::deserialize(document).map_err(|error| {
+            let path = DocPath::parse(&error.path().to_string()).unwrap_or_else(DocPath::root);
+            ConfigError::unexpected(file, &path, error.into_inner().to_string())
+        })?;
         let root = DocPath::root();
         let wrong = |path: &DocPath, message: String| ConfigError::unexpected(file, path, message);
         let place = |text: &str, path: &DocPath| Selector::parse(text).map_err(|message| wrong(path, message));

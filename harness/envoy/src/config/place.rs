@@ -1,31 +1,81 @@
 //! Lines and columns of the places in a document.
 
-use marked_yaml::{LoaderOptions, Node};
+use super::{DocPath, path::Step, yaml};
 
-use super::{DocPath, path::Step};
-
-/// The places of a document. Knows none where the document has anchors, which the loader does not read.
+/// The places of a document. Knows none where it is no YAML.
 pub(super) struct Places(Option<Node>);
+
+/// Where a value stands, and where those do that are in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    line: usize,
+    column: usize,
+    below: Below,
+}
+
+/// What stands in a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Below {
+    /// Nothing that has places.
+    Nothing,
+    /// The fields of a mapping.
+    Fields(Vec<(String, Node)>),
+    /// The items of a list.
+    Items(Vec<Node>),
+}
+
+impl Node {
+    /// A place with nothing in it. Line and column count from 1.
+    pub(super) fn at(line: usize, column: usize) -> Self {
+        Self {
+            line,
+            column,
+            below: Below::Nothing,
+        }
+    }
+
+    /// The same with what stands in it.
+    pub(super) fn with(mut self, below: Below) -> Self {
+        self.below = below;
+        self
+    }
+
+    /// Whether it and all in it have one.
+    #[cfg(test)]
+    pub(super) fn has_place(&self) -> bool {
+        let below = match &self.below {
+            Below::Nothing => true,
+            Below::Fields(fields) => fields.iter().all(|(_, node)| node.has_place()),
+            Below::Items(items) => items.iter().all(Self::has_place),
+        };
+        below && self.line >= 1 && self.column >= 1
+    }
+
+    fn step(&self, step: &Step) -> Option<&Self> {
+        match (step, &self.below) {
+            (Step::Field(name), Below::Fields(fields)) => {
+                fields.iter().find(|(spelled, _)| spelled == name).map(|(_, node)| node)
+            }
+            (Step::Item(index), Below::Items(items)) => items.get(*index),
+            _ => None,
+        }
+    }
+}
 
 impl Places {
     pub(super) fn of(text: &str) -> Self {
-        Self(marked_yaml::parse_yaml_with_options(0, text, LoaderOptions::default()).ok())
+        Self(yaml::read(text).ok().map(|(_, node)| node))
     }
 
     /// The line and column, both from 1, of what stands at `path`, or else of the nearest thing around it.
     pub(super) fn find(&self, path: &DocPath) -> Option<(usize, usize)> {
         let mut node = self.0.as_ref()?;
         for step in path.steps() {
-            let below = match step {
-                Step::Field(name) => node.as_mapping().and_then(|mapping| mapping.get_node(name)),
-                Step::Item(index) => node.as_sequence().and_then(|items| items.get_node(*index)),
-            };
-            match below {
+            match node.step(step) {
                 Some(below) => node = below,
                 None => break,
             }
         }
-        let start = node.span().start()?;
-        Some((start.line(), start.column()))
+        Some((node.line, node.column))
     }
 }

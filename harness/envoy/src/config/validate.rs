@@ -1,112 +1,146 @@
 //! Envoy's own judgement of a configuration, without starting it.
 
 use std::{
-    io::Write,
-    path::Path,
-    process::{Command, Stdio},
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
 };
 
-use super::{Bootstrap, ValidateError};
+use super::{Bootstrap, ConfigError, ValidateError, harmless, said::clean};
+use crate::sandbox::{self, Ended, Job, Sandbox};
 
-/// Asks the Envoy at `envoy` whether it would start with this configuration. Takes some 60 ms.
-///
-/// # Errors
-/// [`ValidateError::Refused`] with Envoy's reason.
-pub fn validate(envoy: &Path, config: &Bootstrap) -> Result<(), ValidateError> {
-    let mut file = tempfile::Builder::new().prefix("meshkat-").suffix(".json").tempfile()?;
-    file.write_all(config.to_json()?.as_bytes())?;
-    validate_file(envoy, file.path())
+/// The largest configuration that is read: a hundred times what people write.
+pub(super) const LARGEST: u64 = 16 << 20;
+
+/// Asks an Envoy whether it would start with configurations of strangers. Envoy opens what a configuration names, the files
+/// that it would log to as well, and resolves names: so it is asked in a [`Sandbox`] and within a time limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validator {
+    envoy: PathBuf,
+    limit: Duration,
+    readable: Vec<PathBuf>,
+    sandbox: Sandbox,
 }
 
-/// Asks the Envoy at `envoy` whether it would start with this file, as it lies there. Takes some 60 ms.
-///
-/// # Errors
-/// [`ValidateError::Refused`] with Envoy's reason.
-pub fn validate_file(envoy: &Path, file: &Path) -> Result<(), ValidateError> {
-    let output = Command::new(envoy)
-        .args(["--mode", "validate", "--log-level", "critical", "-c"])
-        .arg(file)
-        .stdin(Stdio::null())
-        .output()?;
-    if output.status.success() {
-        return Ok(());
+impl Validator {
+    /// For how long Envoy may think by default. It takes some 60 ms where nothing else runs.
+    pub const LIMIT: Duration = Duration::from_secs(20);
+
+    /// Asks the Envoy at `envoy`, in the best sandbox that this system offers. It reads the system's files, and what lies beside
+    /// the configuration's own file.
+    pub fn new(envoy: &Path) -> Self {
+        Self {
+            envoy: envoy.to_owned(),
+            limit: Self::LIMIT,
+            readable: Vec::new(),
+            sandbox: Sandbox::offered(),
+        }
     }
-    let printed = String::from_utf8_lossy(&output.stderr);
-    let message = match clean(&printed) {
-        message if message.is_empty() => format!("it ended with {} and said nothing", output.status),
-        message => message,
-    };
-    Err(ValidateError::Refused { message })
-}
 
-/// Envoy's message without the log's prefix, the file's name, and the copy of the whole document that may follow.
-fn clean(log: &str) -> String {
-    let messages: Vec<String> = log
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(clean_line)
-        .collect();
-    without_the_copy(&messages.join("\n"))
-}
-
-fn clean_line(line: &str) -> String {
-    // `[time][pid][level][logger] [place in Envoy's source] message`
-    let mut rest = line.trim();
-    while let Some((_, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
-        rest = after.trim_start();
+    /// For how long Envoy may think about one configuration.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
-    if let Some((_, after)) = rest
-        .strip_prefix("error initializing configuration '")
-        .and_then(|name| name.split_once("': "))
-    {
-        rest = after;
+
+    /// What Envoy may read, besides: a file, or a folder and all below it.
+    #[must_use]
+    pub fn reads(mut self, path: &Path) -> Self {
+        self.readable.push(path.to_owned());
+        self
     }
-    if let Some((before, _)) = rest.split_once("): {\"") {
-        return one_spaced(&format!("{before})"));
+
+    /// What Envoy may read, besides: all that lies in the folder `project`, but for what is hidden there (`.git`, `.env`) and
+    /// what is a link.
+    #[must_use]
+    pub fn reads_project(mut self, project: &Path) -> Self {
+        self.readable.extend(harmless::open_entries(project));
+        self
     }
-    one_spaced(rest)
-}
 
-/// Envoy judges a copy of the document, with its fields in no certain order: what it tells of places in the copy, and the copy
-/// itself, which it may print before its reason, are different every time and are of no use to a reader.
-fn without_the_copy(message: &str) -> String {
-    let mut text = match (
-        message.find("goo.gle/"),
-        message.find("Proto constraint validation failed"),
-    ) {
-        (Some(copy), Some(reason)) if copy < reason => format!("{}{}", &message[..copy], &message[reason..]),
-        _ => message.to_owned(),
-    };
-    while let Some((before, after)) = text.split_once(", near ")
-        && let Some((_, rest)) = after.split_once(')')
-    {
-        text = format!("{before}{rest}");
+    /// In which sandbox.
+    #[must_use]
+    pub fn within_sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = sandbox;
+        self
     }
-    text
-}
 
-/// Envoy's protobuf library puts random spaces into its messages, so that nobody relies on them.
-fn one_spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+    /// Asks about a configuration.
+    ///
+    /// # Errors
+    /// [`ValidateError::Refused`] with Envoy's reason; [`ValidateError::TooLate`].
+    pub fn validate(&self, config: &Bootstrap) -> Result<(), ValidateError> {
+        self.ask(config, &config.to_json()?, "json")
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Asks about a file, as it lies there.
+    ///
+    /// # Errors
+    /// As [`Validator::validate`]; and what [`Bootstrap::read`] finds.
+    pub fn validate_file(&self, file: &Path) -> Result<(), ValidateError> {
+        let text = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
+            file: file.to_owned(),
+            source,
+        })?;
+        let config = Bootstrap::parse(file, &text)?;
+        let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or("yaml");
+        self.ask(&config, &text, ending)
+    }
 
-    #[test]
-    fn what_remains_of_the_log_is_the_reason() {
-        let line = "[2026-11-21 21:57:42.616][17911][critical][main] [source/server/config_validation/server.cc:76] error \
-                    initializing configuration '/tmp/x.yaml': Unable to parse JSON as proto (INVALID_ARGUMENT: invalid JSON in  \
-                    envoy.config.bootstrap.v3.Bootstrap @  node.id:   string): {\"node\":{\"id\":true}}\n";
-        assert_eq!(
-            clean(line),
-            "Unable to parse JSON as proto (INVALID_ARGUMENT: invalid JSON in envoy.config.bootstrap.v3.Bootstrap @ node.id: \
-             string)"
-        );
-        assert_eq!(
-            clean("[a][b] route: unknown cluster 'nobody'\n\n"),
-            "route: unknown cluster 'nobody'"
-        );
+    /// Asks about `text`, which is `config` as it is written.
+    fn ask(&self, config: &Bootstrap, text: &str, ending: &str) -> Result<(), ValidateError> {
+        let folder = tempfile::Builder::new().prefix("meshkat-").tempdir()?;
+        let (quiet, logs) = harmless::without_log_files(config);
+        let (file, text) = match &quiet {
+            Some(quiet) => (folder.path().join("configuration.json"), &quiet.to_json()?),
+            None => (folder.path().join(format!("configuration.{ending}")), &text.to_owned()),
+        };
+        meshkat_files::write_private(&file, text)?;
+        harmless::link_neighbours(config, folder.path())?;
+
+        let mut environment = sandbox::environment(folder.path());
+        environment.extend(harmless::variables(config));
+        let arguments = ["--mode", "validate", "--log-level", "critical", "-c"].map(OsString::from);
+        let arguments: Vec<OsString> = arguments.into_iter().chain([file.into_os_string()]).collect();
+        let job = Job {
+            program: &self.envoy,
+            arguments: &arguments,
+            environment: &environment,
+            folder: folder.path(),
+            readable: &self.all_readable(config),
+            limit: self.limit,
+            sandbox: self.sandbox,
+        };
+        let (ended, printed) = job.run().map_err(|error| self.cannot_ask(error))?;
+        let status = match ended {
+            Ended::TooLate => return Err(ValidateError::TooLate { limit: self.limit }),
+            Ended::Itself(status) => status,
+        };
+        if !status.success() {
+            let message = match clean(&printed) {
+                message if message.is_empty() => format!("it ended with {status} and said nothing"),
+                message => message,
+            };
+            return Err(ValidateError::Refused { message });
+        }
+        // Envoy itself was not let near them.
+        match logs.iter().find_map(|log| harmless::problem_of_log(log)) {
+            Some(message) => Err(ValidateError::Refused { message }),
+            None => Ok(()),
+        }
+    }
+
+    fn all_readable(&self, config: &Bootstrap) -> Vec<PathBuf> {
+        let beside = config.file().parent().map(harmless::open_entries).unwrap_or_default();
+        self.readable.iter().cloned().chain(beside).collect()
+    }
+
+    fn cannot_ask(&self, error: io::Error) -> ValidateError {
+        ValidateError::CannotAsk(io::Error::new(
+            error.kind(),
+            format!("{}: {error}", self.envoy.display()),
+        ))
     }
 }

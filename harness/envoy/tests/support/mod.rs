@@ -15,7 +15,7 @@ use std::{
 use meshkat_envoy::{
     binary::{self, Envoy, Request},
     command,
-    config::{Bootstrap, Rebind},
+    config::{Bootstrap, Rebind, Validator},
 };
 
 /// The real Envoy that every test uses; the first test on a machine fetches it.
@@ -25,6 +25,11 @@ pub(crate) fn envoy() -> &'static Envoy {
         let request = Request::from_environment(std::env::var("MESHKAT_ENVOY").ok()).unwrap();
         binary::locate(&request, &mut std::io::stderr()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
     })
+}
+
+/// The real Envoy as a judge.
+pub(crate) fn validator() -> Validator {
+    Validator::new(&envoy().path)
 }
 
 pub(crate) const CONFIGS: [&str; 4] = ["echo", "ingress", "pet", "petstore"];
