@@ -77,6 +77,7 @@ mod system {
     use std::io;
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
+    use std::time::Duration;
 
     use rustix::io::Errno;
     use rustix::process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal};
@@ -149,13 +150,26 @@ mod system {
         found.split_ascii_whitespace().next()?.parse().ok()
     }
 
-    /// The kernel shows the environment of a process to its own user alone.
+    /// How often it is looked for an environment, and how long to wait in between.
+    const LOOKS: u32 = 100;
+    const LOOK: Duration = Duration::from_millis(2);
+
+    /// The kernel shows the environment of a process to its own user alone. In the instant in which a process becomes another
+    /// program, it has none.
     fn has_mark(pid: u32, run: &LeaseId) -> bool {
         let mark = format!("{RUN}={run}");
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark.as_bytes())
+        for _ in 0..LOOKS {
+            let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else {
+                return false;
+            };
+            if !environment.is_empty() {
+                return environment
+                    .split(|byte| *byte == 0)
+                    .any(|variable| variable == mark.as_bytes());
+            }
+            std::thread::sleep(LOOK);
+        }
+        false
     }
 
     /// So it does what a process has open.
