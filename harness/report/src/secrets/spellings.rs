@@ -1,4 +1,4 @@
-//! The ways in which a secret may be written down. Escapes and line breaks are taken off the text instead: see [`super::view`].
+//! The ways in which a secret may be written down. Escapes and blanks are taken off the text instead: see [`super::view`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -7,13 +7,13 @@ use super::view::View;
 
 /// The secret itself, each of its lines, and what encodings make of it.
 pub(super) fn of(secret: &str) -> Vec<Vec<u8>> {
-    let whole = View::joined(secret.trim().as_bytes()).bytes().to_vec();
-    let mut all = vec![whole];
+    let joined = |text: &str| View::joined(text.as_bytes()).bytes().to_vec();
+    let mut all = vec![joined(secret)];
     // A CI masks line by line, and so may a log have it.
     if secret.trim().contains('\n') {
         let lines = secret.lines().map(str::trim);
         let telling = lines.filter(|line| line.len() >= 16 && !line.starts_with("-----"));
-        all.extend(telling.map(|line| line.as_bytes().to_vec()));
+        all.extend(telling.map(joined));
     }
     let ends = [secret, secret.trim()];
     for text in &ends[usize::from(ends[0] == ends[1])..] {

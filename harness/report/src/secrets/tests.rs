@@ -47,6 +47,7 @@ fn a_secret_is_found_in_every_spelling() {
         &hex,
         &hex.to_uppercase(),
         "s3cr3t/Tök\n   +n \"of\" <me> & \\you\\",
+        "s3cr3t/Tök+n\n    \"of\"\t<me>\r\n& \\you\\",
         "s3cr3t\r\n/Tök+n \"of\" <m\n\t\te> & \\you\\",
         "s3cr3t\\n/Tök+n \\\"of\\\" <me> & \\\\you\\\\",
     ] {

@@ -1,4 +1,4 @@
-//! A text as it was before somebody broke it into lines or escaped it, and the way back to where each part of it stands.
+//! A text as it was before somebody wrapped or escaped it, and the way back to where each part of it stands.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -45,18 +45,17 @@ struct Segment {
 }
 
 impl View {
-    /// A text without its line breaks, and without what indents the lines after them.
+    /// A text without its blanks and line breaks: who wraps a text puts some in, or puts one in place of another.
     pub(super) fn joined(text: &[u8]) -> Self {
         let mut view = Self::new(text.len());
-        let mut from = 0;
-        for at in memchr::memchr_iter(b'\n', text) {
-            if at < from {
-                continue;
-            }
-            let end = if at > from && text[at - 1] == b'\r' { at - 1 } else { at };
-            view.copy(text, from..end);
+        let (mut from, mut at) = (0, 0);
+        while at < text.len() {
             let blanks = text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            from = at + blanks;
+            if blanks > 0 {
+                view.copy(text, from..at);
+                from = at + blanks;
+            }
+            at += blanks.max(1);
         }
         view.copy(text, from..text.len());
         view
@@ -93,9 +92,10 @@ impl View {
             if at < from || !of.begin_with(text[at]) {
                 continue;
             }
-            let Some((len, meant)) = escape(&text[at..]) else {
+            let Some((len, mut meant)) = escape(&text[at..]) else {
                 continue;
             };
+            meant.retain(|byte| !byte.is_ascii_whitespace());
             any = true;
             view.copy(text, from..at);
             view.unit(at, len, &meant);
@@ -147,14 +147,13 @@ impl View {
     }
 }
 
-/// The escape that `text` begins with: its length, and what it means. Line breaks mean nothing, as everywhere in a view.
+/// The escape that `text` begins with: its length, and what it means.
 fn escape(text: &[u8]) -> Option<(usize, Vec<u8>)> {
     match text {
         [b'%', high, low, ..] => Some((3, vec![hex(*high)? * 16 + hex(*low)?])),
         [b'\\', b'u', rest @ ..] => unicode(rest).map(|(len, meant)| (2 + len, meant)),
         [b'\\', b'x', high, low, ..] => Some((4, vec![hex(*high)? * 16 + hex(*low)?])),
-        [b'\\', b'n' | b'r', ..] => Some((2, Vec::new())),
-        [b'\\', b't', ..] => Some((2, vec![b'\t'])),
+        [b'\\', b'n' | b'r' | b't', ..] => Some((2, vec![b'\n'])),
         [b'\\', meant, ..] if meant.is_ascii_punctuation() => Some((2, vec![*meant])),
         [b'&', ..] => entity(text),
         _ => None,

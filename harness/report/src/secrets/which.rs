@@ -242,7 +242,8 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn is_worth(value: &str, strength: Strength) -> bool {
-    if value.chars().count() < SHORTEST || COMMON.contains(&value.to_ascii_lowercase().as_str()) {
+    let seen = value.chars().filter(|c| !c.is_whitespace()).count();
+    if seen < SHORTEST || COMMON.contains(&value.to_ascii_lowercase().as_str()) {
         return false;
     }
     let any = |is: fn(char) -> bool| value.chars().any(is);
