@@ -36,7 +36,7 @@ fn base64(secret: &[u8]) -> Vec<Vec<u8>> {
         bytes.extend_from_slice(secret);
         let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            all.push(engine.encode(&bytes)[from..to].as_bytes().to_vec());
+            all.push(engine.encode(&bytes).as_bytes()[from..to].to_vec());
         }
     }
     all
