@@ -25,8 +25,11 @@ pub const COMBINATIONS: usize = 10_000;
 /// Sets of axes that are combined more strongly than others.
 pub const STRONGER: usize = 100;
 
-/// Cases of one scenario; rows of a file for `meshkat cover`.
+/// Cases of one scenario.
 pub const CASES: u64 = 20_000;
+
+/// Rows of an array. A case takes much more memory than a row.
+pub const ROWS: u64 = 100_000;
 
 /// Cases of one scenario, times what each has: its steps, and the bytes in which the file says what is no axis.
 pub const CASES_TIMES_SIZE: u64 = 32 << 20;

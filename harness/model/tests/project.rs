@@ -32,7 +32,10 @@ fn a_scenario_that_is_no_text_is_told_with_its_place() {
     assert_eq!((wrong.len(), wrong[0].message.as_str()), (1, "the file is not UTF-8"));
     assert_eq!((wrong[0].place.line, wrong[0].place.column), (2, 7));
     let error = project.source(&files["a/b"]).unwrap_err().to_string();
-    assert_eq!(error, "the file is not UTF-8 at line 2, column 7: the byte 0xff");
+    assert_eq!(
+        error,
+        "the file is not UTF-8 at line 2, column 7: the byte 0xff, behind 17 bytes"
+    );
 }
 
 #[test]

@@ -189,9 +189,9 @@ fn cover_has_the_limits_of_scenarios() {
     project.write("wide.yaml", axes(2, 2000));
     project
         .tell(&["cover", "wide.yaml"])
-        .tells(2, &["there are 4,000,000 rows, or more; at most 20,000"]);
+        .tells(2, &["there are 4,000,000 rows, or more; at most 100,000"]);
     project.write("ten.yaml", axes(12, 10));
-    let many = "12 axes of 10 values are 1,000,000,000,000 rows; at most 20,000";
+    let many = "12 axes of 10 values are 1,000,000,000,000 rows; at most 100,000";
     project
         .tell(&["cover", "ten.yaml", "--strength", "full"])
         .tells(2, &[many]);

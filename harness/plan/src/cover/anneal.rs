@@ -31,6 +31,9 @@ pub(super) const SOLVED: u64 = 4000;
 const MOST_LOOKS: u64 = 1_000_000;
 const COUNTED: u64 = 20_000;
 
+/// What a look at a table costs, in entries that a board looks at.
+const LOOK: u64 = 4;
+
 /// Rows that are looked at for one change before they are counted.
 const ROWS: usize = 1000;
 
@@ -239,7 +242,7 @@ impl Attempt<'_> {
             let spent = solver.spent();
             solver.allow(MOST_LOOKS);
             let whole = solver.complete(&partial, &mut as_before);
-            self.spend((solver.spent() - spent).saturating_sub(COUNTED));
+            self.spend((solver.spent() - spent).saturating_sub(COUNTED) * LOOK);
             let Some(whole) = whole else { return };
             after = whole;
         }

@@ -12,7 +12,7 @@ use super::{
 const TRIED: u64 = 20_000;
 
 /// Looks at a table that the search takes. Beyond them what was found so far is told, which may have rules too many.
-const LOOKS: u64 = 300_000_000;
+const LOOKS: u64 = 60_000_000;
 
 /// A smallest set of rules that allows no row with these levels; none if all rules together allow one. Of many rules it may be
 /// one that is not the smallest, but has no rule that is not needed for it.

@@ -30,9 +30,9 @@ impl Effort {
     /// How many looks at a table it may take to tell what the rules allow: about a second, some seconds, a minute.
     pub(super) fn looks(self) -> u64 {
         match self {
-            Self::Quick => 300_000_000,
-            Self::Default => 1_500_000_000,
-            Self::High => 20_000_000_000,
+            Self::Quick => 60_000_000,
+            Self::Default => 300_000_000,
+            Self::High => 6_000_000_000,
         }
     }
 }
@@ -125,7 +125,9 @@ impl Fill<'_> {
             self.tuples.subsets.len() * self.tuples.subsets.first().map_or(1, |subset| subset.axes.len()) * levels;
         // Each value of an axis that rules are about is a question to the solver.
         let asked = (0..self.problem.axes.len()).filter(|axis| !self.solver.is_free(*axis));
-        let asked: u64 = asked.map(|axis| self.solver.cost(axis) + SOLVED).sum();
+        let asked: u64 = asked
+            .map(|axis| (self.solver.cost(axis) + SOLVED).max(self.solver.cost_of_search(axis)))
+            .sum();
         let rows = 2 * self.tuples.len / self.tuples.subsets.len().max(1) + 1;
         let all = (row as u64 + asked * levels as u64).saturating_mul(rows as u64).max(1);
         (budget.0 / 20 / all).clamp(1, 20) as usize

@@ -36,7 +36,7 @@ pub use self::{
 use self::{blame::blame, fill::Fill, greedy::Greedy, solver::Solver, tuples::Tuples};
 
 /// How many rows there may be.
-const MOST_ROWS: u64 = meshkat_model::limits::CASES;
+const MOST_ROWS: u64 = meshkat_model::limits::ROWS;
 
 /// Rows that have every combination that the problem asks for and its rules allow. First come the seeds, then included rows, then
 /// the others, those with a negative value last.

@@ -17,6 +17,9 @@ const FEW: usize = 4096;
 /// And one that has no table, since each answer takes long.
 const VERY_FEW: usize = 32;
 
+/// What a step of a search costs beside what it looks at: it takes memory and gives it back.
+const STEP: u64 = 50;
+
 /// How many levels the answers that are kept may have in all.
 const KEPT: usize = 1 << 21;
 
@@ -200,6 +203,18 @@ impl<'a> Solver<'a> {
         self.by_axis[axis].iter().map(|rule| self.rules[*rule].cost()).sum()
     }
 
+    /// What a question about a level of an axis costs, about, in looks at a table: the rules of the axis are gone through.
+    pub(super) fn cost_of_search(&self, axis: usize) -> u64 {
+        let of_rule = |rule: &usize| {
+            let scope = self.rules[*rule].scope();
+            let all = scope.iter().try_fold(1_usize, |all, axis| {
+                all.checked_mul(self.base.len(*axis).max(1)).filter(|all| *all <= FEW)
+            });
+            all.unwrap_or(1) as u64 * scope.len() as u64
+        };
+        self.by_axis[axis].iter().map(of_rule).sum()
+    }
+
     /// Whether a whole row holds every rule.
     pub(super) fn holds(&self, row: &[Level]) -> bool {
         self.rules.iter().all(|rule| rule.holds(|axis| row[axis])) && self.negatives(row, None) <= 1
@@ -223,7 +238,7 @@ impl<'a> Solver<'a> {
     }
 
     fn search_part(&self, number: usize, partial: &Partial, prefer: &mut Prefer<'_>) -> Option<Domains> {
-        if !self.spend(self.base.size()) {
+        if !self.spend(self.base.size() + STEP) {
             return None;
         }
         let part = &self.parts[number];
@@ -237,7 +252,7 @@ impl<'a> Solver<'a> {
     }
 
     fn search(&self, part: &Part, mut domains: Domains, prefer: &mut Prefer<'_>) -> Option<Domains> {
-        if !self.spend(domains.size()) || !self.propagate(part, &mut domains) {
+        if !self.spend(domains.size() + STEP) || !self.propagate(part, &mut domains) {
             return None;
         }
         let open = part.axes.iter().filter(|axis| domains.len(**axis) > 1);
@@ -297,7 +312,7 @@ impl<'a> Solver<'a> {
                 }
             }
             let Some(number) = waiting.pop() else { return true };
-            if !self.spend(1) {
+            if !self.spend(5) {
                 return false;
             }
             is_waiting[number] = false;
@@ -345,7 +360,7 @@ impl<'a> Solver<'a> {
         if combinations.is_none() {
             return Some(Vec::new());
         }
-        self.spend(combinations.unwrap_or_default() as u64 * scope.len() as u64);
+        self.spend(combinations.unwrap_or_default() as u64 * scope.len() as u64 + STEP);
         let mut supported: Vec<Vec<bool>> = left.iter().map(|levels| vec![false; levels.len()]).collect();
         let mut at = vec![0; scope.len()];
         let mut levels: Vec<Level> = left.iter().map(|levels| levels[0]).collect();
