@@ -14,7 +14,7 @@ mod up;
 mod usage;
 mod xds;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
 
@@ -37,6 +37,11 @@ struct Args {
     /// The folder of the binaries: `meshkat` and the services.
     #[arg(long, default_value = "target/release")]
     bin: PathBuf,
+    /// xds-hostile: be the hostile clients of this address.
+    #[arg(long, hide = true)]
+    siege: Option<SocketAddr>,
+    #[arg(long, hide = true, default_value_t = 1)]
+    siege_clients: usize,
 }
 
 /// What can be measured.
@@ -54,6 +59,8 @@ enum Bench {
     XdsChurn,
     /// One change among many resources: delta against State of the World.
     XdsBytes,
+    /// Changes pushed to streams, alone and amid many clients that mean it ill.
+    XdsHostile,
     /// Cases each on a mesh of its own, and as they are planned.
     Planner,
     /// Sizes of covering arrays, beside what is published and what allpairspy gives.
@@ -79,6 +86,10 @@ fn measure(args: &Args) -> Result<(), Error> {
         .worker_threads(2)
         .enable_all()
         .build()?;
+    if let Some(address) = args.siege {
+        let siege = xds::hostile::besiege(address, args.siege_clients);
+        return runtime.block_on(unless_told_to_stop(siege)).map(drop);
+    }
     for bench in Bench::value_variants() {
         if !args.only.is_empty() && !args.only.contains(bench) {
             continue;
@@ -96,7 +107,7 @@ fn measure(args: &Args) -> Result<(), Error> {
 }
 
 async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
-    use xds::{bytes, churn, fanout, latency};
+    use xds::{bytes, churn, fanout, hostile, latency};
     let (bin, quick) = (&args.bin, args.quick);
     match bench {
         Bench::FirstAnswer => first_answer::measure(bin, args.pairs()),
@@ -106,6 +117,8 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsFanout => fanout::measure(bin, fanout::Size::FULL).await,
         Bench::XdsChurn if quick => churn::measure(bin, churn::Size::QUICK).await,
         Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
+        Bench::XdsHostile if quick => hostile::measure(bin, hostile::Size::QUICK).await,
+        Bench::XdsHostile => hostile::measure(bin, hostile::Size::FULL).await,
         Bench::Cover => cover::measure(quick),
         Bench::Planner => {
             let mut report = planner::measure(bin, "process", args.planner_pairs(), quick)?;

@@ -28,6 +28,7 @@ impl Service {
             .args(["--listen", "127.0.0.1:0", "--instance", instance])
             .env("RUST_LOG", "info")
             .env_remove("STATE")
+            .env_remove("MESHKAT_TOKEN")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

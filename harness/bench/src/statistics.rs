@@ -7,6 +7,8 @@ pub(crate) struct Spread {
     pub(crate) median: f64,
     /// The smallest number that no more than one in twenty exceeds.
     pub(crate) p95: f64,
+    /// The smallest number that no more than one in a hundred exceeds.
+    pub(crate) p99: f64,
     pub(crate) max: f64,
 }
 
@@ -26,6 +28,7 @@ impl Spread {
             min: at(0),
             median,
             p95: at((sorted.len() * 19).div_ceil(20).saturating_sub(1)),
+            p99: at((sorted.len() * 99).div_ceil(100).saturating_sub(1)),
             max: at(sorted.len().saturating_sub(1)),
         }
     }
@@ -39,6 +42,7 @@ mod tests {
     fn the_percentile_is_one_of_the_numbers() {
         let spread = Spread::of((1..=100).map(f64::from));
         assert_eq!((spread.min, spread.p95, spread.max), (1.0, 95.0, 100.0));
+        assert!((spread.p99 - 99.0).abs() < f64::EPSILON);
         assert!((spread.median - 50.5).abs() < f64::EPSILON);
         let spread = Spread::of([7.0]);
         assert_eq!(

@@ -105,6 +105,14 @@ fn bytes_compares_both_variants() {
 }
 
 #[test]
+fn hostile_clients_stand_beside_none() {
+    prints(
+        "xds-hostile",
+        &["│ State of the World ", "│ delta ", "goals: p99 at most 1.5 times"],
+    );
+}
+
+#[test]
 fn what_is_not_there_to_be_measured_is_an_error() {
     let output = Command::new(bench())
         .args(["--quick", "--only", "xds-bytes", "--bin", "/nowhere"])

@@ -72,6 +72,18 @@ impl Request {
         })
     }
 
+    /// Says who sends it, if it does not say so already. The value is never shown.
+    ///
+    /// # Errors
+    /// A sentence about a value that HTTP does not allow.
+    pub fn authorization(mut self, value: &str) -> Result<Self, String> {
+        let mut value =
+            HeaderValue::from_str(value).map_err(|_| "an Authorization header cannot have this value".to_owned())?;
+        value.set_sensitive(true);
+        self.headers.entry(http::header::AUTHORIZATION).or_insert(value);
+        Ok(self)
+    }
+
     /// Adds a body: a text as it is, anything else as JSON.
     pub fn body(mut self, body: &serde_json::Value) -> Self {
         self.body = Some(match body {

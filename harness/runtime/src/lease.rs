@@ -24,6 +24,12 @@ pub trait Lease: Send + Sync {
     /// The lease's name, unique on this machine.
     fn id(&self) -> &str;
 
+    /// The value of the `Authorization` header that the applications of its pods ask for before they change what they do;
+    /// none if they ask for none.
+    fn authorization(&self) -> Option<&str> {
+        None
+    }
+
     /// Every pod as it is now, by the order of its group in the mesh and then by its number.
     fn pods(&self) -> Vec<Pod>;
 

@@ -30,6 +30,8 @@ pub struct App {
     routes: Router,
     readiness: Readiness,
     metrics: Option<Metrics>,
+    faults: bool,
+    pub(crate) apart: bool,
     pub(crate) patience: Patience,
 }
 
@@ -46,6 +48,8 @@ impl App {
             routes,
             readiness: Readiness::ready(),
             metrics: None,
+            faults: true,
+            apart: false,
             patience: Patience::default(),
         }
     }
@@ -61,6 +65,21 @@ impl App {
     #[must_use]
     pub fn metrics(mut self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Arc::new(text));
+        self
+    }
+
+    /// Whether it can be made to fail on purpose; without it, there is no `/faults`.
+    #[must_use]
+    pub fn faults(mut self, allowed: bool) -> Self {
+        self.faults = allowed;
+        self
+    }
+
+    /// Works for those who have shown that they mean well ([`Connection::prove`][crate::Connection::prove]) on threads that
+    /// they do not share with everybody else.
+    #[must_use]
+    pub fn strangers_apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -86,9 +105,11 @@ impl App {
                 get(move || async move { ([(header::CONTENT_TYPE, METRICS_TYPE)], text()) }),
             );
         }
-        own.method_not_allowed_fallback(unknown_method)
-            .merge(faults::routes(faults))
-            .fallback_service(service)
+        let mut own = own.method_not_allowed_fallback(unknown_method);
+        if self.faults {
+            own = own.merge(faults::routes(faults, self.identity.guard()));
+        }
+        own.fallback_service(service)
             .layer(from_fn(log))
             .layer(from_fn_with_state(self.identity, identity::stamp))
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use crate::guard::GuardArgs;
 use crate::identity::{Identity, InvalidInstance};
 
 /// Where a service listens and who it is. Each flag is also an environment variable.
@@ -16,6 +17,10 @@ pub struct ServiceArgs {
     /// Name that every response carries in `x-served-by` [default: the host's name]
     #[arg(long, env = "INSTANCE", value_name = "NAME", value_parser = parse_instance)]
     pub instance: Option<String>,
+
+    /// Who may write.
+    #[command(flatten)]
+    pub guard: GuardArgs,
 }
 
 impl ServiceArgs {

@@ -7,8 +7,11 @@ use std::sync::{Arc, Weak};
 use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::guard::Owner;
+use crate::lane::Standing;
 use crate::problem::Problem;
 
 /// The connection that a request came on: who is at its ends, and the means to cut it.
@@ -26,6 +29,8 @@ struct Ends {
     peer: SocketAddr,
     local: SocketAddr,
     cut: CancellationToken,
+    owner: OnceCell<Owner>,
+    standing: Arc<Standing>,
 }
 
 impl Connection {
@@ -34,6 +39,8 @@ impl Connection {
             peer: canonical(peer),
             local: canonical(local),
             cut,
+            owner: OnceCell::new(),
+            standing: Arc::new(Standing::new()),
         }))
     }
 
@@ -47,6 +54,25 @@ impl Connection {
         self.0.local
     }
 
+    /// Whose the other end is. The system is asked once: a socket stays that of who made it.
+    pub(crate) async fn owner(&self) -> Owner {
+        let (peer, local) = (self.peer(), self.local());
+        let ask = || async move {
+            let asked = tokio::task::spawn_blocking(move || crate::guard::owner(peer, local));
+            asked.await.unwrap_or(Owner::Unknown)
+        };
+        *self.0.owner.get_or_init(ask).await
+    }
+
+    /// Whoever is at the other end has shown that it means well: it is not kept waiting by those of whom nobody knows.
+    pub fn prove(&self) {
+        self.0.standing.prove();
+    }
+
+    pub(crate) fn standing(&self) -> &Arc<Standing> {
+        &self.0.standing
+    }
+
     /// Cuts the connection: the peer sees it closed without a response.
     ///
     /// Never returns; the caller is dropped with the connection. Over HTTP/2 every stream of the connection goes too.
@@ -58,6 +84,11 @@ impl Connection {
     /// The same for somebody who is not answering a request on it.
     pub fn cut_now(&self) {
         self.0.cut.cancel();
+    }
+
+    /// What cuts the connection when it is cancelled.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.0.cut.clone()
     }
 
     /// The connection, without keeping it.

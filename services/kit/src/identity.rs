@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 
 use crate::connection::Connection;
+use crate::guard::Guard;
 
 /// The response header that names the instance.
 pub const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -15,12 +16,13 @@ pub const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// It proves who reached the application: in a pod that is only ever its own Envoy.
 pub const PEER_ADDRESS: HeaderName = HeaderName::from_static("x-peer-address");
 
-/// The name of a service and of this one instance of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The name of a service and of this one instance of it, and who may change what it does.
+#[derive(Debug, Clone)]
 pub struct Identity {
     service: &'static str,
     instance: String,
     header: HeaderValue,
+    guard: Guard,
 }
 
 /// An instance name that a header cannot carry.
@@ -48,7 +50,20 @@ impl Identity {
             service,
             instance: instance.to_owned(),
             header,
+            guard: Guard::default(),
         })
+    }
+
+    /// The same with other rules of who may change what it does.
+    #[must_use]
+    pub fn guarded(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Who may change what it does: by default this user and root, over the loopback interface.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// The service, such as `pet`.

@@ -1,12 +1,16 @@
 //! JSON request bodies, with errors that tell the field and the place.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
+use crate::budget::{Budget, Share};
 use crate::problem::Problem;
 
 /// The longest request body that a service reads, in bytes: 1 MiB.
@@ -85,11 +89,29 @@ impl From<JsonError> for Problem {
     }
 }
 
-/// Reads a whole body.
+/// How long a body may take, from the head of its request to its end.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// How many bytes of bodies that have not ended are kept, of all together.
+static UNFINISHED: Budget = Budget::new(24 << 20);
+
+/// Reads a whole body. Its time is limited, and so is what all that have not ended hold together: when there is no room, the
+/// one that began first is given up.
 ///
 /// # Errors
-/// A 413 if it is longer than `limit` bytes, a 400 if it breaks off.
+/// A 413 if it is longer than `limit` bytes, a 400 if it breaks off, a 408 if it takes too long, and a 503 if it was given up.
 pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let share = UNFINISHED.join(CancellationToken::new());
+    tokio::select! {
+        read = collect(body, limit, &share) => read,
+        () = share.lost() => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+            .detail("the body was given up: too many others were being sent at the same time; send it again")),
+        () = tokio::time::sleep(BODY_TIME) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT)
+            .detail(format!("a body has to be whole within {} s", BODY_TIME.as_secs()))),
+    }
+}
+
+async fn collect(body: Body, limit: usize, share: &Share) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
     let mut kept = BytesMut::new();
     let mut read = 0_usize;
@@ -98,8 +120,10 @@ pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
         read = read.saturating_add(chunk.len());
         if read <= limit {
             kept.extend_from_slice(&chunk);
+            share.hold(kept.capacity());
         } else {
             kept = BytesMut::new();
+            share.hold(0);
             if read > DISCARD_LIMIT {
                 break;
             }

@@ -25,7 +25,7 @@ pub type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Logs to stderr, binds, runs the service until SIGTERM or SIGINT, and returns the exit code of the process.
 ///
-/// 0: stopped as told. [`EXIT_USAGE`]: the host's name cannot be the instance's. [`EXIT_ENVIRONMENT`]: no listener, or
+/// 0: stopped as told. [`EXIT_USAGE`]: the host's name cannot be the instance's, or the rules of who may write do not hold. [`EXIT_ENVIRONMENT`]: no listener, or
 /// `run` failed. Whatever fails is one line on stderr.
 pub fn launch<R, F>(service: &'static str, args: &ServiceArgs, run: R) -> ExitCode
 where
@@ -34,9 +34,14 @@ where
 {
     log_to_stderr();
     allow_many_connections();
+    crate::memory::keep_together();
     let identity = match args.identity(service) {
         Ok(identity) => identity,
         Err(error) => return fail(service, EXIT_USAGE, &format!("{error}; give one with --instance")),
+    };
+    let identity = match args.guard.guard() {
+        Ok(guard) => identity.guarded(guard),
+        Err(error) => return fail(service, EXIT_USAGE, &error.to_string()),
     };
     // A pod is small and many run side by side: two threads each, however many cores there are.
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -3,13 +3,19 @@
 //! A service is an [`axum::Router`] in an [`App`]. [`serve`] answers with it on a bound listener until it is told to
 //! stop; [`launch`] is the whole `main` of a service's binary around that.
 
+mod answered;
 mod app;
 mod args;
+mod budget;
 mod connection;
+mod crowd;
 mod faults;
+mod guard;
 mod identity;
 mod json;
+mod lane;
 mod launch;
+mod memory;
 mod path;
 mod patience;
 mod probes;
@@ -21,8 +27,11 @@ pub mod trace;
 
 pub use app::{App, router};
 pub use args::ServiceArgs;
+pub use budget::{Budget, Share};
 pub use connection::{Connection, WeakConnection};
+pub use crowd::{FEW_REQUESTS, MANY_REQUESTS, MOST_CONNECTIONS};
 pub use faults::{Fault, FaultError, FaultSpec};
+pub use guard::{Guard, GuardArgs, InvalidGuard, InvalidToken, TOKEN_VARIABLE, Token};
 pub use identity::{Identity, InvalidInstance, PEER_ADDRESS, SERVED_BY};
 pub use json::{BODY_LIMIT, JsonBody, JsonError, from_json, read_body};
 pub use launch::{EXIT_ENVIRONMENT, EXIT_USAGE, Shutdown, launch};

@@ -21,6 +21,8 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub struct Patience {
     /// From the first byte of a request to the end of its head.
     pub head: Duration,
+    /// How long a client may leave what it is sent without taking any of it.
+    pub taken_within: Duration,
     /// How often an HTTP/2 connection is asked whether anybody is there.
     pub ping_every: Duration,
     /// How long the answer to that may take; then the connection is closed. A peer that is paused gives none either, so
@@ -32,6 +34,7 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
+            taken_within: Duration::from_secs(60),
             ping_every: Duration::from_secs(30),
             pong_within: Duration::from_secs(30),
         }
@@ -85,18 +88,40 @@ pub(crate) struct Watched {
     preface: Option<usize>,
     /// Runs out when the head that has begun should have ended.
     running: Option<Pin<Box<Sleep>>>,
+    taken_within: Duration,
+    /// Runs out when something of what is sent should have been taken.
+    sending: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
-    pub(crate) fn new(stream: TcpStream, requests: Requests, head: Duration) -> Self {
+    pub(crate) fn new(stream: TcpStream, requests: Requests, patience: Patience) -> Self {
         Self {
             stream,
             requests,
             begun: 0,
-            head,
+            head: patience.head,
             preface: Some(0),
             running: None,
+            taken_within: patience.taken_within,
+            sending: None,
         }
+    }
+
+    /// Gives up on a peer that takes nothing of what it is sent.
+    fn sent(&mut self, sent: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if sent.is_ready() {
+            self.sending = None;
+            return sent;
+        }
+        let limit = self.taken_within;
+        let sending = self.sending.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        if sending.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "nothing is taken of what is sent",
+            )));
+        }
+        Poll::Pending
     }
 
     fn is_http2(&self) -> bool {
@@ -151,7 +176,8 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let sent = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.sent(sent, cx)
     }
 
     fn poll_write_vectored(
@@ -159,7 +185,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let sent = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.sent(sent, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

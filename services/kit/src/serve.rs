@@ -5,23 +5,30 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::answered::{Answered, Waiting};
 use crate::app::App;
 use crate::connection::Connection;
+use crate::crowd::{Crowd, FEW_REQUESTS, MANY_REQUESTS, Place, UnderWay};
+use crate::lane::{Lanes, OfConnection};
+use crate::memory;
 use crate::patience::{Patience, Requests, Watched, Working};
+use crate::problem::Problem;
 
 /// How long requests in flight may take once the service is told to stop. A service is gone within a second.
 pub const GRACE: Duration = Duration::from_millis(900);
@@ -33,33 +40,59 @@ const FIRST_BYTE: Duration = Duration::from_millis(50);
 /// once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often it is looked whether many clients have gone, whose memory can be given back.
+const LOOK_AT_MEMORY: Duration = Duration::from_secs(1);
+
 /// The longest header list that an HTTP/2 client may send, in bytes: what Envoy itself takes by default.
 const H2_HEADER_LIST: u32 = 60 * 1024;
 
 /// How many requests an HTTP/2 client may have open on one connection; what it needs beyond, it opens connections for.
 const H2_STREAMS: u32 = 200;
 
+/// The longest head of an HTTP/1.1 request, in bytes: as much as of HTTP/2, and a little more.
+const H1_BUFFER: usize = 64 * 1024;
+
+/// How many bytes an HTTP/2 client may send before it is told that they were read: of a request, and of all of a connection.
+/// As much as HTTP/2 begins with.
+const H2_WINDOW: u32 = 65_535;
+
+/// How many bytes of an answer wait on an HTTP/2 connection to be sent.
+const H2_SEND_BUFFER: usize = 64 * 1024;
+
 /// Serves `app` over HTTP/1.1 and HTTP/2 without TLS on one port until `shutdown` resolves.
 ///
 /// Then no connection is accepted any more, requests in flight finish, and what is not done after [`GRACE`] is cut.
 ///
 /// # Errors
-/// The listener has no local address.
+/// The listener has no local address, or a thread cannot be had.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let listen = listener.local_addr()?;
     tracing::info!("listening on {listen}");
+    let (lanes, _others) = if app.apart {
+        let (lanes, others) = Lanes::apart()?;
+        (lanes, Some(others))
+    } else {
+        (Lanes::one(), None)
+    };
     let server = Server {
         patience: app.patience,
+        lanes,
         router: app.into_router(listen),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
+        crowd: Crowd::new(),
         connections: TaskTracker::new(),
     };
 
     let mut shutdown = pin!(shutdown);
+    let mut looks = tokio::time::interval(LOOK_AT_MEMORY);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
+            _ = looks.tick() => if server.crowd.has_gone() {
+                // Nobody waits for it.
+                drop(tokio::task::spawn_blocking(memory::give_back));
+            },
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => server.spawn(stream, peer),
                 Err(error) if is_of_one_connection(&error) => {}
@@ -87,11 +120,13 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
 
 struct Server {
     patience: Patience,
+    lanes: Arc<Lanes>,
     router: Router,
     /// Finish what is in flight, then close.
     stop: CancellationToken,
     /// Close at once.
     cut: CancellationToken,
+    crowd: Arc<Crowd>,
     connections: TaskTracker,
 }
 
@@ -99,13 +134,24 @@ impl Server {
     fn spawn(&self, stream: TcpStream, peer: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
         let connection = Connection::new(peer, local, self.cut.child_token());
-        self.connections.spawn(serve_connection(
+        let Some(place) = self.crowd.join(&connection) else {
+            tracing::debug!("there is no room for a connection from {peer}");
+            return;
+        };
+        let (lanes, standing) = (Arc::clone(&self.lanes), Arc::clone(connection.standing()));
+        let serving = serve_connection(
             stream,
             connection,
+            place,
             self.patience,
+            OfConnection {
+                lanes,
+                standing: Arc::clone(&standing),
+            },
             self.router.clone(),
             self.stop.clone(),
-        ));
+        );
+        self.lanes.spawn(&standing, self.connections.track_future(serving));
     }
 
     async fn stop(self) {
@@ -123,7 +169,9 @@ impl Server {
 async fn serve_connection(
     stream: TcpStream,
     connection: Connection,
+    place: Place,
     patience: Patience,
+    executor: OfConnection,
     router: Router,
     stop: CancellationToken,
 ) {
@@ -138,16 +186,30 @@ async fn serve_connection(
     let _ = stream.set_nodelay(true);
 
     let requests = Requests::default();
-    let stream = Watched::new(stream, requests.clone(), patience.head);
-    let service = service_fn(|request| answer(request, connection.clone(), requests.begin(), router.clone()));
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let stream = Watched::new(stream, requests.clone(), patience);
+    let (waiting, member) = (Waiting::default(), &place.0);
+    let service = service_fn(|request| {
+        let asked = Asked {
+            connection: connection.clone(),
+            waiting: waiting.clone(),
+            under_way: member.begin(),
+            _working: requests.begin(),
+        };
+        answer(request, asked, router.clone())
+    });
+    let mut builder = auto::Builder::new(executor);
+    builder.http1().max_buf_size(H1_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(patience.ping_every)
         .keep_alive_timeout(patience.pong_within)
         .max_concurrent_streams(H2_STREAMS)
-        .max_header_list_size(H2_HEADER_LIST);
+        .max_header_list_size(H2_HEADER_LIST)
+        .initial_stream_window_size(H2_WINDOW)
+        .initial_connection_window_size(H2_WINDOW)
+        .max_send_buf_size(H2_SEND_BUFFER);
+    let mut looks = tokio::time::interval(patience.taken_within / 4);
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stopping = false;
     loop {
@@ -161,6 +223,10 @@ async fn serve_connection(
                 return;
             }
             () = connection.cancelled() => return,
+            _ = looks.tick() => if waiting.is_longer_than(patience.taken_within) {
+                tracing::debug!("an answer is not taken");
+                return;
+            },
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
@@ -174,14 +240,30 @@ async fn serve_connection(
 #[error("the connection was cut")]
 struct Cut;
 
-async fn answer(
-    mut request: http::Request<Incoming>,
+/// A request that has begun.
+struct Asked {
     connection: Connection,
+    waiting: Waiting,
+    /// None if there is no room for it.
+    under_way: Option<UnderWay>,
     _working: Working,
-    router: Router,
-) -> Result<Response, Cut> {
+}
+
+async fn answer(mut request: http::Request<Incoming>, asked: Asked, router: Router) -> Result<Response, Cut> {
+    let Asked {
+        connection,
+        waiting,
+        under_way,
+        ..
+    } = asked;
+    let Some(under_way) = under_way else {
+        let many = format!("{MANY_REQUESTS} requests are under way, and of this connection more than {FEW_REQUESTS}");
+        return Ok(Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+            .detail(many)
+            .into_response());
+    };
     request.extensions_mut().insert(connection.clone());
-    tokio::select! {
+    let response = tokio::select! {
         biased;
         // HTTP/2 streams are tasks of their own and do not end with the connection's: end them here.
         () = connection.cancelled() => Err(Cut),
@@ -189,7 +271,8 @@ async fn answer(
             let response: Result<Response, Infallible> = response;
             response.map_err(|never| match never {})
         }
-    }
+    }?;
+    Ok(response.map(|body| Body::new(Answered::new(body, connection, &waiting, under_way))))
 }
 
 /// Errors of the one connection that was to be accepted, not of the listener.

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 const QUICK: Patience = Patience {
     head: Duration::from_millis(100),
+    taken_within: Duration::from_secs(60),
     ping_every: Duration::from_millis(100),
     // Long enough for those who are alive on a busy machine.
     pong_within: Duration::from_secs(2),

@@ -63,7 +63,7 @@ pub async fn run(
 /// What is off unless asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Serve `/xds/v3/faults`, over which discovery can be made to fail on purpose.
+    /// Serve `/xds/v3/faults` and `/faults`, over which discovery, or all of the service, can be made to fail on purpose.
     pub allow_faults: bool,
 }
 
@@ -130,13 +130,16 @@ async fn serve(
         stopped.clone(),
         identity.instance(),
     );
-    let mut routes = http::routes(&registry, &metrics, &clients, &faults).merge(grpc::routes(&streams));
+    let mut routes =
+        http::routes(&registry, &metrics, &clients, &faults, identity.guard()).merge(grpc::routes(&streams));
     let mut ready = Readiness::ready();
     if let Some((status, readiness)) = source {
         routes = routes.layer(from_fn_with_state(Gate::new(status, stopped), kubernetes::pass));
         ready = readiness;
     }
     let app = App::new(identity, routes)
+        .faults(options.allow_faults)
+        .strangers_apart()
         .readiness(ready)
         .metrics(move || metrics.text(&registry.snapshot()));
     let shutdown = async move {

@@ -28,7 +28,7 @@ struct Cli {
     #[arg(long, env = "SEED", value_name = "FILE", conflicts_with = "state")]
     seed: Option<PathBuf>,
 
-    /// Serve `/xds/v3/faults`, over which discovery can be made to fail on purpose
+    /// Serve `/xds/v3/faults` and `/faults`, over which discovery, or all of it, can be made to fail on purpose
     #[arg(long, env = "ALLOW_FAULTS", value_parser = BoolishValueParser::new())]
     allow_faults: bool,
 }

@@ -1,11 +1,22 @@
 //! The registry, and the resources that were written, on disk: one JSON file, replaced as a whole.
+//!
+//! The file is locked for as long as a process writes to it, so that two never undo each other's changes. The lock is the
+//! kernel's and lies on the file itself, so it holds whatever name the file was found under, and ends with its process. A new
+//! file is locked before it takes the place of the old one: whatever is found under the name is locked, always.
+
+mod left;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use meshkat_kit::{JsonError, from_json};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::kept::{Kept, KeptResource, WrittenResource};
 use crate::registry::Snapshot;
@@ -16,13 +27,18 @@ const SERVICES: u32 = 1;
 /// The shape of a file that has resources too.
 const RESOURCES: u32 = 2;
 
+/// How often a file is looked for again that somebody replaces at this moment.
+const LOOKS: u32 = 100;
+
 /// A file of which this process is the only writer.
 #[derive(Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
-    /// In the same folder, so that renaming it is one step. One name, so that what a crash leaves is found.
-    temporary: PathBuf,
-    folder: File,
+    name: String,
+    folder: PathBuf,
+    opened: File,
+    /// What lies under the path, locked.
+    held: Mutex<File>,
 }
 
 /// Why the state on disk cannot be used. Every message names the file.
@@ -42,6 +58,23 @@ pub enum StateError {
     /// The file is there and cannot be read.
     #[error("state file {}: cannot be read: {error}", path.display())]
     Read {
+        /// The state file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It is a link, and what it points to is not there.
+    #[error("state file {}: it is a link to a file that is not there; make that file, or remove the link", .0.display())]
+    DanglingLink(PathBuf),
+    /// Another process writes to it.
+    #[error(
+        "state file {}: another sds writes to it; stop that one, or give this one a file of its own with --state",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// Nobody can say whether another process writes to it.
+    #[error("state file {}: cannot be locked: {error}; put it on a file system that has locks", path.display())]
+    Lock {
         /// The state file.
         path: PathBuf,
         /// What the system says.
@@ -94,11 +127,54 @@ struct Document<S, R> {
 
 /// What a file holds, which is left as it is.
 pub(crate) fn read(path: &Path) -> Result<Kept, StateError> {
-    let bytes = fs::read(path).map_err(|error| StateError::Read {
+    let unreadable = |error| StateError::Read {
         path: path.to_owned(),
         error,
-    })?;
-    parse(path, &bytes)
+    };
+    let file = open(path, false).map_err(unreadable)?;
+    parse(path, &whole(&file).map_err(unreadable)?)
+}
+
+/// Opens a regular file; neither a pipe that nobody writes to nor a device is waited for.
+fn open(path: &Path, to_lock: bool) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        // Over NFS, a file can only be locked by those who may write to it.
+        .write(to_lock)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no regular file"))
+    }
+}
+
+fn whole(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Takes the lock of a file; false if another process has it.
+fn lock(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a file lies under a path. What is not there is nobody's.
+fn lies_under(file: &File, path: &Path) -> io::Result<Option<bool>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => {
+            let own = file.metadata()?;
+            Ok(Some((own.dev(), own.ino()) == (found.dev(), found.ino())))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, StateError> {
@@ -132,14 +208,12 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, StateError> {
 }
 
 impl StateFile {
-    /// Reads what a file holds; makes the file if there is none.
+    /// Locks a file and reads what it holds; makes the file if there is none.
     pub(crate) fn open(path: &Path) -> Result<(Self, Kept), StateError> {
         // Through a symbolic link, so that the file behind it is replaced and not the link.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let name = path.file_name().ok_or_else(|| StateError::NoName(path.clone()))?;
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(".tmp");
+        let name = name.to_string_lossy().into_owned();
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -148,24 +222,51 @@ impl StateFile {
             path: path.clone(),
             error,
         })?;
-        let file = Self {
-            temporary: folder.join(temporary),
-            folder: opened,
-            path,
+        let unreadable = |error| StateError::Read {
+            path: path.clone(),
+            error,
         };
-        match fs::read(&file.path) {
-            Ok(bytes) => {
-                let kept = parse(&file.path, &bytes)?;
-                file.forget_temporary().map_err(|error| file.unwritable(error))?;
-                Ok((file, kept))
+        for _ in 0..LOOKS {
+            let held = match open(&path, true) {
+                Ok(held) => held,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if path.is_symlink() {
+                        return Err(StateError::DanglingLink(path));
+                    }
+                    // Better to learn now than at the first change that this cannot be written.
+                    match first(&folder, &name, &path) {
+                        Ok(()) => continue,
+                        // Somebody else was first, and may have taken what was half made here for left over.
+                        Err(_) if path.exists() => continue,
+                        Err(error) => return Err(StateError::Write { path, error }),
+                    }
+                }
+                Err(error) => return Err(unreadable(error)),
+            };
+            match lock(&held) {
+                Ok(true) => {}
+                Ok(false) => return Err(StateError::InUse(path)),
+                Err(error) => return Err(StateError::Lock { path, error }),
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // Better to learn now than at the first change that this cannot be written.
-                file.write(&Kept::default()).map_err(|error| file.unwritable(error))?;
-                Ok((file, Kept::default()))
+            // Another process may have replaced it between the two, and then ended.
+            if lies_under(&held, &path).map_err(unreadable)? != Some(true) {
+                continue;
             }
-            Err(error) => Err(StateError::Read { path: file.path, error }),
+            let kept = parse(&path, &whole(&held).map_err(unreadable)?)?;
+            left::forget(&opened, &name, &held).map_err(|error| StateError::Write {
+                path: path.clone(),
+                error,
+            })?;
+            let file = Self {
+                path,
+                name,
+                folder,
+                opened,
+                held: Mutex::new(held),
+            };
+            return Ok((file, kept));
         }
+        Err(StateError::InUse(path))
     }
 
     /// Puts `after` in the place of `before`. When this returns without an error, `after` survives a crash of the
@@ -184,37 +285,25 @@ impl StateFile {
     }
 
     fn write(&self, kept: &Kept) -> Result<(), WriteError> {
-        let written = self
-            .write_temporary(kept)
-            .and_then(|()| fs::rename(&self.temporary, &self.path));
-        if let Err(error) = written {
-            // Already failing: a leftover is found at the next start.
-            let _ = self.forget_temporary();
-            return Err(WriteError { error, renamed: false });
-        }
-        self.folder
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.put_in_place(kept, &held);
+        *held = written.map_err(|error| WriteError { error, renamed: false })?;
+        self.opened
             .sync_all()
             .map_err(|error| WriteError { error, renamed: true })
     }
 
-    fn write_temporary(&self, kept: &Kept) -> io::Result<()> {
-        let resources = kept.resources.iter().map(KeptResource::write);
-        let mut bytes = serde_json::to_vec_pretty(&Document {
-            version: if kept.resources.is_empty() { SERVICES } else { RESOURCES },
-            services: &*kept.services,
-            resources: resources.collect::<Result<_, _>>()?,
-        })?;
-        bytes.push(b'\n');
-        let mut file = File::create(&self.temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()
-    }
-
-    /// Removes what a crash in the middle of a write left.
-    fn forget_temporary(&self) -> io::Result<()> {
-        match fs::remove_file(&self.temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    /// Gives the new file, which lies under the path and is locked.
+    fn put_in_place(&self, kept: &Kept, held: &File) -> io::Result<File> {
+        let new = temporary(&self.folder, &self.name)?;
+        fill(&new, kept)?;
+        match lies_under(held, &self.path)? {
+            Some(true) => new.persist(&self.path).map_err(|failed| failed.error),
+            Some(false) => Err(io::Error::other(
+                "somebody has put another file in its place; stop this sds before its file is changed",
+            )),
+            // It was taken away. Whoever makes one at the same moment was first.
+            None => new.persist_noclobber(&self.path).map_err(|failed| failed.error),
         }
     }
 
@@ -224,6 +313,45 @@ impl StateFile {
             error: error.into(),
         }
     }
+}
+
+/// Makes a state file that holds nothing.
+///
+/// # Errors
+/// Also when there is one by now.
+fn first(folder: &Path, name: &str, path: &Path) -> io::Result<()> {
+    let new = temporary(folder, name)?;
+    fill(&new, &Kept::default())?;
+    new.persist_noclobber(path).map_err(|failed| failed.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A new file that is this user's alone, under a name that nobody can know before, and locked. In the same folder, so that
+/// renaming it is one step.
+fn temporary(folder: &Path, name: &str) -> io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new()
+        .prefix(&left::prefix(name))
+        .suffix(left::SUFFIX)
+        .rand_bytes(left::RANDOM)
+        .tempfile_in(folder)?;
+    if lock(file.as_file())? {
+        Ok(file)
+    } else {
+        Err(io::Error::other("a file that was just made is locked by somebody else"))
+    }
+}
+
+fn fill(file: &NamedTempFile, kept: &Kept) -> io::Result<()> {
+    let resources = kept.resources.iter().map(KeptResource::write);
+    let mut bytes = serde_json::to_vec_pretty(&Document {
+        version: if kept.resources.is_empty() { SERVICES } else { RESOURCES },
+        services: &*kept.services,
+        resources: resources.collect::<Result<_, _>>()?,
+    })?;
+    bytes.push(b'\n');
+    let mut file = file.as_file();
+    file.write_all(&bytes)?;
+    file.sync_all()
 }
 
 /// A write that failed, and whether the new file is in place nevertheless.
@@ -292,6 +420,7 @@ mod tests {
                 ],
             })
         );
+        drop(file);
         assert_eq!(StateFile::open(&path).unwrap().1, kept);
     }
 
@@ -302,6 +431,7 @@ mod tests {
         let (file, empty) = StateFile::open(&path).unwrap();
         assert_eq!(empty, Kept::default());
         file.replace(&one("pet"), &empty).unwrap();
+        drop(file);
         let leftover = folder.path().join(".registry.json.tmp");
         fs::write(&leftover, "half a regis").unwrap();
 
@@ -319,8 +449,112 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let (file, empty) = StateFile::open(&link).unwrap();
         file.replace(&one("pet"), &empty).unwrap();
+        drop(file);
         assert!(link.is_symlink());
         assert_eq!(StateFile::open(&path).unwrap().1, one("pet"));
+    }
+
+    fn is_in_use(path: &Path) -> bool {
+        matches!(StateFile::open(path), Err(StateError::InUse(_)))
+    }
+
+    #[test]
+    fn one_file_has_one_writer_under_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.json");
+        let (link, hard) = (folder.path().join("link.json"), folder.path().join("hard.json"));
+        let (file, empty) = StateFile::open(&path).unwrap();
+        std::os::unix::fs::symlink("registry.json", &link).unwrap();
+        fs::hard_link(&path, &hard).unwrap();
+        let beside = folder.path().join("nowhere/../registry.json");
+        fs::create_dir(folder.path().join("nowhere")).unwrap();
+        for other in [&path, &link, &hard, &beside] {
+            assert!(is_in_use(other), "{}", other.display());
+        }
+        // What takes its place is locked as well, from the first moment; what lay there is nobody's any more.
+        file.replace(&one("pet"), &empty).unwrap();
+        for other in [&path, &link, &beside] {
+            assert!(is_in_use(other), "{}", other.display());
+        }
+        StateFile::open(&hard).unwrap();
+        drop(file);
+        assert_eq!(StateFile::open(&link).unwrap().1, one("pet"));
+    }
+
+    #[test]
+    fn writers_that_begin_at_once_are_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = folder.path().join(format!("{round}.json"));
+            let start = std::sync::Barrier::new(8);
+            let opened: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            StateFile::open(&path)
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 1);
+            assert!(
+                opened
+                    .into_iter()
+                    .filter_map(Result::err)
+                    .all(|error| matches!(error, StateError::InUse(_)))
+            );
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 20);
+    }
+
+    #[test]
+    fn what_somebody_put_in_its_place_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, new) = (folder.path().join("registry.json"), folder.path().join("new.json"));
+        let (file, empty) = StateFile::open(&path).unwrap();
+        let (other, _) = StateFile::open(&new).unwrap();
+        other.replace(&one("other"), &empty).unwrap();
+        fs::rename(&new, &path).unwrap();
+        let error = file.replace(&one("pet"), &empty).unwrap_err().to_string();
+        assert!(error.contains("another file in its place"), "{error}");
+        drop((file, other));
+        assert_eq!(StateFile::open(&path).unwrap().1, one("other"));
+    }
+
+    #[test]
+    fn what_it_writes_is_its_users_alone_and_goes_through_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.json");
+        let (file, empty) = StateFile::open(&path).unwrap();
+        // Where an earlier version wrote before it renamed.
+        let (known, target) = (folder.path().join(".registry.json.tmp"), folder.path().join("precious"));
+        fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &known).unwrap();
+        file.replace(&one("pet"), &empty).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+    }
+
+    #[test]
+    fn what_is_no_file_is_named_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        std::os::unix::fs::symlink("gone.json", &link).unwrap();
+        for (path, says) in [
+            (&pipe, "no regular file"),
+            (&link, "a link to a file that is not there"),
+        ] {
+            let error = StateFile::open(path).unwrap_err().to_string();
+            assert!(
+                error.contains(says) && error.contains(&path.display().to_string()),
+                "{error}"
+            );
+        }
+        assert!(read(&pipe).is_err());
+        assert!(link.is_symlink());
     }
 
     #[test]

@@ -207,6 +207,85 @@ fn a_broken_state_file_is_one_clear_line_and_code_2() {
     assert_eq!(fs::read_to_string(&state).unwrap(), broken);
 }
 
+/// What a second one says that is given a state file, under any name of it.
+fn refused_start(state: &std::path::Path) -> String {
+    let output = Command::new(BINARY)
+        .args(["--listen", "127.0.0.1:0", "--state"])
+        .arg(state)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    stderr
+}
+
+#[tokio::test]
+async fn a_second_one_on_the_same_file_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, link) = (folder.path().join("registry.json"), folder.path().join("link.json"));
+    std::os::unix::fs::symlink("registry.json", &link).unwrap();
+    let first = Binary::start(BINARY, &["--state", state.to_str().unwrap()]);
+    for round in 1..=3 {
+        // What is locked is what is there now, not what was there at the start.
+        ask(first.url("/edsservice/pet"), Method::PUT, &host(round)).await;
+        for name in [&state, &link, &folder.path().join("./registry.json")] {
+            let stderr = refused_start(name);
+            for part in [state.to_str().unwrap(), "another sds writes to it", "--state"] {
+                assert!(stderr.contains(part), "{part} is not in {stderr}");
+            }
+        }
+    }
+    // A paused one will go on; a killed one will not.
+    first.signal(meshkat_kit::testing::Signal::STOP);
+    refused_start(&state);
+    first.kill();
+    let second = Binary::start(BINARY, &["--state", link.to_str().unwrap()]);
+    assert_eq!(port(&ask(second.url("/edsservice"), Method::GET, "").await.1), 3);
+}
+
+#[tokio::test]
+async fn a_kill_frees_the_file_and_what_it_leaves_hurts_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("registry.json");
+    let precious = folder.path().join(".registry.json.backup202601.tmp");
+    fs::write(&precious, "precious").unwrap();
+    let mut acknowledged = 0;
+    for round in 0..40 {
+        let binary = Binary::start(BINARY, &["--state", state.to_str().unwrap()]);
+        let found = port(&ask(binary.url("/edsservice"), Method::GET, "").await.1);
+        assert!(
+            found == acknowledged || found == acknowledged + 1,
+            "{acknowledged} was acknowledged, {found} found"
+        );
+        let url = binary.url("/edsservice/pet");
+        let (told, mut heard) = tokio::sync::watch::channel(found);
+        let writer = tokio::spawn(async move {
+            let client = client();
+            let mut last = found;
+            while let Ok(response) = client.put(&url).body(host(last + 1)).send().await {
+                assert!(response.status().is_success());
+                last += 1;
+                told.send_replace(last);
+            }
+            last
+        });
+        let goal = found + 1 + round % 5;
+        let waited = tokio::time::timeout(DEADLINE, heard.wait_for(|last| *last >= goal)).await;
+        drop(waited.expect("changes are made in time"));
+        binary.kill();
+        acknowledged = writer.await.unwrap();
+    }
+    Registry::open(&state).unwrap();
+    let mut left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".registry.json.backup202601.tmp", "registry.json"]);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+}
+
 #[test]
 fn an_address_in_use_is_one_line_and_code_3() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -3,6 +3,7 @@
 pub(crate) mod bytes;
 pub(crate) mod churn;
 pub(crate) mod fanout;
+pub(crate) mod hostile;
 pub(crate) mod latency;
 
 mod bound;

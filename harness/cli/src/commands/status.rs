@@ -7,7 +7,7 @@ use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::{
     Printable,
     process::default_state_dir,
-    run::{LOG_LIMIT, Ledger, RuntimeName, live_runs, run_folder},
+    run::{LOG_LIMIT, Ledger, RuntimeName, authorization_file, live_runs, run_folder},
 };
 use tabled::{builder::Builder, settings::Style};
 
@@ -46,6 +46,13 @@ pub(crate) async fn run() -> Result<(), Exit> {
             Printable(&folder.join("logs").to_string_lossy()),
             LOG_LIMIT >> 20
         ));
+        let header = authorization_file(&folder);
+        if header.exists() {
+            print(&format!(
+                "to write to an application or to sds: curl -H @{}\n",
+                Printable(&header.to_string_lossy())
+            ));
+        }
     }
     Ok(())
 }

@@ -60,6 +60,17 @@ impl Lab {
         self.path("state")
     }
 
+    /// The header of those who may change what the services of the one mesh that is up do, as its file has it.
+    pub(crate) fn authorization(&self) -> String {
+        let runs = self.state().join("runs");
+        let all = names(&runs);
+        let [run] = all.as_slice() else {
+            panic!("one mesh is up");
+        };
+        let header = fs::read_to_string(runs.join(run).join("authorization")).expect("the mesh has left it");
+        header.trim_end().to_owned()
+    }
+
     /// Where `run` puts its report.
     pub(crate) fn report(&self) -> PathBuf {
         self.project().join("report")

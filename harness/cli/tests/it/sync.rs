@@ -18,28 +18,38 @@ const REFUSED: &str = r#"{"cluster_name": "pet", "endpoints": [{"lb_endpoints": 
     {"endpoint": {"address": {"socket_address": {"address": "no-address", "port_value": 1}}}}]}]}"#;
 
 /// A mesh of one pod of each kind, all of it in sync.
-fn in_sync() -> (Lab, Permit, SocketAddr) {
+fn in_sync() -> (Lab, Permit, Sds) {
     let lab = Lab::new();
     let permit = Permit::one();
     lab.tell(&["up", "neighbours", "--detach"]).exits(0);
     let status = lab.tell(&["status"]).exits(0);
     let sds = status.out.lines().find(|line| line.contains(" sds "));
     let sds: Option<IpAddr> = sds.and_then(|line| line.split_whitespace().find_map(|word| word.parse().ok()));
-    let sds = SocketAddr::new(sds.expect("there is a discovery service"), 8080);
+    let sds = Sds {
+        address: SocketAddr::new(sds.expect("there is a discovery service"), 8080),
+        authorization: lab.authorization(),
+    };
     lab.tell(&["sync", "--within", "60"])
         .exits(0)
         .says(&["all 2 in sync; 2 Envoys ask for nothing"]);
     (lab, permit, sds)
 }
 
+/// The discovery service, and the header of those who may change what it tells.
+struct Sds {
+    address: SocketAddr,
+    authorization: String,
+}
+
 /// Asks the discovery service for something; the status of its answer.
-fn send(sds: SocketAddr, method: &str, path: &str, body: &str) -> u16 {
-    let mut stream = TcpStream::connect(sds).expect("sds listens");
+fn send(sds: &Sds, method: &str, path: &str, body: &str) -> u16 {
+    let mut stream = TcpStream::connect(sds.address).expect("sds listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("it can be set");
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: sds\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{body}"
+         {authorization}\r\nconnection: close\r\n\r\n{body}",
+        authorization = sds.authorization,
     );
     stream.write_all(request.as_bytes()).expect("sds listens");
     let mut answer = String::new();
@@ -71,7 +81,7 @@ fn a_change_is_followed_and_told_of() {
     assert!(!seen.out.contains("pet-1 "), "it asks for nothing: {}", seen.out);
 
     assert_eq!(
-        send(sds, "PUT", "/edsservice/pet", &hosts(&["10.0.0.1", "10.0.0.2"])),
+        send(&sds, "PUT", "/edsservice/pet", &hosts(&["10.0.0.1", "10.0.0.2"])),
         200
     );
     lab.tell(&["sync", "--within", "60"]).exits(0);
@@ -105,7 +115,7 @@ fn a_change_is_followed_and_told_of() {
     until("a change that is not followed yet is seen", || {
         round += 1;
         let ip = format!("10.0.1.{}", round % 200 + 1);
-        send(sds, "PUT", "/edsservice/pet", &hosts(&[&ip, "10.0.0.2"]));
+        send(&sds, "PUT", "/edsservice/pet", &hosts(&[&ip, "10.0.0.2"]));
         let seen = lab.tell(&["sync", "petstore-1"]);
         let told = seen.out.contains("NOT SENT");
         assert!(
@@ -122,7 +132,7 @@ fn a_change_is_followed_and_told_of() {
 fn what_envoy_refuses_is_told_with_what_it_says() {
     let (lab, _permit, sds) = in_sync();
     let place = "/xds/v3/endpoints/pet?node_cluster=petstore";
-    assert_eq!(send(sds, "PUT", place, REFUSED), 201);
+    assert_eq!(send(&sds, "PUT", place, REFUSED), 201);
     let mut seen = lab.tell(&["sync"]);
     until("it is refused", || {
         seen = lab.tell(&["sync"]);
@@ -143,10 +153,10 @@ fn what_envoy_refuses_is_told_with_what_it_says() {
     assert!(whole.ends_with("'STRICT_DNS' or 'LOGICAL_DNS'"), "{rows}");
     lab.tell(&["sync", "ingress"]).exits(0).says(&["all 1 in sync"]);
 
-    assert_eq!(send(sds, "DELETE", place, ""), 204);
+    assert_eq!(send(&sds, "DELETE", place, ""), 204);
     lab.tell(&["sync", "--within", "60"]).exits(0);
     // That something was refused before does not make a refusal of what comes later.
-    assert_eq!(send(sds, "DELETE", "/edsservice/pet", ""), 204);
+    assert_eq!(send(&sds, "DELETE", "/edsservice/pet", ""), 204);
     let mut seen = lab.tell(&["sync"]);
     until("both have heard that pet is not registered any more", || {
         seen = lab.tell(&["sync"]);

@@ -188,7 +188,7 @@ impl RunningMesh {
 
     async fn discovery_faults(&self, method: Method, body: Option<&Value>) -> Result<(), MeshError> {
         let url = format!("http://{}/xds/v3/faults", self.sds()?.socket(Port::Application));
-        let mut request = self.http.request(method.clone(), &url);
+        let mut request = self.write(method.clone(), &url);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -117,7 +117,7 @@ impl RunningMesh {
             .pod("sds")
             .ok_or_else(|| MeshError::Registry("this mesh has no discovery service".to_owned()))?;
         let url = format!("http://{}/edsservice/{service}", sds.socket(Port::Application));
-        let mut request = self.http.request(method.clone(), &url);
+        let mut request = self.write(method.clone(), &url);
         if let Some(body) = body {
             request = request.json(&body);
         }

@@ -58,11 +58,7 @@ impl RunningMesh {
         }
         self.application_ready(pod, deadline, limit).await?;
         let url = format!("http://{}/faults", pod.socket(Port::Application));
-        self.http
-            .request(Method::DELETE, url)
-            .send()
-            .await?
-            .error_for_status()?;
+        self.write(Method::DELETE, &url).send().await?.error_for_status()?;
         Ok(())
     }
 

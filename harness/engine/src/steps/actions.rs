@@ -152,6 +152,7 @@ impl CaseRun<'_> {
                     host: None,
                 };
                 let request = Request::new(method, &route, "/faults", [], TIMEOUT).map_err(Broken::Environment)?;
+                let request = self.authorized(request)?;
                 let request = match body {
                     Some(body) => request.body(body),
                     None => request,

@@ -158,7 +158,19 @@ impl CaseRun<'_> {
             socket: pod.socket(port),
             host: host.cloned(),
         };
-        Request::new(method, &route, path, headers, timeout).map_err(Broken::Environment)
+        let request = Request::new(method, &route, path, headers, timeout).map_err(Broken::Environment)?;
+        if port == Port::Application && changes_an_application(method, path) {
+            return self.authorized(request);
+        }
+        Ok(request)
+    }
+
+    /// The same request of somebody who may change what an application does. What a scenario says itself stays.
+    pub(super) fn authorized(&self, request: Request) -> Result<Request, Broken> {
+        match self.mesh.lease().authorization() {
+            Some(authorization) => request.authorization(authorization).map_err(Broken::Environment),
+            None => Ok(request),
+        }
     }
 
     /// A pod that is there now; one that was scaled away is the scenario's mistake, told as such.
@@ -171,6 +183,13 @@ impl CaseRun<'_> {
             Broken::Expectation(check)
         })
     }
+}
+
+/// Whether a request is one that an application takes from those alone who may. What only looks like one is told nothing.
+fn changes_an_application(method: &str, path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    !["GET", "HEAD", "OPTIONS", "TRACE"].contains(&method)
+        && (path == "/faults" || path.starts_with("/edsservice/") || path.starts_with("/xds/v3/"))
 }
 
 /// The ways that a request can go; none is the ingress.

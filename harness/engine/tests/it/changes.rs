@@ -257,6 +257,46 @@ async fn an_application_is_told_to_fail_and_to_stop_failing() {
 }
 
 #[tokio::test]
+async fn who_writes_to_an_application_says_who_it_is_and_nobody_else_is_told() {
+    let world = World::new();
+    let kept: Arc<Mutex<Vec<String>>> = Arc::default();
+    let all = Arc::clone(&kept);
+    let answer = move |asked: Asked| {
+        let who = asked
+            .headers
+            .get("authorization")
+            .map(|who| who.to_str().unwrap_or_default().to_owned());
+        let line = format!("{} {}: {}", asked.method, asked.uri, who.unwrap_or_default());
+        all.lock().expect("nobody panicked").push(line);
+        async { StatusCode::NO_CONTENT }
+    };
+    serve(world.socket("echo", Port::Application), application(answer)).await;
+    let steps = "
+  - {fault: echo, status: 503}
+  - {heal: echo}
+  - {put: /faults, straight-to: echo, body: {status: 503}, status: 204}
+  - {delete: /xds/v3/clusters/pet?node_cluster=a, straight-to: echo, status: 204}
+  - {put: /faults, straight-to: echo, headers: {authorization: mine}, body: {status: 503}, status: 204}
+  - {get: /faults, straight-to: echo, status: 204}
+  - {put: /faults/more, straight-to: echo, status: 204}
+  - {post: /, straight-to: echo, status: 204}
+";
+    world.run(vec![world.one("a/fault", steps)]).await.passed();
+    let own = meshkat_runtime::scripted::AUTHORIZATION;
+    let expected = [
+        format!("PUT /faults: {own}"),
+        format!("DELETE /faults: {own}"),
+        format!("PUT /faults: {own}"),
+        format!("DELETE /xds/v3/clusters/pet?node_cluster=a: {own}"),
+        "PUT /faults: mine".to_owned(),
+        "GET /faults: ".to_owned(),
+        "PUT /faults/more: ".to_owned(),
+        "POST /: ".to_owned(),
+    ];
+    assert_eq!(*kept.lock().expect("nobody panicked"), expected);
+}
+
+#[tokio::test]
 async fn an_application_that_takes_no_fault_is_told_of() {
     for (step, expected) in [
         ("fault: echo, status: 500", "PUT /faults succeeds"),

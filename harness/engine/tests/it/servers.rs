@@ -14,9 +14,11 @@ use axum::{
     body::Bytes,
     extract::{Path, Request},
     http::{HeaderMap, Method, StatusCode, Uri},
-    response::IntoResponse,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
     routing::{get, put},
 };
+use meshkat_runtime::scripted::AUTHORIZATION;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -65,6 +67,15 @@ where
         .fallback(fallback)
 }
 
+/// Answers who writes without the header of the mesh with a 401, as the services do.
+async fn ask_who(request: Request, next: Next) -> Response {
+    let given = request.headers().get("authorization");
+    if request.method() != Method::GET && given.is_none_or(|given| given != AUTHORIZATION) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    next.run(request).await
+}
+
 /// A discovery service, as far as its registry goes.
 pub(crate) fn registry(registry: &Registry) -> Router {
     let (set, removed) = (Arc::clone(registry), Arc::clone(registry));
@@ -92,6 +103,7 @@ pub(crate) fn registry(registry: &Registry) -> Router {
         .route("/readyz", get(|| async { "ready" }))
         .route("/edsservice", get(list))
         .route("/edsservice/{service}", put(on_put).delete(on_delete))
+        .route_layer(from_fn(ask_who))
 }
 
 /// What applications do wrong on purpose, by name.
@@ -120,7 +132,9 @@ impl Faults {
             }
             StatusCode::NO_CONTENT
         };
-        Router::new().route(path, get(show).put(on_put).delete(on_delete))
+        Router::new()
+            .route(path, get(show).put(on_put).delete(on_delete))
+            .route_layer(from_fn(ask_who))
     }
 }
 

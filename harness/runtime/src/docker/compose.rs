@@ -18,6 +18,7 @@ use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::members::{Place, Places, hosts};
 use crate::run::folder::failed;
+use crate::run::token;
 use crate::{Printable, RuntimeError};
 
 /// What a file begins with that an export has written.
@@ -157,6 +158,8 @@ impl Compose {
             Service::Pet | Service::Echo => {}
         }
         let mut application = beside(place, Limits::Application);
+        // Who sets it may change what the services do; without it, only who is in the pod.
+        application["environment"] = json!({token::VARIABLE: format!("${{{}:-}}", token::VARIABLE)});
         application["image"] = json!(self.images.services);
         application["entrypoint"] = json!([format!("/usr/local/bin/{}", service.name())]);
         application["command"] = json!(command);

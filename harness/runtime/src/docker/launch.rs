@@ -15,6 +15,7 @@ use super::reach::{Reach, exposed};
 use crate::pods::members::Place;
 use crate::run::LeaseId;
 use crate::run::folder::RunFolder;
+use crate::run::token::{self, Token};
 
 /// A container to be made.
 #[derive(Debug, Clone)]
@@ -32,6 +33,7 @@ pub(super) struct Launcher {
     pub(super) images: Images,
     pub(super) reach: Reach,
     pub(super) state_dir: PathBuf,
+    pub(super) token: Token,
 }
 
 /// Where the file of an Envoy's configuration is in its container.
@@ -100,6 +102,7 @@ impl Launcher {
         let mut body = self.body(place, "application", &self.images.services);
         body.entrypoint = Some(command);
         body.host_config = Some(self.beside(place, Limits::Application));
+        body.env = Some(vec![format!("{}={}", token::VARIABLE, self.token.text())]);
         self.launch(folder, place, Container::Application, body)
     }
 

@@ -29,6 +29,7 @@ use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::log::tail;
+use crate::run::token::Token;
 use crate::{Lease, NetworkFault, Pod, Released, RuntimeError, Target};
 
 /// The addresses of a network that pods have: the first is the daemon's, and the last is for all.
@@ -93,6 +94,8 @@ impl DockerLease {
             String::new(),
         )
         .map_err(failed("write", &path))?;
+        let token = Token::new()?;
+        token.write(folder.path())?;
         let labels = labels::of_run(&run, state_dir);
         let subnet: Subnet = core.options.subnets.create(&core.docker, &run, labels).await?;
         let shared = Arc::new(Shared {
@@ -110,6 +113,7 @@ impl DockerLease {
             images,
             reach,
             state_dir: state_dir.clone(),
+            token,
         };
         let places = members.initial(&mesh);
         let lease = Self {
@@ -327,6 +331,10 @@ impl DockerLease {
 impl Lease for DockerLease {
     fn id(&self) -> &str {
         self.launcher.run.as_str()
+    }
+
+    fn authorization(&self) -> Option<&str> {
+        Some(self.launcher.token.authorization())
     }
 
     fn pods(&self) -> Vec<Pod> {

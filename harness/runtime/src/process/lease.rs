@@ -22,6 +22,7 @@ use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::log::{LogKeeper, tail};
+use crate::run::token::Token;
 use crate::{Lease, Pod, Released, RuntimeError, Target};
 
 /// A mesh of processes. Dropping it without a release kills its processes and removes its folder all the same.
@@ -31,6 +32,7 @@ pub(super) struct ProcessLease {
     mesh: MeshSpec,
     core: Arc<Core>,
     folder: Arc<RunFolder>,
+    token: Token,
     bootstraps: Bootstraps,
     shared: Arc<Shared>,
     members: Mutex<Members<Slot>>,
@@ -78,6 +80,8 @@ impl ProcessLease {
             block.to_string(),
         )
         .map_err(failed("write", &path))?;
+        let token = Token::new()?;
+        token.write(folder.path())?;
         let shared = Arc::new(Shared {
             spawner: core.spawner.clone(),
             block: Mutex::new(Some(block)),
@@ -92,6 +96,7 @@ impl ProcessLease {
             mesh,
             core,
             folder,
+            token,
             bootstraps,
             shared,
             members: Mutex::new(members),
@@ -120,7 +125,7 @@ impl ProcessLease {
         let application = spec.service.map(|service| {
             slot(
                 Container::Application,
-                prepare::application(options, &self.id, &self.folder, &place, service),
+                prepare::application(options, &self.id, &self.token, &self.folder, &place, service),
             )
         });
         let rebind = Rebind {
@@ -239,6 +244,10 @@ impl ProcessLease {
 impl Lease for ProcessLease {
     fn id(&self) -> &str {
         self.id.as_str()
+    }
+
+    fn authorization(&self) -> Option<&str> {
+        Some(self.token.authorization())
     }
 
     fn pods(&self) -> Vec<Pod> {

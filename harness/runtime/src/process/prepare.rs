@@ -16,6 +16,7 @@ use crate::environment;
 use crate::pods::members::Place;
 use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed};
+use crate::run::token::{self, Token};
 
 /// Fails when a program that the mesh needs is missing.
 pub(super) fn check_programs(options: &ProcessOptions, mesh: &MeshSpec) -> Result<(), RuntimeError> {
@@ -48,6 +49,7 @@ fn check_program(path: &Path, missing: impl Fn() -> RuntimeError) -> Result<(), 
 pub(super) fn application(
     options: &ProcessOptions,
     run: &LeaseId,
+    token: &Token,
     folder: &RunFolder,
     place: &Place,
     service: Service,
@@ -71,10 +73,12 @@ pub(super) fn application(
         ]),
         Service::Pet | Service::Echo => {}
     }
+    let mut env = environment::of_run(run, &options.state_dir);
+    env.insert(token::VARIABLE.into(), token.text().into());
     Launch {
         program: binary(options, service),
         arguments,
-        env: environment::of_run(run, &options.state_dir),
+        env,
         log: folder.log(&place.name, Container::Application),
     }
 }

@@ -4,6 +4,7 @@
 //! <state folder>/
 //!   lock                 held for a moment by who makes or takes away a run's folder
 //!   runs/<lease id>/     one mesh
+//!     authorization      the header of those who may change what the services do
 //!     lock               held (flock) as long as the run lives
 //!     ledger.json        what it started
 //!     envoy/<pod>.json   configurations with the pods' addresses
@@ -86,6 +87,10 @@ impl RunFolder {
             new_folder(&part).map_err(failed("make the folder", &part))?;
         }
         Ok(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn ledger(&self) -> PathBuf {
@@ -272,7 +277,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
         if kind.is_dir() {
             new_folder(&target).map_err(failed("make the folder", &target))?;
             copy_folder(&source, &target)?;
-        } else if kind.is_file() && entry.file_name() != "lock" {
+        } else if kind.is_file() && entry.file_name() != "lock" && entry.file_name() != "authorization" {
             let mut read = File::open(&source).map_err(failed("read", &source))?;
             let mut copy = meshkat_files::create(&target).map_err(failed("copy to", &target))?;
             io::copy(&mut read, &mut copy).map_err(failed("copy to", &target))?;

@@ -9,6 +9,7 @@ pub(crate) mod owner;
 pub(crate) mod reaper;
 pub(crate) mod state;
 pub(crate) mod sweep;
+pub(crate) mod token;
 
 pub use folder::{configuration_file, kept_folder, log_tail, run_folder};
 pub use id::{LeaseId, NotALease};
@@ -18,3 +19,4 @@ pub use log::LIMIT as LOG_LIMIT;
 pub use reaper::{reap, reaper_main};
 pub use state::{check_state_dir, open_state_dir};
 pub use sweep::{DockerSwept, Swept, live_runs, sweep, sweep_docker};
+pub use token::{authorization_file, read_authorization};

@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use super::script::{Call, Script};
 use crate::{ContainerState, Lease, NetworkFault, Pod, Released, RuntimeError, Target};
 
+/// What every scripted mesh's applications ask for.
+pub const AUTHORIZATION: &str = "Bearer of a scripted mesh";
+
 /// A mesh of which only the states exist. The process numbers are made up.
 #[derive(Debug)]
 pub struct ScriptedLease {
@@ -155,6 +158,10 @@ fn state_of(pod: &mut Pod, container: Container) -> Result<&mut ContainerState, 
 impl Lease for ScriptedLease {
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn authorization(&self) -> Option<&str> {
+        Some(AUTHORIZATION)
     }
 
     fn pods(&self) -> Vec<Pod> {

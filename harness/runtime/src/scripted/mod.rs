@@ -4,7 +4,7 @@
 mod lease;
 mod script;
 
-pub use lease::ScriptedLease;
+pub use lease::{AUTHORIZATION, ScriptedLease};
 pub use script::{Call, Script};
 
 use std::sync::Arc;

@@ -6,14 +6,15 @@ mod spec;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use http::{HeaderMap, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::guard::{Guard, came_through_envoy};
 use crate::json::JsonBody;
 use crate::problem::{Problem, unknown_method, unknown_path};
 
@@ -40,12 +41,13 @@ impl Faults {
     }
 }
 
-/// `/faults`, which is not there for requests that came through an Envoy.
-pub(crate) fn routes(faults: Faults) -> Router {
+/// `/faults`, which is not there for requests that came through an Envoy, and is changed by those alone who may.
+pub(crate) fn routes(faults: Faults, guard: &Guard) -> Router {
     Router::new()
         .route("/faults", get(show).put(put).delete(clear))
         .with_state(faults)
         .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn_with_state(guard.clone(), Guard::protect))
         .layer(from_fn(hide_from_envoy))
 }
 
@@ -70,11 +72,4 @@ async fn hide_from_envoy(uri: Uri, request: Request, next: Next) -> Response {
         return unknown_path(uri).await.into_response();
     }
     next.run(request).await
-}
-
-/// Envoy puts `x-forwarded-proto` on every request that it forwards, and most often some `x-envoy-…` too.
-fn came_through_envoy(headers: &HeaderMap) -> bool {
-    headers
-        .keys()
-        .any(|name| name.as_str() == "x-forwarded-proto" || name.as_str().starts_with("x-envoy-"))
 }

@@ -73,6 +73,13 @@ impl Gate {
         }
     }
 
+    /// The one at the other end does what Envoys do.
+    pub(crate) fn proven(&self) {
+        if let Some(connection) = &self.connection {
+            connection.prove();
+        }
+    }
+
     /// Whether what was held back is going out, and nothing new is to be heard before it has.
     pub(crate) fn is_releasing(&self) -> bool {
         self.releasing

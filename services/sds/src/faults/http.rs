@@ -1,23 +1,25 @@
 //! `/xds/v3/faults`: what is to go wrong.
 
 use axum::extract::State;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
-use meshkat_kit::{JsonBody, Problem};
+use meshkat_kit::{Guard, JsonBody, Problem};
 use serde_json::{Value, json};
 
 use super::spec::FaultSpec;
 use super::{Fault, Faults};
 
 /// The routes; none if faults are not allowed.
-pub(crate) fn routes(faults: &Faults) -> Router {
+pub(crate) fn routes(faults: &Faults, guard: &Guard) -> Router {
     if !faults.0.allowed {
         return Router::new();
     }
     Router::new()
         .route("/xds/v3/faults", get(show).put(put).delete(end))
         .with_state(faults.clone())
+        .route_layer(from_fn_with_state(guard.clone(), Guard::protect))
 }
 
 async fn show(State(faults): State<Faults>) -> Json<Value> {

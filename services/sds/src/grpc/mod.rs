@@ -5,6 +5,7 @@
 //! and a stream is open for days.
 
 mod methods;
+mod named;
 mod requests;
 mod responses;
 mod shared;

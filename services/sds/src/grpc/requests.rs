@@ -3,17 +3,26 @@
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use http::Request;
-use meshkat_kit::Connection;
+use meshkat_kit::{Budget, Connection, Share};
 use prost::Message;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// The longest message that a client may send, in bytes. An Envoy that comes back tells the version of every resource
 /// that it has.
 const LONGEST: usize = 16 << 20;
+
+/// How long a message may take, from its first byte to its last.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
+
+/// How many bytes of messages that have not ended are kept, of all streams together.
+static UNFINISHED: Budget = Budget::new(24 << 20);
 
 /// Whether a message is compressed, and its length in four bytes.
 pub(super) const HEADER: usize = 5;
@@ -50,6 +59,8 @@ pub(super) struct Requests<R> {
     body: Body,
     /// What has come and has not been read.
     buffer: BytesMut,
+    /// What that takes of the memory for all, and when it has to be whole.
+    unfinished: Option<(Share, Instant)>,
     request: PhantomData<fn() -> R>,
 }
 
@@ -58,6 +69,7 @@ impl<R> Requests<R> {
         Self {
             body,
             buffer: BytesMut::new(),
+            unfinished: None,
             request: PhantomData,
         }
     }
@@ -67,13 +79,30 @@ impl<R: Message + Default> Requests<R> {
     /// The next request; `None` once there will be no more. Nothing is lost if it is dropped before it resolves.
     ///
     /// # Errors
-    /// What comes is no request, or the client is gone. There is nothing to be read after it.
+    /// What comes is no request, or takes too long, or the client is gone. There is nothing to be read after it.
     pub(super) async fn message(&mut self) -> Result<Option<R>, Status> {
         loop {
             if let Some(request) = self.take()? {
                 return Ok(Some(request));
             }
-            match poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await {
+            self.note_unfinished();
+            let body = &mut self.body;
+            let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+            let frame = match &self.unfinished {
+                None => frame.await,
+                Some((share, until)) => tokio::select! {
+                    biased;
+                    frame = frame => frame,
+                    () = share.lost() => {
+                        return Err(Status::resource_exhausted("the request was given up: too many others were being sent"));
+                    }
+                    () = sleep_until(*until) => {
+                        let time = MESSAGE_TIME.as_secs();
+                        return Err(Status::deadline_exceeded(format!("a request has to be whole within {time} s")));
+                    }
+                },
+            };
+            match frame {
                 // Trailers say nothing that is needed.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
@@ -85,6 +114,17 @@ impl<R: Message + Default> Requests<R> {
                 None => return Err(Status::internal("the call ended in the middle of a request")),
             }
         }
+    }
+
+    /// A request that has begun is held to its time, and to the memory for all.
+    fn note_unfinished(&mut self) {
+        if self.buffer.is_empty() {
+            self.unfinished = None;
+            return;
+        }
+        let begin = || (UNFINISHED.join(CancellationToken::new()), Instant::now() + MESSAGE_TIME);
+        let (share, _) = self.unfinished.get_or_insert_with(begin);
+        share.hold(self.buffer.capacity());
     }
 
     /// The first request of those that have come, if it is there as a whole.
@@ -107,6 +147,8 @@ impl<R: Message + Default> Requests<R> {
             return Ok(None);
         }
         self.buffer.advance(HEADER);
+        // The next one has its own time.
+        self.unfinished = None;
         let request = R::decode(self.buffer.split_to(length));
         if self.buffer.is_empty() {
             // It still has room for as much as it once held.

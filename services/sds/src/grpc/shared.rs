@@ -7,6 +7,7 @@ use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use tokio::sync::watch;
 use tonic::Status;
 
+use super::named::Named;
 use super::requests::Call;
 use super::responses::Responses;
 use super::stream;
@@ -26,6 +27,7 @@ pub(crate) struct Discovery {
     pub(super) faults: Faults,
     /// True once the service is to stop.
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) named: Arc<Named>,
     /// The name of this instance, which every response tells.
     instance: Arc<str>,
     /// Numbers the streams, from a start that differs from process to process.
@@ -47,6 +49,7 @@ impl Discovery {
             metrics,
             faults,
             stop,
+            named: Arc::default(),
             instance: instance.into(),
             streams: Arc::new(AtomicU64::new(fastrand::u64(..))),
         }

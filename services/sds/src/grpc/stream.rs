@@ -11,6 +11,7 @@ use prost::Message as _;
 use tokio::sync::watch;
 use tonic::Status;
 
+use super::named::Part;
 use super::requests::{Call, Requests};
 use super::responses::Responses;
 use super::shared::Discovery;
@@ -55,6 +56,7 @@ pub(super) fn responses<M: Machine>(
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
         sender: discovery.sender(),
+        named: discovery.named.join(),
     };
     stream.metrics.streams().stream(transport, 1);
     Box::pin(futures::stream::unfold(Some(stream), async |stream| {
@@ -75,6 +77,7 @@ struct Stream<M: Machine> {
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
     sender: ControlPlane,
+    named: Part,
     #[expect(dead_code, reason = "held so that the client is listed")]
     place: Place,
 }
@@ -96,6 +99,8 @@ enum Event<R> {
     /// Of the resources, or of the fault in force.
     Change,
     Stop,
+    /// Its names take too much of what there is for all.
+    TooMuch,
 }
 
 impl<M: Machine> Stream<M> {
@@ -129,6 +134,9 @@ impl<M: Machine> Stream<M> {
                     Ok(())
                 }
                 Event::Stop => Err(Status::unavailable("the discovery service is stopping")),
+                Event::TooMuch => Err(Status::resource_exhausted(
+                    "there is no room for the names of all streams, and this one has the most",
+                )),
             };
             if let Err(status) = heard {
                 return Some(Err(status));
@@ -175,6 +183,7 @@ impl<M: Machine> Stream<M> {
         let mut stopped = pin!(self.stop.wait_for(|stop| *stop));
         tokio::select! {
             _ = &mut stopped => Event::Stop,
+            () = self.named.ended() => Event::TooMuch,
             request = request => Event::Request(request),
             changed = self.world.changed() => match changed {
                 Ok(()) => Event::Change,
@@ -206,6 +215,7 @@ impl<M: Machine> Stream<M> {
         };
         let transport = self.session.transport;
         let mut state = self.session.state();
+        let before = state.machine.weight();
         // An Envoy may tell its node once, in the first request, or each time.
         if let Some(node) = M::node(&mut request) {
             let node = state.node.get_or_insert(NodeName {
@@ -218,10 +228,15 @@ impl<M: Machine> Stream<M> {
             .machine
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
+        let weight = state.machine.weight();
+        if weight != before {
+            self.named.take(weight.memory());
+        }
         match heard {
             Heard::Request => {}
             Heard::Stale => self.metrics.streams().stale(transport),
             Heard::Ack { kind, changed } => {
+                self.gate.proven();
                 self.metrics
                     .streams()
                     .ack(transport, kind, changed.map(|changed| changed.elapsed()));

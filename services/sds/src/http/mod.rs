@@ -12,6 +12,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
+use meshkat_kit::Guard;
+
 use crate::clients::Clients;
 use crate::faults::{self, Faults};
 use crate::metrics::{Metrics, Surface};
@@ -32,6 +34,7 @@ pub(crate) fn routes(
     metrics: &Arc<Metrics>,
     clients: &Arc<Clients>,
     faults: &Faults,
+    guard: &Guard,
 ) -> Router {
     let context = Context {
         registry: Arc::clone(registry),
@@ -44,16 +47,18 @@ pub(crate) fn routes(
             .with_state(context.clone())
             .route_layer(from_fn_with_state((surface, Arc::clone(metrics)), count))
     };
+    // What changes the truth is for those who run the service; what tells it is for everybody.
+    let guarded = |routes: Router<Context>| routes.route_layer(from_fn_with_state(guard.clone(), Guard::protect));
     meshkat_kit::router()
         .merge(counted(
             Surface::Registry,
-            edsservice::routes(registry.follows_kubernetes()),
+            guarded(edsservice::routes(registry.follows_kubernetes())),
         ))
         .merge(counted(Surface::V1, registration::routes()))
         .merge(counted(Surface::V2, polls::v2()))
         .merge(counted(Surface::V3, polls::v3()))
-        .merge(counted(Surface::Resources, resources::routes()))
-        .merge(faults::routes(faults))
+        .merge(counted(Surface::Resources, guarded(resources::routes())))
+        .merge(faults::routes(faults, guard))
 }
 
 async fn count(State((surface, metrics)): State<(Surface, Arc<Metrics>)>, request: Request, next: Next) -> Response {

@@ -84,7 +84,10 @@ async fn answer_v3(
     });
     let streams = context.metrics.streams();
     match said {
-        Said::Taken => streams.ack(Transport::Rest, Some(kind), None),
+        Said::Taken => {
+            connection.prove();
+            streams.ack(Transport::Rest, Some(kind), None);
+        }
         Said::Refused => streams.nack(Transport::Rest, Some(kind)),
         Said::Nothing => {}
     }

@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 
 use super::exchange::{Exchange, Nack};
 use super::subscription::{Subscription, version};
-use super::topic::Key;
+use super::topic::{Key, Weight};
 use crate::resources::{Kind, Version, View};
 
 /// Which types a stream serves.
@@ -44,6 +44,9 @@ pub(crate) trait Machine: Clone + Send + 'static {
     /// Says who sends a response.
     fn sign(response: &mut Self::Response, sender: ControlPlane);
 
+    /// What the names take that the stream wants.
+    fn weight(&self) -> Weight;
+
     /// What the stream is about, type by type.
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus>;
 }
@@ -77,6 +80,14 @@ pub(crate) enum Refused {
     /// The type could be any.
     #[error("type_url: an aggregated stream has to say which type it speaks of")]
     NoType,
+    /// Each costs memory, for as long as the stream is open.
+    #[error("resource_names: a stream may want {names} names, which have {bytes} bytes together, and no more")]
+    TooManyNames {
+        /// How many names there may be.
+        names: usize,
+        /// How many bytes they may have together.
+        bytes: usize,
+    },
     /// Each costs memory.
     #[error("type_url: more than {0} types that are not served here")]
     TooManyTypes(usize),

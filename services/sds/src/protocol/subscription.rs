@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::topic::Weight;
 use crate::resources::{Kind, Resource, Version, View};
 
 /// Resources by name.
@@ -27,6 +28,11 @@ impl Subscription {
         // No resource is without a name.
         names.remove("");
         Self { wildcard, names }
+    }
+
+    /// What its names take.
+    pub(super) fn weight(&self) -> Weight {
+        Weight::of(self.names.iter().map(|name| &**name))
     }
 
     /// A name, sharing its text if it is one of those that are named.

@@ -9,7 +9,7 @@ use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::session::{Heard, Machine, Nonces, Push, Refused, Scope, TopicStatus};
-use super::topic::{Key, check_room, is_user};
+use super::topic::{Key, Weight, check_room, is_user};
 use super::warming::Warming;
 use crate::resources::View;
 use topic::Topic;
@@ -46,6 +46,13 @@ impl Machine for Delta {
     fn receive(&mut self, request: DeltaDiscoveryRequest) -> Result<Heard, Refused> {
         let key = Key::of(self.scope, request.type_url)?;
         check_room(&self.topics, &key)?;
+        if !request.resource_names_subscribe.is_empty() || !request.initial_resource_versions.is_empty() {
+            let known = self.topics.get(&key);
+            let new = request.resource_names_subscribe.iter().map(String::as_str);
+            let new = new.filter(|name| known.is_none_or(|topic| !topic.wants(name)));
+            self.weight().and(Weight::of(new)).check()?;
+            Weight::of(request.initial_resource_versions.keys().map(String::as_str)).check()?;
+        }
         let kind = key.kind();
         let Some(topic) = self.topics.get_mut(&key) else {
             // A nonce in the first request is of a stream that is gone, and means nothing on this one.
@@ -91,6 +98,11 @@ impl Machine for Delta {
 
     fn sign(response: &mut DeltaDiscoveryResponse, sender: ControlPlane) {
         response.control_plane = Some(sender);
+    }
+
+    fn weight(&self) -> Weight {
+        let topics = self.topics.values();
+        topics.fold(Weight::default(), |sum, topic| sum.and(topic.weight()))
     }
 
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus> {

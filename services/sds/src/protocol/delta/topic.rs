@@ -10,7 +10,7 @@ use super::told::Told;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::session::{Heard, Nonces, Push, TopicStatus};
 use crate::protocol::subscription::{Subscription, WILDCARD, version};
-use crate::protocol::topic::Key;
+use crate::protocol::topic::{Key, Weight};
 use crate::protocol::warming::Warming;
 use crate::resources::{Kind, Version, View};
 
@@ -42,6 +42,15 @@ impl Topic {
             }
         }
         topic
+    }
+
+    pub(super) fn weight(&self) -> Weight {
+        self.subscription.weight()
+    }
+
+    /// Whether a name is one of those that are wanted already.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.subscription.names.contains(name)
     }
 
     /// The client answers a response.

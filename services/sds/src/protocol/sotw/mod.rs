@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 
 use super::session::{Heard, Machine, Nonces, Push, Refused, Scope, TopicStatus};
-use super::topic::{Key, check_room, is_user};
+use super::topic::{Key, Weight, check_room, is_user};
 use super::warming::Warming;
 use crate::resources::View;
 use topic::Topic;
@@ -45,6 +45,11 @@ impl Machine for Sotw {
     fn receive(&mut self, request: DiscoveryRequest) -> Result<Heard, Refused> {
         let key = Key::of(self.scope, request.type_url)?;
         check_room(&self.topics, &key)?;
+        let others = self.topics.iter().filter(|(other, _)| **other != key);
+        let others = others.fold(Weight::default(), |sum, (_, topic)| sum.and(topic.weight()));
+        others
+            .and(Weight::of(request.resource_names.iter().map(String::as_str)))
+            .check()?;
         let (kind, whole) = (key.kind(), key.is_whole());
         let Some(topic) = self.topics.get_mut(&key) else {
             // A nonce in the first request is of a stream that is gone, and means nothing on this one.
@@ -84,6 +89,11 @@ impl Machine for Sotw {
 
     fn sign(response: &mut DiscoveryResponse, sender: ControlPlane) {
         response.control_plane = Some(sender);
+    }
+
+    fn weight(&self) -> Weight {
+        let topics = self.topics.values();
+        topics.fold(Weight::default(), |sum, topic| sum.and(topic.weight()))
     }
 
     fn topics(&self, view: View<'_>) -> Vec<TopicStatus> {

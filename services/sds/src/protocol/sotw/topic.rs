@@ -9,7 +9,7 @@ use envoy_types::pb::google::rpc::Status;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::session::{Heard, Nonces, Push, TopicStatus};
 use crate::protocol::subscription::{Subscription, Wanted, version};
-use crate::protocol::topic::Key;
+use crate::protocol::topic::{Key, Weight};
 use crate::protocol::warming::Warming;
 use crate::resources::{Kind, Resource, View};
 
@@ -49,6 +49,10 @@ impl Topic {
         topic.subscribe(names, whole);
         topic.asked = true;
         topic
+    }
+
+    pub(super) fn weight(&self) -> Weight {
+        self.subscription.weight()
     }
 
     pub(super) fn is_last(&self, number: u64) -> bool {

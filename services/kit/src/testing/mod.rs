@@ -2,6 +2,8 @@
 //!
 //! What cannot be done panics, as a test wants it.
 
+pub mod siege;
+
 use std::future::Future;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -101,10 +103,18 @@ impl Binary {
         Self::spawn(&mut shell, args, &[])
     }
 
+    /// The same with a limit of open files that it cannot raise.
+    pub fn start_with_few_files(path: &str, args: &[&str], files: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), path]);
+        Self::spawn(&mut shell, args, &[])
+    }
+
     fn spawn(command: &mut Command, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .args(args)
+            .env_remove(crate::TOKEN_VARIABLE)
             .envs(environment.iter().copied())
             .env("RUST_LOG", "info")
             .stderr(Stdio::piped())

@@ -1,0 +1,288 @@
+//! Who works for whom: threads for those who have shown that they mean well, another for those of whom nothing is known yet,
+//! and a last one for those who take more than their share.
+//!
+//! A thread takes its tasks in turn, whoever they are for. A thousand connections that ask without end are a thousand turns to
+//! wait for, for each thing that somebody else asks. So those who have shown what they are here for have threads that they do
+//! not share with strangers, and strangers one that they do not share with those who ask without end.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::rt::Executor;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// How long a look is at what a connection takes.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How much of a thread's time one may take in that which means well, and how much a stranger: some times what it takes to
+/// come, to ask, and to acknowledge.
+const MUCH: Duration = Duration::from_millis(200);
+const LITTLE: Duration = Duration::from_millis(20);
+
+/// For how long one that took more is among those who did.
+const PENALTY: Duration = Duration::from_secs(10);
+
+/// Whether a connection has shown that it means well, and how much it takes.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    begun: Instant,
+    proven: AtomicBool,
+    /// When the look began, and what was taken since, in microseconds.
+    window: AtomicU64,
+    taken: AtomicU64,
+    /// Until when it is among those who take too much, in microseconds.
+    penalty: AtomicU64,
+}
+
+/// The threads.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    proven: Handle,
+    /// Of strangers, and of those who take too much. None where all are alike.
+    others: Option<[Handle; 2]>,
+}
+
+/// The threads of everybody else. They end when this is dropped, and wait for nothing.
+#[derive(Debug)]
+pub(crate) struct Others(Vec<Runtime>);
+
+/// Which threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Proven,
+    Strangers,
+    Greedy,
+}
+
+impl Standing {
+    pub(crate) fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            proven: AtomicBool::new(false),
+            window: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            penalty: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn prove(&self) {
+        if !self.proven.swap(true, Ordering::AcqRel) {
+            // What it took to come is forgiven.
+            self.taken.store(0, Ordering::Relaxed);
+            self.penalty.store(0, Ordering::Release);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        micros(self.begun.elapsed())
+    }
+
+    fn lane(&self) -> Lane {
+        if self.now() < self.penalty.load(Ordering::Acquire) {
+            Lane::Greedy
+        } else if self.proven.load(Ordering::Acquire) {
+            Lane::Proven
+        } else {
+            Lane::Strangers
+        }
+    }
+
+    fn took(&self, time: Duration) {
+        let now = self.now();
+        if now.saturating_sub(self.window.load(Ordering::Relaxed)) > micros(WINDOW) {
+            self.window.store(now, Ordering::Relaxed);
+            self.taken.store(0, Ordering::Relaxed);
+        }
+        let taken = self.taken.fetch_add(micros(time), Ordering::Relaxed) + micros(time);
+        let most = if self.proven.load(Ordering::Acquire) {
+            MUCH
+        } else {
+            LITTLE
+        };
+        if taken > micros(most) {
+            self.penalty.store(now + micros(PENALTY), Ordering::Release);
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Lanes {
+    /// The threads of this runtime for all.
+    pub(crate) fn one() -> Arc<Self> {
+        Arc::new(Self {
+            proven: Handle::current(),
+            others: None,
+        })
+    }
+
+    /// The threads of this runtime for those who mean well, and others for everybody else.
+    ///
+    /// # Errors
+    /// A thread cannot be had.
+    pub(crate) fn apart() -> io::Result<(Arc<Self>, Others)> {
+        let thread = |name: &str| {
+            Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name(name)
+                .enable_all()
+                .build()
+        };
+        let (strangers, greedy) = (thread("strangers")?, thread("greedy")?);
+        let lanes = Self {
+            proven: Handle::current(),
+            others: Some([strangers.handle().clone(), greedy.handle().clone()]),
+        };
+        Ok((Arc::new(lanes), Others(vec![strangers, greedy])))
+    }
+
+    /// Does the work of a connection, where it belongs at each moment.
+    pub(crate) fn spawn(self: &Arc<Self>, standing: &Arc<Standing>, work: impl Future<Output = ()> + Send + 'static) {
+        match &self.others {
+            None => drop(self.proven.spawn(work)),
+            Some(_) => self.put(Task {
+                work: Some(Box::pin(work)),
+                standing: Arc::clone(standing),
+                lanes: Arc::clone(self),
+                here: standing.lane(),
+            }),
+        }
+    }
+
+    fn put(&self, task: Task) {
+        let handle = match (task.here, &self.others) {
+            (Lane::Strangers, Some([strangers, _])) => strangers,
+            (Lane::Greedy, Some([_, greedy])) => greedy,
+            _ => &self.proven,
+        };
+        drop(handle.spawn(task));
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        for thread in self.0.drain(..) {
+            thread.shutdown_background();
+        }
+    }
+}
+
+/// What the streams of an HTTP/2 connection are worked on with.
+#[derive(Clone)]
+pub(crate) struct OfConnection {
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) standing: Arc<Standing>,
+}
+
+impl<F> Executor<F> for OfConnection
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, work: F) {
+        self.lanes.spawn(&self.standing, async move {
+            work.await;
+        });
+    }
+}
+
+/// Work that goes to other threads when it belongs there.
+struct Task {
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    standing: Arc<Standing>,
+    lanes: Arc<Lanes>,
+    here: Lane,
+}
+
+impl Task {
+    /// Whether it went elsewhere.
+    fn moves(&mut self) -> bool {
+        let there = self.standing.lane();
+        if there == self.here {
+            return false;
+        }
+        self.lanes.put(Self {
+            work: self.work.take(),
+            standing: Arc::clone(&self.standing),
+            lanes: Arc::clone(&self.lanes),
+            here: there,
+        });
+        true
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.moves() {
+            return Poll::Ready(());
+        }
+        let Some(work) = &mut self.work else {
+            return Poll::Ready(());
+        };
+        let begun = Instant::now();
+        let polled = work.as_mut().poll(context);
+        self.standing.took(begun.elapsed());
+        // At once: the next thing that it waits for is not to be waited for among strangers.
+        if polled.is_pending() && self.moves() {
+            return Poll::Ready(());
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+
+    fn thread() -> String {
+        std::thread::current().name().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn work_goes_where_it_belongs_and_is_done_once() {
+        let (lanes, _others) = Lanes::apart().unwrap();
+        let standing = Arc::new(Standing::new());
+        let (go, mut goes) = mpsc::channel::<()>(1);
+        let (tell, mut told) = mpsc::channel(1);
+        lanes.spawn(&standing, async move {
+            while let Some(()) = goes.recv().await {
+                tell.send(thread()).await.unwrap();
+            }
+        });
+        go.send(()).await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), "strangers");
+        standing.took(LITTLE * 2);
+        go.send(()).await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), "greedy");
+        standing.prove();
+        let here = thread();
+        for _ in 0..3 {
+            go.send(()).await.unwrap();
+            assert_eq!(told.recv().await.unwrap(), here);
+        }
+        // Who takes all there is is no better than a stranger who does.
+        standing.took(MUCH * 2);
+        go.send(()).await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), "greedy");
+        drop(go);
+        assert_eq!(told.recv().await, None);
+    }
+
+    #[tokio::test]
+    async fn where_all_are_alike_there_is_one_lane() {
+        let (done, is_done) = oneshot::channel();
+        Lanes::one().spawn(&Arc::new(Standing::new()), async { done.send(thread()).unwrap() });
+        assert_eq!(is_done.await.unwrap(), thread());
+    }
+}
