@@ -13,9 +13,13 @@ pub(crate) fn all_inside(wrong: &[Diagnostic]) {
             "{diagnostic}: {place:?} is outside of the file of {} bytes",
             text.len()
         );
+        // A carriage return alone ends a line, too.
+        let ends =
+            |(at, byte): (usize, u8)| byte == b'\n' || (byte == b'\r' && text.as_bytes().get(at + 1) != Some(&b'\n'));
+        let lines = 1 + text.bytes().enumerate().filter(|end| ends(*end)).count();
         assert!(
-            place.line >= 1 && place.line <= text.lines().count().max(1) + 1,
-            "{diagnostic}: there is no line {}",
+            (1..=lines).contains(&place.line),
+            "{diagnostic}: there is no line {} of {lines}",
             place.line
         );
     }
