@@ -23,6 +23,10 @@ bench *ARGS:
     cargo build --release --workspace --bins
     target/release/meshkat-bench "$@"
 
+# What strangers may send, made up by a fuzzer: every target for a minute, or `just fuzz scenario 600`. See docs/design/fuzzing.md.
+fuzz TARGET='' SECONDS='60':
+    fuzz/run "$@"
+
 # Any command of meshkat: `just meshkat up`.
 meshkat *ARGS: build
     @target/debug/meshkat "$@"

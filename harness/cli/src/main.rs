@@ -5,6 +5,7 @@ mod backend;
 mod commands;
 mod envoys;
 mod exit;
+mod limits;
 mod load;
 mod output;
 mod planning;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     }
     args.color.write_global();
     init_logging();
+    limits::allow_many_connections();
     // Two threads: the rest of the machine is for the mesh.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -2,7 +2,11 @@
 
 mod client;
 mod load;
+mod read;
 mod record;
+mod slice;
 
-pub use client::{Client, Request, Route};
+pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS, Request, Route};
 pub use load::Load;
+pub use read::{ReadError, read_all};
+pub use record::Progress;

@@ -1,28 +1,46 @@
 //! Steady load: open loop, each request sent when it is due, whatever became of those before.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use meshkat_model::{
-    observation::{NoAnswer, Response, Window},
-    scenario::step::TransportError,
-};
-use tokio::{sync::Notify, time::MissedTickBehavior};
+use futures::future::join_all;
+use meshkat_model::observation::Window;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Client, Request, record::Record};
+use crate::{
+    Client, Request,
+    client::Permit,
+    record::{Progress, Record},
+};
 
 /// More requests than these are not kept open at once: beyond it the load would measure this machine. A request that is due
 /// while so many are open counts as failed, and says so.
 const MOST_OPEN: usize = 2000;
 
-/// A load that runs until it is stopped or dropped.
+/// How long a load that is stopped may still take to send what was due before. A load that is as late as that is behind for good;
+/// what is left then was not sent, and counts as failed.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
+/// How long what is open may still take when a case has ended. Nobody judges it any more.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// So many requests are sent in a row before others have their turn: a load that is behind must not keep the machine from
+/// seeing that its time is over.
+const IN_A_ROW: usize = 32;
+
+/// Windows of more requests than these are summed up where nobody waits for it.
+const LARGE: usize = 100_000;
+
+/// A load that runs until it is stopped or dropped. Dropped, it sends nothing more, and gives up what is open.
 #[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
-    cancel: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -31,11 +49,23 @@ struct Shared {
     start: Instant,
     record: Mutex<Record>,
     ended: Notify,
+    /// Nothing falls due any more.
+    stop: CancellationToken,
+    /// Nothing is sent any more, also of what was due.
+    over: AtomicBool,
+    /// What is open is given up.
+    cut: CancellationToken,
 }
 
 impl Shared {
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is sent from here on.
+    fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.stop.cancel();
     }
 }
 
@@ -44,21 +74,21 @@ impl Load {
     pub fn start(client: &Client, request: Request, rate: f64) -> Self {
         let shared = Arc::new(Shared {
             start: Instant::now(),
-            record: Mutex::default(),
+            record: Mutex::new(Record::new(rate)),
             ended: Notify::new(),
+            stop: CancellationToken::new(),
+            over: AtomicBool::new(false),
+            cut: CancellationToken::new(),
         });
-        let cancel = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let pacing = pace(
-            client.clone(),
-            Arc::new(request),
-            rate,
-            Arc::clone(&shared),
-            cancel.clone(),
-            tasks.clone(),
-        );
-        tasks.spawn(pacing);
-        Self { shared, cancel, tasks }
+        let pace = Pace {
+            client: client.clone(),
+            request: Arc::new(request),
+            shared: Arc::clone(&shared),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(pace.run());
+        Self { shared, tasks }
     }
 
     /// Time since the load began.
@@ -66,9 +96,14 @@ impl Load {
         self.shared.start.elapsed()
     }
 
-    /// How many requests have ended so far.
+    /// How many requests were sent so far.
     pub fn requests(&self) -> u64 {
-        self.shared.record().ended_count()
+        self.shared.record().sent_count()
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.shared.record().progress(self.now())
     }
 
     /// The requests that were due from `from` to before `until`, both since the load began, once all of them have ended.
@@ -76,11 +111,18 @@ impl Load {
         loop {
             // Registered before the look, so that a request that ends in between is not missed.
             let ended = self.shared.ended.notified();
-            {
+            let slice = {
                 let record = self.shared.record();
-                if self.now() >= until && record.is_complete(until) {
-                    return record.window(from, until);
-                }
+                let is_complete = self.now() >= until && record.is_complete(until);
+                is_complete.then(|| record.slice(from, until))
+            };
+            match slice {
+                Some(slice) if slice.samples.len() < LARGE => return slice.window(),
+                Some(slice) => match tokio::task::spawn_blocking(move || slice.window()).await {
+                    Ok(window) => return window,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+                None => {}
             }
             let rest = until.saturating_sub(self.now());
             if rest.is_zero() {
@@ -91,69 +133,216 @@ impl Load {
         }
     }
 
-    /// Sends no more, and waits until what was sent has ended.
+    /// From now on nothing falls due. What was due before is sent, as far as this machine gets to it in half a second; then this
+    /// waits until what was sent has ended, which each request does within its timeout.
     pub async fn stop(&self) {
-        self.cancel.cancel();
+        let now = self.now();
+        self.shared.record().over(Some(now), LATE);
+        self.shared.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Ends the loads of a case: nothing more is sent by any of them, what is open may take half a second to end, and then it is
+    /// given up. Waits for nothing that the other side does.
+    pub async fn end_all<'a>(loads: impl IntoIterator<Item = &'a Self>) {
+        let loads: Vec<&Self> = loads.into_iter().collect();
+        // All of them before any is waited for.
+        for load in &loads {
+            load.shared.end();
+            load.tasks.close();
+        }
+        let all_ended = || join_all(loads.iter().map(|load| load.tasks.wait()));
+        if tokio::time::timeout(GRACE, all_ended()).await.is_err() {
+            loads.iter().for_each(|load| load.shared.cut.cancel());
+            all_ended().await;
+        }
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.cancel.cancel();
+        self.shared.end();
+        self.shared.cut.cancel();
     }
 }
 
-async fn pace(
+/// What is told of a request that was due before the load was stopped, and for which this machine was too slow.
+const LATE: &str = "not sent: this machine was too far behind when the load was stopped";
+
+struct Pace {
     client: Client,
     request: Arc<Request>,
-    rate: f64,
     shared: Arc<Shared>,
-    cancel: CancellationToken,
     tasks: TaskTracker,
-) {
-    let period = Duration::from_secs_f64(1.0 / rate);
-    let mut ticks = tokio::time::interval_at(shared.start.into(), period);
-    // What this machine was late with is sent at once, and its latency counts from when it was due.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    for number in 0_u64.. {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => {
-                shared.record().over();
-                shared.ended.notify_waiters();
-                return;
+}
+
+impl Pace {
+    async fn run(self) {
+        let start = self.shared.start;
+        while !self.shared.stop.is_cancelled() {
+            // What this machine was late with is sent at once, and its latency counts from when it was due.
+            let due = self.shared.record().first_due_from(start.elapsed());
+            if self.send_until(due, || self.shared.stop.is_cancelled()).await.is_err() {
+                // What falls due from here on counts as failed, until somebody stops it.
+                self.shared.ended.notify_waiters();
+                self.shared.stop.cancelled().await;
+                break;
             }
-            _ = ticks.tick() => {}
+            let next = {
+                let record = self.shared.record();
+                record.due(record.next())
+            };
+            tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => {}
+                () = tokio::time::sleep_until((start + next).into()) => {}
+            }
         }
-        let due = Duration::from_secs_f64(number as f64 / rate);
-        let next = Duration::from_secs_f64((number + 1) as f64 / rate);
-        shared.record().sent(due, number, next);
-        if tasks.len() > MOST_OPEN {
-            let message = format!("not sent: {MOST_OPEN} requests are open");
-            let outcome = Err(NoAnswer {
-                kind: TransportError::Any,
-                message,
-            });
-            shared.record().ended(
-                due,
-                number,
-                Duration::ZERO,
-                &Response {
-                    outcome,
-                    took: Duration::ZERO,
-                },
-            );
-            shared.ended.notify_waiters();
-            continue;
+        let stopped = self.shared.record().over_at().unwrap_or_else(|| start.elapsed());
+        let due = self.shared.record().first_due_from(stopped);
+        let last = start + stopped + CATCH_UP;
+        let enough = || self.shared.over.load(Ordering::SeqCst) || Instant::now() > last;
+        // That it may send no more is in the record.
+        drop(self.send_until(due, enough).await);
+        self.shared.record().over(Some(stopped), LATE);
+        self.shared.ended.notify_waiters();
+    }
+
+    /// Sends all requests before this one that have not begun, unless it is `enough`.
+    ///
+    /// # Errors
+    /// The case may send no more.
+    async fn send_until(&self, due: usize, enough: impl Fn() -> bool) -> Result<(), Exhausted> {
+        for sent in 1.. {
+            if enough() || self.shared.record().next() >= due {
+                break;
+            }
+            self.send()?;
+            if sent % IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
+            }
         }
-        let (client, request, shared) = (client.clone(), Arc::clone(&request), Arc::clone(&shared));
-        tasks.spawn(async move {
-            let response = client.send(&request).await;
+        Ok(())
+    }
+
+    fn send(&self) -> Result<(), Exhausted> {
+        let Some(permit) = self.client.count() else {
+            let most = Client::MOST_KEPT;
+            let why = format!("not sent: the loads of a case send up to {most} requests");
+            self.shared.record().over(None, &why);
+            return Err(Exhausted);
+        };
+        let (number, due) = {
+            let mut record = self.shared.record();
+            let number = record.begin();
+            (number, record.due(number))
+        };
+        // The task that sends is one of them.
+        let is_full = self.tasks.len() > MOST_OPEN;
+        let open = match (is_full, permit) {
+            (true, _) => Err(MOST_OPEN),
+            (false, Permit::TooMany) => Err(Client::MOST_OPEN),
+            (false, Permit::Send(open)) => Ok(open),
+        };
+        let open = match open {
+            Ok(open) => open,
+            Err(most) => {
+                let why = format!("not sent: {most} requests are open");
+                self.shared.record().failed(number, Duration::ZERO, &why);
+                self.shared.ended.notify_waiters();
+                return Ok(());
+            }
+        };
+        self.shared.record().sent();
+        let (client, request, shared) = (self.client.clone(), Arc::clone(&self.request), Arc::clone(&self.shared));
+        self.tasks.spawn(async move {
+            let response = tokio::select! {
+                biased;
+                () = shared.cut.cancelled() => None,
+                response = client.send_for_load(&request) => Some(response),
+            };
+            drop(open);
             let latency = shared.start.elapsed().saturating_sub(due);
-            shared.record().ended(due, number, latency, &response);
+            match response {
+                Some(response) => shared.record().ended(number, latency, &response),
+                None => shared.record().failed(number, latency, "given up: the case had ended"),
+            }
             shared.ended.notify_waiters();
         });
+        Ok(())
+    }
+}
+
+/// The loads of a case may send no more.
+#[derive(Debug)]
+struct Exhausted;
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Route;
+
+    /// Longer than any test may take.
+    const FOR_EVER: Duration = Duration::from_secs(3600);
+
+    /// Somebody who takes connections and says nothing.
+    async fn silent() -> (TcpListener, Request) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let route = Route {
+            socket: listener.local_addr().unwrap(),
+            host: None,
+        };
+        let request = Request::new("GET", &route, "/", &IndexMap::<String, String>::new(), FOR_EVER).unwrap();
+        (listener, request)
+    }
+
+    async fn due(load: &Load, number: u64) {
+        while load.progress().due < number {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_loads_of_a_case_share_what_may_be_open() {
+        let (_listener, request) = silent().await;
+        let client = Client::new().unwrap().with_limits(10, Client::MOST_KEPT);
+        let loads = [1, 2].map(|_| Load::start(&client, request.clone(), 2000.0));
+        for load in &loads {
+            due(load, 100).await;
+        }
+        let sent: u64 = loads.iter().map(Load::requests).sum();
+        assert_eq!(sent, 10, "no more than these were sent");
+        Load::end_all(&loads).await;
+        let mut told = IndexMap::new();
+        for load in &loads {
+            let window = load.window(Duration::ZERO, Duration::from_millis(10)).await;
+            assert_eq!(window.requests, window.errors, "nothing was answered");
+            for (text, count) in window.failures {
+                *told.entry(text).or_insert(0) += count;
+            }
+        }
+        let texts: Vec<&str> = told.keys().map(String::as_str).collect();
+        assert!(texts.contains(&"not sent: 4000 requests are open"), "{texts:?}");
+    }
+
+    #[tokio::test]
+    async fn what_a_case_may_send_has_an_end_and_from_then_on_its_loads_fail() {
+        let (_listener, request) = silent().await;
+        let client = Client::new().unwrap().with_limits(1000, 25);
+        let load = Load::start(&client, request, 1000.0);
+        due(&load, 100).await;
+        assert_eq!(load.requests(), 25);
+        Load::end_all([&load]).await;
+        let until = Duration::from_millis(100);
+        let window = load.window(Duration::ZERO, until).await;
+        assert_eq!((window.requests, window.errors), (100, 100));
+        assert_eq!(
+            window.failures["not sent: the loads of a case send up to 10000000 requests"],
+            75
+        );
     }
 }

@@ -1,54 +1,138 @@
-//! What a load keeps of each of its requests, and windows of it.
+//! What a load keeps of each of its requests.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use hdrhistogram::Histogram;
-use indexmap::IndexMap;
-use meshkat_model::observation::{Latency, Response, Window, shorten};
+use meshkat_model::observation::{Response, shorten};
+
+use crate::slice::{Over, Slice};
 
 /// From this status on an answer is an error.
 const ERROR_FROM: u16 = 400;
 
-/// Everything that became of a load's requests. Texts that come again are kept once.
-#[derive(Debug, Default)]
+/// A request that is due so late is never sent; a clock can still be set to it.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How many different answers of a load are told apart: by status, by who answered, and by the text of an error.
+const MOST_OUTCOMES: usize = 1_000;
+
+/// Everything that became of a load's requests, in eight bytes each. Request number `n` is due `n / rate` seconds after the load
+/// began. Texts that come again are kept once.
+#[derive(Debug)]
 pub(crate) struct Record {
+    rate: f64,
+    /// By number; as many as were begun.
     samples: Vec<Sample>,
-    texts: Vec<String>,
-    numbers: HashMap<String, u32>,
-    /// Requests that were sent and have not ended, by the time at which they were due.
-    open: std::collections::BTreeMap<(Duration, u64), ()>,
-    /// When the first request that was not sent yet is due; none when no more will be sent.
-    next: Option<Duration>,
+    /// The requests before this one have all ended.
+    ended_below: usize,
+    outcomes: Vec<Arc<Outcome>>,
+    numbers: HashMap<Arc<Outcome>, u32>,
+    over: Option<Over>,
+    sent: u64,
 }
 
-/// A request that has ended.
+/// What became of a request.
 #[derive(Debug, Clone, Copy)]
-struct Sample {
-    due: Duration,
-    latency: Duration,
+pub(crate) struct Sample {
+    /// Microseconds from when it was due to its end; an hour and more fits.
+    pub(crate) latency: u32,
+    /// A number into the outcomes, or [`OPEN`].
+    pub(crate) outcome: u32,
+}
+
+/// It has not ended.
+const OPEN: u32 = u32::MAX;
+
+/// What becomes of many requests.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Outcome {
     /// 0 where there was no answer.
-    status: u16,
-    /// Who took part, joined by commas; a number into `texts`.
-    served_by: u32,
-    /// Why it is an error; a number into `texts`.
-    failure: Option<u32>,
+    pub(crate) status: u16,
+    /// Who took part, joined by commas.
+    pub(crate) served_by: String,
+    /// Why it is an error.
+    pub(crate) failure: Option<String>,
+}
+
+/// How far a load has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Requests that were due.
+    pub due: u64,
+    /// Of these, the ones that were sent.
+    pub sent: u64,
+    /// Of these, the ones that have not ended.
+    pub open: u64,
 }
 
 impl Record {
-    /// A request is sent that was due at `due`; the one after it is due at `next`.
-    pub(crate) fn sent(&mut self, due: Duration, number: u64, next: Duration) {
-        self.open.insert((due, number), ());
-        self.next = Some(next);
+    /// Of a load of `rate` requests a second.
+    pub(crate) fn new(rate: f64) -> Self {
+        Self {
+            rate,
+            samples: Vec::new(),
+            ended_below: 0,
+            outcomes: Vec::new(),
+            numbers: HashMap::new(),
+            over: None,
+            sent: 0,
+        }
     }
 
-    /// No more requests will be sent.
-    pub(crate) fn over(&mut self) {
-        self.next = None;
+    /// When a request is due.
+    pub(crate) fn due(&self, number: usize) -> Duration {
+        let due = Duration::try_from_secs_f64(number as f64 / self.rate);
+        due.map_or(NEVER, |due| due.min(NEVER))
+    }
+
+    /// The number of the first request that is due at `time` or later.
+    pub(crate) fn first_due_from(&self, time: Duration) -> usize {
+        let mut number = (time.as_secs_f64() * self.rate).ceil() as usize;
+        // What was rounded in between.
+        while number > 0 && self.due(number - 1) >= time {
+            number -= 1;
+        }
+        while self.due(number) < time {
+            number += 1;
+        }
+        number
+    }
+
+    /// The next request begins; gives its number.
+    pub(crate) fn begin(&mut self) -> usize {
+        self.samples.push(Sample {
+            latency: 0,
+            outcome: OPEN,
+        });
+        self.samples.len() - 1
+    }
+
+    /// The number of the request that begins next.
+    pub(crate) fn next(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// A request was sent.
+    pub(crate) fn sent(&mut self) {
+        self.sent += 1;
+    }
+
+    /// No request begins any more. Those that are due until `at`, or for ever, and have not begun count as failed, for the reason
+    /// `why`. The first reason stays.
+    pub(crate) fn over(&mut self, at: Option<Duration>, why: &str) {
+        let over = self.over.get_or_insert_with(|| Over {
+            at: None,
+            why: why.into(),
+        });
+        over.at = over.at.or(at);
+    }
+
+    /// Until when requests were due, once it is known.
+    pub(crate) fn over_at(&self) -> Option<Duration> {
+        self.over.as_ref().and_then(|over| over.at)
     }
 
     /// A request has ended `latency` after it was due.
-    pub(crate) fn ended(&mut self, due: Duration, number: u64, latency: Duration, response: &Response) {
-        self.open.remove(&(due, number));
+    pub(crate) fn ended(&mut self, number: usize, latency: Duration, response: &Response) {
         let (status, served_by, failure) = match &response.outcome {
             Ok(answer) if answer.status < ERROR_FROM => (answer.status, answer.served_by().join(","), None),
             Ok(answer) => {
@@ -61,106 +145,123 @@ impl Record {
             }
             Err(none) => (0, String::new(), Some(none.message.clone())),
         };
-        let served_by = self.number(served_by);
-        let failure = failure.map(|text| self.number(text));
-        self.samples.push(Sample {
-            due,
+        self.settle(
+            number,
             latency,
-            status,
-            served_by,
-            failure,
-        });
+            Outcome {
+                status,
+                served_by,
+                failure,
+            },
+        );
     }
 
-    /// How many requests have ended.
-    pub(crate) fn ended_count(&self) -> u64 {
-        self.samples.len() as u64
+    /// A request has ended without an answer, for a reason of this machine's.
+    pub(crate) fn failed(&mut self, number: usize, latency: Duration, why: &str) {
+        self.settle(
+            number,
+            latency,
+            Outcome {
+                status: 0,
+                served_by: String::new(),
+                failure: Some(why.to_owned()),
+            },
+        );
     }
 
-    /// Whether every request that was due before `until` was sent, however late this machine is, and has ended.
-    pub(crate) fn is_complete(&self, until: Duration) -> bool {
-        if self.next.is_some_and(|next| next < until) {
-            return false;
+    fn settle(&mut self, number: usize, latency: Duration, outcome: Outcome) {
+        let outcome = self.number(outcome);
+        let latency = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
+        if let Some(sample) = self.samples.get_mut(number) {
+            *sample = Sample { latency, outcome };
         }
-        self.open.first_key_value().is_none_or(|((due, _), ())| *due >= until)
+        while self
+            .samples
+            .get(self.ended_below)
+            .is_some_and(|sample| sample.outcome != OPEN)
+        {
+            self.ended_below += 1;
+        }
+    }
+
+    /// How many requests were sent so far.
+    pub(crate) fn sent_count(&self) -> u64 {
+        self.sent
+    }
+
+    /// How far it has come `now`.
+    pub(crate) fn progress(&self, now: Duration) -> Progress {
+        let until = self.over_at().map_or(now, |at| at.min(now));
+        let open = self.samples[self.ended_below..].iter();
+        Progress {
+            due: self.first_due_from(until) as u64,
+            sent: self.sent,
+            open: open.filter(|sample| sample.outcome == OPEN).count() as u64,
+        }
+    }
+
+    /// Whether every request that was due before `until` has begun, however late this machine is, and has ended.
+    pub(crate) fn is_complete(&self, until: Duration) -> bool {
+        let first = self.first_due_from(until);
+        self.ended_below >= first || (self.over.is_some() && self.ended_below == self.samples.len())
     }
 
     /// The requests that were due from `from` to before `until` and have ended.
-    pub(crate) fn window(&self, from: Duration, until: Duration) -> Window {
-        let mut window = Window::default();
-        // Three digits of precision, and every value fits: the histogram grows as it must.
-        let mut latencies = Histogram::<u64>::new(3).ok();
-        let mut served: HashMap<u32, u64> = HashMap::new();
-        let mut failures: HashMap<u32, u64> = HashMap::new();
-        for sample in self
-            .samples
-            .iter()
-            .filter(|sample| sample.due >= from && sample.due < until)
-        {
-            window.requests += 1;
-            if let Some(text) = sample.failure {
-                window.errors += 1;
-                *failures.entry(text).or_default() += 1;
-            }
-            if sample.status > 0 {
-                *window.statuses.entry(sample.status).or_default() += 1;
-                *served.entry(sample.served_by).or_default() += 1;
-                window.latency.max = window.latency.max.max(sample.latency);
-                let recorded = latencies
-                    .as_mut()
-                    .map(|all| all.record(u64::try_from(sample.latency.as_micros()).unwrap_or(u64::MAX)));
-                debug_assert!(
-                    matches!(recorded, None | Some(Ok(()))),
-                    "a growing histogram takes every value"
-                );
-            }
+    pub(crate) fn slice(&self, from: Duration, until: Duration) -> Slice {
+        let (first, end) = (self.first_due_from(from), self.first_due_from(until));
+        let begun = self.samples.len();
+        let samples = self.samples.get(first..end.min(begun)).unwrap_or_default();
+        let unsent = self.over.as_ref().map(|over| {
+            let due = over.at.map_or(end, |at| self.first_due_from(at).min(end));
+            (due.saturating_sub(first.max(begun)) as u64, Arc::clone(&over.why))
+        });
+        Slice {
+            samples: samples
+                .iter()
+                .filter(|sample| sample.outcome != OPEN)
+                .copied()
+                .collect(),
+            outcomes: self.outcomes.clone(),
+            unsent: unsent.filter(|(count, _)| *count > 0),
         }
-        for (text, count) in served {
-            let mut pods = self.texts[text as usize].split(',').filter(|pod| !pod.is_empty());
-            window.chains.add(pods.clone(), count);
-            if let Some(first) = pods.next() {
-                *window.answered_by.entry(first.to_owned()).or_default() += count;
-                *window.served_by.entry(first.to_owned()).or_default() += count;
-            }
-            pods.for_each(|pod| *window.served_by.entry(pod.to_owned()).or_default() += count);
-        }
-        window.served_by.sort_unstable_keys();
-        window.statuses.sort_unstable_keys();
-        let mut failures: Vec<(u32, u64)> = failures.into_iter().collect();
-        failures.sort_by_key(|(text, count)| (std::cmp::Reverse(*count), *text));
-        window.failures = failures
-            .into_iter()
-            .map(|(text, count)| (self.texts[text as usize].clone(), count))
-            .collect::<IndexMap<_, _>>();
-        if let Some(latencies) = latencies.filter(|latencies| !latencies.is_empty()) {
-            // The histogram rounds up by up to a thousandth; no quantile is above the maximum.
-            let max = window.latency.max;
-            let quantile = |share| Duration::from_micros(latencies.value_at_quantile(share)).min(max);
-            window.latency = Latency {
-                p50: quantile(0.5),
-                p95: quantile(0.95),
-                p99: quantile(0.99),
-                max,
-            };
-        }
-        window
     }
 
-    fn number(&mut self, text: String) -> u32 {
-        if let Some(number) = self.numbers.get(&text) {
+    fn number(&mut self, outcome: Outcome) -> u32 {
+        if let Some(number) = self.numbers.get(&outcome) {
             return *number;
         }
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        self.texts.push(text.clone());
-        self.numbers.insert(text, number);
+        let outcome = match self.outcomes.len() < MOST_OUTCOMES {
+            true => outcome,
+            // An error whatever it was: who answered is not known any more.
+            false => {
+                let failure = format!(
+                    "{}: more than {MOST_OUTCOMES} different answers, of which this is one",
+                    outcome.status
+                );
+                let last = Outcome {
+                    status: outcome.status,
+                    served_by: String::new(),
+                    failure: Some(failure),
+                };
+                if let Some(number) = self.numbers.get(&last) {
+                    return *number;
+                }
+                last
+            }
+        };
+        let number = u32::try_from(self.outcomes.len()).unwrap_or(OPEN - 1);
+        let outcome = Arc::new(outcome);
+        self.outcomes.push(Arc::clone(&outcome));
+        self.numbers.insert(outcome, number);
         number
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use indexmap::IndexMap;
     use meshkat_model::{
-        observation::{Answer, NoAnswer},
+        observation::{Answer, NoAnswer, Window},
         scenario::step::TransportError,
     };
 
@@ -182,43 +283,134 @@ mod tests {
         }
     }
 
+    /// A request each 10 ms; these have ended, each a millisecond later than the one before.
+    fn record(responses: &[Response]) -> Record {
+        let mut record = Record::new(100.0);
+        for (more, response) in responses.iter().enumerate() {
+            let number = record.begin();
+            record.sent();
+            record.ended(number, ms(10 * more as u64 + 1), response);
+        }
+        record
+    }
+
+    fn window(record: &Record, from: u64, until: u64) -> Window {
+        record.slice(ms(from), ms(until)).window()
+    }
+
     #[test]
     fn a_window_has_what_was_due_in_it() {
-        let mut record = Record::default();
         let lost = Response {
             outcome: Err(NoAnswer {
-                kind: TransportError::Timeout,
+                kind: Some(TransportError::Timeout),
                 message: "nothing".to_owned(),
             }),
             took: ms(5),
         };
-        for (number, due, response) in [
-            (0, 0, answer(200, "a")),
-            (1, 10, answer(503, "b")),
-            (2, 20, lost),
-            (3, 30, answer(200, "a")),
-        ] {
-            record.sent(ms(due), number, ms(due + 10));
-            record.ended(ms(due), number, ms(due + 1), &response);
-        }
-        let window = record.window(ms(10), ms(31));
-        assert_eq!((window.requests, window.errors), (3, 2));
-        assert_eq!(window.statuses, IndexMap::from([(200, 1), (503, 1)]));
-        assert_eq!(window.answered_by.get("a"), Some(&1));
-        assert_eq!(window.failures.keys().collect::<Vec<_>>(), ["503: gone", "nothing"]);
-        assert_eq!(window.latency.max, ms(31));
-        assert_eq!(record.window(ms(100), ms(200)), Window::default());
+        let record = record(&[answer(200, "a"), answer(503, "b"), lost, answer(200, "a")]);
+        let seen = window(&record, 10, 31);
+        assert_eq!((seen.requests, seen.errors), (3, 2));
+        assert_eq!(seen.statuses, IndexMap::from([(200, 1), (503, 1)]));
+        assert_eq!(seen.answered_by.get("a"), Some(&1));
+        assert_eq!(seen.failures.keys().collect::<Vec<_>>(), ["503: gone", "nothing"]);
+        assert_eq!(seen.latency.max, ms(31));
+        assert_eq!(window(&record, 100, 200), Window::default());
     }
 
     #[test]
     fn a_window_is_complete_when_nothing_due_in_it_is_open() {
-        let mut record = Record::default();
-        record.sent(ms(10), 1, ms(20));
-        assert!(!record.is_complete(ms(21)), "what was due at 20 ms was not sent yet");
-        record.sent(ms(20), 2, ms(30));
+        let mut record = Record::new(100.0);
+        let first = record.begin();
+        assert!(record.is_complete(ms(0)));
+        assert!(!record.is_complete(ms(1)));
+        record.ended(first, ms(1), &answer(200, "a"));
         assert!(record.is_complete(ms(10)));
-        assert!(!record.is_complete(ms(11)));
-        record.ended(ms(10), 1, ms(1), &answer(200, "a"));
-        assert!(record.is_complete(ms(20)) && !record.is_complete(ms(21)));
+        assert!(!record.is_complete(ms(11)), "what was due at 10 ms was not sent yet");
+        let (second, third) = (record.begin(), record.begin());
+        record.ended(third, ms(1), &answer(200, "a"));
+        assert!(!record.is_complete(ms(30)), "the second is open");
+        record.ended(second, ms(1), &answer(200, "a"));
+        assert!(record.is_complete(ms(30)) && !record.is_complete(ms(31)));
+    }
+
+    #[test]
+    fn every_request_is_due_in_one_of_two_windows_side_by_side() {
+        for rate in [0.3, 1.0, 3.0, 7.0, 33.3, 999.9, 5000.0] {
+            let record = Record::new(rate);
+            for number in [0, 1, 2, 3, 10, 99, 12_345] {
+                let due = record.due(number);
+                assert_eq!(record.first_due_from(due), number, "{rate}/s");
+                assert_eq!(
+                    record.first_due_from(due + Duration::from_nanos(1)),
+                    number + 1,
+                    "{rate}/s"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_due_and_not_sent_is_told_and_counts_as_failed() {
+        let mut record = record(&[answer(200, "a"), answer(200, "a")]);
+        assert_eq!(window(&record, 0, 20).errors, 0);
+        record.over(Some(ms(95)), "not sent: it ended");
+        assert!(record.is_complete(ms(10_000)), "there is nothing to wait for");
+        let seen = window(&record, 0, 10_000);
+        assert_eq!((seen.requests, seen.errors), (10, 8), "ten were due until 95 ms");
+        assert_eq!(seen.failures, IndexMap::from([("not sent: it ended".to_owned(), 8)]));
+        assert_eq!(seen.statuses, IndexMap::from([(200, 2)]));
+        let seen = window(&record, 50, 80);
+        assert_eq!((seen.requests, seen.errors), (3, 3));
+        assert_eq!(
+            record.progress(ms(500)),
+            Progress {
+                due: 10,
+                sent: 2,
+                open: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_load_that_may_send_no_more_fails_for_as_long_as_it_is_due() {
+        let mut record = record(&[answer(200, "a")]);
+        record.over(None, "not sent: too many");
+        assert_eq!(window(&record, 0, 1000).errors, 99);
+        record.over(Some(ms(500)), "not sent: it ended");
+        let seen = window(&record, 0, 1000);
+        assert_eq!(seen.failures, IndexMap::from([("not sent: too many".to_owned(), 49)]));
+    }
+
+    #[test]
+    fn texts_without_end_are_not_kept_and_who_answered_is_never_made_up() {
+        let mut record = Record::new(1000.0);
+        for more in 0..3 * MOST_OUTCOMES {
+            let number = record.begin();
+            let mut response = answer(if more % 2 == 0 { 200 } else { 503 }, &format!("pod-{more}"));
+            if let Ok(answer) = &mut response.outcome {
+                answer.text = format!("error number {more}");
+            }
+            record.ended(number, ms(1), &response);
+        }
+        assert!(record.outcomes.len() <= MOST_OUTCOMES + 2, "{}", record.outcomes.len());
+        let seen = window(&record, 0, 1_000_000);
+        assert_eq!(seen.requests, 3 * MOST_OUTCOMES as u64);
+        // Half were errors; of the rest, those that are not told apart are.
+        assert_eq!(seen.errors, 1500 + 1000);
+        assert_eq!(seen.served_by.len(), MOST_OUTCOMES);
+        assert_eq!(seen.statuses, IndexMap::from([(200, 1500), (503, 1500)]));
+    }
+
+    #[test]
+    fn a_million_requests_take_eight_bytes_each() {
+        assert_eq!(size_of::<Sample>(), 8);
+        let mut record = Record::new(5000.0);
+        for _ in 0..1_000_000 {
+            let number = record.begin();
+            record.ended(number, ms(3), &answer(200, "a"));
+        }
+        let seen = window(&record, 0, 200_000);
+        assert_eq!((seen.requests, seen.errors), (1_000_000, 0));
+        assert_eq!(seen.latency.p99, ms(3));
     }
 }

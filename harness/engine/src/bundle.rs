@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use meshkat_model::{event::Artifact, mesh::Container};
 use meshkat_runtime::{ContainerState, Pod};
 
@@ -12,6 +12,10 @@ use crate::mesh::RunningMesh;
 const ANSWER: Duration = Duration::from_secs(2);
 /// The end of a log that is kept.
 const LOG: usize = 1 << 20;
+/// How many pods are asked at the same time: each may answer with a lot.
+const AT_ONCE: usize = 4;
+/// How much is kept of a case, in bytes.
+const MOST: usize = 128 << 20;
 
 /// The files of every pod: logs, access log, and the Envoy's dumps.
 pub(crate) async fn collect(mesh: &RunningMesh) -> Vec<Artifact> {
@@ -20,12 +24,26 @@ pub(crate) async fn collect(mesh: &RunningMesh) -> Vec<Artifact> {
         path: "pods.txt".to_owned(),
         text: roster(&pods),
     }];
-    files.extend(
-        join_all(pods.iter().map(|pod| of_pod(mesh, pod)))
-            .await
-            .into_iter()
-            .flatten(),
-    );
+    let all = stream::iter(pods.iter().map(|pod| of_pod(mesh, pod)));
+    let all: Vec<Vec<Artifact>> = all.buffered(AT_ONCE).collect().await;
+    files.extend(all.into_iter().flatten());
+    bounded(files, MOST)
+}
+
+/// The files, as far as they have `most` bytes together. In the place of what is beyond that stands that it is.
+fn bounded(mut files: Vec<Artifact>, most: usize) -> Vec<Artifact> {
+    let mut rest = most;
+    for file in &mut files {
+        match rest.checked_sub(file.text.len()) {
+            Some(left) => rest = left,
+            None => {
+                file.text = format!(
+                    "not kept: {} bytes, and the files of a case have up to {most} together\n",
+                    file.text.len()
+                );
+            }
+        }
+    }
     files
 }
 
@@ -84,4 +102,26 @@ async fn of_pod(mesh: &RunningMesh, pod: &Pod) -> Vec<Artifact> {
         files.push(file(name, text));
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_together_is_told_and_not_kept() {
+        let file = |path: &str, bytes: usize| Artifact {
+            path: path.to_owned(),
+            text: "x".repeat(bytes),
+        };
+        let files = bounded(vec![file("a", 60), file("b", 60), file("c", 40), file("d", 1)], 100);
+        let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
+        assert_eq!(texts[0].len(), 60);
+        assert_eq!(
+            texts[1],
+            "not kept: 60 bytes, and the files of a case have up to 100 together\n"
+        );
+        assert_eq!(texts[2].len(), 40, "what still fits is kept");
+        assert!(texts[3].starts_with("not kept: 1 bytes"));
+    }
 }

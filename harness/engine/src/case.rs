@@ -6,7 +6,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use meshkat_driver::{Client, Load};
+use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
     case::Case,
     event::Event,
@@ -26,6 +26,9 @@ use crate::{
 
 /// How long a case may take where its scenario does not say.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// So many loads are told of when a case takes too long.
+const MOST_LOADS: usize = 5;
 
 /// What came of one attempt at a case.
 #[derive(Debug)]
@@ -128,10 +131,9 @@ impl<'a> CaseRun<'a> {
                 break;
             }
         }
-        for load in self.loads.values() {
-            load.load.stop().await;
-            self.requests += load.load.requests();
-        }
+        // Whatever is due or open: a case that has ended sends nothing more, and the next one finds a mesh at rest.
+        Load::end_all(self.loads.values().map(|running| &running.load)).await;
+        self.requests += self.loads.values().map(|running| running.load.requests()).sum::<u64>();
         if status == Status::Passed && self.checks == 0 {
             status = Status::Errored;
             failure = Some(Failure {
@@ -207,8 +209,20 @@ impl<'a> CaseRun<'a> {
             held: false,
             message: "the case took too long".to_owned(),
             expected: format!("all steps within {limit:?}"),
-            actual: "this step had not ended".to_owned(),
+            actual: format!("this step had not ended{}", self.behind()),
         })
+    }
+
+    /// The loads of which more was due than was sent, or has ended: most likely they are what takes so long.
+    fn behind(&self) -> String {
+        let loads = self.loads.iter().filter_map(|(name, running)| {
+            let Progress { due, sent, open } = running.load.progress();
+            let late = due.saturating_sub(sent);
+            (late + open > 0).then(|| {
+                format!("; of the {due} requests of `{name}` that were due, {late} were not sent and {open} have no answer yet")
+            })
+        });
+        loads.take(MOST_LOADS).collect()
     }
 
     /// Counts checks, and gives the first that did not hold.

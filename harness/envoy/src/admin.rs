@@ -4,6 +4,6 @@ mod client;
 mod clusters;
 mod stats;
 
-pub use client::{Admin, AdminError, Ready};
+pub use client::{Admin, AdminError, LONGEST_ANSWER, Ready};
 pub use clusters::{Cluster, Clusters, Host, HostHealth};
 pub use stats::{Stat, Stats};

@@ -33,8 +33,9 @@ pub struct Answer {
 /// Why there was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoAnswer {
-    /// The kind; never `Any`.
-    pub kind: TransportError,
+    /// The kind, never `Any`; none where there was an answer that no expectation of an `error` is about: one that is longer than is
+    /// bearable.
+    pub kind: Option<TransportError>,
     /// In words.
     pub message: String,
 }

@@ -115,10 +115,10 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     let mut checks = Checks::new(surroundings, seen.variables());
     let summary = seen.summary();
     if let Some(error) = &step.error {
-        let held = seen
-            .outcome
-            .as_ref()
-            .is_err_and(|none| error.value == TransportError::Any || none.kind == error.value);
+        let held = seen.outcome.as_ref().is_err_and(|none| {
+            none.kind
+                .is_some_and(|kind| error.value == TransportError::Any || kind == error.value)
+        });
         let expected = format!("no answer: {}", error_word(error.value));
         checks.add(
             error.place.line,

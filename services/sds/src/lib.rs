@@ -24,6 +24,7 @@ mod registry;
 mod resources;
 mod state;
 mod transport;
+pub mod wire;
 
 use std::future::Future;
 use std::io;

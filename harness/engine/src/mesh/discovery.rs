@@ -178,7 +178,7 @@ impl RunningMesh {
 
     async fn clients(&self) -> Result<Clients, MeshError> {
         let url = format!("http://{}/xds/v3/clients", self.sds()?.socket(Port::Application));
-        Ok(self.http.get(url).send().await?.error_for_status()?.json().await?)
+        self.json(&url).await
     }
 
     fn sds(&self) -> Result<Pod, MeshError> {
@@ -201,7 +201,7 @@ impl RunningMesh {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
             status => Err(failed(format!(
                 "it answered {status}: {}",
-                response.text().await.unwrap_or_default()
+                super::refusal_text(response).await
             ))),
         }
     }

@@ -19,18 +19,25 @@ use std::{
     time::Duration,
 };
 
+use meshkat_driver::{ReadError, read_all};
 use meshkat_envoy::{
     admin::Admin,
     config::{Bootstrap, ConfigError, EdsCluster},
 };
 use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
+use serde::de::DeserializeOwned;
 
 pub use bring_up::BringUp;
 pub use discovery::Restored;
 
 /// How long an admin interface or the registry may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// The longest answer of an application or the discovery service that is read, in bytes: the registry, or the clients, of
+/// a mesh that is far larger than a machine can run.
+const LONGEST_ANSWER: usize = 8 << 20;
+/// How much is told of an answer that is a refusal, in bytes.
+const LONGEST_REFUSAL: usize = 64 << 10;
 /// How much of a log is shown when a container ended by itself.
 const LOG_TAIL: usize = 2_000;
 /// How much of it is searched for what Envoy says of its configuration, parts of which it may quote.
@@ -48,6 +55,14 @@ pub enum MeshError {
     /// The HTTP library cannot be set up.
     #[error("failed to set up HTTP: {0}")]
     Http(#[from] reqwest::Error),
+    /// An application or the discovery service answered something that cannot be read.
+    #[error("{url}: {why}")]
+    Unreadable {
+        /// What was asked.
+        url: String,
+        /// Why.
+        why: String,
+    },
     /// An Envoy ended because it does not take its configuration.
     #[error("the Envoy of {pod} refuses its configuration {file}: {message}")]
     Refused {
@@ -191,6 +206,21 @@ impl RunningMesh {
         Admin::with_client(pod.socket(Port::Admin), self.http.clone())
     }
 
+    /// Asks an application or the discovery service for something in JSON.
+    async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, MeshError> {
+        let response = self.http.get(url).send().await?.error_for_status()?;
+        let unreadable = |why: String| MeshError::Unreadable {
+            url: url.to_owned(),
+            why,
+        };
+        let body = match read_all(response, LONGEST_ANSWER).await {
+            Ok(body) => body,
+            Err(ReadError::Lost(error)) => return Err(error.into()),
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+    }
+
     /// What runs the mesh.
     pub fn lease(&self) -> &dyn Lease {
         &*self.lease
@@ -259,4 +289,13 @@ impl RunningMesh {
             })
             .collect()
     }
+}
+
+/// What a refusal says, as far as it can be read.
+async fn refusal_text(response: reqwest::Response) -> String {
+    let read = read_all(response, LONGEST_REFUSAL).await;
+    read.map_or_else(
+        |why| why.to_string(),
+        |body| String::from_utf8_lossy(&body).into_owned(),
+    )
 }

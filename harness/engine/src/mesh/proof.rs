@@ -196,9 +196,9 @@ impl RunningMesh {
         }
     }
 
-    async fn answer<T: DeserializeOwned>(&self, pod: &Pod, path: &str) -> Result<T, reqwest::Error> {
+    async fn answer<T: DeserializeOwned>(&self, pod: &Pod, path: &str) -> Result<T, MeshError> {
         let url = format!("http://{}{path}", pod.socket(Port::Application));
-        self.http.get(url).send().await?.error_for_status()?.json().await
+        self.json(&url).await
     }
 }
 

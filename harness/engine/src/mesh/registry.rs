@@ -131,7 +131,7 @@ impl RunningMesh {
             StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
             status => Err(failed(format!(
                 "sds answered {status}: {}",
-                response.text().await.unwrap_or_default()
+                super::refusal_text(response).await
             ))),
         }
     }

@@ -18,6 +18,8 @@ use crate::case::{Broken, CaseRun};
 /// How long one answer may take where the step does not say: as long as the routes of the mesh's own configurations, and a
 /// little more, so that it is Envoy that gives up first and says why.
 const TIMEOUT: Duration = Duration::from_secs(6);
+/// By how many different lists of pods the requests of a step may be answered: more than any mesh has ways.
+const MOST_CHAINS: usize = 10_000;
 /// Between two requests of a step that waits, or that must hold for a time.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -101,10 +103,15 @@ impl CaseRun<'_> {
     async fn once(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Vec<Check> {
         self.requests += 1;
         let response = self.client.send(request).await;
+        let mut checks = Vec::new();
         if let Ok(answer) = &response.outcome {
-            seen.add(answer.served_by(), 1);
+            if seen.0.len() < MOST_CHAINS {
+                seen.add(answer.served_by(), 1);
+            } else if !answer.served_by().is_empty() {
+                checks.push(too_many_served(&response));
+            }
         }
-        let checks = verdict::response(step, &response, &self.surroundings());
+        checks.extend(verdict::response(step, &response, &self.surroundings()));
         self.keep_response(step, &response);
         checks
     }
@@ -208,6 +215,16 @@ pub(super) fn failed_check(message: String) -> Check {
         expected: String::new(),
         actual: String::new(),
     }
+}
+
+/// Who answered is not to be told any more: whatever is expected of it does not hold.
+fn too_many_served(response: &Response) -> Check {
+    let mut check = failed_check(format!(
+        "more than {MOST_CHAINS} different lists of pods served this step's requests"
+    ));
+    check.expected = format!("up to {MOST_CHAINS}, as of a mesh");
+    check.actual = response.summary();
+    check
 }
 
 fn note(mut check: Check, when: &str) -> Check {

@@ -6,6 +6,13 @@ use reqwest::{StatusCode, Url};
 
 use super::{Clusters, Stats};
 
+/// The longest answer that is read, in bytes: that of an Envoy with tens of thousands of endpoints. What is longer comes from
+/// something that is no Envoy, or would only fill memory.
+pub const LONGEST_ANSWER: usize = 32 << 20;
+
+/// How much is told of an answer with another status than 200, in bytes.
+const LONGEST_REFUSAL: usize = 64 << 10;
+
 /// A client of one Envoy's admin interface. Keeps its connections; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Admin {
@@ -53,6 +60,12 @@ pub enum AdminError {
         url: Url,
         /// Why.
         source: serde_json::Error,
+    },
+    /// The answer is longer than is read.
+    #[error("{url} answered more than {} MiB, of which no more is read", LONGEST_ANSWER >> 20)]
+    TooLong {
+        /// What was asked.
+        url: Url,
     },
     /// The path cannot be asked for.
     #[error("`{path}` is not a path of the admin interface")]
@@ -171,12 +184,19 @@ impl Admin {
             url: url.clone(),
             source: source.without_url(),
         };
-        let response = request.send().await.map_err(no_answer)?;
+        let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(no_answer)?;
-        if status == StatusCode::OK {
-            return Ok(body.into());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            if body.len() + chunk.len() > LONGEST_ANSWER {
+                return Err(AdminError::TooLong { url: url.clone() });
+            }
+            body.extend_from_slice(&chunk);
         }
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        body.truncate(LONGEST_REFUSAL);
         let body = String::from_utf8_lossy(&body).into_owned();
         Err(AdminError::Status {
             url: url.clone(),

@@ -95,7 +95,11 @@ impl Clusters {
         self.0.iter()
     }
 
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
+    /// Reads the JSON of `/clusters?format=json`.
+    ///
+    /// # Errors
+    /// What is not JSON of this shape.
+    pub fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default)]

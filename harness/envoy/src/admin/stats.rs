@@ -64,7 +64,11 @@ impl Stats {
         self.0
     }
 
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
+    /// Reads the JSON of `/stats?format=json`.
+    ///
+    /// # Errors
+    /// What is not JSON of this shape.
+    pub fn parse(body: &[u8]) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Answer {
             stats: Vec<Entry>,

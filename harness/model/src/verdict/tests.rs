@@ -60,7 +60,10 @@ fn answer(status: u16, text: &str) -> Response {
 fn no_answer(kind: TransportError) -> Response {
     let message = "connection refused".to_owned();
     Response {
-        outcome: Err(NoAnswer { kind, message }),
+        outcome: Err(NoAnswer {
+            kind: Some(kind),
+            message,
+        }),
         took: Duration::ZERO,
     }
 }
@@ -107,6 +110,24 @@ fn a_status() {
         "status 200",
         "no answer: connection refused",
     );
+}
+
+#[test]
+fn an_answer_that_is_too_much_is_no_error_that_can_be_expected() {
+    let given_up = Response {
+        outcome: Err(NoAnswer {
+            kind: None,
+            message: "it was given up".to_owned(),
+        }),
+        took: Duration::ZERO,
+    };
+    for (expectation, expected) in [
+        ("error: any", "no answer: for any reason"),
+        ("error: reset", "no answer: reset"),
+        ("status: 200", "status 200"),
+    ] {
+        fails(expectation, &given_up, expected, "no answer: it was given up");
+    }
 }
 
 #[test]

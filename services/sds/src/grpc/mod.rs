@@ -12,4 +12,5 @@ mod shared;
 mod stream;
 
 pub(crate) use methods::routes;
+pub(crate) use requests::Call;
 pub(crate) use shared::Discovery;

@@ -28,16 +28,16 @@ static UNFINISHED: Budget = Budget::new(24 << 20);
 pub(super) const HEADER: usize = 5;
 
 /// A call that has begun.
-pub(super) struct Call<R> {
+pub(crate) struct Call<R> {
     /// The connection that it came on.
-    pub(super) connection: Option<Connection>,
-    pub(super) requests: Requests<R>,
+    pub(crate) connection: Option<Connection>,
+    pub(crate) requests: Requests<R>,
 }
 
 impl<R> Call<R> {
     /// # Errors
     /// It is compressed, which nobody need be able to read.
-    pub(super) fn of(request: Request<Body>) -> Result<Self, Status> {
+    pub(crate) fn of(request: Request<Body>) -> Result<Self, Status> {
         let encoding = request.headers().get("grpc-encoding");
         if let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") {
             let mut status = Status::unimplemented(format!("grpc-encoding: {encoding:?} is not supported"));
@@ -55,7 +55,7 @@ impl<R> Call<R> {
 }
 
 /// The requests of a call. Nothing is kept of one that has been read.
-pub(super) struct Requests<R> {
+pub(crate) struct Requests<R> {
     body: Body,
     /// What has come and has not been read.
     buffer: BytesMut,
@@ -80,7 +80,7 @@ impl<R: Message + Default> Requests<R> {
     ///
     /// # Errors
     /// What comes is no request, or takes too long, or the client is gone. There is nothing to be read after it.
-    pub(super) async fn message(&mut self) -> Result<Option<R>, Status> {
+    pub(crate) async fn message(&mut self) -> Result<Option<R>, Status> {
         loop {
             if let Some(request) = self.take()? {
                 return Ok(Some(request));

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use meshkat_driver::{ReadError, read_all};
 use meshkat_envoy::sync::{Clients, Intended, Question};
 use reqwest::RequestBuilder;
 use serde_json::json;
@@ -10,6 +11,8 @@ use crate::exit::Exit;
 
 /// How long it may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes: all resources of a type.
+const LONGEST_ANSWER: usize = 64 << 20;
 /// The `node.id` of these questions: no pod's, so that no pod is taken to have asked.
 const NODE_ID: &str = "meshkat-sync";
 
@@ -59,9 +62,13 @@ impl Sds {
         let lost = |error: reqwest::Error| self.failed(&why(&error));
         let response = request.send().await.map_err(lost)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(lost)?;
+        let body = match read_all(response, LONGEST_ANSWER).await {
+            Ok(body) => body,
+            Err(ReadError::Lost(error)) => return Err(lost(error)),
+            Err(error) => return Err(self.failed(&error.to_string())),
+        };
         if status.is_success() {
-            return Ok(body.into());
+            return Ok(body);
         }
         Err(self.failed(&format!(
             "it answers {status}: {}",

@@ -72,6 +72,8 @@ enum Kept {
 
 struct Load {
     place: Place,
+    /// Requests a second.
+    rate: f64,
     judged: bool,
     running: bool,
 }

@@ -6,7 +6,7 @@ use super::{Check, Kept, Load, split::Said};
 use crate::{
     observation::{RESPONSE_VARIABLES, WINDOW_VARIABLES},
     scenario::{
-        quantity::{Always, Bound},
+        quantity::{Always, Bound, MAXIMUM_RATE_TOGETHER, Rate},
         step::{ExpectStep, LoadStep, RequestStep},
     },
     source::Place,
@@ -208,12 +208,37 @@ impl Check<'_> {
             let message = format!("there is a load `{}` already", load.load.value);
             self.wrong(load.load.place, message, "the second one", "give it another name");
         }
+        self.rates(load);
         let running = Load {
             place: load.load.place,
+            rate: load.rate.0,
             judged: false,
             running: true,
         };
         self.loads.insert(load.load.value.clone(), running);
+    }
+
+    /// What runs at the same time is not more than this machine can be asked for.
+    fn rates(&mut self, load: &LoadStep) {
+        let others: Vec<f64> = self
+            .loads
+            .values()
+            .filter(|other| other.running)
+            .map(|other| other.rate)
+            .collect();
+        let before: f64 = others.iter().sum();
+        let sum = before + load.rate.0;
+        // Told where the limit is passed, and not once more at each load after it.
+        if sum > MAXIMUM_RATE_TOGETHER && before <= MAXIMUM_RATE_TOGETHER {
+            let message = format!(
+                "with this one, {} loads of {} together run at the same time; {} are the most",
+                others.len() + 1,
+                Rate(sum),
+                Rate(MAXIMUM_RATE_TOGETHER)
+            );
+            let help = "give the loads lower rates, or `stop-load` one of them before this step";
+            self.wrong(self.value(&["rate"]), message, "too many requests", help);
+        }
     }
 
     pub(super) fn stop_load(&mut self, name: &At<String>) {
