@@ -17,7 +17,7 @@ mod services;
 pub use cover::cover;
 pub use envoy::{envoy_config, envoy_says, overlay};
 pub use reports::{events, results};
-pub use runs::ledger;
+pub use runs::{labels, ledger};
 pub use scenarios::{axes, mesh, scenario};
 pub use services::{registry, xds_grpc, xds_json, xds_poll};
 
@@ -25,12 +25,13 @@ pub use services::{registry, xds_grpc, xds_json, xds_poll};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its file in `fuzz/fuzz_targets` and of its folders in `fuzz`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("axes", axes),
     ("cover", cover),
     ("envoy_config", envoy_config),
     ("envoy_says", envoy_says),
     ("events", events),
+    ("labels", labels),
     ("ledger", ledger),
     ("mesh", mesh),
     ("overlay", overlay),

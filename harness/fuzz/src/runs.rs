@@ -1,6 +1,11 @@
-//! What runs leave on disk.
+//! What runs leave on disk and in Docker, and what only looks like it.
 
-use meshkat_runtime::run::{Ledger, live_runs};
+use std::{collections::HashMap, path::Path};
+
+use meshkat_runtime::{
+    docker::run_of,
+    run::{Ledger, live_runs, run_folder},
+};
 
 use crate::files::Folder;
 
@@ -19,4 +24,35 @@ pub fn ledger(data: &[u8]) {
         let again: Ledger = serde_json::from_slice(&written).expect("what was written can be read");
         assert_eq!(ledger, again, "it is the same once more");
     }
+}
+
+/// A container's names and labels: a name in each line that begins with a slash, `label=value` in the others. A state folder and
+/// the user are added, so that what is made up comes as far as it can.
+pub fn labels(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (names, lines): (Vec<&str>, Vec<&str>) = text.split('\n').partition(|line| line.starts_with('/'));
+    let mut labels: HashMap<String, String> = HashMap::from([
+        ("meshkat.state-dir".to_owned(), "/state".to_owned()),
+        ("meshkat.user".to_owned(), "0".to_owned()),
+    ]);
+    let pairs = lines.iter().filter_map(|line| line.split_once('='));
+    labels.extend(pairs.map(|(label, value)| (label.to_owned(), value.to_owned())));
+    let said = labels.get("meshkat.run").cloned().unwrap_or_default();
+    let Some(id) = run_of(names.iter().map(|name| (*name).to_owned()).collect(), labels) else {
+        return;
+    };
+    assert_eq!(id.as_str(), said, "it is the run that the label names");
+    assert!(
+        id.as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+        "{id} is a path, or could become one"
+    );
+    let folder = run_folder(Path::new("/state"), &id);
+    assert_eq!(folder.parent(), Some(Path::new("/state/runs")), "{}", folder.display());
+    let name = format!("/meshkat-{id}-");
+    assert!(
+        names.iter().any(|own| own.starts_with(&name)),
+        "a container of no run's name"
+    );
 }

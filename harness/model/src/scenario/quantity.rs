@@ -113,8 +113,7 @@ from_text!(Rate, "a rate such as 200/s", ["string"], r"^\s*[0-9.]+\s*/\s*s\s*$")
 /// A load above this measures this machine and not the mesh.
 const MAXIMUM_RATE: f64 = 5000.0;
 
-/// The loads that run at the same time, together: twice what two cores were measured to send (see `docs/guide/faults-and-load.md`).
-/// Beyond it no machine that runs a mesh beside it sends what is due.
+/// The loads that run at the same time, together: four times the most of one.
 pub(crate) const MAXIMUM_RATE_TOGETHER: f64 = 20_000.0;
 
 impl std::str::FromStr for Rate {

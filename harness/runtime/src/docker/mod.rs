@@ -33,4 +33,5 @@ pub use image::{Images, remove_images};
 pub use options::DockerOptions;
 pub use outside::{Harm, harm};
 pub use reach::{REACH, Reach};
+pub use remove::run_of;
 pub use subnets::{SUBNETS, Subnets};

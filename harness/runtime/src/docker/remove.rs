@@ -158,6 +158,17 @@ fn owner(container: &ContainerSummary) -> Result<Found, Foreign> {
     }
 }
 
+/// The run of this user that has made a container of these names and labels; none where it is somebody else's, or only looks
+/// like ours. An image brings labels along, so that anybody can have written them.
+pub fn run_of(names: Vec<String>, labels: HashMap<String, String>) -> Option<LeaseId> {
+    let container = ContainerSummary {
+        names: Some(names),
+        labels: Some(labels),
+        ..ContainerSummary::default()
+    };
+    owner(&container).ok().map(|found| found.id)
+}
+
 fn owner_of_network(network: &Network) -> Result<Found, Foreign> {
     let labels = network.labels.as_ref();
     let found = labelled(|label| labels?.get(label).map(String::as_str))?;
