@@ -99,7 +99,7 @@ pub(crate) fn locate(asked: Option<String>) -> Result<Envoy, Exit> {
 pub(crate) async fn fetch_envoy_again(version: String) -> Result<Envoy, Exit> {
     let fetched = tokio::task::spawn_blocking(move || {
         let request = Request::from_environment(Some(version)).map_err(|error| no_envoy(&error))?;
-        binary::fetch_again(&request, &mut io::stderr()).map_err(|error| no_envoy(&error))
+        binary::fetch_again(&request, &mut told()).map_err(|error| no_envoy(&error))
     });
     let fetched = fetched.await;
     fetched.map_err(|error| Exit::environment(format!("failed to fetch Envoy: {error}")))?
