@@ -349,7 +349,13 @@ pub(crate) fn select_from(
     let coverage = choice.coverage();
     // A coverage chooses of all cases of a scenario, whichever are selected.
     let all = (coverage != Coverage::Full).then(|| cases.clone());
+    let nothing = || Exit::nothing("nothing was selected").help("`meshkat list` shows what there is");
     let cases = selection.select(cases, file).map_err(|unmatched| {
+        // Only what the words can mean was read: whether another scenario has the tag is not known.
+        let tags: BTreeSet<String> = select.tag.iter().map(|tag| format!("--tag {tag}")).collect();
+        if !select.select.is_empty() && unmatched.iter().all(|word| tags.contains(&word.0)) {
+            return nothing();
+        }
         let shown = |word: String| meshkat_model::observation::shorten(&word, 200);
         let words: Vec<String> = unmatched
             .into_iter()
@@ -386,7 +392,7 @@ pub(crate) fn select_from(
         return Err(Exit::nothing(message).help("name the case by its whole id, or say `--coverage full`"));
     }
     if cases.is_empty() {
-        return Err(Exit::nothing("nothing was selected").help("`meshkat list` shows what there is"));
+        return Err(nothing());
     }
     Ok(cases)
 }

@@ -23,7 +23,7 @@ fn files(folder: &str, target: &str) -> Vec<PathBuf> {
 fn what_was_found_is_mended() {
     for (target, run) in TARGETS {
         for file in files("regressions", target) {
-            println!("{}", file.display());
+            eprintln!("{}", file.display());
             run(&fs::read(&file).expect("a file of this repository can be read"));
         }
     }
@@ -33,7 +33,7 @@ fn what_was_found_is_mended() {
 fn seeds_hold() {
     for (target, run) in TARGETS {
         for file in files("seeds", target) {
-            println!("{}", file.display());
+            eprintln!("{}", file.display());
             run(&fs::read(&file).expect("a file of this repository can be read"));
         }
     }

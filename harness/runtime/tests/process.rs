@@ -379,7 +379,7 @@ async fn what_runs_has_a_short_list_of_variables() {
     let log = until_log(&lease, "echo", "end.").await;
     // `sh` itself makes three.
     let made = ["PWD", "SHLVL", "_", "end."];
-    let of_mesh = ["MESHKAT_RUN", "MESHKAT_STATE_DIR"];
+    let of_mesh = ["MESHKAT_RUN", "MESHKAT_STATE_DIR", "MESHKAT_TOKEN"];
     let handed_on = [
         "PATH",
         "HOME",

@@ -473,8 +473,8 @@ async fn nobody_else_can_look_into_what_runs_keep() {
             }
         }
     }
-    // The two locks, the ledger, three configurations, and six logs.
-    assert_eq!(files, 12);
+    // The two locks, the ledger, the token, three configurations, and six logs.
+    assert_eq!(files, 13);
     lease.release(None).await.expect("it ends");
 }
 

@@ -42,8 +42,10 @@ pub(crate) fn failed(args: &mut RunArgs, asked: &Asked, capabilities: &Capabilit
         coverage: Some(args.choice.coverage.unwrap_or(Coverage::Full)),
         ..args.choice
     };
-    // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now.
-    let loaded = load::cases(&load::project()?, asked, &again, choice)?;
+    // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now. What the words of `args` mean is read, too:
+    // that a word means nothing that failed is no mistake.
+    let words: Vec<String> = again.iter().chain(&select.select).cloned().collect();
+    let loaded = load::cases(&load::project()?, asked, &words, choice)?;
     let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
     let again: HashSet<String> = again.into_iter().collect();

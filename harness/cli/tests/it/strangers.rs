@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use meshkat_envoy::Sandbox;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::lab::Lab;
@@ -86,7 +87,7 @@ fn a_log_in_disguise_is_not_written_to() {
 }
 
 #[test]
-fn a_file_that_never_ends_is_told_after_a_time() {
+fn a_file_that_never_ends_keeps_nobody() {
     let lab = Lab::new();
     pipe(&lab.project().join("pipe"));
     let name = lab.project().join("pipe");
@@ -98,11 +99,14 @@ fn a_file_that_never_ends_is_told_after_a_time() {
             name.display()
         ),
     );
-    lab.tell(&["lint", CONFIG, "--validate-within", "2s"]).exits(2).says(&[
-        "pet.yaml",
-        "within 2 s and was killed",
-        "--validate-within 60s",
-    ]);
+    // Where Envoy may not read what is no regular file it is told at once, elsewhere after the time.
+    let way_out = if Sandbox::Landlock.is_offered() {
+        "--readable PATH"
+    } else {
+        "--validate-within 60s"
+    };
+    let lint = ["lint", CONFIG, "--validate-within", "2s"];
+    lab.tell(&lint).exits(2).says(&["pet.yaml", way_out]);
 }
 
 #[test]

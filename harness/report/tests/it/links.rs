@@ -363,17 +363,18 @@ fn no_file_of_this_machine_comes_into_a_merged_report() {
 #[test]
 fn a_report_that_is_a_pipe_a_link_or_without_end_is_told_of() {
     let precious = sent("a/b");
-    let make: [(&str, fn(&Path, &Path)); 5] = [
+    type Make = fn(&Path, &Path);
+    let make: [(&str, Make); 5] = [
         ("not a regular file", |path, _| {
-            assert!(Command::new("mkfifo").arg(path).status().unwrap().success())
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
         }),
         ("it is a link", |path, real| symlink(real, path).unwrap()),
         ("it is a link", |path, _| symlink("/dev/zero", path).unwrap()),
         ("larger than", |path, _| {
-            fs::File::create(path).unwrap().set_len(10 << 30).unwrap()
+            fs::File::create(path).unwrap().set_len(10 << 30).unwrap();
         }),
         ("is not a report of meshkat", |path, _| {
-            fs::write(path, format!("{{\"x\":{}", "[".repeat(100_000))).unwrap()
+            fs::write(path, format!("{{\"x\":{}", "[".repeat(100_000))).unwrap();
         }),
     ];
     for (why, make) in make {
