@@ -1,7 +1,7 @@
 //! From the files of a project to the cases that were asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, hash_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use meshkat_model::{
     capability::Capabilities,
     case::Case,
     limits::{self, grouped},
-    mesh::MeshSpec,
+    mesh::{GroupSpec, MeshSpec},
     project::MeshFiles,
     project::Project,
     scenario::Scenario,
@@ -75,50 +75,78 @@ pub(crate) fn axes(project: &Project) -> Result<Result<SharedAxes, Vec<Diagnosti
 /// # Errors
 /// A change for which there is no place, and an overlay that changes no Envoy of a mesh.
 pub(crate) fn check_overlays<'a>(meshes: impl Iterator<Item = &'a MeshSpec>) -> Result<(), Exit> {
-    let mut checked: Vec<&MeshSpec> = Vec::new();
+    let mut checked = HashSet::new();
+    let mut fits = Fits::default();
     for mesh in meshes {
-        let same = |known: &&MeshSpec| {
-            let files = |mesh: &MeshSpec| -> Vec<_> {
-                let groups = mesh.groups.values();
-                groups
-                    .map(|group| (group.envoy.clone(), group.overlays.clone()))
-                    .collect()
-            };
-            known.name == mesh.name && files(known) == files(mesh)
-        };
-        if checked.iter().any(same) {
-            continue;
+        let files: BTreeSet<Together<'_>> = mesh.groups.values().filter_map(together).collect();
+        if checked.insert((mesh.name.as_str(), files.clone())) {
+            fits.check(&mesh.name, files)?;
         }
-        checked.push(mesh);
-        check_overlays_of(mesh)?;
     }
     Ok(())
 }
 
-fn check_overlays_of(mesh: &MeshSpec) -> Result<(), Exit> {
-    let usage = |error: meshkat_envoy::config::ConfigError| Exit::usage(error.to_string());
-    let mut unused: BTreeMap<&Path, bool> = BTreeMap::new();
-    for group in mesh.groups.values() {
-        let Some(file) = &group.envoy else { continue };
-        if group.overlays.is_empty() {
-            continue;
+/// A configuration, and what is put over it.
+type Together<'a> = (&'a Path, &'a [PathBuf]);
+
+fn together(group: &GroupSpec) -> Option<Together<'_>> {
+    let overlays = group.overlays.as_slice();
+    (!overlays.is_empty()).then_some((group.envoy.as_deref()?, overlays))
+}
+
+/// What of overlays and configurations is known to fit. Each file is read once, and each is put over another once, however many
+/// meshes and cases have both.
+#[derive(Default)]
+struct Fits<'a> {
+    configs: HashMap<&'a Path, Bootstrap>,
+    overlays: HashMap<&'a Path, Overlay>,
+    /// Whether each of the overlays changes the configuration.
+    known: HashMap<Together<'a>, Vec<bool>>,
+}
+
+impl<'a> Fits<'a> {
+    fn check(&mut self, mesh: &str, files: BTreeSet<Together<'a>>) -> Result<(), Exit> {
+        let mut unused: BTreeMap<&Path, bool> = BTreeMap::new();
+        for of in files {
+            if !self.known.contains_key(&of) {
+                if self.known.len() >= OVERLAID {
+                    return Err(Exit::usage(format!(
+                        "there are more than {OVERLAID} combinations of overlays and configurations"
+                    ))
+                    .help("put fewer overlays on an axis, or name fewer scenarios"));
+                }
+                let changes = self.changes(of)?;
+                self.known.insert(of, changes);
+            }
+            for (overlay, changes) in of.1.iter().zip(&self.known[&of]) {
+                *unused.entry(overlay).or_insert(true) &= !changes;
+            }
         }
-        let mut config = Bootstrap::read(file).map_err(usage)?;
-        for overlay in &group.overlays {
-            let changed = Overlay::read(overlay)
-                .and_then(|overlay| overlay.apply(&mut config))
-                .map_err(usage)?;
-            *unused.entry(overlay).or_insert(true) &= !changed;
+        match unused.into_iter().find(|(_, unused)| *unused) {
+            None => Ok(()),
+            Some((overlay, _)) => Err(Exit::usage(format!(
+                "{}: it changes no Envoy of the mesh `{mesh}`",
+                overlay.display(),
+            ))
+            .help("no configuration of this mesh has what it `needs`; leave it out, or choose another mesh")),
         }
     }
-    match unused.into_iter().find(|(_, unused)| *unused) {
-        None => Ok(()),
-        Some((overlay, _)) => Err(Exit::usage(format!(
-            "{}: it changes no Envoy of the mesh `{}`",
-            overlay.display(),
-            mesh.name
-        ))
-        .help("no configuration of this mesh has what it `needs`; leave it out, or choose another mesh")),
+
+    fn changes(&mut self, (file, overlays): Together<'a>) -> Result<Vec<bool>, Exit> {
+        let usage = |error: meshkat_envoy::config::ConfigError| Exit::usage(error.to_string());
+        let mut config = match self.configs.entry(file) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => new.insert(Bootstrap::read(file).map_err(usage)?).clone(),
+        };
+        let mut changes = Vec::new();
+        for path in overlays {
+            let overlay = match self.overlays.entry(path) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Overlay::read(path).map_err(usage)?),
+            };
+            changes.push(overlay.apply(&mut config).map_err(usage)?);
+        }
+        Ok(changes)
     }
 }
 
@@ -190,6 +218,9 @@ pub(crate) fn cases(
     }
 }
 
+/// How many combinations of a configuration and overlays are looked at: each takes some milliseconds.
+const OVERLAID: usize = 500;
+
 /// What of a scenario is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wanted<'a> {
@@ -214,6 +245,10 @@ impl<'a> Wanted<'a> {
             }
             let known = word.split(['*', '?', '[']).next().unwrap_or_default();
             let has_pattern = word.contains(['*', '?']);
+            // A file's own name may have brackets.
+            if word == scenario {
+                return Self::Any;
+            }
             let is_id = |word: &str| word.strip_prefix(scenario).is_some_and(|rest| rest.starts_with('['));
             if !has_pattern && is_id(word) {
                 ids.push(word.as_str());
@@ -307,7 +342,11 @@ fn with_an_envoy(
 
 /// A file that cannot be read.
 pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Exit {
-    Exit::usage(format!("failed to read {}: {error}", path.display())).help("scenario files are UTF-8 text")
+    let told = Exit::usage(format!("failed to read {}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => told.help("scenario files are UTF-8 text"),
+        _ => told,
+    }
 }
 
 /// The cases that were asked for: of those that are selected, the ones that the coverage chooses of their scenario for a runtime

@@ -13,6 +13,9 @@ pub const FILES: usize = 10_000;
 /// Steps of a scenario.
 pub const STEPS: usize = 1_000;
 
+/// Groups of pods of a mesh.
+pub const GROUPS: usize = 200;
+
 /// Axes of a scenario, or of a file for `meshkat cover`.
 pub const AXES: usize = 200;
 
@@ -33,6 +36,9 @@ pub const ROWS: u64 = 100_000;
 
 /// Cases of one scenario, times what each has: its steps, and the bytes in which the file says what is no axis.
 pub const CASES_TIMES_SIZE: u64 = 32 << 20;
+
+/// Cases of one scenario, times the groups of the mesh that each has.
+pub const CASES_TIMES_GROUPS: usize = 400_000;
 
 /// Cases of all scenarios that a command looks at.
 pub const CASES_OF_ALL: usize = 60_000;

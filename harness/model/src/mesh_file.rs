@@ -13,6 +13,7 @@ use serde::{
 };
 
 use crate::{
+    limits::{GROUPS, grouped},
     mesh::{GroupSpec, MeshSpec, Service},
     scenario::{Meshes, value::OneOrMany},
     source::{Diagnostic, Source},
@@ -253,6 +254,14 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
         };
         groups.insert(group.value, spec);
     }
+    if groups.len() > GROUPS {
+        let place = node.key("pods").map_or(node.place, |key| key.place);
+        let message = format!("a mesh of {} groups; at most {GROUPS}", grouped(groups.len() as u64));
+        wrong.push(
+            Diagnostic::new(source, place, message, "too many groups")
+                .help("give groups `replicas`, or make several meshes of it"),
+        );
+    }
     if groups.is_empty() {
         let place = node.key("pods").map_or(node.place, |key| key.place);
         wrong.push(
@@ -366,8 +375,19 @@ fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Di
                 .help("name the file alone, such as `pet.yaml`"),
         );
     }
-    if configs.join(&file.value).is_file() {
-        return None;
+    let path = configs.join(&file.value);
+    if path.is_file() {
+        // A link in a checkout could have any file of this user told in a log.
+        let project = configs.parent().unwrap_or(configs);
+        let stays = path.canonicalize().ok().zip(project.canonicalize().ok());
+        if stays.is_some_and(|(real, project)| real.starts_with(project)) {
+            return None;
+        }
+        let message = format!("`{}` in `{folder}` leads out of the project", file.value);
+        return Some(
+            Diagnostic::new(source, file.place, message, "a link to elsewhere")
+                .help("put what it leads to in its place"),
+        );
     }
     let message = format!("there is no Envoy configuration `{}` in `{folder}`", file.value);
     let here = list_yaml(configs);

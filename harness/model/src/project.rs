@@ -75,17 +75,51 @@ impl Project {
         self.scenarios().join("axes.yaml")
     }
 
+    /// Holds that a path of the project leads nowhere else: a link in a checkout could have any file of this user told in a log.
+    /// What is not below the project's folder was named by whoever typed it, and is his to read.
+    ///
+    /// # Errors
+    /// It leads out of the project, or nowhere.
+    pub fn holds(&self, path: &Path) -> io::Result<()> {
+        let below = std::path::absolute(path)?.starts_with(std::path::absolute(&self.root)?);
+        let real = |path: &Path| {
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            std::fs::canonicalize(path).map_err(named)
+        };
+        if below && !real(path)?.starts_with(real(&self.root)?) {
+            let message = format!(
+                "{} leads out of the project; put what it leads to in its place",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        Ok(())
+    }
+
+    /// Files by what they are called. Of two with one name, the other would never be looked at.
+    fn each_once(files: impl Iterator<Item = (String, PathBuf)>) -> io::Result<BTreeMap<String, PathBuf>> {
+        let mut all = BTreeMap::new();
+        for (name, path) in files {
+            let here = path.display().to_string();
+            if let Some(other) = all.insert(name.clone(), path) {
+                let message = format!("{} and {here} are both `{name}`; rename one of them", other.display());
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+            }
+        }
+        Ok(all)
+    }
+
     /// The files of all scenarios, by id, in the order of the ids. `meshes/` and `invalid/` hold none, and `axes.yaml` is none.
     ///
     /// # Errors
-    /// A folder that cannot be read.
+    /// A folder that cannot be read; two files that would have the same id.
     pub fn scenario_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
         let base = self.scenarios();
         let is_other = |path: &Path| ["meshes", "invalid"].iter().any(|name| path == base.join(name));
         let files = yaml_below(&base, is_other)?
             .into_iter()
             .filter(|path| *path != self.axes());
-        Ok(files.map(|path| (self.scenario_id(&path), path)).collect())
+        Self::each_once(files.map(|path| (self.scenario_id(&path), path)))
     }
 
     /// The id of the scenario in `path`: its place below `scenarios/` without the ending.
@@ -104,7 +138,7 @@ impl Project {
     /// # Errors
     /// A folder that cannot be read; one that is not there is empty.
     pub fn mesh_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
-        by_name(&self.meshes())
+        Self::each_once(by_name(&self.meshes())?.into_iter())
     }
 
     /// The overlays' files, by the overlay's name.
@@ -112,7 +146,10 @@ impl Project {
     /// # Errors
     /// A folder that cannot be read; one that is not there is empty.
     pub fn overlay_files(&self) -> io::Result<BTreeMap<String, PathBuf>> {
-        by_name(&self.overlays())
+        let files = by_name(&self.overlays())?;
+        // Nobody looks again at where these lead, as whoever reads the others does.
+        files.iter().try_for_each(|(_, path)| self.holds(path))?;
+        Self::each_once(files.into_iter())
     }
 
     /// Reads a file for showing: its name is told relative to the current folder where that is shorter.
@@ -120,7 +157,7 @@ impl Project {
     /// # Errors
     /// What reading says; the text must be UTF-8.
     pub fn source(&self, path: &Path) -> io::Result<Source> {
-        read(path)?.map_err(|wrong| {
+        self.read(path)?.map_err(|wrong| {
             let place = wrong.place;
             let message = format!(
                 "{} at line {}, column {}: {}",
@@ -142,8 +179,9 @@ impl Project {
         };
         let mut wrong = Vec::new();
         for (name, path) in self.mesh_files()? {
-            let source =
-                read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let source = self
+                .read(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             let mesh = source
                 .map_err(|wrong| vec![wrong])
                 .and_then(|source| read_mesh(&name, &source, &self.configs()));
@@ -166,8 +204,9 @@ impl Project {
         if !path.is_file() {
             return Ok(Ok(SharedAxes::default()));
         }
-        let source =
-            read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let source = self
+            .read(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         Ok(source
             .map_err(|wrong| vec![wrong])
             .and_then(|source| SharedAxes::read(&source)))
@@ -178,21 +217,22 @@ impl Project {
     /// # Errors
     /// What reading says, or everything in the head that does not hold.
     pub fn read_scenario(&self, path: &Path, shared: &SharedAxes) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
-        let source = read(path)?.map_err(|wrong| vec![wrong]);
+        let source = self.read(path)?.map_err(|wrong| vec![wrong]);
         Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source, shared)))
     }
-}
 
-/// A file's text, or where it is not text.
-fn read(path: &Path) -> io::Result<Result<Source, Diagnostic>> {
-    let name = std::env::current_dir()
-        .ok()
-        .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-    let name = name.unwrap_or_else(|| path.to_owned());
-    Ok(Source::from_bytes(
-        name.display().to_string(),
-        meshkat_files::read(path, limits::FILE)?,
-    ))
+    /// A file's text, or where it is not text.
+    fn read(&self, path: &Path) -> io::Result<Result<Source, Diagnostic>> {
+        self.holds(path)?;
+        let name = std::env::current_dir()
+            .ok()
+            .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+        let name = name.unwrap_or_else(|| path.to_owned());
+        Ok(Source::from_bytes(
+            name.display().to_string(),
+            meshkat_files::read(path, limits::FILE)?,
+        ))
+    }
 }
 
 /// The YAML files in a folder and in those below it, but for folders that are left out.
@@ -227,9 +267,9 @@ fn leads_back(path: &Path, real: &Path) -> bool {
 }
 
 /// The YAML files of a folder by their names without the ending; none of a folder that is not there.
-fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+fn by_name(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     if !folder.is_dir() {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     }
     let files = yaml_and_folders(folder)?.into_iter().filter(|path| path.is_file());
     Ok(files
@@ -237,10 +277,15 @@ fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
         .collect())
 }
 
+/// What begins with a dot is no file of a project: editors, file managers and version control leave such things.
 fn yaml_and_folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let path = entry.path();
         if path.is_dir()
             || path
                 .extension()

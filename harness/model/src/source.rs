@@ -95,7 +95,11 @@ impl Source {
             return self.at(text.len(), 0);
         };
         let (marked, skip) = self.mark_before(line, column.saturating_sub(1));
-        let within: usize = self.line(line)[marked..]
+        // A mark may lie in what ends the line.
+        let within: usize = self
+            .line(line)
+            .get(marked..)
+            .unwrap_or_default()
             .chars()
             .take(column.saturating_sub(1) - skip)
             .map(char::len_utf8)
@@ -148,6 +152,11 @@ impl Source {
         let at = marks.map_or(0, |marks| marks.partition_point(|mark| start + mark <= offset) - 1);
         let marked = marks.map_or(0, |marks| marks[at]);
         at * EACH + self.text()[start + marked..offset].chars().count()
+    }
+
+    /// The lines, as YAML counts them, without their endings.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        (1..=self.inner.lines.len()).map(|number| self.line(number))
     }
 
     /// The text of a line, counted from 1, without its ending. Lines beyond the last are empty.

@@ -81,3 +81,37 @@ fn a_file_that_is_not_there_is_an_error_of_reading() {
     let (_, wrong) = project.read_meshes().unwrap();
     assert!(wrong.is_empty(), "a folder is no mesh");
 }
+
+#[test]
+fn two_files_with_one_id_are_told_and_what_begins_with_a_dot_is_none() {
+    let text = b"promise: It answers.\n".as_slice();
+    let (folder, project) = project(&[
+        ("scenarios/mine/a.yaml", text),
+        // As macOS and vim leave them.
+        ("scenarios/mine/._a.yaml", text),
+        ("scenarios/meshes/.petshop.yaml", text),
+    ]);
+    // As Emacs does: it leads nowhere.
+    std::os::unix::fs::symlink("nobody@nowhere.1", folder.path().join("scenarios/mine/.#a.yaml")).unwrap();
+    let write = |file: &str| {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    assert_eq!(
+        project.scenario_files().unwrap().into_keys().collect::<Vec<_>>(),
+        ["mine/a"]
+    );
+    assert!(project.mesh_files().unwrap().is_empty());
+    write("scenarios/mine/a.yml");
+    let error = project.scenario_files().unwrap_err().to_string();
+    assert!(
+        error.contains("a.yaml and ") && error.ends_with("are both `mine/a`; rename one of them"),
+        "{error}"
+    );
+    for folder in ["scenarios/meshes", "envoy-configs/overlays"] {
+        write(&format!("{folder}/one.yaml"));
+        write(&format!("{folder}/one.yml"));
+    }
+    assert!(project.mesh_files().is_err() && project.overlay_files().is_err());
+}

@@ -114,6 +114,13 @@ pub fn case_of_id(scenario: &Scenario, meshes: &dyn Meshes, id: &str) -> Result<
     }
 }
 
+/// So many cases with the same mistakes, and none without, are enough to know them: a file with a misspelt key has them in all of
+/// its 20,000 cases.
+const ENOUGH: usize = 64;
+
+/// How many mistakes are looked at, the same one in several cases counted each time. Each takes up to a millisecond.
+const TROUBLES: usize = 2000;
+
 /// Why there are no rows.
 enum Refused {
     /// There would be too many of them.
@@ -151,19 +158,31 @@ fn cases(
 ) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let mut cases = Vec::new();
     let mut wrong: Vec<Wrong> = Vec::new();
-    let mut made = 0;
+    let (mut made, mut troubles) = (0, 0);
     for params in all {
         made += 1;
         match scenario.case(params.clone(), meshes) {
-            Ok(case) => cases.push(case),
-            Err(more) => note(&mut wrong, more, params),
+            Ok(case) => {
+                if let Some(too_many) = scenario.too_many_groups(all.len(), case.mesh.groups.len()) {
+                    return Err(vec![too_many]);
+                }
+                cases.push(case);
+            }
+            Err(more) => {
+                troubles += more.len();
+                note(&mut wrong, more, params);
+            }
         }
-        // Nobody reads more at once.
-        if wrong.len() > PROBLEMS {
+        // Nobody reads more at once; and what is wrong in each of so many has nothing to do with the axes.
+        let is_everywhere = || made >= ENOUGH && wrong.iter().all(|wrong| wrong.seen.len() == made);
+        if wrong.len() > PROBLEMS || troubles > TROUBLES || (troubles > 0 && is_everywhere()) {
             break;
         }
     }
-    let mut told: Vec<Diagnostic> = wrong.into_iter().map(|wrong| wrong.tell(axes, made)).collect();
+    let mut told: Vec<Diagnostic> = wrong
+        .into_iter()
+        .map(|wrong| wrong.tell(axes, made, made < all.len()))
+        .collect();
     // What none of the chosen cases has may be in one that was not made.
     if told.is_empty() && are_all {
         told.extend(scenario.never_taken(&cases));
@@ -203,7 +222,8 @@ fn note<'a>(wrong: &mut Vec<Wrong<'a>>, more: Vec<Diagnostic>, params: &'a Index
 }
 
 impl Wrong<'_> {
-    fn tell(mut self, axes: &IndexMap<String, Vec<Value>>, of: usize) -> Diagnostic {
+    /// `of` so many cases, which are the first ones only if there are `more`.
+    fn tell(mut self, axes: &IndexMap<String, Vec<Value>>, of: usize, more: bool) -> Diagnostic {
         if self.seen.len() < of {
             // An axis matters if some of its values go well.
             let matters = axes.iter().filter_map(|(name, values)| {
@@ -223,6 +243,7 @@ impl Wrong<'_> {
             });
             let matters: Vec<String> = matters.collect();
             let only = match matters.is_empty() {
+                _ if more => format!("in {} of the first {of} cases", self.seen.len()),
                 true => format!("in {} of {of} cases", self.seen.len()),
                 false => format!("only with {}", matters.join(" and ")),
             };

@@ -21,6 +21,9 @@ pub(crate) const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/whoami", "/fau
 /// What Prometheus and OpenMetrics call their text format.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The longest head of a request, in bytes: what Envoy itself takes by default.
+const LONGEST_HEAD: u32 = 60 << 10;
+
 type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// A service: who it is, its routes, and what the kit adds to them.
@@ -32,6 +35,7 @@ pub struct App {
     metrics: Option<Metrics>,
     faults: bool,
     pub(crate) apart: bool,
+    pub(crate) longest_head: u32,
     pub(crate) patience: Patience,
 }
 
@@ -50,6 +54,7 @@ impl App {
             metrics: None,
             faults: true,
             apart: false,
+            longest_head: LONGEST_HEAD,
             patience: Patience::default(),
         }
     }
@@ -80,6 +85,14 @@ impl App {
     #[must_use]
     pub fn strangers_apart(mut self) -> Self {
         self.apart = true;
+        self
+    }
+
+    /// The longest head of a request, in bytes: 60 KiB unless this says less. A connection may keep as much as that of what it was
+    /// sent.
+    #[must_use]
+    pub fn longest_head(mut self, bytes: u32) -> Self {
+        self.longest_head = bytes;
         self
     }
 

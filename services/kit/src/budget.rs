@@ -1,9 +1,23 @@
 //! A part of the memory that many share, each of whom could take all of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
 use tokio_util::sync::CancellationToken;
+
+/// What is kept of something that has not ended. It is emptied as soon as its share is lost: whoever fills it may not learn of that
+/// for a while.
+#[derive(Debug, Clone, Default)]
+pub struct Kept(Arc<Mutex<BytesMut>>);
+
+impl Kept {
+    /// The bytes.
+    pub fn bytes(&self) -> MutexGuard<'_, BytesMut> {
+        // Changed in single steps.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// How many bytes all that is under way may hold together. When there is no room, whoever began first has to give up: what is
 /// meant honestly takes moments, and what is not takes its time.
@@ -24,6 +38,7 @@ struct Held {
 #[derive(Debug)]
 struct Holder {
     bytes: usize,
+    kept: Option<Kept>,
     lost: CancellationToken,
 }
 
@@ -50,6 +65,15 @@ impl Budget {
 
     /// Begins to hold nothing. `lost` is cancelled when it has to give up.
     pub fn join(&'static self, lost: CancellationToken) -> Share {
+        self.join_as(lost, None)
+    }
+
+    /// Begins to hold what is kept there, of which nothing is left when it has to give up.
+    pub fn join_with(&'static self, kept: &Kept) -> Share {
+        self.join_as(CancellationToken::new(), Some(kept.clone()))
+    }
+
+    fn join_as(&'static self, lost: CancellationToken, kept: Option<Kept>) -> Share {
         let mut held = self.lock();
         let number = held.next;
         held.next += 1;
@@ -57,6 +81,7 @@ impl Budget {
             number,
             Holder {
                 bytes: 0,
+                kept,
                 lost: lost.clone(),
             },
         );
@@ -72,6 +97,28 @@ impl Budget {
         self.lock().bytes
     }
 
+    /// Who has to give up so that one of them may hold so many bytes.
+    fn hold(&self, number: u64, bytes: usize) -> Vec<Holder> {
+        let mut losers = Vec::new();
+        let mut held = self.lock();
+        let Some(holder) = held.holders.get_mut(&number) else {
+            return losers;
+        };
+        let before = std::mem::replace(&mut holder.bytes, bytes);
+        held.bytes = held.bytes - before + bytes;
+        while held.bytes > self.most {
+            let oldest = held.holders.iter().find(|(_, holder)| holder.bytes > 0);
+            let Some(oldest) = oldest.map(|(&number, _)| number) else {
+                break;
+            };
+            if let Some(holder) = held.holders.remove(&oldest) {
+                held.bytes -= holder.bytes;
+                losers.push(holder);
+            }
+        }
+        losers
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
         // Changed in steps that leave it whole.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -80,21 +127,15 @@ impl Budget {
 
 impl Share {
     /// Holds so many bytes from now on; who is older gives up as many as it takes, and last of all this one.
+    ///
+    /// Not to be called with the lock of anything [`Kept`].
     pub fn hold(&self, bytes: usize) {
-        let mut held = self.budget.lock();
-        let Some(holder) = held.holders.get_mut(&self.number) else {
-            return;
-        };
-        let before = std::mem::replace(&mut holder.bytes, bytes);
-        held.bytes = held.bytes - before + bytes;
-        while held.bytes > self.budget.most {
-            let oldest = held.holders.iter().find(|(_, holder)| holder.bytes > 0);
-            let Some(oldest) = oldest.map(|(&number, _)| number) else {
-                break;
-            };
-            if let Some(holder) = held.holders.remove(&oldest) {
-                held.bytes -= holder.bytes;
-                holder.lost.cancel();
+        let losers = self.budget.hold(self.number, bytes);
+        // After the budget's own lock, and never under it: who fills what is kept may give up its share in the same moment.
+        for loser in losers {
+            loser.lost.cancel();
+            if let Some(kept) = loser.kept {
+                *kept.bytes() = BytesMut::new();
             }
         }
     }
@@ -140,6 +181,16 @@ mod tests {
         assert_eq!(BUDGET.held(), 90);
         drop(new);
         assert_eq!(BUDGET.held(), 40);
+        // What a loser kept is gone at once.
+        let kept = Kept::default();
+        kept.bytes().extend_from_slice(b"some");
+        let keeping = BUDGET.join_with(&kept);
+        keeping.hold(4);
+        middle.hold(97);
+        assert!(middle.is_lost() && !keeping.is_lost() && kept.bytes().len() == 4);
+        keeping.hold(101);
+        assert!(keeping.is_lost() && kept.bytes().capacity() == 0);
+        let middle = BUDGET.join(CancellationToken::new());
         // Nobody may hold more than there is.
         middle.hold(101);
         assert!(middle.is_lost());

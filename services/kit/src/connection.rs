@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
@@ -10,6 +10,7 @@ use http::request::Parts;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::crowd::Member;
 use crate::guard::Owner;
 use crate::lane::Standing;
 use crate::problem::Problem;
@@ -31,6 +32,8 @@ struct Ends {
     cut: CancellationToken,
     owner: OnceCell<Owner>,
     standing: Arc<Standing>,
+    /// Its place among all, once it has one.
+    member: OnceLock<Arc<Member>>,
 }
 
 impl Connection {
@@ -41,7 +44,14 @@ impl Connection {
             cut,
             owner: OnceCell::new(),
             standing: Arc::new(Standing::new()),
+            member: OnceLock::new(),
         }))
+    }
+
+    /// This is what it is among all connections.
+    pub(crate) fn is(&self, member: Arc<Member>) {
+        // It joins once.
+        let _ = self.0.member.set(member);
     }
 
     /// The other end, as this side of the connection sees it.
@@ -67,6 +77,9 @@ impl Connection {
     /// Whoever is at the other end has shown that it means well: it is not kept waiting by those of whom nobody knows.
     pub fn prove(&self) {
         self.0.standing.prove();
+        if let Some(member) = self.0.member.get() {
+            member.prove();
+        }
     }
 
     pub(crate) fn standing(&self) -> &Arc<Standing> {

@@ -19,22 +19,34 @@ const OTHER_FILES: u64 = 64;
 /// long as it is open.
 pub const MANY_REQUESTS: usize = 4096;
 
+/// The same of the requests of connections that have not shown what they are here for: who has keeps its room.
+pub(crate) const MANY_REQUESTS_OF_STRANGERS: usize = 512;
+
 /// How many requests of a connection there is always room for.
 pub const FEW_REQUESTS: usize = 4;
 
 /// So many have to go before their memory is worth a thought.
 const MANY: usize = 64;
 
+/// How many looks in a row must find that nobody went.
+const QUIET_LOOKS: usize = 2;
+
 /// All that are connected.
 #[derive(Debug)]
 pub(crate) struct Crowd {
     most: usize,
-    begun: Instant,
+    strangers_apart: bool,
     requests: AtomicUsize,
+    /// Of those, the ones of connections that have shown nothing yet.
+    requests_of_strangers: AtomicUsize,
     members: Mutex<HashMap<u64, Arc<Member>>>,
     next: AtomicU64,
     /// The most that there were since many had gone.
     peak: AtomicUsize,
+    /// How many went since it was looked at.
+    gone: AtomicUsize,
+    /// How often more it is to be looked at without anybody going, before all that they had is free.
+    quiet_looks: AtomicUsize,
 }
 
 /// A connection in it.
@@ -43,10 +55,18 @@ pub(crate) struct Member {
     crowd: Arc<Crowd>,
     number: u64,
     connection: WeakConnection,
+    asking: Mutex<Asking>,
+}
+
+/// What it asks for.
+#[derive(Debug)]
+struct Asking {
     /// How many requests of it are under way.
-    requests: AtomicUsize,
-    /// When the last one ended, or when it came, in milliseconds.
-    idle_since: AtomicU64,
+    requests: usize,
+    /// When the last one ended, or when it came.
+    idle_since: Instant,
+    /// Whether it has shown what it is here for, or nobody asks.
+    proven: bool,
 }
 
 /// A connection's place, given up when it is dropped.
@@ -59,32 +79,43 @@ pub(crate) struct UnderWay(Arc<Member>);
 
 impl Crowd {
     /// As many as there may be, and as the system allows this process.
-    pub(crate) fn new() -> Arc<Self> {
+    /// `strangers_apart`: who has shown nothing yet has less room.
+    pub(crate) fn new(strangers_apart: bool) -> Arc<Self> {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let files = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-        Self::of(MOST_CONNECTIONS.min(files).max(1))
+        Self::of(MOST_CONNECTIONS.min(files).max(1), strangers_apart)
     }
 
-    fn of(most: usize) -> Arc<Self> {
+    fn of(most: usize, strangers_apart: bool) -> Arc<Self> {
         Arc::new(Self {
             most,
-            begun: Instant::now(),
+            strangers_apart,
             requests: AtomicUsize::new(0),
+            requests_of_strangers: AtomicUsize::new(0),
             members: Mutex::default(),
             next: AtomicU64::new(0),
             peak: AtomicUsize::new(0),
+            gone: AtomicUsize::new(0),
+            quiet_looks: AtomicUsize::new(0),
         })
     }
 
-    /// Whether many have gone since this was last so: most of them, and enough to be worth a thought.
+    /// Whether many have gone, so that what they had is worth giving back: most of those that there were, and then for as long
+    /// as others follow them. What one had is free only some time after it went, so the last looks are after nobody did.
     pub(crate) fn has_gone(&self) -> bool {
         let now = self.members().len();
         let peak = self.peak.load(Ordering::Relaxed);
-        let has_gone = peak >= MANY && now <= peak / 2;
-        if has_gone {
+        let gone = self.gone.swap(0, Ordering::Relaxed);
+        if peak >= MANY && now <= peak / 2 {
             self.peak.store(now, Ordering::Relaxed);
+            self.quiet_looks.store(QUIET_LOOKS, Ordering::Relaxed);
+            return true;
         }
-        has_gone
+        let left = self.quiet_looks.load(Ordering::Relaxed);
+        if left > 0 && gone == 0 {
+            self.quiet_looks.store(left - 1, Ordering::Relaxed);
+        }
+        left > 0
     }
 
     /// Lets a connection in. Where there is no room, the one that asks for nothing and has done so for the longest is closed;
@@ -92,12 +123,11 @@ impl Crowd {
     pub(crate) fn join(self: &Arc<Self>, connection: &Connection) -> Option<Place> {
         let mut members = self.members();
         if members.len() >= self.most {
-            let idle = members
-                .values()
-                .filter(|member| member.requests.load(Ordering::Acquire) == 0);
-            let longest = idle
-                .min_by_key(|member| member.idle_since.load(Ordering::Acquire))?
-                .number;
+            let idle = members.values().filter_map(|member| {
+                let asking = member.asking();
+                (asking.requests == 0).then_some((asking.idle_since, member.number))
+            });
+            let (_, longest) = idle.min()?;
             if let Some(connection) = members.remove(&longest).and_then(|member| member.connection.upgrade()) {
                 connection.cut_now();
             }
@@ -106,9 +136,13 @@ impl Crowd {
             crowd: Arc::clone(self),
             number: self.next.fetch_add(1, Ordering::Relaxed),
             connection: connection.downgrade(),
-            requests: AtomicUsize::new(0),
-            idle_since: AtomicU64::new(self.now()),
+            asking: Mutex::new(Asking {
+                requests: 0,
+                idle_since: Instant::now(),
+                proven: !self.strangers_apart,
+            }),
         });
+        connection.is(Arc::clone(&member));
         members.insert(member.number, Arc::clone(&member));
         self.peak.fetch_max(members.len(), Ordering::Relaxed);
         Some(Place(member))
@@ -120,10 +154,6 @@ impl Crowd {
         self.members().len()
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn members(&self) -> MutexGuard<'_, HashMap<u64, Arc<Member>>> {
         // Changed in single steps.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
@@ -133,30 +163,50 @@ impl Crowd {
 impl Member {
     /// A request begins, if there is room for it.
     pub(crate) fn begin(self: &Arc<Self>) -> Option<UnderWay> {
+        let mut asking = self.asking();
+        let own = asking.requests;
+        asking.requests += 1;
         let all = self.crowd.requests.fetch_add(1, Ordering::AcqRel);
-        let own = self.requests.fetch_add(1, Ordering::AcqRel);
+        let room = asking.proven
+            || self.crowd.requests_of_strangers.fetch_add(1, Ordering::AcqRel) < MANY_REQUESTS_OF_STRANGERS;
+        drop(asking);
         let under_way = UnderWay(Arc::clone(self));
-        (all < MANY_REQUESTS || own < FEW_REQUESTS).then_some(under_way)
+        (own < FEW_REQUESTS || (room && all < MANY_REQUESTS)).then_some(under_way)
+    }
+
+    /// It has shown what it is here for.
+    pub(crate) fn prove(&self) {
+        let mut asking = self.asking();
+        if !asking.proven {
+            asking.proven = true;
+            let strangers = &self.crowd.requests_of_strangers;
+            strangers.fetch_sub(asking.requests, Ordering::AcqRel);
+        }
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Asking> {
+        // Changed in single steps.
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Member {
-            crowd,
-            requests,
-            idle_since,
-            ..
-        } = &*self.0;
+        let Member { crowd, .. } = &*self.0;
+        let mut asking = self.0.asking();
+        asking.requests -= 1;
+        asking.idle_since = Instant::now();
         crowd.requests.fetch_sub(1, Ordering::AcqRel);
-        idle_since.store(crowd.now(), Ordering::Release);
-        requests.fetch_sub(1, Ordering::AcqRel);
+        if !asking.proven {
+            crowd.requests_of_strangers.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.crowd.members().remove(&self.0.number);
+        self.0.crowd.gone.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -174,7 +224,7 @@ mod tests {
 
     #[test]
     fn who_asks_for_nothing_goes_first_and_who_asks_stays() {
-        let crowd = Crowd::of(2);
+        let crowd = Crowd::of(2, true);
         let [(a, cut_a), (b, cut_b), (c, cut_c), (d, cut_d)] = [1, 2, 3, 4].map(connection);
         let place_a = crowd.join(&a).unwrap();
         let asking = place_a.0.begin().unwrap();
@@ -193,9 +243,10 @@ mod tests {
 
     #[test]
     fn where_many_are_under_way_each_has_room_for_a_few() {
-        let crowd = Crowd::of(10);
+        let crowd = Crowd::of(10, true);
         let [(a, _), (b, _)] = [1, 2].map(connection);
         let (greedy, modest) = (crowd.join(&a).unwrap(), crowd.join(&b).unwrap());
+        a.prove();
         let mut under_way: Vec<_> = (0..MANY_REQUESTS).map(|_| greedy.0.begin().unwrap()).collect();
         assert!(greedy.0.begin().is_none());
         let few: Vec<_> = (0..FEW_REQUESTS).map(|_| modest.0.begin().unwrap()).collect();
@@ -204,5 +255,55 @@ mod tests {
         assert!(modest.0.begin().is_some());
         drop((few, under_way));
         assert_eq!(crowd.requests.load(Ordering::Acquire), 0);
+        assert_eq!(crowd.requests_of_strangers.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn strangers_have_less_room_than_those_who_have_shown_what_they_are_here_for() {
+        let crowd = Crowd::of(10, true);
+        let [(a, _), (b, _)] = [1, 2].map(connection);
+        let (stranger, other) = (crowd.join(&a).unwrap(), crowd.join(&b).unwrap());
+        let mut under_way: Vec<_> = (0..MANY_REQUESTS_OF_STRANGERS)
+            .map(|_| stranger.0.begin().unwrap())
+            .collect();
+        assert!(stranger.0.begin().is_none());
+        let few: Vec<_> = (0..FEW_REQUESTS).map(|_| other.0.begin().unwrap()).collect();
+        assert!(other.0.begin().is_none());
+        // What it asked for as a stranger is counted no more.
+        b.prove();
+        b.prove();
+        under_way.push(other.0.begin().unwrap());
+        assert_eq!(
+            crowd.requests_of_strangers.load(Ordering::Acquire),
+            MANY_REQUESTS_OF_STRANGERS
+        );
+        a.prove();
+        under_way.push(stranger.0.begin().unwrap());
+        drop((few, under_way));
+        assert_eq!(crowd.requests.load(Ordering::Acquire), 0);
+        assert_eq!(crowd.requests_of_strangers.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn it_is_looked_until_all_have_gone_and_what_they_had_is_free() {
+        let crowd = Crowd::of(1000, true);
+        let all: Vec<_> = (0..400).map(|port| connection(port).0).collect();
+        let mut places: Vec<_> = all.iter().map(|one| crowd.join(one).unwrap()).collect();
+        assert!(!crowd.has_gone());
+        places.truncate(201);
+        assert!(!crowd.has_gone());
+        places.truncate(190);
+        assert!(crowd.has_gone());
+        // Not half of those who are left: they follow the others all the same.
+        for left in [170, 150, 130, 110] {
+            places.truncate(left);
+            assert!(crowd.has_gone());
+        }
+        assert!(crowd.has_gone());
+        assert!(crowd.has_gone());
+        assert!(!crowd.has_gone());
+        // Few come and go all the time.
+        places.truncate(100);
+        assert!(!crowd.has_gone());
     }
 }

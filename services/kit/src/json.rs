@@ -8,9 +8,8 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
-use tokio_util::sync::CancellationToken;
 
-use crate::budget::{Budget, Share};
+use crate::budget::{Budget, Kept, Share};
 use crate::problem::Problem;
 
 /// The longest request body that a service reads, in bytes: 1 MiB.
@@ -92,8 +91,8 @@ impl From<JsonError> for Problem {
 /// How long a body may take, from the head of its request to its end.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// How many bytes of bodies that have not ended are kept, of all together.
-static UNFINISHED: Budget = Budget::new(24 << 20);
+/// How many bytes of bodies that have not ended are kept, of all together: the longest that any may be, and a little more.
+static UNFINISHED: Budget = Budget::new(17 << 20);
 
 /// Reads a whole body. Its time is limited, and so is what all that have not ended hold together: when there is no room, the
 /// one that began first is given up.
@@ -101,28 +100,43 @@ static UNFINISHED: Budget = Budget::new(24 << 20);
 /// # Errors
 /// A 413 if it is longer than `limit` bytes, a 400 if it breaks off, a 408 if it takes too long, and a 503 if it was given up.
 pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let share = UNFINISHED.join(CancellationToken::new());
+    read_body_of(body, limit, BODY_TIME, &UNFINISHED).await
+}
+
+async fn read_body_of(body: Body, limit: usize, time: Duration, budget: &'static Budget) -> Result<Bytes, Problem> {
+    let kept = Kept::default();
+    let share = budget.join_with(&kept);
     tokio::select! {
-        read = collect(body, limit, &share) => read,
+        // What was given up is not to be taken for what came.
+        biased;
         () = share.lost() => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE)
             .detail("the body was given up: too many others were being sent at the same time; send it again")),
-        () = tokio::time::sleep(BODY_TIME) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT)
-            .detail(format!("a body has to be whole within {} s", BODY_TIME.as_secs()))),
+        read = collect(body, limit, &share, &kept) => read,
+        () = tokio::time::sleep(time) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT)
+            .detail(format!("a body has to be whole within {} s", time.as_secs()))),
     }
 }
 
-async fn collect(body: Body, limit: usize, share: &Share) -> Result<Bytes, Problem> {
+async fn collect(body: Body, limit: usize, share: &Share, kept: &Kept) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
-    let mut kept = BytesMut::new();
     let mut read = 0_usize;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
         read = read.saturating_add(chunk.len());
         if read <= limit {
-            kept.extend_from_slice(&chunk);
-            share.hold(kept.capacity());
+            let length = {
+                let mut kept = kept.bytes();
+                kept.extend_from_slice(&chunk);
+                kept.len()
+            };
+            // What is reserved beyond it is no memory until it is written to.
+            share.hold(length);
+            if share.is_lost() {
+                // The rest is of no use.
+                return std::future::pending().await;
+            }
         } else {
-            kept = BytesMut::new();
+            *kept.bytes() = BytesMut::new();
             share.hold(0);
             if read > DISCARD_LIMIT {
                 break;
@@ -134,7 +148,12 @@ async fn collect(body: Body, limit: usize, share: &Share) -> Result<Bytes, Probl
             .detail(format!("a body has at most {limit} bytes"))
             .with("limit", limit));
     }
-    Ok(kept.freeze())
+    let whole = std::mem::take(&mut *kept.bytes()).freeze();
+    if share.is_lost() {
+        // It is cancelled before what was kept is emptied.
+        return std::future::pending().await;
+    }
+    Ok(whole)
 }
 
 /// A request body of at most [`BODY_LIMIT`] bytes: one JSON object, whatever its content type says.
@@ -174,6 +193,38 @@ mod tests {
 
     fn error(text: &str) -> JsonError {
         from_json::<Outer>(text.as_bytes()).unwrap_err()
+    }
+
+    fn status(answer: Result<Bytes, Problem>) -> StatusCode {
+        axum::response::IntoResponse::into_response(answer.unwrap_err()).status()
+    }
+
+    /// Which comes, and then goes on for ever.
+    fn unfinished(bytes: usize) -> Body {
+        let begun = futures::stream::once(async move { Ok::<_, std::convert::Infallible>(vec![b' '; bytes]) });
+        Body::from_stream(futures::StreamExt::chain(begun, futures::stream::pending()))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_whole_in_time_is_given_up() {
+        let answer = read_body_of(unfinished(3), 10, Duration::from_millis(10), &UNFINISHED).await;
+        assert_eq!(status(answer), StatusCode::REQUEST_TIMEOUT);
+        let answer = read_body(Body::from("whole"), 10).await;
+        assert_eq!(answer.unwrap(), "whole");
+    }
+
+    #[tokio::test]
+    async fn where_bodies_take_all_that_there_is_the_first_one_is_given_up() {
+        static BUDGET: Budget = Budget::new(150);
+        let first = tokio::spawn(read_body_of(unfinished(100), 100, BODY_TIME, &BUDGET));
+        // It has come, and holds what it has.
+        while BUDGET.held() < 100 {
+            tokio::task::yield_now().await;
+        }
+        let second = read_body_of(Body::from(vec![b' '; 100]), 100, BODY_TIME, &BUDGET).await;
+        assert_eq!(second.unwrap().len(), 100);
+        assert_eq!(status(first.await.unwrap()), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(BUDGET.held(), 0);
     }
 
     #[test]

@@ -14,24 +14,33 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::rt::Executor;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How long a look is at what a connection takes.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How much of a thread's time one may take in that which means well, and how much a stranger: some times what it takes to
-/// come, to ask, and to acknowledge.
+/// How much of a processor's time one may take in that which means well.
 const MUCH: Duration = Duration::from_millis(200);
+/// How much a stranger may: some times what it takes to come, to ask for thousands of things, and to acknowledge.
 const LITTLE: Duration = Duration::from_millis(20);
+/// How much one may of whom nothing is known at all: some times what it takes to come and to ask for a few things, which is 0.2 ms
+/// where nothing is optimised.
+const VERY_LITTLE: Duration = Duration::from_millis(1);
 
 /// For how long one that took more is among those who did.
 const PENALTY: Duration = Duration::from_secs(10);
+
+/// The threads that others have than those who mean well, and how far each gives way, as `nice` counts it.
+const OTHERS: [(&str, i32); 3] = [("newcomers", 5), ("strangers", 10), ("greedy", 19)];
 
 /// Whether a connection has shown that it means well, and how much it takes.
 #[derive(Debug)]
 pub(crate) struct Standing {
     begun: Instant,
     proven: AtomicBool,
+    /// Whether it took more than a newcomer does.
+    stays: AtomicBool,
     /// When the look began, and what was taken since, in microseconds.
     window: AtomicU64,
     taken: AtomicU64,
@@ -43,8 +52,8 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     proven: Handle,
-    /// Of strangers, and of those who take too much. None where all are alike.
-    others: Option<[Handle; 2]>,
+    /// As in [`OTHERS`]. None where all are alike.
+    others: Option<[Handle; 3]>,
 }
 
 /// The threads of everybody else. They end when this is dropped, and wait for nothing.
@@ -55,6 +64,7 @@ pub(crate) struct Others(Vec<Runtime>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lane {
     Proven,
+    Newcomers,
     Strangers,
     Greedy,
 }
@@ -64,6 +74,7 @@ impl Standing {
         Self {
             begun: Instant::now(),
             proven: AtomicBool::new(false),
+            stays: AtomicBool::new(false),
             window: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             penalty: AtomicU64::new(0),
@@ -87,8 +98,10 @@ impl Standing {
             Lane::Greedy
         } else if self.proven.load(Ordering::Acquire) {
             Lane::Proven
-        } else {
+        } else if self.stays.load(Ordering::Relaxed) {
             Lane::Strangers
+        } else {
+            Lane::Newcomers
         }
     }
 
@@ -104,10 +117,30 @@ impl Standing {
         } else {
             LITTLE
         };
+        if taken > micros(VERY_LITTLE) {
+            self.stays.store(true, Ordering::Relaxed);
+        }
         if taken > micros(most) {
             self.penalty.store(now + micros(PENALTY), Ordering::Release);
         }
     }
+}
+
+/// Lets this thread give way to others. Where that cannot be had, they share the processors as equals.
+fn give_way(how_far: i32) {
+    // Linux has this for a thread; elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    {
+        let _given = rustix::process::setpriority_process(Some(rustix::thread::gettid()), how_far);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = how_far;
+}
+
+/// What this thread has had of a processor. Where others want it too, more time passes: that is not what a connection takes.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn micros(time: Duration) -> u64 {
@@ -128,19 +161,22 @@ impl Lanes {
     /// # Errors
     /// A thread cannot be had.
     pub(crate) fn apart() -> io::Result<(Arc<Self>, Others)> {
-        let thread = |name: &str| {
+        let thread = |name: &str, gives_way: i32| {
             Builder::new_multi_thread()
                 .worker_threads(1)
                 .thread_name(name)
+                .on_thread_start(move || give_way(gives_way))
                 .enable_all()
                 .build()
         };
-        let (strangers, greedy) = (thread("strangers")?, thread("greedy")?);
+        let others = OTHERS.map(|(name, gives_way)| thread(name, gives_way));
+        let others = others.into_iter().collect::<io::Result<Vec<Runtime>>>()?;
+        let handles: Vec<Handle> = others.iter().map(|thread| thread.handle().clone()).collect();
         let lanes = Self {
             proven: Handle::current(),
-            others: Some([strangers.handle().clone(), greedy.handle().clone()]),
+            others: handles.try_into().ok(),
         };
-        Ok((Arc::new(lanes), Others(vec![strangers, greedy])))
+        Ok((Arc::new(lanes), Others(others)))
     }
 
     /// Does the work of a connection, where it belongs at each moment.
@@ -158,8 +194,9 @@ impl Lanes {
 
     fn put(&self, task: Task) {
         let handle = match (task.here, &self.others) {
-            (Lane::Strangers, Some([strangers, _])) => strangers,
-            (Lane::Greedy, Some([_, greedy])) => greedy,
+            (Lane::Newcomers, Some([newcomers, ..])) => newcomers,
+            (Lane::Strangers, Some([_, strangers, _])) => strangers,
+            (Lane::Greedy, Some([.., greedy])) => greedy,
             _ => &self.proven,
         };
         drop(handle.spawn(task));
@@ -177,8 +214,40 @@ impl Drop for Others {
 /// What the streams of an HTTP/2 connection are worked on with.
 #[derive(Clone)]
 pub(crate) struct OfConnection {
-    pub(crate) lanes: Arc<Lanes>,
-    pub(crate) standing: Arc<Standing>,
+    lanes: Arc<Lanes>,
+    standing: Arc<Standing>,
+    refused: Refused,
+}
+
+/// Whether the stream that was just accepted is refused. hyper asks for the answer to a stream and then has it worked on, one
+/// directly after the other; work on what is refused would take memory for as long as it waits for its turn.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refused(Arc<AtomicBool>);
+
+impl Refused {
+    /// The stream that was just accepted is.
+    pub(crate) fn refuse(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl OfConnection {
+    pub(crate) fn new(lanes: &Arc<Lanes>, standing: &Arc<Standing>) -> Self {
+        Self {
+            lanes: Arc::clone(lanes),
+            standing: Arc::clone(standing),
+            refused: Refused::default(),
+        }
+    }
+
+    /// Who tells it what is refused.
+    pub(crate) fn refused(&self) -> Refused {
+        self.refused.clone()
+    }
 }
 
 impl<F> Executor<F> for OfConnection
@@ -187,6 +256,10 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, work: F) {
+        if self.refused.take() {
+            // h2 resets a stream that nobody answers.
+            return;
+        }
         self.lanes.spawn(&self.standing, async move {
             work.await;
         });
@@ -228,9 +301,9 @@ impl Future for Task {
         let Some(work) = &mut self.work else {
             return Poll::Ready(());
         };
-        let begun = Instant::now();
+        let before = processor_time();
         let polled = work.as_mut().poll(context);
-        self.standing.took(begun.elapsed());
+        self.standing.took(processor_time().saturating_sub(before));
         // At once: the next thing that it waits for is not to be waited for among strangers.
         if polled.is_pending() && self.moves() {
             return Poll::Ready(());
@@ -260,21 +333,27 @@ mod tests {
                 tell.send(thread()).await.unwrap();
             }
         });
-        go.send(()).await.unwrap();
-        assert_eq!(told.recv().await.unwrap(), "strangers");
+        // It may be told so in the middle of its work, which it ends where it is.
+        let mut comes_to = async |lane: &str| {
+            for _ in 0..1000 {
+                go.send(()).await.unwrap();
+                if told.recv().await.unwrap() == lane {
+                    return;
+                }
+            }
+            panic!("it never came to {lane}");
+        };
+        comes_to("newcomers").await;
+        standing.took(VERY_LITTLE * 2);
+        comes_to("strangers").await;
         standing.took(LITTLE * 2);
-        go.send(()).await.unwrap();
-        assert_eq!(told.recv().await.unwrap(), "greedy");
+        comes_to("greedy").await;
         standing.prove();
         let here = thread();
-        for _ in 0..3 {
-            go.send(()).await.unwrap();
-            assert_eq!(told.recv().await.unwrap(), here);
-        }
+        comes_to(&here).await;
         // Who takes all there is is no better than a stranger who does.
         standing.took(MUCH * 2);
-        go.send(()).await.unwrap();
-        assert_eq!(told.recv().await.unwrap(), "greedy");
+        comes_to("greedy").await;
         drop(go);
         assert_eq!(told.recv().await, None);
     }

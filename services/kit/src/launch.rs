@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::ServiceArgs;
 use crate::identity::Identity;
+use crate::log::OneLine;
 
 /// The exit code of a wrong flag or a file that does not hold.
 pub const EXIT_USAGE: u8 = 2;
@@ -109,7 +110,7 @@ fn log_to_stderr() {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(colours)
-        .with_writer(io::stderr);
+        .with_writer(|| OneLine(io::stderr()));
     // Fails only if the process already has a subscriber, which then stays.
     let _ = subscriber.try_init();
 }

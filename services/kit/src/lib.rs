@@ -15,6 +15,7 @@ mod identity;
 mod json;
 mod lane;
 mod launch;
+mod log;
 mod memory;
 mod path;
 mod patience;
@@ -27,7 +28,7 @@ pub mod trace;
 
 pub use app::{App, router};
 pub use args::ServiceArgs;
-pub use budget::{Budget, Share};
+pub use budget::{Budget, Kept, Share};
 pub use connection::{Connection, WeakConnection};
 pub use crowd::{FEW_REQUESTS, MANY_REQUESTS, MOST_CONNECTIONS};
 pub use faults::{Fault, FaultError, FaultSpec};

@@ -3,6 +3,11 @@
 //! glibc keeps what was freed: of each thread for itself, and all of it in case it is needed again. After many clients have
 //! gone, that is most of what a service has.
 
+/// From so many bytes on, what is had is the system's again as soon as it is freed. Left to itself, glibc sets this to the largest
+/// thing that was ever freed: one body of 16 MB, and everything large is cut out of a heap that others are in the way of shrinking.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 64 << 10;
+
 /// Keeps what threads free in few places, from where others can use it. To be called before there are threads.
 pub(crate) fn keep_together() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -12,7 +17,11 @@ pub(crate) fn keep_together() {
             reason = "glibc is asked, which has no safe interface to its own settings"
         )]
         // SAFETY: `mallopt` takes two numbers and locks what it changes.
-        let _taken = unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
+        let _taken = unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, 2);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE)
+        };
     }
 }
 

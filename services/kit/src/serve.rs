@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::{StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -43,14 +43,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often it is looked whether many clients have gone, whose memory can be given back.
 const LOOK_AT_MEMORY: Duration = Duration::from_secs(1);
 
-/// The longest header list that an HTTP/2 client may send, in bytes: what Envoy itself takes by default.
-const H2_HEADER_LIST: u32 = 60 * 1024;
-
 /// How many requests an HTTP/2 client may have open on one connection; what it needs beyond, it opens connections for.
-const H2_STREAMS: u32 = 200;
+const H2_STREAMS: u32 = 100;
 
-/// The longest head of an HTTP/1.1 request, in bytes: as much as of HTTP/2, and a little more.
-const H1_BUFFER: usize = 64 * 1024;
+/// What an HTTP/1.1 connection may keep beside the longest head that a request may have, in bytes.
+const H1_BESIDE_HEAD: usize = 4 << 10;
 
 /// How many bytes an HTTP/2 client may send before it is told that they were read: of a request, and of all of a connection.
 /// As much as HTTP/2 begins with.
@@ -68,7 +65,8 @@ const H2_SEND_BUFFER: usize = 64 * 1024;
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let listen = listener.local_addr()?;
     tracing::info!("listening on {listen}");
-    let (lanes, _others) = if app.apart {
+    let apart = app.apart;
+    let (lanes, _others) = if apart {
         let (lanes, others) = Lanes::apart()?;
         (lanes, Some(others))
     } else {
@@ -76,11 +74,12 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     };
     let server = Server {
         patience: app.patience,
+        longest_head: app.longest_head,
         lanes,
         router: app.into_router(listen),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
-        crowd: Crowd::new(),
+        crowd: Crowd::new(apart),
         connections: TaskTracker::new(),
     };
 
@@ -120,6 +119,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
 
 struct Server {
     patience: Patience,
+    longest_head: u32,
     lanes: Arc<Lanes>,
     router: Router,
     /// Finish what is in flight, then close.
@@ -138,16 +138,13 @@ impl Server {
             tracing::debug!("there is no room for a connection from {peer}");
             return;
         };
-        let (lanes, standing) = (Arc::clone(&self.lanes), Arc::clone(connection.standing()));
+        let standing = Arc::clone(connection.standing());
         let serving = serve_connection(
             stream,
             connection,
             place,
-            self.patience,
-            OfConnection {
-                lanes,
-                standing: Arc::clone(&standing),
-            },
+            (self.patience, self.longest_head),
+            OfConnection::new(&self.lanes, &standing),
             self.router.clone(),
             self.stop.clone(),
         );
@@ -170,7 +167,7 @@ async fn serve_connection(
     stream: TcpStream,
     connection: Connection,
     place: Place,
-    patience: Patience,
+    (patience, longest_head): (Patience, u32),
     executor: OfConnection,
     router: Router,
     stop: CancellationToken,
@@ -187,25 +184,29 @@ async fn serve_connection(
 
     let requests = Requests::default();
     let stream = Watched::new(stream, requests.clone(), patience);
-    let (waiting, member) = (Waiting::default(), &place.0);
-    let service = service_fn(|request| {
+    let (waiting, member, refused) = (Waiting::default(), &place.0, executor.refused());
+    let service = service_fn(|request: http::Request<Incoming>| {
+        let under_way = member.begin();
+        if under_way.is_none() && request.version() == Version::HTTP_2 {
+            refused.refuse();
+        }
         let asked = Asked {
             connection: connection.clone(),
             waiting: waiting.clone(),
-            under_way: member.begin(),
+            under_way,
             _working: requests.begin(),
         };
         answer(request, asked, router.clone())
     });
     let mut builder = auto::Builder::new(executor);
-    builder.http1().max_buf_size(H1_BUFFER);
+    builder.http1().max_buf_size(longest_head as usize + H1_BESIDE_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(patience.ping_every)
         .keep_alive_timeout(patience.pong_within)
         .max_concurrent_streams(H2_STREAMS)
-        .max_header_list_size(H2_HEADER_LIST)
+        .max_header_list_size(longest_head)
         .initial_stream_window_size(H2_WINDOW)
         .initial_connection_window_size(H2_WINDOW)
         .max_send_buf_size(H2_SEND_BUFFER);

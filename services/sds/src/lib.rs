@@ -40,6 +40,9 @@ use faults::Faults;
 use grpc::Discovery;
 use kubernetes::{Gate, Status};
 
+/// The longest head of a request, in bytes. An Envoy's has some hundred.
+const LONGEST_HEAD: u32 = 16 << 10;
+
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
 pub use kubernetes::{AccessError, EnvoyPort, InvalidPort, Kubernetes, KubernetesSettings, Pace};
 pub use name::{InvalidName, ServiceName};
@@ -141,6 +144,7 @@ async fn serve(
     let app = App::new(identity, routes)
         .faults(options.allow_faults)
         .strangers_apart()
+        .longest_head(LONGEST_HEAD)
         .readiness(ready)
         .metrics(move || metrics.text(&registry.snapshot()));
     let shutdown = async move {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use futures::channel::mpsc::{UnboundedSender, unbounded};
@@ -37,6 +38,25 @@ impl Stream {
         let stream = Self { requests, responses };
         stream.ask(service, "");
         stream
+    }
+
+    /// The same of a node of this name.
+    async fn open_as(binary: &Binary, service: &str, node: &str) -> Self {
+        let channel = Endpoint::from_shared(binary.url("")).unwrap().connect().await.unwrap();
+        let (requests, receive) = unbounded();
+        let request = DiscoveryRequest {
+            node: Some(Node {
+                id: node.to_owned(),
+                ..Default::default()
+            }),
+            type_url: ENDPOINTS.to_owned(),
+            resource_names: vec![service.to_owned()],
+            ..Default::default()
+        };
+        requests.unbounded_send(request).unwrap();
+        let mut client = AggregatedDiscoveryServiceClient::new(channel);
+        let responses = client.stream_aggregated_resources(receive).await.unwrap().into_inner();
+        Self { requests, responses }
     }
 
     fn ask(&self, service: &str, nonce: &str) {
@@ -175,4 +195,121 @@ async fn a_client_that_never_reads_does_not_grow_memory() {
         "{STREAMS} streams, {CHANGES} changes of {size} bytes: {grown:?} bytes more than {before}, at most {bound}"
     );
     assert!(grown.iter().all(|grown| *grown <= bound), "{grown:?}, and not {bound}");
+}
+
+#[tokio::test]
+async fn a_stream_that_wants_too_many_names_ends_and_one_that_wants_many_is_served() {
+    let binary = Binary::start(BINARY, &[]);
+    let client = Client::builder().no_proxy().build().unwrap();
+    let put = client.put(binary.url("/edsservice/name-0"));
+    let put = put.body(json!({"hosts": [{"ip_address": "10.0.0.1", "port": 1}]}).to_string());
+    assert!(put.send().await.unwrap().status().is_success());
+    for (names, refused) in [(20_000, false), (20_001, true)] {
+        let mut stream = Stream::open(&binary, "name-0").await;
+        let first = stream.taken("name-0").await;
+        let request = DiscoveryRequest {
+            type_url: ENDPOINTS.to_owned(),
+            resource_names: (0..names).map(|name| format!("name-{name}")).collect(),
+            response_nonce: first.nonce,
+            ..Default::default()
+        };
+        stream.requests.unbounded_send(request).unwrap();
+        // Only the first name is that of a service: what is new is told once it changes.
+        let put = client.put(binary.url("/edsservice/name-0"));
+        let put = put.body(json!({"hosts": [{"ip_address": "10.0.0.1", "port": names}]}).to_string());
+        assert!(put.send().await.unwrap().status().is_success());
+        let end = async {
+            loop {
+                match stream.responses.message().await {
+                    Err(status) => return Some(status.message().to_owned()),
+                    Ok(Some(response)) if format!("{response:?}").contains(&first.version_info) => {}
+                    Ok(_) if refused => {}
+                    Ok(_) => return None,
+                }
+            }
+        };
+        let end = tokio::time::timeout(DEADLINE, end).await.unwrap();
+        assert_eq!(
+            end.is_some_and(|told| told.contains("20000 names")),
+            refused,
+            "{names} names"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_no_envoy_has_is_refused() {
+    let binary = Binary::start(BINARY, &[]);
+    let client = Client::builder().no_proxy().build().unwrap();
+    let ask = async |filler: usize| {
+        let request = client
+            .get(binary.url("/edsservice"))
+            .header("x-filler", "a".repeat(filler));
+        request.send().await.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ask(14 << 10).await.unwrap(), 200);
+    // It may be cut off before it has sent all of it.
+    let answer = ask(200 << 10).await;
+    assert!(answer.as_ref().is_err() || answer.is_ok_and(|status| status == 431));
+}
+
+#[tokio::test]
+async fn what_a_client_calls_itself_and_what_it_asks_for_takes_no_memory() {
+    const LONG: usize = 1 << 20;
+    let binary = Binary::start(BINARY, &[]);
+    let before = resident(&binary);
+    let long = "x".repeat(LONG);
+    // Types that nobody serves.
+    let stream = Stream::open(&binary, "pet").await;
+    let mut responses = stream.responses;
+    let request = DiscoveryRequest {
+        type_url: format!("type.googleapis.com/{long}"),
+        ..Default::default()
+    };
+    stream.requests.unbounded_send(request).unwrap();
+    let status = loop {
+        // What it asked for before it may be answered first.
+        let answer = tokio::time::timeout(DEADLINE, responses.message()).await.unwrap();
+        if let Err(status) = answer {
+            break status;
+        }
+    };
+    assert!(
+        status.message().contains("type_url: it has more than 256 bytes"),
+        "{status}"
+    );
+    // Names of nodes, on streams and in polls, and what is refused.
+    let mut streams = Vec::new();
+    for number in 0..50 {
+        let stream = Stream::open_as(&binary, "pet", &format!("{number}{long}")).await;
+        streams.push(stream);
+    }
+    let client = Client::builder().no_proxy().build().unwrap();
+    for number in 0..50 {
+        let node = format!("{number}{}", &long[..LONG / 5]);
+        let poll = json!({
+            "node": {"id": node, "cluster": node}, "resource_names": [], "version_info": node,
+            "error_detail": {"code": 3, "message": node}
+        });
+        let poll = client
+            .post(binary.url("/v3/discovery:endpoints"))
+            .body(poll.to_string());
+        assert_eq!(poll.send().await.unwrap().status(), 200);
+    }
+    let names: Vec<String> = (0..20_001).map(|name| name.to_string()).collect();
+    let poll = client.post(binary.url("/v3/discovery:endpoints"));
+    let poll = poll.body(json!({ "resource_names": names }).to_string());
+    assert_eq!(poll.send().await.unwrap().status(), 400);
+    let clients = client
+        .get(binary.url("/xds/v3/clients"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(clients.len() < 1 << 20, "{} bytes are told of them", clients.len());
+    let now = resident(&binary);
+    assert!(now < before + (60 << 20), "{before} bytes before, {now} bytes now");
+    drop(streams);
 }

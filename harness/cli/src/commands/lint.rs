@@ -165,7 +165,10 @@ fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit
     for path in asked {
         walk(path, &mut found)?;
     }
-    let absolute = |path: PathBuf| std::fs::canonicalize(&path).map_err(|error| load::cannot_read(&path, &error));
+    let absolute = |path: PathBuf| {
+        let real = project.holds(&path).and_then(|()| std::fs::canonicalize(&path));
+        real.map_err(|error| load::cannot_read(&path, &error))
+    };
     found.into_iter().map(absolute).collect()
 }
 

@@ -225,6 +225,39 @@ fn constraints_that_take_too_much_work_are_told() {
     project
         .tell(&["cover", "pigeons.yaml"])
         .tells(2, &["too much work", "--effort high"]);
+    // Constraints over so many axes that their answers are in no table, of which no single axis is narrowed by any.
+    let axes: String = (0..24).map(|axis| format!("  a{axis}: [0, 1]\n")).collect();
+    let sum: Vec<String> = (0..24).map(|axis| format!("params.a{axis}")).collect();
+    let sum = sum.join(" + ");
+    project.write(
+        "parity.yaml",
+        format!("axes:\n{axes}constraints:\n  - ({sum}) % 2 == 1\n  - ({sum}) % 2 == 0\n"),
+    );
+    project
+        .tell(&["cover", "parity.yaml"])
+        .tells(2, &["too much work", "--effort high"]);
+}
+
+#[test]
+fn a_mistake_in_each_of_thousands_of_cases_is_told_once() {
+    let project = Project::new();
+    let digits = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]";
+    let axes: Vec<String> = (0..4).map(|axis| format!("a{axis}: {digits}")).collect();
+    let steps: String = (0..60)
+        .map(|step| format!("- {{get: /{step}, statsu-of-this-one-request: 200}}\n"))
+        .collect();
+    project.write(
+        "scenarios/shop/many.yaml",
+        format!(
+            "promise: It answers.\nmesh: one\naxes: {{{}}}\nsteps:\n- {{get: \"/${{a0}}${{a1}}${{a2}}${{a3}}\", straight-to: echo, status: 200}}\n{steps}",
+            axes.join(", ")
+        ),
+    );
+    let told = project.tell(&["lint"]);
+    told.tells(2, &["shop/many.yaml:6", "unknown key `statsu-of-this-one-request`"]);
+    // Not in some of the cases only.
+    let told = told.exits(2);
+    assert!(!told.contains("only with") && !told.contains("of the first"), "{told}");
 }
 
 #[test]
@@ -357,4 +390,82 @@ fn files_that_are_large_or_deep_or_no_files_are_told() {
         project.write(&format!("scenarios/many/{number}.yaml"), "x");
     }
     project.tell(&["list"]).tells(2, &["more than 10,000 files"]);
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_project_is_not_read() {
+    let elsewhere = tempfile::tempdir().expect("a folder for the test");
+    let secret = elsewhere.path().join("netrc");
+    fs::write(&secret, "machine github.com login bob password S3cretLineOne\n").expect("the folder is the test's own");
+    let fine = elsewhere.path().join("fine.yaml");
+    fs::write(&fine, "admin: {address: S3cretAddress}\n").expect("the folder is the test's own");
+    for (link, to) in [
+        ("scenarios/shop/other.yaml", &secret),
+        ("scenarios/linked", &elsewhere.path().to_owned()),
+        ("scenarios/meshes/other.yaml", &secret),
+        ("scenarios/axes.yaml", &secret),
+        ("envoy-configs/other.yaml", &fine),
+        ("envoy-configs/overlays/other.yaml", &fine),
+    ] {
+        let project = Project::new();
+        project.scenario("shop/fine", "", "/${id}", "id: [1, 2]");
+        let path = project.path().join(link);
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder is the test's own");
+        std::os::unix::fs::symlink(to, &path).expect("the folder is the test's own");
+        let told = project.tell(&["lint"]);
+        let err = told.exits(2);
+        assert!(
+            !err.contains("S3cret") && err.contains("leads out of the project"),
+            "{link}: {err}"
+        );
+        let file = path.to_str().expect("it is text");
+        for args in [vec!["lint", file], vec!["list"], vec!["explain", "shop/fine[id=1]"]] {
+            let told = project.tell(&args).0;
+            for text in [told.stdout, told.stderr] {
+                let text = String::from_utf8_lossy(&text);
+                assert!(!text.contains("S3cret"), "{link}: {args:?}: {text}");
+            }
+        }
+    }
+    // As the configuration of a mesh.
+    let project = Project::new();
+    fs::remove_file(project.path().join("envoy-configs/echo.yaml")).ok();
+    fs::create_dir_all(project.path().join("envoy-configs")).expect("the folder is the test's own");
+    std::os::unix::fs::symlink(&fine, project.path().join("envoy-configs/linked.yaml"))
+        .expect("the folder is the test's own");
+    project.write(
+        "scenarios/meshes/two.yaml",
+        "pods:\n  echo: {service: echo, envoy: linked.yaml}\n",
+    );
+    project
+        .tell(&["lint", "scenarios/meshes/two.yaml"])
+        .tells(2, &["`linked.yaml` in `envoy-configs` leads out of the project"]);
+}
+
+#[test]
+fn a_mesh_of_thousands_of_groups_is_refused_and_one_of_hundreds_in_thousands_of_cases() {
+    let project = Project::new();
+    let groups = |many: usize| -> String {
+        let groups: String = (0..many)
+            .map(|group| format!("  g{group}: {{service: echo}}\n"))
+            .collect();
+        format!("pods:\n{groups}")
+    };
+    project.write("scenarios/meshes/many.yaml", groups(201));
+    project
+        .tell(&["lint", "scenarios/meshes/many.yaml"])
+        .tells(2, &["a mesh of 201 groups; at most 200"]);
+    project.write("scenarios/meshes/many.yaml", groups(200));
+    let values: Vec<String> = (0..2001).map(|value| value.to_string()).collect();
+    project.write(
+        "scenarios/shop/many.yaml",
+        format!(
+            "promise: It answers.\nmesh: many\naxes: {{id: [{}]}}\nsteps:\n- {{get: \"/${{id}}\", straight-to: g1, status: 200}}\n",
+            values.join(", ")
+        ),
+    );
+    project.tell(&["lint", "scenarios/shop/many.yaml"]).tells(
+        2,
+        &["2,001 cases, each with a mesh of 200 groups; at most 2,000 with so large a mesh"],
+    );
 }

@@ -28,6 +28,12 @@ enum Action {
     Remove,
 }
 
+/// How much an overlay may add to a configuration, with 64 bytes of a text for one value: ten times what a large one has.
+const MOST_ADDED: usize = 200_000;
+
+/// How many values of a configuration the changes of an overlay may look through together.
+const MOST_LOOKED_AT: usize = 10_000_000;
+
 /// The file, as it is written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +75,13 @@ impl Overlay {
         let (document, _) = yaml::read(text).map_err(|fault| ConfigError::not_yaml(file, fault))?;
         let written: Written = serde_path_to_error::deserialize(document).map_err(|error| {
             let path = DocPath::parse(&error.path().to_string()).unwrap_or_else(DocPath::root);
-            ConfigError::unexpected(file, &path, error.into_inner().to_string())
+            let message = error.into_inner().to_string();
+            // What is unknown has no place of its own among what is known: the mapping that has it does.
+            let path = match message.starts_with("unknown field") {
+                true => path.parent(),
+                false => path,
+            };
+            ConfigError::unexpected(file, &path, message)
         })?;
         let root = DocPath::root();
         let wrong = |path: &DocPath, message: String| ConfigError::unexpected(file, path, message);
@@ -139,15 +151,44 @@ impl Overlay {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        let mut size = yaml::weight(config.document());
+        let (mut looked_at, mut added) = (0, 0);
         for (index, (selector, action)) in self.changes.iter().enumerate() {
+            let change = DocPath::root().field("changes").item(index);
+            looked_at += size;
+            if looked_at > MOST_LOOKED_AT {
+                let message = format!("these are too many changes for {name}, which is large");
+                return Err(ConfigError::unexpected(&self.file, &change, message));
+            }
             let document = config.document_mut();
+            let weight = match action {
+                Action::Set(value) | Action::Merge(value) => yaml::weight(value),
+                Action::Remove => 0,
+            };
+            let before = added;
+            let mut put = |place: &mut Value, how: &dyn Fn(&mut Value)| {
+                added += weight;
+                // Beyond it nothing is put anywhere.
+                if added <= MOST_ADDED {
+                    how(place);
+                }
+            };
             let changed = match action {
-                Action::Set(value) => selector.change(document, &mut |place| value.clone_into(place)),
-                Action::Merge(patch) => selector.change(document, &mut |place| merge(place, patch)),
+                Action::Set(value) => {
+                    selector.change(document, &mut |place| put(place, &|place| value.clone_into(place)))
+                }
+                Action::Merge(patch) => {
+                    selector.change(document, &mut |place| put(place, &|place| merge(place, patch)))
+                }
                 Action::Remove => selector.remove(document),
             };
+            size += added - before;
+            if added > MOST_ADDED {
+                let message = format!("this change has {changed} places in {name}, which makes it too large");
+                return Err(ConfigError::unexpected(&self.file, &change, message));
+            }
             if changed == 0 {
-                let path = DocPath::root().field("changes").item(index).field("at");
+                let path = change.field("at");
                 let message =
                     format!("there is no such place in {name}; `needs` leaves configurations alone that lack it");
                 return Err(ConfigError::unexpected(&self.file, &path, message));
@@ -199,6 +240,25 @@ mod tests {
         let mut other = config("{c: [{type: STATIC}]}");
         assert!(!overlay.apply(&mut other).unwrap());
         assert_eq!(other, config("{c: [{type: STATIC}]}"));
+    }
+
+    #[test]
+    fn what_would_be_too_much_is_told_before_it_is_made() {
+        let many = format!("{{c: [{}]}}", vec!["{}"; 10_000].join(", "));
+        let list = format!("[{}]", vec!["x"; 1000].join(", "));
+        let text = "x".repeat(100_000);
+        for value in [list, text] {
+            let overlay = overlay(&format!("{{about: x, changes: [{{at: 'c[*].v', set: {value}}}]}}")).unwrap();
+            let error = overlay.apply(&mut config(&many)).unwrap_err().to_string();
+            assert!(
+                error.contains("changes[0]: this change has 10000 places in pod.yaml, which makes it too large"),
+                "{error}"
+            );
+        }
+        let changes = vec!["{at: top, set: 1}"; 1100].join(", ");
+        let overlay = overlay(&format!("{{about: x, changes: [{changes}]}}")).unwrap();
+        let error = overlay.apply(&mut config(&many)).unwrap_err().to_string();
+        assert!(error.contains("these are too many changes for pod.yaml"), "{error}");
     }
 
     #[test]

@@ -39,6 +39,11 @@ impl DocPath {
         Self(steps)
     }
 
+    /// What it stands in; the document stands in itself.
+    pub(super) fn parent(&self) -> Self {
+        Self(self.0.split_last().map_or_else(Vec::new, |(_, around)| around.to_vec()))
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -160,6 +160,12 @@ impl Reader {
                 format!("more than {DEEPEST} values stand in one another"),
             ));
         }
+        if let Content::Fields(fields, _, None) = &open.content
+            && fields.is_empty()
+        {
+            // The parser has a mapping without braces begin at its first colon, and people at its first key.
+            open.at = open.at.min((marker.line(), marker.col() + 1));
+        }
         match &mut open.content {
             Content::List(items, places) => {
                 items.push(value);
@@ -198,6 +204,19 @@ fn size_of(value: &Value) -> usize {
     1 + match value {
         Value::Sequence(items) => items.iter().map(size_of).sum(),
         Value::Mapping(fields) => fields.values().map(size_of).sum(),
+        _ => 0,
+    }
+}
+
+/// How large a value is: how many values it has, 64 bytes of a text being one.
+pub(super) fn weight(value: &Value) -> usize {
+    1 + match value {
+        Value::String(text) => text.len() / 64,
+        Value::Sequence(items) => items.iter().map(weight).sum(),
+        Value::Mapping(fields) => fields
+            .iter()
+            .map(|(name, value)| weight(name) - 1 + weight(value))
+            .sum(),
         _ => 0,
     }
 }

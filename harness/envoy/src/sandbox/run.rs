@@ -52,7 +52,7 @@ pub(crate) enum Ended {
 
 impl Job<'_> {
     /// Runs it, and gives how it ended and what it printed to standard error: the beginning and the end, if that is much.
-    /// Whatever it started in its session is killed with it, also when it ends by itself.
+    /// Whatever it started in its process group is killed with it, also when it ends by itself.
     ///
     /// # Errors
     /// It could not be started, or not in its sandbox.

@@ -20,6 +20,9 @@ pub const MOST_STEPS_TOGETHER: u64 = 4 * MOST_STEPS;
 /// Bytes that a compiled pattern may take.
 const PATTERN: usize = 1 << 18;
 
+/// And as how many one counts that takes fewer.
+const SMALLEST: usize = 1 << 10;
+
 /// Steps that it takes to compile a pattern.
 const COMPILED: u64 = 2_000;
 
@@ -100,7 +103,7 @@ fn grouped(number: u64) -> String {
 struct Meter {
     left: u64,
     is_spent: bool,
-    patterns: HashMap<String, Result<Regex, String>>,
+    patterns: HashMap<String, Result<Pattern, String>>,
 }
 
 thread_local! {
@@ -144,16 +147,7 @@ pub(super) fn matches(text: &str, pattern: &str) -> Result<bool, String> {
         Some(compiled) => compiled,
         None => {
             take(COMPILED)?;
-            let compiled = RegexBuilder::new(pattern)
-                .size_limit(PATTERN)
-                .dfa_size_limit(PATTERN)
-                .build()
-                .map_err(|error| match error {
-                    regex::Error::CompiledTooBig(_) => {
-                        format!("the pattern takes more than {PATTERN} bytes; make it repeat less")
-                    }
-                    error => format!("'{pattern}' not a valid regex:\n{error}"),
-                });
+            let compiled = Pattern::of(pattern);
             METER.with_borrow_mut(|meter| {
                 if let Some(meter) = meter
                     && meter.patterns.len() < KEPT
@@ -165,7 +159,43 @@ pub(super) fn matches(text: &str, pattern: &str) -> Result<bool, String> {
         }
     };
     let compiled = compiled?;
-    // A search goes through the text once, and through the pattern at each place in it at the worst.
-    take((text.len() as u64 / 64).saturating_mul(1 + pattern.len() as u64 / 8))?;
-    Ok(compiled.is_match(text))
+    // A search goes through the text once, and through the whole of the pattern at each place in it at the worst.
+    let pattern = (1 + pattern.len() as u64 / 8).max(compiled.size / 128);
+    take((1 + text.len() as u64 / 64).saturating_mul(pattern))?;
+    Ok(compiled.regex.is_match(text))
+}
+
+/// A pattern that can be searched for.
+#[derive(Debug, Clone)]
+struct Pattern {
+    regex: Regex,
+    /// How many bytes it takes at the most, which tells how many states it has: `[ab]{2000}` is ten letters and 4000 states.
+    size: u64,
+}
+
+impl Pattern {
+    fn of(pattern: &str) -> Result<Self, String> {
+        let mut size = SMALLEST;
+        loop {
+            let built = RegexBuilder::new(pattern)
+                .size_limit(size)
+                .dfa_size_limit(PATTERN)
+                .build();
+            match built {
+                Ok(regex) => {
+                    return Ok(Self {
+                        regex,
+                        size: size as u64,
+                    });
+                }
+                Err(regex::Error::CompiledTooBig(_)) if size < PATTERN => size *= 2,
+                Err(regex::Error::CompiledTooBig(_)) => {
+                    return Err(format!(
+                        "the pattern takes more than {PATTERN} bytes; make it repeat less"
+                    ));
+                }
+                Err(error) => return Err(format!("'{pattern}' not a valid regex:\n{error}")),
+            }
+        }
+    }
 }

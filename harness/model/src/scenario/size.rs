@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Scenario;
 use crate::{
-    limits::{AXES, CASES, CASES_TIMES_SIZE, COMBINATIONS, STEPS, STRONGER, VALUES, grouped},
+    limits::{AXES, CASES, CASES_TIMES_GROUPS, CASES_TIMES_SIZE, COMBINATIONS, STEPS, STRONGER, VALUES, grouped},
     source::{Diagnostic, Source},
     yaml::{Kind, Node},
 };
@@ -92,6 +92,20 @@ impl Scenario {
         let mut bytes = 0;
         self.body.visit(&mut |text, _| bytes += text.len() as u64);
         (CASES_TIMES_SIZE / (bytes + STEP * steps).max(1)).min(CASES)
+    }
+
+    /// That so many cases, each with a mesh of so many groups, are too many, told where the axes are, if they are.
+    pub fn too_many_groups(&self, cases: usize, groups: usize) -> Option<Diagnostic> {
+        (cases.saturating_mul(groups) > CASES_TIMES_GROUPS).then(|| {
+            let message = format!(
+                "{} cases, each with a mesh of {} groups; at most {} with so large a mesh",
+                grouped(cases as u64),
+                grouped(groups as u64),
+                grouped((CASES_TIMES_GROUPS / groups.max(1)) as u64)
+            );
+            Diagnostic::new(&self.source, self.axes_place(), message, "too many cases")
+                .help("choose of them with `--coverage pairwise`, give fewer values, or take a smaller mesh")
+        })
     }
 
     /// That there are too many cases, told where the axes are, if there are.

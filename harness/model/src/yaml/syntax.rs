@@ -15,7 +15,7 @@ pub(super) fn check(source: &Source) -> Result<(), Diagnostic> {
     source.check_letters()?;
     let mut begun = false;
     let mut ended = false;
-    for (index, line) in source.text().lines().enumerate() {
+    for (index, line) in source.lines().enumerate() {
         let place = |column: usize, len: usize| source.place(index + 1, column, len);
         let is = |mark: &str| {
             line.strip_prefix(mark)

@@ -1,6 +1,13 @@
 //! A rule that every row must hold, as a question about the levels of some axes.
 
-use std::{collections::HashMap, fmt, sync::Mutex};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::problem::{Level, Partial};
 
@@ -9,6 +16,9 @@ const TABLE: usize = 1 << 16;
 
 /// How many answers of one rule are kept.
 const KEPT: usize = 1 << 16;
+
+/// What a question costs, about, in looks at a table: an expression is evaluated.
+const QUESTION: u64 = 10_000;
 
 /// What is asked with the levels of a rule's axes, in their order. An error tells why there is no answer.
 pub type Question = dyn Fn(&[Level]) -> Result<bool, String> + Send + Sync;
@@ -27,6 +37,8 @@ enum Test {
     Asked {
         question: Box<Question>,
         answers: Mutex<HashMap<Vec<Level>, bool>>,
+        /// How often it was asked, and not remembered.
+        asked: AtomicU64,
         trouble: Mutex<Option<Trouble>>,
     },
 }
@@ -77,6 +89,7 @@ impl Rule {
             None => Test::Asked {
                 question,
                 answers: Mutex::default(),
+                asked: AtomicU64::new(0),
                 trouble: Mutex::default(),
             },
         };
@@ -118,11 +131,13 @@ impl Rule {
             Test::Asked {
                 question,
                 answers,
+                asked,
                 trouble,
             } => {
                 let levels: Vec<Level> = of_scope.collect();
                 let known = answers.lock().ok().and_then(|known| known.get(&levels).copied());
                 known.unwrap_or_else(|| {
+                    asked.fetch_add(1, Ordering::Relaxed);
                     let answer = question(&levels).unwrap_or_else(|message| {
                         if let Ok(mut trouble) = trouble.lock() {
                             trouble.get_or_insert((levels.clone(), message));
@@ -147,7 +162,15 @@ impl Rule {
 
     /// What an answer costs, about, in looks at a table.
     pub(super) fn cost(&self) -> u64 {
-        if self.is_quick() { 4 } else { 10_000 }
+        if self.is_quick() { 4 } else { QUESTION }
+    }
+
+    /// What was spent so far on questions to which the answer was not known, in looks at a table.
+    pub(super) fn spent_on_questions(&self) -> u64 {
+        match &self.test {
+            Test::Asked { asked, .. } => asked.load(Ordering::Relaxed).saturating_mul(QUESTION),
+            _ => 0,
+        }
     }
 
     /// The first levels for which there was no answer. Until somebody looks, the rule counts as not held.

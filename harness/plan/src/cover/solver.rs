@@ -361,6 +361,7 @@ impl<'a> Solver<'a> {
             return Some(Vec::new());
         }
         self.spend(combinations.unwrap_or_default() as u64 * scope.len() as u64 + STEP);
+        let before = rule.spent_on_questions();
         let mut supported: Vec<Vec<bool>> = left.iter().map(|levels| vec![false; levels.len()]).collect();
         let mut at = vec![0; scope.len()];
         let mut levels: Vec<Level> = left.iter().map(|levels| levels[0]).collect();
@@ -377,6 +378,9 @@ impl<'a> Solver<'a> {
                     break;
                 }
             }
+        }
+        if !self.spend(rule.spent_on_questions() - before) {
+            return None;
         }
         let mut narrower = Vec::new();
         for ((axis, levels), supported) in scope.iter().zip(&left).zip(&supported) {

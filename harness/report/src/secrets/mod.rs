@@ -25,12 +25,29 @@ use view::{Escapes, View};
 /// In so many layers of escapes, one around the other, a secret is found. JSON in JSON in a URL has three.
 const LAYERS: usize = 4;
 
+/// So many bytes of a secret before the place at which a text was cut are one, and not a word that begins as it does.
+const BEGINNING: usize = 8;
+
+/// How [`meshkat_model::observation::shorten`] marks where it cut.
+const CUT: &[u8] = "…".as_bytes();
+
 /// What must not be told.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
-    finder: Option<AhoCorasick>,
+    finder: Option<Finder>,
     /// What stands for each pattern of the finder.
     instead: Vec<String>,
+}
+
+/// Finds what must not be told.
+#[derive(Debug, Clone)]
+struct Finder {
+    whole: AhoCorasick,
+    /// The first bytes of each that is longer than these.
+    beginnings: AhoCorasick,
+    /// Which pattern each of those is of.
+    of: Vec<usize>,
+    patterns: Vec<Vec<u8>>,
 }
 
 impl Secrets {
@@ -55,11 +72,8 @@ impl Secrets {
         if patterns.is_empty() {
             return Self::default();
         }
-        let finder = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(patterns);
         Self {
-            finder: Some(finder.expect("an environment, which the system bounds, has fewer words than a finder holds")),
+            finder: Some(Finder::new(patterns)),
             instead,
         }
     }
@@ -78,7 +92,7 @@ impl Secrets {
         let Some(finder) = &self.finder else {
             return Cow::Borrowed(text);
         };
-        let found = places(finder, text);
+        let found = finder.places(text);
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
@@ -154,42 +168,78 @@ impl Secrets {
     }
 }
 
-/// Where in `text` which pattern is, in order, none over another. Each is at the bounds of characters.
-fn places(finder: &AhoCorasick, text: &str) -> Vec<(Range<usize>, usize)> {
-    let mut found: Vec<(Range<usize>, usize)> = Vec::new();
-    let mut look = |view: &View| {
-        for hit in finder.find_iter(view.bytes()) {
-            let mut place = view.origin(hit.range());
-            while !text.is_char_boundary(place.start) {
-                place.start -= 1;
-            }
-            while !text.is_char_boundary(place.end) {
-                place.end += 1;
-            }
-            found.push((place, hit.pattern().as_usize()));
-        }
-    };
-    let joined = Rc::new(View::joined(text.as_bytes()));
-    look(&joined);
-    // All at once for what is escaped in several ways; and each by itself, for what is an escape of one kind may stand for
-    // itself in another.
-    for escapes in [Escapes::Any, Escapes::Backslash, Escapes::Percent, Escapes::Entity] {
-        let mut view = joined.unescaped(escapes);
-        for _ in 0..LAYERS {
-            let Some(seen) = view else { break };
-            look(&seen);
-            view = seen.unescaped(escapes);
+impl Finder {
+    fn new(patterns: Vec<Vec<u8>>) -> Self {
+        const FEW: &str = "an environment, which the system bounds, has fewer words than a finder holds";
+        let long = |pattern: &&Vec<u8>| pattern.len() > BEGINNING;
+        let of = (0..patterns.len()).filter(|at| long(&&patterns[*at])).collect();
+        let beginnings = patterns.iter().filter(long).map(|pattern| &pattern[..BEGINNING]);
+        let whole = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&patterns);
+        Self {
+            whole: whole.expect(FEW),
+            beginnings: AhoCorasick::new(beginnings).expect(FEW),
+            of,
+            patterns,
         }
     }
-    found.sort_by_key(|(place, pattern)| (place.start, usize::MAX - place.end, *pattern));
-    let mut apart: Vec<(Range<usize>, usize)> = Vec::new();
-    for (place, pattern) in found {
-        match apart.last_mut() {
-            Some((last, _)) if place.start < last.end => last.end = last.end.max(place.end),
-            _ => apart.push((place, pattern)),
-        }
+
+    /// What is left of those in the middle of which a text was cut, so that only their beginning is there.
+    fn cut_off(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
+        let rest_of = |start: usize, beginning: usize| {
+            let pattern = self.of[beginning];
+            let same = self.patterns[pattern].iter().zip(&text[start..]);
+            let length = same.take_while(|(one, other)| one == other).count();
+            let end = start + length;
+            text[end..].starts_with(CUT).then_some((start..end, pattern))
+        };
+        let hits = self.beginnings.find_overlapping_iter(text);
+        hits.filter_map(|hit| rest_of(hit.start(), hit.pattern().as_usize()))
+            .collect()
     }
-    apart
+
+    /// Where in `text` which pattern is, in order, none over another. Each is at the bounds of characters.
+    fn places(&self, text: &str) -> Vec<(Range<usize>, usize)> {
+        let mut found: Vec<(Range<usize>, usize)> = Vec::new();
+        let mut look = |view: &View| {
+            let hits = self
+                .whole
+                .find_iter(view.bytes())
+                .map(|hit| (hit.range(), hit.pattern().as_usize()));
+            for (range, pattern) in hits.chain(self.cut_off(view.bytes())) {
+                let mut place = view.origin(range);
+                while !text.is_char_boundary(place.start) {
+                    place.start -= 1;
+                }
+                while !text.is_char_boundary(place.end) {
+                    place.end += 1;
+                }
+                found.push((place, pattern));
+            }
+        };
+        let joined = Rc::new(View::joined(text.as_bytes()));
+        look(&joined);
+        // All at once for what is escaped in several ways; and each by itself, for what is an escape of one kind may stand for
+        // itself in another.
+        for escapes in [Escapes::Any, Escapes::Backslash, Escapes::Percent, Escapes::Entity] {
+            let mut view = joined.unescaped(escapes);
+            for _ in 0..LAYERS {
+                let Some(seen) = view else { break };
+                look(&seen);
+                view = seen.unescaped(escapes);
+            }
+        }
+        found.sort_by_key(|(place, pattern)| (place.start, usize::MAX - place.end, *pattern));
+        let mut apart: Vec<(Range<usize>, usize)> = Vec::new();
+        for (place, pattern) in found {
+            match apart.last_mut() {
+                Some((last, _)) if place.start < last.end => last.end = last.end.max(place.end),
+                _ => apart.push((place, pattern)),
+            }
+        }
+        apart
+    }
 }
 
 /// A variable's name, which may be any bytes, as a word.

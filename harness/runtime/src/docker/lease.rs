@@ -301,10 +301,11 @@ impl DockerLease {
         }
         let removed = each(member.slots().cloned(), async |slot| slot.discard().await).await;
         self.cuts.lock().await.forget(pod);
+        // What could not be ended stays a pod of the mesh, with its sandbox, and can be ended again.
+        stopped.and(removed)?;
         let sandbox = self.sandbox(pod)?;
         remove::container(&self.shared.docker, sandbox.name()).await?;
         self.sandboxes().remove(pod);
-        stopped.and(removed)?;
         self.members().forget(member);
         self.shared.changed();
         let configuration = self.folder.configuration(pod);

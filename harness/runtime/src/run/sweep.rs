@@ -15,6 +15,9 @@ use super::state::{check_state_dir, named, there};
 use crate::docker::remove::Found;
 use crate::{Printable, RuntimeError, docker};
 
+/// How long a process may take to end that proves nothing, as one that is ending already does.
+const ENDING: Duration = Duration::from_secs(3);
+
 /// How long a killed process may take to go.
 const KERNEL: Duration = Duration::from_secs(10);
 
@@ -167,7 +170,7 @@ impl OwnRun {
             .iter()
             .map(|process| (&process.identity, Proof::Member(&self.id)));
         let all = owner.into_iter().chain(members);
-        let mut going = Vec::new();
+        let (mut going, mut doubtful) = (Vec::new(), Vec::new());
         for (process, proof) in all.filter(|(identity, _)| identity.pid != std::process::id()) {
             match process.signal(Signal::KILL, proof) {
                 Ok(Signalled::Sent) => {
@@ -175,11 +178,29 @@ impl OwnRun {
                     going.push(process);
                 }
                 Ok(Signalled::Gone) => {}
-                Ok(Signalled::NotOurs) => failures.push(not_ours(process)),
+                Ok(Signalled::NotOurs) => doubtful.push((process, proof)),
                 Err(error) => failures.push(format!("failed to kill process {}: {error}", process.pid)),
             }
         }
-        let deadline = Instant::now() + KERNEL;
+        let begun = Instant::now();
+        let deadline = begun + KERNEL;
+        while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        // One that is ending already, by whoever else's hand, has nothing left to prove itself with: it has until then to be gone.
+        while doubtful.iter().any(|(process, _)| process.is_alive()) && Instant::now() < deadline.min(begun + ENDING) {
+            std::thread::sleep(LOOK);
+        }
+        for (process, proof) in doubtful {
+            match process.signal(Signal::KILL, proof) {
+                Ok(Signalled::Sent) => {
+                    killed.push(process.pid);
+                    going.push(process);
+                }
+                Ok(Signalled::Gone) => {}
+                _ => failures.push(not_ours(process)),
+            }
+        }
         while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }

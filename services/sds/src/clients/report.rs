@@ -19,11 +19,30 @@ pub(crate) struct ClientReport {
     pub(crate) types: BTreeMap<String, TypeReport>,
 }
 
+/// The longest id or cluster of a node that is kept, in bytes. An Envoy's have some dozen, and each stream and each poll keeps them.
+const LONGEST_NAME: usize = 1024;
+
 /// Which node it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct NodeName {
     pub(crate) id: String,
     pub(crate) cluster: String,
+}
+
+impl NodeName {
+    /// As the client says it, as far as it is kept.
+    pub(crate) fn new(id: &str, cluster: &str) -> Self {
+        Self {
+            id: cut(id, LONGEST_NAME).to_owned(),
+            cluster: cut(cluster, LONGEST_NAME).to_owned(),
+        }
+    }
+}
+
+/// The beginning of a text, of so many bytes at the most.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// How far a client is with one type. Versions are those of all that it wants together.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport};
+use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport, cut};
+use crate::protocol::LONGEST_MESSAGE;
 use crate::resources::{Kind, Version, View, World};
 use crate::transport::Transport;
 
@@ -16,9 +17,16 @@ const SHORTEST_MEMORY: Duration = Duration::from_secs(5);
 /// A poll that stays away for so many times its usual pause has ended. An Envoy waits for one to two `refresh_delay`s.
 const PAUSES: u32 = 4;
 
-/// How many polls are remembered, and how many bytes of names in them.
+/// How many polls are remembered, and how many bytes all that is remembered of them takes, about.
 const MOST: usize = 4096;
 const MOST_BYTES: usize = 16 << 20;
+
+/// What a poll takes beside its texts, and a name beside its letters: a text of its own, and an entry in a table.
+const BESIDE_POLL: usize = 512;
+const BESIDE_NAME: usize = 128;
+
+/// The longest version that is kept of what a client says it has, in bytes. Those that it is sent have some dozen.
+const LONGEST_VERSION: usize = 1024;
 
 /// A poll that was answered.
 #[derive(Debug)]
@@ -47,6 +55,9 @@ pub(crate) enum Said {
 #[derive(Debug, Default)]
 pub(super) struct Pollers {
     nodes: BTreeMap<NodeName, BTreeMap<Kind, Polls>>,
+    /// How many polls there are, and what they take.
+    count: usize,
+    bytes: usize,
 }
 
 /// The polls of one node for one type, by the names that they ask for.
@@ -61,6 +72,8 @@ struct Seen {
     acknowledged: Option<String>,
     /// With when it came.
     nack: Option<(Instant, Nack)>,
+    /// What is remembered of it, in bytes, about.
+    bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -90,22 +103,35 @@ impl Pollers {
                     // It speaks of what it was sent before this poll.
                     version: before.map_or(poll.sent, |before| before.sent),
                     code,
-                    message,
+                    message: cut(&message, LONGEST_MESSAGE).to_owned(),
                 },
             )),
             None => before.and_then(|before| before.nack.clone()),
         };
         let pause = before.map(|before| now.duration_since(before.at));
+        let has = cut(&poll.has, LONGEST_VERSION);
+        let of_nack = nack.as_ref().map_or(0, |(_, nack)| nack.message.len());
+        let of_names: usize = names.iter().map(|name| name.len() + BESIDE_NAME).sum();
+        let of_node = poll.node.id.len() + poll.node.cluster.len();
+        let bytes = BESIDE_POLL + of_node + of_names + has.len() + of_nack;
         let seen = Seen {
             at: now,
             pause,
             sent: poll.sent,
-            acknowledged: (!poll.has.is_empty()).then_some(poll.has),
+            acknowledged: (!has.is_empty()).then(|| has.to_owned()),
             nack,
+            bytes,
         };
-        if before.is_some() || self.has_room(&names, now) {
+        let (count_before, bytes_before) = before.map_or((0, 0), |before| (1, before.bytes));
+        if self.has_room(1 - count_before, bytes.saturating_sub(bytes_before), now) {
             let polls = self.nodes.entry(poll.node).or_default().entry(poll.kind).or_default();
-            polls.insert(names, seen);
+            // What was there may just have been forgotten.
+            if let Some(before) = polls.insert(names, seen) {
+                self.count -= 1;
+                self.bytes -= before.bytes;
+            }
+            self.count += 1;
+            self.bytes += bytes;
         }
         said
     }
@@ -114,18 +140,9 @@ impl Pollers {
         self.nodes.get(node)?.get(&kind)
     }
 
-    /// Whether one more poll may be remembered.
-    fn has_room(&mut self, names: &BTreeSet<String>, now: Instant) -> bool {
-        let is_full = |pollers: &Self| {
-            let polls = || {
-                pollers
-                    .nodes
-                    .values()
-                    .flat_map(BTreeMap::values)
-                    .flat_map(BTreeMap::keys)
-            };
-            polls().count() >= MOST || polls().map(bytes).sum::<usize>() + bytes(names) > MOST_BYTES
-        };
+    /// Whether so many more may be remembered, with so many bytes.
+    fn has_room(&mut self, polls: usize, bytes: usize, now: Instant) -> bool {
+        let is_full = |pollers: &Self| pollers.count + polls > MOST || pollers.bytes + bytes > MOST_BYTES;
         if is_full(self) {
             self.forget(now);
         }
@@ -152,18 +169,23 @@ impl Pollers {
 
     /// Forgets the polls that have ended.
     fn forget(&mut self, now: Instant) {
+        let (mut count, mut bytes) = (0, 0);
         self.nodes.retain(|_, kinds| {
             kinds.retain(|_, polls| {
-                polls.retain(|_, seen| now.duration_since(seen.at) < seen.memory());
+                polls.retain(|_, seen| {
+                    let stays = now.duration_since(seen.at) < seen.memory();
+                    if stays {
+                        count += 1;
+                        bytes += seen.bytes;
+                    }
+                    stays
+                });
                 !polls.is_empty()
             });
             !kinds.is_empty()
         });
+        (self.count, self.bytes) = (count, bytes);
     }
-}
-
-fn bytes(names: &BTreeSet<String>) -> usize {
-    names.iter().map(String::len).sum()
 }
 
 /// What a node polls of one type. Several polls are told together and each.
@@ -299,10 +321,29 @@ mod tests {
         pollers.polled(poll("envoy-a", "pet"), later);
         assert_eq!(names(&mut pollers, later), ["pet"]);
 
-        let long = "x".repeat(MOST_BYTES / 2);
+        let long = "x".repeat(MOST_BYTES / 2 - 2048);
         for name in [format!("{long}1"), long.clone(), format!("{long}2")] {
             pollers.polled(poll("envoy-b", &name), later);
         }
-        assert_eq!(names(&mut pollers, later).len(), 2);
+        assert_eq!(names(&mut pollers, later).len(), 3);
+        // What is beside the names counts, too.
+        let much = later + LONGEST_MEMORY;
+        let long = "x".repeat(1 << 20);
+        for number in 0..MOST {
+            pollers.polled(
+                Poll {
+                    node: NodeName::new(&format!("{number}{long}"), &long),
+                    has: long.clone(),
+                    error: Some((3, long.clone())),
+                    ..poll("", "pet")
+                },
+                much,
+            );
+        }
+        let reports = serde_json::to_string(&pollers.report(&World::new(), much)).unwrap();
+        assert!(pollers.count > 1000 && pollers.bytes <= MOST_BYTES);
+        assert!(reports.len() < 2 * MOST_BYTES, "{} bytes", reports.len());
+        pollers.forget(much + LONGEST_MEMORY);
+        assert_eq!((pollers.count, pollers.bytes), (0, 0));
     }
 }

@@ -39,6 +39,8 @@ struct Shared {
     current: watch::Sender<State>,
     connections: Mutex<Connections>,
     derived: Mutex<Option<Derived>>,
+    /// Held by whoever replaces the fault.
+    replacing: Mutex<()>,
     metrics: Arc<Metrics>,
 }
 
@@ -83,6 +85,7 @@ impl Faults {
             current: watch::Sender::new(state),
             connections: Mutex::default(),
             derived: Mutex::default(),
+            replacing: Mutex::default(),
             metrics,
         }))
     }
@@ -95,6 +98,8 @@ impl Faults {
     fn replace(&self, fault: Option<Fault>) {
         let fault = fault.map(Arc::new);
         let mut turn = 0;
+        // One after the other, so that what is measured and cut is of the fault that is in force in the end.
+        let _replacing = lock(&self.0.replacing);
         self.0.current.send_modify(|state| {
             turn = state.turn + 1;
             *state = State {

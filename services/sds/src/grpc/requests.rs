@@ -8,21 +8,20 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use http::Request;
-use meshkat_kit::{Budget, Connection, Share};
+use meshkat_kit::{Budget, Connection, Kept, Share};
 use prost::Message;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// The longest message that a client may send, in bytes. An Envoy that comes back tells the version of every resource
-/// that it has.
-const LONGEST: usize = 16 << 20;
+/// that it has; twice what all names of a stream may have, and what gRPC's own servers take by default.
+const LONGEST: usize = 8 << 20;
 
 /// How long a message may take, from its first byte to its last.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
 
 /// How many bytes of messages that have not ended are kept, of all streams together.
-static UNFINISHED: Budget = Budget::new(24 << 20);
+static UNFINISHED: Budget = Budget::new(9 << 20);
 
 /// Whether a message is compressed, and its length in four bytes.
 pub(super) const HEADER: usize = 5;
@@ -58,9 +57,13 @@ impl<R> Call<R> {
 pub(crate) struct Requests<R> {
     body: Body,
     /// What has come and has not been read.
-    buffer: BytesMut,
+    buffer: Kept,
     /// What that takes of the memory for all, and when it has to be whole.
     unfinished: Option<(Share, Instant)>,
+    /// How long one may take.
+    time: Duration,
+    /// What all that are like it may hold.
+    budget: &'static Budget,
     request: PhantomData<fn() -> R>,
 }
 
@@ -68,8 +71,10 @@ impl<R> Requests<R> {
     fn new(body: Body) -> Self {
         Self {
             body,
-            buffer: BytesMut::new(),
+            buffer: Kept::default(),
             unfinished: None,
+            time: MESSAGE_TIME,
+            budget: &UNFINISHED,
             request: PhantomData,
         }
     }
@@ -92,12 +97,10 @@ impl<R: Message + Default> Requests<R> {
                 None => frame.await,
                 Some((share, until)) => tokio::select! {
                     biased;
+                    () = share.lost() => return Err(given_up()),
                     frame = frame => frame,
-                    () = share.lost() => {
-                        return Err(Status::resource_exhausted("the request was given up: too many others were being sent"));
-                    }
                     () = sleep_until(*until) => {
-                        let time = MESSAGE_TIME.as_secs();
+                        let time = self.time.as_secs();
                         return Err(Status::deadline_exceeded(format!("a request has to be whole within {time} s")));
                     }
                 },
@@ -106,11 +109,11 @@ impl<R: Message + Default> Requests<R> {
                 // Trailers say nothing that is needed.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        self.buffer.put(data);
+                        self.buffer.bytes().put(data);
                     }
                 }
                 Some(Err(error)) => return Err(Status::cancelled(error.to_string())),
-                None if self.buffer.is_empty() => return Ok(None),
+                None if self.buffer.bytes().is_empty() => return Ok(None),
                 None => return Err(Status::internal("the call ended in the middle of a request")),
             }
         }
@@ -118,18 +121,41 @@ impl<R: Message + Default> Requests<R> {
 
     /// A request that has begun is held to its time, and to the memory for all.
     fn note_unfinished(&mut self) {
-        if self.buffer.is_empty() {
+        let length = self.buffer.bytes().len();
+        // One that is lost was emptied, and stays lost.
+        if length == 0 && !self.is_lost() {
             self.unfinished = None;
             return;
         }
-        let begin = || (UNFINISHED.join(CancellationToken::new()), Instant::now() + MESSAGE_TIME);
+        let begin = || (self.budget.join_with(&self.buffer), Instant::now() + self.time);
         let (share, _) = self.unfinished.get_or_insert_with(begin);
-        share.hold(self.buffer.capacity());
+        share.hold(length);
+    }
+
+    fn is_lost(&self) -> bool {
+        self.unfinished.as_ref().is_some_and(|(share, _)| share.is_lost())
     }
 
     /// The first request of those that have come, if it is there as a whole.
     fn take(&mut self) -> Result<Option<R>, Status> {
-        let Some(mut header) = self.buffer.get(..HEADER) else {
+        let Some(message) = self.split_off()? else {
+            return Ok(None);
+        };
+        // The next one has its own time. Its share is given back here and not before: nobody gives one back while he has what is
+        // kept, which whoever makes him lose it waits for.
+        self.unfinished = None;
+        let request = R::decode(message);
+        request.map(Some).map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// The bytes of the first request, if they are there.
+    fn split_off(&self) -> Result<Option<BytesMut>, Status> {
+        let mut buffer = self.buffer.bytes();
+        // A share is lost before what it kept is emptied, so what is there now is whole.
+        if self.is_lost() {
+            return Err(given_up());
+        }
+        let Some(mut header) = buffer.get(..HEADER) else {
             return Ok(None);
         };
         if header.get_u8() != 0 {
@@ -143,19 +169,21 @@ impl<R: Message + Default> Requests<R> {
                 "a request has {length} bytes; {LONGEST} are the most"
             )));
         }
-        if self.buffer.len() < HEADER + length {
+        if buffer.len() < HEADER + length {
             return Ok(None);
         }
-        self.buffer.advance(HEADER);
-        // The next one has its own time.
-        self.unfinished = None;
-        let request = R::decode(self.buffer.split_to(length));
-        if self.buffer.is_empty() {
+        buffer.advance(HEADER);
+        let message = buffer.split_to(length);
+        if buffer.is_empty() {
             // It still has room for as much as it once held.
-            self.buffer = BytesMut::new();
+            *buffer = BytesMut::new();
         }
-        request.map(Some).map_err(|error| Status::internal(error.to_string()))
+        Ok(Some(message))
     }
+}
+
+fn given_up() -> Status {
+    Status::resource_exhausted("the request was given up: too many others were being sent")
 }
 
 #[cfg(test)]
@@ -164,6 +192,7 @@ mod tests {
 
     use bytes::Bytes;
     use envoy_types::pb::envoy::service::discovery::v3::DiscoveryRequest;
+    use futures::StreamExt as _;
     use tonic::Code;
 
     use super::*;
@@ -201,7 +230,7 @@ mod tests {
                 assert_eq!(requests.message().await.unwrap().as_ref(), Some(expected));
             }
             assert_eq!(requests.message().await.unwrap(), None);
-            assert_eq!(requests.buffer.capacity(), 0);
+            assert_eq!(requests.buffer.bytes().capacity(), 0);
         }
     }
 
@@ -218,6 +247,70 @@ mod tests {
             let error = requests(bytes, 2).message().await.unwrap_err();
             assert_eq!(error.code(), code, "{bytes:?}: {error}");
         }
+    }
+
+    /// A request that begins, and has so many bytes, and goes on for ever.
+    fn unfinished(bytes: usize) -> Requests<DiscoveryRequest> {
+        let mut begun = vec![0];
+        begun.put_u32(u32::try_from(LONGEST).unwrap());
+        begun.resize(HEADER + bytes, 0);
+        let begun = futures::stream::once(async move { Ok::<_, Infallible>(begun) });
+        Requests::new(Body::from_stream(begun.chain(futures::stream::pending())))
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_whole_in_time_is_given_up() {
+        let mut requests = unfinished(3);
+        requests.time = Duration::from_millis(10);
+        let error = requests.message().await.unwrap_err();
+        assert_eq!(error.code(), Code::DeadlineExceeded, "{error}");
+    }
+
+    #[tokio::test]
+    async fn where_requests_take_all_that_there_is_the_first_one_is_given_up() {
+        static BUDGET: Budget = Budget::new(150);
+        let mut first = unfinished(95);
+        first.budget = &BUDGET;
+        let first = tokio::spawn(async move { first.message().await });
+        while BUDGET.held() < 100 {
+            tokio::task::yield_now().await;
+        }
+        let whole = framed(&request(&"x".repeat(100)));
+        let mut second = requests(&whole, 60);
+        second.budget = &BUDGET;
+        assert!(second.message().await.unwrap().is_some());
+        let error = first.await.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+        assert_eq!(BUDGET.held(), 0);
+    }
+
+    /// Two that take what there is from one another, over and over, while what they wait for becomes whole. On two threads.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_loses_what_he_has_in_the_moment_in_which_it_is_whole_is_told_so() {
+        static BUDGET: Budget = Budget::new(150);
+        let whole = framed(&request(&"x".repeat(100)));
+        let one = || {
+            let whole = whole.clone();
+            async move {
+                let mut seen = [0, 0];
+                for _ in 0..2000 {
+                    let mut requests = requests(&whole, 30);
+                    requests.budget = &BUDGET;
+                    match requests.message().await {
+                        Ok(Some(_)) => seen[0] += 1,
+                        Ok(None) => panic!("a request was lost without a word"),
+                        Err(status) => {
+                            assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+                            seen[1] += 1;
+                        }
+                    }
+                }
+                seen
+            }
+        };
+        let (one, other) = tokio::join!(tokio::spawn(one()), tokio::spawn(one()));
+        assert_eq!(one.unwrap().iter().chain(&other.unwrap()).sum::<u32>(), 4000);
+        assert_eq!(BUDGET.held(), 0);
     }
 
     #[test]

@@ -95,10 +95,7 @@ impl Discovery {
         let request = requests.message().await?;
         let mut request = request.ok_or_else(|| Status::internal("there is no request"))?;
         let node = Sotw::node(&mut request).unwrap_or_default();
-        let node = NodeName {
-            id: node.id,
-            cluster: node.cluster,
-        };
+        let node = NodeName::new(&node.id, &node.cluster);
         let cluster = node.cluster.clone();
         let connection = connection.ok_or_else(|| Status::internal("the request came on no known connection"))?;
         let admitted = self.faults.admit(Some(node), &connection, Transport::sotw(scope));

@@ -218,10 +218,7 @@ impl<M: Machine> Stream<M> {
         let before = state.machine.weight();
         // An Envoy may tell its node once, in the first request, or each time.
         if let Some(node) = M::node(&mut request) {
-            let node = state.node.get_or_insert(NodeName {
-                id: node.id,
-                cluster: node.cluster,
-            });
+            let node = state.node.get_or_insert_with(|| NodeName::new(&node.id, &node.cluster));
             self.gate.belongs_to(Some(node));
         }
         let heard = state
@@ -248,8 +245,8 @@ impl<M: Machine> Stream<M> {
                     node = node.id,
                     cluster = node.cluster,
                     ?kind,
-                    "refused: {}",
-                    nack.message
+                    said = nack.message,
+                    "refused"
                 );
             }
         }

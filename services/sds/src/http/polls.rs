@@ -14,6 +14,7 @@ use crate::clients::{NodeName, Poll, Said};
 use crate::discovery::{self, Api, DiscoveryRequest};
 use crate::faults::{Admitted, Content, NO_JSON};
 use crate::metrics::Surface;
+use crate::protocol::MOST_NAMES;
 use crate::resources::Kind;
 use crate::transport::Transport;
 
@@ -95,13 +96,15 @@ async fn answer_v3(
 }
 
 fn node(request: &DiscoveryRequest) -> NodeName {
-    NodeName {
-        id: request.node.id.clone(),
-        cluster: request.node.cluster.clone(),
-    }
+    NodeName::new(&request.node.id, &request.node.cluster)
 }
 
 async fn admit(context: &Context, connection: &Connection, request: &DiscoveryRequest) -> Result<Admitted, Problem> {
+    if request.resource_names.len() > MOST_NAMES {
+        return Err(Problem::bad_request(format!(
+            "resource_names: a poll may ask for {MOST_NAMES} names, and no more"
+        )));
+    }
     let admitted = context.faults.admit(Some(node(request)), connection, Transport::Rest);
     Ok(admitted.await?)
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use envoy_types::pb::google::rpc::Status;
 
 use super::session::Heard;
+use crate::clients::cut;
 use crate::resources::{Kind, Version};
 
 /// How many responses that wait for their ACK are remembered. A client may leave out ACKs, and then the oldest are
@@ -13,7 +14,7 @@ use crate::resources::{Kind, Version};
 pub(super) const MOST_OUTSTANDING: usize = 64;
 
 /// The longest message of a NACK that is kept, in bytes.
-const LONGEST_MESSAGE: usize = 4096;
+pub(crate) const LONGEST_MESSAGE: usize = 4096;
 
 /// What was sent of one type, and what the client said to it.
 #[derive(Debug, Clone, Default)]
@@ -92,13 +93,11 @@ impl Exchange {
                     changed: answered.changed,
                 }
             }
-            Some(Status { code, mut message, .. }) => {
-                let end = (0..=LONGEST_MESSAGE).rev().find(|&end| message.is_char_boundary(end));
-                message.truncate(end.unwrap_or_default());
+            Some(Status { code, message, .. }) => {
                 let nack = Nack {
                     version: answered.version,
                     code,
-                    message,
+                    message: cut(&message, LONGEST_MESSAGE).to_owned(),
                 };
                 self.nack = Some(nack.clone());
                 Heard::Nack { kind, nack }

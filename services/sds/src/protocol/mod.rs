@@ -12,5 +12,7 @@ mod topic;
 mod warming;
 
 pub(crate) use delta::Delta;
+pub(crate) use exchange::LONGEST_MESSAGE;
 pub(crate) use session::{Heard, Machine, Scope, TopicStatus};
 pub(crate) use sotw::Sotw;
+pub(crate) use topic::MOST_NAMES;

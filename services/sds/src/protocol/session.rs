@@ -88,6 +88,9 @@ pub(crate) enum Refused {
         /// How many bytes they may have together.
         bytes: usize,
     },
+    /// It is kept for as long as the stream is open.
+    #[error("type_url: it has more than {0} bytes")]
+    LongType(usize),
     /// Each costs memory.
     #[error("type_url: more than {0} types that are not served here")]
     TooManyTypes(usize),

@@ -8,8 +8,11 @@ use crate::resources::{Kind, View};
 /// How many types that are not served a stream may ask for: each costs memory, and no Envoy knows so many.
 const MOST_UNKNOWN: usize = 64;
 
+/// The longest name of a type, in bytes: three times the longest that Envoy has.
+const LONGEST_TYPE: usize = 256;
+
 /// How many names a stream may want, of all types together, and how many bytes they may have.
-const MOST_NAMES: usize = 20_000;
+pub(crate) const MOST_NAMES: usize = 20_000;
 const MOST_BYTES: usize = 4 << 20;
 
 /// What a stream's names take, with what is kept beside each.
@@ -63,6 +66,9 @@ pub(super) enum Key {
 impl Key {
     /// The type that a request speaks of.
     pub(super) fn of(scope: Scope, type_url: String) -> Result<Self, Refused> {
+        if type_url.len() > LONGEST_TYPE {
+            return Err(Refused::LongType(LONGEST_TYPE));
+        }
         match (scope, Kind::of_type_url(&type_url)) {
             (Scope::One(kind), _) if type_url.is_empty() => Ok(Self::Known(kind)),
             (Scope::Aggregated, _) if type_url.is_empty() => Err(Refused::NoType),

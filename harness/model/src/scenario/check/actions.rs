@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Check, Kept};
 use crate::{
     mesh_file::check_replicas,
-    observation::ENVOY_VARIABLES,
+    observation::{ENVOY_VARIABLES, STAT_ROOTS},
     scenario::step::{Endpoints, EnvoyStep, FaultStep, Hosts, RegisterStep, ScaleStep, StartStep, UnregisterStep},
     suggest::did_you_mean,
     yaml::At,
@@ -90,6 +90,13 @@ impl Check<'_> {
                 help,
             );
         }
+        for name in envoy.stats.keys() {
+            self.stat(name);
+        }
+        if let Some(share) = &envoy.share {
+            self.stat(&share.part);
+            self.stat(&share.of);
+        }
         for (cluster, endpoints) in &envoy.endpoints {
             if let Endpoints::Pods(pods) = endpoints {
                 for (index, pod) in pods.iter().enumerate() {
@@ -115,6 +122,20 @@ impl Check<'_> {
             );
         }
         self.keep(envoy.keep.as_ref(), Kept::Envoy);
+    }
+
+    /// One that is never looked at would count as 0 for ever.
+    fn stat(&mut self, name: &At<String>) {
+        let root = name.split_once('.').map_or(name.as_str(), |(root, _)| root);
+        if !STAT_ROOTS.contains(&root) {
+            let begin: Vec<String> = STAT_ROOTS.iter().map(|root| format!("`{root}.`")).collect();
+            self.wrong(
+                name.place,
+                format!("`{}` is no counter or gauge that is looked at", name.value),
+                "would always count as 0",
+                format!("those are looked at whose names begin with {}", begin.join(", ")),
+            );
+        }
     }
 
     fn since(&mut self, envoy: &EnvoyStep) {
