@@ -391,3 +391,11 @@ fn a_pattern_that_takes_much_memory_is_refused() {
     let told = with_items("list.matches('a')", 1).unwrap_err();
     assert!(told.contains("matches") && !told.contains('@'), "{told}");
 }
+
+#[test]
+fn a_pattern_costs_what_it_may_take_and_not_what_it_has_letters() {
+    let told = with_items("word.matches('[ept ]*p[ept ]{2000}c')", 25_000);
+    assert_eq!(told, Err(TOO_MUCH.to_owned()));
+    // One that has few states is searched for in as much.
+    assert_eq!(with_items("!word.matches('c$')", 25_000), Ok(()));
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::yaml;
 
 fn picture(text: &str, line: usize, column: usize, len: usize) -> String {
     let source = Source::new("f.yaml", text);
@@ -179,4 +180,27 @@ fn characters_that_hide_something_are_refused_at_their_place() {
         );
     }
     assert_eq!(told("\u{feff}a:\tb\r\nc: žluť 👩\u{200d}👩 \u{200f}אב\n"), "");
+}
+
+#[test]
+fn a_place_is_in_its_line_however_lines_end() {
+    // The last mark of a long line may lie in what ends it.
+    for length in 250..260 {
+        for end in ["\r\n", "\r", "\n", ""] {
+            let source = Source::new("f.yaml", format!("# a\r{}{end}b", "x".repeat(length)));
+            for column in [1, 2, 254, 255, 256, 257, 258, 259, 300, 1000] {
+                let place = source.place(2, column, 1);
+                assert!(
+                    place.line == 2 || place.offset == source.text().len(),
+                    "{length} {end:?} {column}: {place:?}"
+                );
+            }
+        }
+    }
+    // Lines are those that YAML has, in what is told as well.
+    let told = yaml::parse(&Source::new("f.yaml", format!("# a\r# b\r\n{}c: 1\n", " ".repeat(101)))).unwrap_err();
+    assert_eq!(
+        (told.place.line, told.message.as_str()),
+        (3, "this is nested too deeply")
+    );
 }
