@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use http::Request;
 use meshkat_kit::from_json;
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::discovery::{self, DiscoveryRequest};
 use crate::grpc::Call;
@@ -91,6 +92,12 @@ fn hear<M: Machine>(mut machine: M, frames: &[u8], nonce: impl Fn(&M::Response) 
         return heard;
     };
     // All is there, so that nothing is ever waited for.
+    // What has begun has a time in which it has to be whole, and time is the runtime's. Nothing waits for it here.
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread().enable_time().build().expect("it needs no more than memory");
+    }
+    let handle = RUNTIME.with(|runtime| runtime.handle().clone());
+    let _inside = handle.enter();
     while let Some(Ok(Some(mut request))) = call.requests.message().now_or_never() {
         heard.requests += 1;
         let node = M::node(&mut request);
