@@ -15,6 +15,7 @@ use serde::{
 use crate::{
     limits::{GROUPS, grouped},
     mesh::{GroupSpec, MeshSpec, Service},
+    project::stays_in,
     scenario::{Meshes, value::OneOrMany},
     source::{Diagnostic, Source},
     suggest::did_you_mean,
@@ -379,8 +380,7 @@ fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Di
     if path.is_file() {
         // A link in a checkout could have any file of this user told in a log.
         let project = configs.parent().unwrap_or(configs);
-        let stays = path.canonicalize().ok().zip(project.canonicalize().ok());
-        if stays.is_some_and(|(real, project)| real.starts_with(project)) {
+        if stays_in(project, &path).unwrap_or(false) {
             return None;
         }
         let message = format!("`{}` in `{folder}` leads out of the project", file.value);

@@ -52,8 +52,8 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     proven: Handle,
-    /// As in [`OTHERS`]. None where all are alike.
-    others: Option<[Handle; 3]>,
+    /// As in [`OTHERS`]; none where all are alike.
+    others: Vec<Handle>,
 }
 
 /// The threads of everybody else. They end when this is dropped, and wait for nothing.
@@ -152,7 +152,7 @@ impl Lanes {
     pub(crate) fn one() -> Arc<Self> {
         Arc::new(Self {
             proven: Handle::current(),
-            others: None,
+            others: Vec::new(),
         })
     }
 
@@ -171,35 +171,35 @@ impl Lanes {
         };
         let others = OTHERS.map(|(name, gives_way)| thread(name, gives_way));
         let others = others.into_iter().collect::<io::Result<Vec<Runtime>>>()?;
-        let handles: Vec<Handle> = others.iter().map(|thread| thread.handle().clone()).collect();
         let lanes = Self {
             proven: Handle::current(),
-            others: handles.try_into().ok(),
+            others: others.iter().map(|thread| thread.handle().clone()).collect(),
         };
         Ok((Arc::new(lanes), Others(others)))
     }
 
     /// Does the work of a connection, where it belongs at each moment.
     pub(crate) fn spawn(self: &Arc<Self>, standing: &Arc<Standing>, work: impl Future<Output = ()> + Send + 'static) {
-        match &self.others {
-            None => drop(self.proven.spawn(work)),
-            Some(_) => self.put(Task {
-                work: Some(Box::pin(work)),
-                standing: Arc::clone(standing),
-                lanes: Arc::clone(self),
-                here: standing.lane(),
-            }),
+        if self.others.is_empty() {
+            drop(self.proven.spawn(work));
+            return;
         }
+        self.put(Task {
+            work: Some(Box::pin(work)),
+            standing: Arc::clone(standing),
+            lanes: Arc::clone(self),
+            here: standing.lane(),
+        });
     }
 
     fn put(&self, task: Task) {
-        let handle = match (task.here, &self.others) {
-            (Lane::Newcomers, Some([newcomers, ..])) => newcomers,
-            (Lane::Strangers, Some([_, strangers, _])) => strangers,
-            (Lane::Greedy, Some([.., greedy])) => greedy,
-            _ => &self.proven,
+        let other = match task.here {
+            Lane::Proven => None,
+            Lane::Newcomers => self.others.first(),
+            Lane::Strangers => self.others.get(1),
+            Lane::Greedy => self.others.get(2),
         };
-        drop(handle.spawn(task));
+        drop(other.unwrap_or(&self.proven).spawn(task));
     }
 }
 
@@ -335,10 +335,10 @@ mod tests {
         });
         // It may be told so in the middle of its work, which it ends where it is.
         let mut comes_to = async |lane: &str| {
-            for _ in 0..1000 {
+            for tries in 1..=1000 {
                 go.send(()).await.unwrap();
                 if told.recv().await.unwrap() == lane {
-                    return;
+                    return tries;
                 }
             }
             panic!("it never came to {lane}");
@@ -351,6 +351,10 @@ mod tests {
         standing.prove();
         let here = thread();
         comes_to(&here).await;
+        // And stays there.
+        for _ in 0..3 {
+            assert_eq!(comes_to(&here).await, 1);
+        }
         // Who takes all there is is no better than a stranger who does.
         standing.took(MUCH * 2);
         comes_to("greedy").await;

@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 use crate::answered::{Answered, Waiting};
 use crate::app::App;
 use crate::connection::Connection;
-use crate::crowd::{Crowd, FEW_REQUESTS, MANY_REQUESTS, Place, UnderWay};
+use crate::crowd::{Crowd, FEW_REQUESTS, Place, UnderWay};
 use crate::lane::{Lanes, OfConnection};
 use crate::memory;
 use crate::patience::{Patience, Requests, Watched, Working};
@@ -258,7 +258,7 @@ async fn answer(mut request: http::Request<Incoming>, asked: Asked, router: Rout
         ..
     } = asked;
     let Some(under_way) = under_way else {
-        let many = format!("{MANY_REQUESTS} requests are under way, and of this connection more than {FEW_REQUESTS}");
+        let many = format!("very many requests are under way, and of this connection more than {FEW_REQUESTS}");
         return Ok(Problem::new(StatusCode::SERVICE_UNAVAILABLE)
             .detail(many)
             .into_response());

@@ -23,6 +23,7 @@ mod protocol;
 mod registry;
 mod resources;
 mod state;
+mod text;
 mod transport;
 pub mod wire;
 

@@ -200,11 +200,8 @@ async fn a_client_that_never_reads_does_not_grow_memory() {
 #[tokio::test]
 async fn a_stream_that_wants_too_many_names_ends_and_one_that_wants_many_is_served() {
     let binary = Binary::start(BINARY, &[]);
-    let client = Client::builder().no_proxy().build().unwrap();
-    let put = client.put(binary.url("/edsservice/name-0"));
-    let put = put.body(json!({"hosts": [{"ip_address": "10.0.0.1", "port": 1}]}).to_string());
-    assert!(put.send().await.unwrap().status().is_success());
-    for (names, refused) in [(20_000, false), (20_001, true)] {
+    put(&binary, "name-0", 1, 1).await;
+    for (names, refused) in [(20_000_u16, false), (20_001, true)] {
         let mut stream = Stream::open(&binary, "name-0").await;
         let first = stream.taken("name-0").await;
         let request = DiscoveryRequest {
@@ -215,9 +212,7 @@ async fn a_stream_that_wants_too_many_names_ends_and_one_that_wants_many_is_serv
         };
         stream.requests.unbounded_send(request).unwrap();
         // Only the first name is that of a service: what is new is told once it changes.
-        let put = client.put(binary.url("/edsservice/name-0"));
-        let put = put.body(json!({"hosts": [{"ip_address": "10.0.0.1", "port": names}]}).to_string());
-        assert!(put.send().await.unwrap().status().is_success());
+        put(&binary, "name-0", 1, names).await;
         let end = async {
             loop {
                 match stream.responses.message().await {
@@ -240,7 +235,7 @@ async fn a_stream_that_wants_too_many_names_ends_and_one_that_wants_many_is_serv
 #[tokio::test]
 async fn a_head_that_no_envoy_has_is_refused() {
     let binary = Binary::start(BINARY, &[]);
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let ask = async |filler: usize| {
         let request = client
             .get(binary.url("/edsservice"))
@@ -284,7 +279,7 @@ async fn what_a_client_calls_itself_and_what_it_asks_for_takes_no_memory() {
         let stream = Stream::open_as(&binary, "pet", &format!("{number}{long}")).await;
         streams.push(stream);
     }
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = client();
     for number in 0..50 {
         let node = format!("{number}{}", &long[..LONG / 5]);
         let poll = json!({

@@ -429,7 +429,6 @@ fn a_link_that_leads_out_of_the_project_is_not_read() {
     }
     // As the configuration of a mesh.
     let project = Project::new();
-    fs::remove_file(project.path().join("envoy-configs/echo.yaml")).ok();
     fs::create_dir_all(project.path().join("envoy-configs")).expect("the folder is the test's own");
     std::os::unix::fs::symlink(&fine, project.path().join("envoy-configs/linked.yaml"))
         .expect("the folder is the test's own");

@@ -170,42 +170,35 @@ impl OwnRun {
             .iter()
             .map(|process| (&process.identity, Proof::Member(&self.id)));
         let all = owner.into_iter().chain(members);
-        let (mut going, mut doubtful) = (Vec::new(), Vec::new());
-        for (process, proof) in all.filter(|(identity, _)| identity.pid != std::process::id()) {
-            match process.signal(Signal::KILL, proof) {
-                Ok(Signalled::Sent) => {
-                    killed.push(process.pid);
-                    going.push(process);
-                }
-                Ok(Signalled::Gone) => {}
-                Ok(Signalled::NotOurs) => doubtful.push((process, proof)),
-                Err(error) => failures.push(format!("failed to kill process {}: {error}", process.pid)),
-            }
-        }
+        let mut open: Vec<_> = all.filter(|(identity, _)| identity.pid != std::process::id()).collect();
+        let mut going = Vec::new();
         let begun = Instant::now();
-        let deadline = begun + KERNEL;
-        while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
-        }
-        // One that is ending already, by whoever else's hand, has nothing left to prove itself with: it has until then to be gone.
-        while doubtful.iter().any(|(process, _)| process.is_alive()) && Instant::now() < deadline.min(begun + ENDING) {
-            std::thread::sleep(LOOK);
-        }
-        for (process, proof) in doubtful {
-            match process.signal(Signal::KILL, proof) {
-                Ok(Signalled::Sent) => {
-                    killed.push(process.pid);
-                    going.push(process);
+        // Twice: one that is ending already, by whoever else's hand, has nothing left to prove itself with, and is gone by then.
+        for is_last in [false, true] {
+            for (process, proof) in std::mem::take(&mut open) {
+                match process.signal(Signal::KILL, proof) {
+                    Ok(Signalled::Sent) => {
+                        killed.push(process.pid);
+                        going.push(process);
+                    }
+                    Ok(Signalled::Gone) => {}
+                    Ok(Signalled::NotOurs) if is_last => failures.push(not_ours(process)),
+                    Ok(Signalled::NotOurs) => open.push((process, proof)),
+                    Err(error) => failures.push(format!("failed to kill process {}: {error}", process.pid)),
                 }
-                Ok(Signalled::Gone) => {}
-                _ => failures.push(not_ours(process)),
             }
-        }
-        while going.iter().any(|process| process.is_alive()) && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+            wait_for(going.iter().copied(), begun + KERNEL);
+            wait_for(open.iter().map(|(process, _)| *process), begun + ENDING);
         }
         let left = going.into_iter().filter(|process| process.is_alive());
         failures.extend(left.map(|process| format!("process {} did not go after SIGKILL", process.pid)));
+    }
+}
+
+/// Waits until these have gone, or until then.
+fn wait_for<'a>(processes: impl Iterator<Item = &'a ProcessIdentity> + Clone, until: Instant) {
+    while processes.clone().any(ProcessIdentity::is_alive) && Instant::now() < until {
+        std::thread::sleep(LOOK);
     }
 }
 

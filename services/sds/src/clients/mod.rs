@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-pub(crate) use report::{ClientReport, NodeName, cut};
+pub(crate) use report::{ClientReport, NodeName};
 use rest::Pollers;
 pub(crate) use rest::{Poll, Said};
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::protocol::TopicStatus;
+use crate::text::cut;
 use crate::transport::Transport;
 
 /// What is told of one client.
@@ -37,12 +38,6 @@ impl NodeName {
             cluster: cut(cluster, LONGEST_NAME).to_owned(),
         }
     }
-}
-
-/// The beginning of a text, of so many bytes at the most.
-pub(crate) fn cut(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
-    &text[..end.unwrap_or_default()]
 }
 
 /// How far a client is with one type. Versions are those of all that it wants together.

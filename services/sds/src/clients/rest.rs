@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport, cut};
+use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport};
 use crate::protocol::LONGEST_MESSAGE;
 use crate::resources::{Kind, Version, View, World};
+use crate::text::cut;
 use crate::transport::Transport;
 
 /// How long a poll is remembered at most: far longer than anybody waits between two.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
 /// The longest message that a client may send, in bytes. An Envoy that comes back tells the version of every resource
-/// that it has; twice what all names of a stream may have, and what gRPC's own servers take by default.
+/// that it has. Twice what all names of a stream may have, and twice what gRPC's own servers take by default (4 MiB).
 const LONGEST: usize = 8 << 20;
 
 /// How long a message may take, from its first byte to its last.

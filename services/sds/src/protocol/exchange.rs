@@ -6,8 +6,8 @@ use std::time::Instant;
 use envoy_types::pb::google::rpc::Status;
 
 use super::session::Heard;
-use crate::clients::cut;
 use crate::resources::{Kind, Version};
+use crate::text::cut;
 
 /// How many responses that wait for their ACK are remembered. A client may leave out ACKs, and then the oldest are
 /// forgotten.
