@@ -25,10 +25,10 @@ use view::{Escapes, View};
 /// In so many layers of escapes, one around the other, a secret is found. JSON in JSON in a URL has three.
 const LAYERS: usize = 4;
 
-/// So many bytes of a secret before the place at which a text was cut are one, and not a word that begins as it does.
-const BEGINNING: usize = 8;
+/// So many bytes of a secret beside the place at which a text was cut are one, and not a word that begins or ends as it does.
+const FEW: usize = 8;
 
-/// How [`meshkat_model::observation::shorten`] marks where it cut.
+/// How [`meshkat_model::observation::shorten`], and what reads the end of a log, mark where they cut.
 const CUT: &[u8] = "…".as_bytes();
 
 /// What must not be told.
@@ -43,8 +43,9 @@ pub struct Secrets {
 #[derive(Debug, Clone)]
 struct Finder {
     whole: AhoCorasick,
-    /// The first bytes of each that is longer than these.
+    /// The first and the last bytes of each that is longer than these.
     beginnings: AhoCorasick,
+    ends: AhoCorasick,
     /// Which pattern each of those is of.
     of: Vec<usize>,
     patterns: Vec<Vec<u8>>,
@@ -170,22 +171,27 @@ impl Secrets {
 
 impl Finder {
     fn new(patterns: Vec<Vec<u8>>) -> Self {
-        const FEW: &str = "an environment, which the system bounds, has fewer words than a finder holds";
-        let long = |pattern: &&Vec<u8>| pattern.len() > BEGINNING;
+        const BOUNDED: &str = "an environment, which the system bounds, has fewer words than a finder holds";
+        let long = |pattern: &&Vec<u8>| pattern.len() > FEW;
         let of = (0..patterns.len()).filter(|at| long(&&patterns[*at])).collect();
-        let beginnings = patterns.iter().filter(long).map(|pattern| &pattern[..BEGINNING]);
+        let beginnings = patterns.iter().filter(long).map(|pattern| &pattern[..FEW]);
+        let ends = patterns
+            .iter()
+            .filter(long)
+            .map(|pattern| &pattern[pattern.len() - FEW..]);
         let whole = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(&patterns);
         Self {
-            whole: whole.expect(FEW),
-            beginnings: AhoCorasick::new(beginnings).expect(FEW),
+            whole: whole.expect(BOUNDED),
+            beginnings: AhoCorasick::new(beginnings).expect(BOUNDED),
+            ends: AhoCorasick::new(ends).expect(BOUNDED),
             of,
             patterns,
         }
     }
 
-    /// What is left of those in the middle of which a text was cut, so that only their beginning is there.
+    /// What is left of those in the middle of which a text was cut, so that only their beginning or their end is there.
     fn cut_off(&self, text: &[u8]) -> Vec<(Range<usize>, usize)> {
         let rest_of = |start: usize, beginning: usize| {
             let pattern = self.of[beginning];
@@ -194,9 +200,17 @@ impl Finder {
             let end = start + length;
             text[end..].starts_with(CUT).then_some((start..end, pattern))
         };
-        let hits = self.beginnings.find_overlapping_iter(text);
-        hits.filter_map(|hit| rest_of(hit.start(), hit.pattern().as_usize()))
-            .collect()
+        let end_of = |end: usize, last: usize| {
+            let pattern = self.of[last];
+            let same = self.patterns[pattern].iter().rev().zip(text[..end].iter().rev());
+            let start = end - same.take_while(|(one, other)| one == other).count();
+            text[..start].ends_with(CUT).then_some((start..end, pattern))
+        };
+        let beginnings = self.beginnings.find_overlapping_iter(text);
+        let beginnings = beginnings.filter_map(|hit| rest_of(hit.start(), hit.pattern().as_usize()));
+        let ends = self.ends.find_overlapping_iter(text);
+        let ends = ends.filter_map(|hit| end_of(hit.end(), hit.pattern().as_usize()));
+        beginnings.chain(ends).collect()
     }
 
     /// Where in `text` which pattern is, in order, none over another. Each is at the bounds of characters.

@@ -291,3 +291,22 @@ fn what_is_left_of_a_secret_where_a_text_was_cut_is_not_told() {
     assert_eq!(secrets.redact("hunter2… (9 bytes)"), "hunter2… (9 bytes)");
     assert_eq!(secrets.redact("hunter2Super (9 bytes)"), "hunter2Super (9 bytes)");
 }
+
+#[test]
+fn what_is_left_of_a_secret_where_a_text_begins_in_its_middle_is_not_told() {
+    let secrets = secrets(&[
+        ("API_TOKEN", TOKEN),
+        ("DEPLOY_TOKEN", "hunter2SuperTopSecretValueXYZ99887766"),
+    ]);
+    let secret = "hunter2SuperTopSecretValueXYZ99887766";
+    for left in 8..secret.len() {
+        let log = format!("…{} and more\n", &secret[secret.len() - left..]);
+        assert_eq!(secrets.redact(&log), "…[DEPLOY_TOKEN redacted] and more\n", "{left}");
+    }
+    let json = serde_json::to_string(TOKEN).unwrap();
+    let end = &json[json.len() - 15..];
+    assert_eq!(secrets.redact(&format!("…{end}")), "…[API_TOKEN redacted]\"");
+    // Words that end alike are words.
+    assert_eq!(secrets.redact("…9887766"), "…9887766");
+    assert_eq!(secrets.redact("ValueXYZ99887766"), "ValueXYZ99887766");
+}

@@ -25,6 +25,7 @@ use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
 use crate::pods::members::{Member, Members, Place, Places, each, hosts};
+use crate::pods::release::Release;
 use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
@@ -47,8 +48,7 @@ pub(super) struct DockerLease {
     members: Mutex<Members<Slot>>,
     sandboxes: Mutex<HashMap<String, Arc<Sandbox>>>,
     cuts: tokio::sync::Mutex<Cuts>,
-    /// What the first release gave, once it is through.
-    release: tokio::sync::Mutex<Option<Released>>,
+    release: tokio::sync::Mutex<Release>,
 }
 
 impl DockerLease {
@@ -125,7 +125,7 @@ impl DockerLease {
             members: Mutex::new(members),
             sandboxes: Mutex::default(),
             cuts: tokio::sync::Mutex::default(),
-            release: tokio::sync::Mutex::new(None),
+            release: tokio::sync::Mutex::default(),
             core,
         };
         let made = lease.make_members(places, subnet);
@@ -438,11 +438,6 @@ impl Lease for DockerLease {
     }
 
     async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError> {
-        let mut done = self.release.lock().await;
-        if let Some(released) = &*done {
-            return Ok(released.clone());
-        }
-        let ended = self.end_all().await;
         let by_default = || {
             let options = &self.core.options;
             options
@@ -450,16 +445,14 @@ impl Lease for DockerLease {
                 .then(|| kept_folder(&options.state_dir, &self.launcher.run))
         };
         let keep: Option<PathBuf> = keep.map(Path::to_owned).or_else(by_default);
-        // With what could not be removed goes the folder all the same: labels tell whose it is.
-        let released = self.folder.put_away(keep).await?;
-        ended?;
-        Ok(done.insert(released).clone())
+        let mut release = self.release.lock().await;
+        release.go_on(self.end_all(), self.folder.put_away(keep)).await
     }
 }
 
 impl Drop for DockerLease {
     fn drop(&mut self) {
-        if self.release.get_mut().is_some() {
+        if self.release.get_mut().is_through() {
             return;
         }
         if let Err(error) = remove::dead_run(&self.launcher.run) {

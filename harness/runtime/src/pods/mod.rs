@@ -4,4 +4,5 @@ pub(crate) mod addresses;
 pub(crate) mod bootstraps;
 pub(crate) mod drain;
 pub(crate) mod members;
+pub(crate) mod release;
 pub(crate) mod roster;

@@ -18,6 +18,7 @@ use super::slot::{Shared, Slot};
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
 use crate::pods::members::{Member, Members, Place, Places, Stateful as _, each, hosts};
+use crate::pods::release::Release;
 use crate::run::LeaseId;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
@@ -37,8 +38,7 @@ pub(super) struct ProcessLease {
     shared: Arc<Shared>,
     members: Mutex<Members<Slot>>,
     _logs: LogKeeper,
-    /// What the first release gave, once it is through.
-    release: tokio::sync::Mutex<Option<Released>>,
+    release: tokio::sync::Mutex<Release>,
 }
 
 impl ProcessLease {
@@ -101,7 +101,7 @@ impl ProcessLease {
             shared,
             members: Mutex::new(members),
             _logs: keeper,
-            release: tokio::sync::Mutex::new(None),
+            release: tokio::sync::Mutex::default(),
         };
         for place in &places {
             let member = lease.member(place.clone(), hosts(&places))?;
@@ -335,11 +335,6 @@ impl Lease for ProcessLease {
     }
 
     async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError> {
-        let mut done = self.release.lock().await;
-        if let Some(released) = &*done {
-            return Ok(released.clone());
-        }
-        let ended = self.end_all().await;
         let by_default = || {
             self.core
                 .options
@@ -347,21 +342,19 @@ impl Lease for ProcessLease {
                 .then(|| kept_folder(&self.core.options.state_dir, &self.id))
         };
         let keep = keep.map(Path::to_owned).or_else(by_default);
-        let away = self.folder.put_away(keep).await;
-        // Even a process that did not go has no use for the folder; that it did not is told all the same.
-        ended?;
-        let released = away?;
+        let mut release = self.release.lock().await;
+        let released = release.go_on(self.end_all(), self.folder.put_away(keep)).await?;
         self.shared.give_up_block();
         if let Some(folder) = &released.kept {
             tracing::info!(id = %self.id, folder = %folder.display(), "kept what the mesh left");
         }
-        Ok(done.insert(released).clone())
+        Ok(released)
     }
 }
 
 impl Drop for ProcessLease {
     fn drop(&mut self) {
-        if self.release.get_mut().is_some() {
+        if self.release.get_mut().is_through() {
             return;
         }
         self.shared.released.store(true, Ordering::SeqCst);

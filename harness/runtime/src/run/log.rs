@@ -130,7 +130,7 @@ impl BoundedLog {
 }
 
 /// The last whole lines of a log, at most `bytes` long, with what came before it was cut; what is not text is replaced. A file
-/// that is not there is empty. When not even the last line fits, its end is given.
+/// that is not there is empty. When not even the last line fits, its end is given, after an ellipsis.
 pub(crate) fn tail(log: &Path, bytes: usize) -> io::Result<String> {
     let text = tail_of(log, bytes)?;
     let left = bytes.saturating_sub(text.len());
@@ -156,15 +156,18 @@ fn tail_of(path: &Path, bytes: usize) -> io::Result<String> {
     let mut text = Vec::new();
     file.take(bytes.saturating_add(u64::from(start > 0)))
         .read_to_end(&mut text)?;
-    if start > 0 {
-        let cut = text
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .filter(|at| at + 1 < text.len())
-            .unwrap_or(0);
-        text.drain(..=cut.min(text.len().saturating_sub(1)));
+    if start == 0 {
+        return Ok(String::from_utf8_lossy(&text).into_owned());
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let newline = text.iter().position(|byte| *byte == b'\n');
+    Ok(match newline.filter(|at| at + 1 < text.len()) {
+        Some(at) => String::from_utf8_lossy(&text[at + 1..]).into_owned(),
+        // The mark is for people, and for who looks for what a cut may leave of a secret.
+        None => match text.get(1..).unwrap_or_default() {
+            [] => String::new(),
+            end => format!("…{}", String::from_utf8_lossy(end)),
+        },
+    })
 }
 
 #[cfg(test)]
@@ -189,8 +192,8 @@ mod tests {
 
     #[test]
     fn of_a_line_that_is_too_long_the_end_is_given() {
-        assert_eq!(tail_of_text("one\nthree", 3), "ree");
-        assert_eq!(tail_of_text("one\nthree\n", 3), "ee\n");
+        assert_eq!(tail_of_text("one\nthree", 3), "…ree");
+        assert_eq!(tail_of_text("one\nthree\n", 3), "…ee\n");
         assert_eq!(tail_of_text("", 3), "");
         assert_eq!(tail_of_text("three", 0), "");
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
 use futures::future::FutureExt as _;
-use meshkat_kit::Connection;
+use meshkat_kit::{Connection, WeakConnection};
 use prost::Message as _;
 use tokio::sync::watch;
 use tonic::Status;
@@ -42,6 +42,12 @@ pub(super) fn responses<M: Machine>(
 ) -> Responses<M::Response> {
     let Call { connection, requests } = call;
     let peer = connection.as_ref().map(|connection| connection.peer().to_string());
+    let to_cut = connection.as_ref().map(Connection::downgrade);
+    let cut = move || {
+        if let Some(connection) = to_cut.as_ref().and_then(WeakConnection::upgrade) {
+            connection.cut_now();
+        }
+    };
     let session = Arc::new(Session {
         transport,
         peer,
@@ -56,7 +62,7 @@ pub(super) fn responses<M: Machine>(
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
         sender: discovery.sender(),
-        named: discovery.named.join(),
+        named: discovery.named.join(cut),
     };
     stream.metrics.streams().stream(transport, 1);
     Box::pin(futures::stream::unfold(Some(stream), async |stream| {
@@ -103,11 +109,18 @@ enum Event<R> {
     TooMuch,
 }
 
+fn too_much() -> Status {
+    Status::resource_exhausted("there is no room for the names of all streams, and this one has the most")
+}
+
 impl<M: Machine> Stream<M> {
     async fn next(&mut self) -> Option<Result<M::Response, Status>> {
         loop {
             if let Err(status) = self.hear_what_is_there() {
                 return Some(Err(status));
+            }
+            if self.named.has_ended() {
+                return Some(Err(too_much()));
             }
             // One look for both: what changes between them must not slip past a fault.
             let world = Arc::clone(&self.world.borrow_and_update());
@@ -134,9 +147,7 @@ impl<M: Machine> Stream<M> {
                     Ok(())
                 }
                 Event::Stop => Err(Status::unavailable("the discovery service is stopping")),
-                Event::TooMuch => Err(Status::resource_exhausted(
-                    "there is no room for the names of all streams, and this one has the most",
-                )),
+                Event::TooMuch => Err(too_much()),
             };
             if let Err(status) = heard {
                 return Some(Err(status));
@@ -181,9 +192,9 @@ impl<M: Machine> Stream<M> {
             }
         };
         let mut stopped = pin!(self.stop.wait_for(|stop| *stop));
-        tokio::select! {
+        let happens = async {
+            tokio::select! {
             _ = &mut stopped => Event::Stop,
-            () = self.named.ended() => Event::TooMuch,
             request = request => Event::Request(request),
             changed = self.world.changed() => match changed {
                 Ok(()) => Event::Change,
@@ -191,7 +202,9 @@ impl<M: Machine> Stream<M> {
             },
             () = self.gate.changed() => Event::Change,
             () = until => Event::Change,
-        }
+            }
+        };
+        self.named.unless_ended(happens).await.unwrap_or(Event::TooMuch)
     }
 
     fn hear_what_is_there(&mut self) -> Result<(), Status> {
