@@ -219,6 +219,22 @@ pub(crate) fn check_replicas(
 /// # Errors
 /// Everything in the file that does not hold, in the order of the file.
 pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec, Vec<Diagnostic>> {
+    match read_mesh_partly(name, source, configs) {
+        (Some(mesh), wrong) if wrong.is_empty() => Ok(mesh),
+        (_, wrong) => Err(wrong),
+    }
+}
+
+/// As [`read_mesh`], but gives also of an invalid file the groups that it names, as far as it can be read: a mesh to check scenarios
+/// by, and none to start.
+pub fn read_mesh_partly(name: &str, source: &Source, configs: &Path) -> (Option<MeshSpec>, Vec<Diagnostic>) {
+    match mesh_of(name, source, configs) {
+        Ok((mesh, wrong)) => (Some(mesh), wrong),
+        Err(wrong) => (None, wrong),
+    }
+}
+
+fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec<Diagnostic>), Vec<Diagnostic>> {
     let node = yaml::parse(source).map_err(|mut wrong| {
         wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
         vec![wrong]
@@ -270,13 +286,9 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
                 .help("add a group, such as `ingress: {envoy: ingress.yaml}`"),
         );
     }
-    if wrong.is_empty() {
-        let name = name.to_owned();
-        let envoy = None;
-        Ok(MeshSpec { name, groups, envoy })
-    } else {
-        Err(wrong)
-    }
+    let name = name.to_owned();
+    let envoy = None;
+    Ok((MeshSpec { name, groups, envoy }, wrong))
 }
 
 /// A mesh file is the same for every case; what varies is said by the scenario.

@@ -194,7 +194,7 @@ impl Window {
                 .failures
                 .iter()
                 .take(3)
-                .map(|(what, n)| format!("{n} × {}", shorten(what, 160)))
+                .map(|(what, n)| format!("{n} × {}", shorten(what, 400)))
                 .collect();
             parts.push(worst.join("; "));
         }

@@ -1,7 +1,7 @@
 //! The files of a project: `scenarios/`, `scenarios/meshes/` and `envoy-configs/`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io,
     path::{Path, PathBuf},
 };
@@ -11,9 +11,9 @@ use indexmap::IndexMap;
 use crate::{
     limits,
     mesh::MeshSpec,
-    mesh_file::read_mesh,
+    mesh_file::read_mesh_partly,
     scenario::{Meshes, Scenario, SharedAxes},
-    source::{Diagnostic, Source},
+    source::{Diagnostic, Place, Source},
 };
 
 /// Where the files of a project are.
@@ -27,12 +27,51 @@ pub struct Project {
 #[derive(Debug, Default)]
 pub struct MeshFiles {
     read: IndexMap<String, MeshSpec>,
+    /// What is wrong with the files of meshes that are invalid, by the mesh's name. Those of which the groups are known all
+    /// the same are in `read`, too.
+    invalid: BTreeMap<String, Vec<Diagnostic>>,
     overlays: BTreeMap<String, PathBuf>,
 }
 
+impl MeshFiles {
+    /// The mesh of this name, to start it.
+    ///
+    /// # Errors
+    /// There is none, or its file is invalid.
+    pub fn valid(&self, name: &str) -> Result<&MeshSpec, NoMesh<'_>> {
+        match self.invalid.get(name) {
+            Some(wrong) => Err(NoMesh::Invalid(wrong)),
+            None => self.mesh(name).map_err(NoMesh::Unknown),
+        }
+    }
+
+    /// The meshes whose files are invalid, each with all that is wrong with it.
+    pub fn invalid(&self) -> &BTreeMap<String, Vec<Diagnostic>> {
+        &self.invalid
+    }
+}
+
+/// Why a mesh cannot be started.
+#[derive(Debug)]
+pub enum NoMesh<'a> {
+    /// There is none of this name; these are the names that there are.
+    Unknown(Vec<String>),
+    /// Its file is invalid.
+    Invalid(&'a [Diagnostic]),
+}
+
 impl Meshes for MeshFiles {
+    /// Also a mesh whose file is invalid, as far as its groups are known: what else is wrong with a scenario that uses it is
+    /// told all the same.
     fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>> {
-        self.read.get(name).ok_or_else(|| self.read.keys().cloned().collect())
+        self.read.get(name).ok_or_else(|| {
+            let names = self.read.keys().chain(self.invalid.keys());
+            names.cloned().collect::<BTreeSet<String>>().into_iter().collect()
+        })
+    }
+
+    fn is_invalid(&self, name: &str) -> bool {
+        self.invalid.contains_key(name)
     }
 
     fn overlay(&self, name: &str) -> Result<&Path, Vec<String>> {
@@ -118,6 +157,44 @@ impl Project {
         Self::each_once(files.map(|path| (self.scenario_id(&path), path)))
     }
 
+    /// As [`Project::scenario_files`], but of two files that would have the same id the second is told of, with the id, and
+    /// keeps nobody from using the others.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn scenario_files_and_doubles(&self) -> io::Result<(BTreeMap<String, PathBuf>, Vec<(String, Diagnostic)>)> {
+        let base = self.scenarios();
+        let is_other = |path: &Path| ["meshes", "invalid"].iter().any(|name| path == base.join(name));
+        let files = yaml_below(&base, is_other)?
+            .into_iter()
+            .filter(|path| *path != self.axes());
+        Ok(self.once(files.map(|path| (self.scenario_id(&path), path))))
+    }
+
+    /// Files by what they are called; of two with one name the first, and that there is another.
+    fn once(
+        &self,
+        files: impl Iterator<Item = (String, PathBuf)>,
+    ) -> (BTreeMap<String, PathBuf>, Vec<(String, Diagnostic)>) {
+        let mut all: BTreeMap<String, PathBuf> = BTreeMap::new();
+        let mut doubles = Vec::new();
+        for (name, path) in files {
+            match all.entry(name.clone()) {
+                Entry::Vacant(new) => {
+                    new.insert(path);
+                }
+                Entry::Occupied(first) => {
+                    let (first, second) = (self.shown(first.get()), self.shown(&path));
+                    let message = format!("{first} and {second} are both `{name}`");
+                    let source = Source::new(second, String::new());
+                    let double = Diagnostic::new(&source, Place::default(), message, "").help("rename one of them");
+                    doubles.push((name, double));
+                }
+            }
+        }
+        (all, doubles)
+    }
+
     /// The id of the scenario in `path`: its place below `scenarios/` without the ending.
     pub fn scenario_id(&self, path: &Path) -> String {
         let base = self.scenarios();
@@ -148,6 +225,24 @@ impl Project {
         Self::each_once(files.into_iter())
     }
 
+    /// The overlays that may be used, and what is wrong with the others: those that lead out of the project, and the second
+    /// one of a name.
+    fn overlay_files_and_doubles(&self) -> io::Result<(BTreeMap<String, PathBuf>, Vec<Diagnostic>)> {
+        let mut wrong = Vec::new();
+        let mut files = by_name(&self.overlays())?;
+        files.retain(|(_, path)| match self.holds(path) {
+            Ok(()) => true,
+            Err(error) => {
+                let source = Source::new(self.shown(path), String::new());
+                wrong.push(Diagnostic::new(&source, Place::default(), error.to_string(), ""));
+                false
+            }
+        });
+        let (files, doubles) = self.once(files.into_iter());
+        wrong.extend(doubles.into_iter().map(|(_, double)| double));
+        Ok((files, wrong))
+    }
+
     /// Reads a file for showing: its name is told relative to the current folder where that is shorter.
     ///
     /// # Errors
@@ -166,46 +261,55 @@ impl Project {
     /// Reads every mesh.
     ///
     /// # Errors
-    /// What reading says of a folder or a file. Everything in mesh files that does not hold is given beside the meshes that
-    /// do.
+    /// What reading says of a folder. Everything that is wrong in mesh files is given beside the meshes that are valid, and
+    /// with the mesh in [`MeshFiles::invalid`]: nobody has to do with a mesh that he does not use.
     pub fn read_meshes(&self) -> io::Result<(MeshFiles, Vec<Diagnostic>)> {
+        let (overlays, doubles) = self.overlay_files_and_doubles()?;
         let mut meshes = MeshFiles {
-            overlays: self.overlay_files()?,
+            overlays,
             ..MeshFiles::default()
         };
-        let mut wrong = Vec::new();
-        for (name, path) in self.mesh_files()? {
-            let source = self
-                .read(&path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-            let mesh = source
-                .map_err(|wrong| vec![wrong])
-                .and_then(|source| read_mesh(&name, &source, &self.configs()));
-            match mesh {
-                Ok(mesh) => {
-                    meshes.read.insert(name, mesh);
-                }
-                Err(more) => wrong.extend(more),
+        let mut wrong = doubles;
+        let (files, doubles) = self.once(by_name(&self.meshes())?.into_iter());
+        for (name, double) in doubles {
+            meshes.invalid.entry(name).or_default().push(double);
+        }
+        for (name, path) in files {
+            let (mesh, more) = match self.read_or_tell(&path) {
+                Ok(source) => read_mesh_partly(&name, &source, &self.configs()),
+                Err(wrong) => (None, vec![wrong]),
+            };
+            if !more.is_empty() {
+                meshes.invalid.entry(name.clone()).or_default().extend(more);
+            }
+            if let Some(mesh) = mesh {
+                meshes.read.insert(name, mesh);
             }
         }
+        wrong.extend(meshes.invalid.values().flatten().cloned());
         Ok((meshes, wrong))
     }
 
     /// Reads the values that scenarios share.
     ///
     /// # Errors
-    /// What reading says, or everything in the file that does not hold.
+    /// Everything that is wrong with the file.
     pub fn read_axes(&self) -> io::Result<Result<SharedAxes, Vec<Diagnostic>>> {
+        let (shared, wrong) = self.read_axes_partly();
+        Ok(if wrong.is_empty() { Ok(shared) } else { Err(wrong) })
+    }
+
+    /// Reads the values that scenarios share, and tells what is wrong with the file. Those lists that are valid can be used by
+    /// whom the others do not concern.
+    pub fn read_axes_partly(&self) -> (SharedAxes, Vec<Diagnostic>) {
         let path = self.axes();
         if !path.is_file() {
-            return Ok(Ok(SharedAxes::default()));
+            return (SharedAxes::default(), Vec::new());
         }
-        let source = self
-            .read(&path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        Ok(source
-            .map_err(|wrong| vec![wrong])
-            .and_then(|source| SharedAxes::read(&source)))
+        match self.read_or_tell(&path) {
+            Ok(source) => SharedAxes::read_partly(&source),
+            Err(wrong) => (SharedAxes::unreadable(), vec![wrong]),
+        }
     }
 
     /// Reads one scenario's head; `shared` are the values that it may refer to by name.
@@ -217,17 +321,35 @@ impl Project {
         Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source, shared)))
     }
 
+    /// A file's text, or why there is none, told of the file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read_or_tell(&self, path: &Path) -> Result<Source, Diagnostic> {
+        self.read(path).unwrap_or_else(|error| {
+            let place = Place::default();
+            let source = Source::new(self.shown(path), String::new());
+            Err(
+                Diagnostic::new(&source, place, format!("failed to read the file: {error}"), "")
+                    .help("mend it, or take it out of the project"),
+            )
+        })
+    }
+
     /// A file's text, or where it is not text.
     fn read(&self, path: &Path) -> io::Result<Result<Source, Diagnostic>> {
         self.holds(path)?;
-        let name = std::env::current_dir()
-            .ok()
-            .and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-        let name = name.unwrap_or_else(|| path.to_owned());
         Ok(Source::from_bytes(
-            name.display().to_string(),
+            self.shown(path),
             meshkat_files::read(path, limits::FILE)?,
         ))
+    }
+
+    /// A path as it is told: relative to the current folder where it lies below it.
+    pub fn shown(&self, path: &Path) -> String {
+        let here = std::env::current_dir().ok();
+        let below = here.and_then(|here| path.strip_prefix(here).ok());
+        below.unwrap_or(path).display().to_string()
     }
 }
 

@@ -11,7 +11,7 @@ const LONGEST: usize = 100;
 const COMPARED: usize = 1000;
 
 /// The word of `known` that `word` most likely was meant to be, if one is near.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;
     }

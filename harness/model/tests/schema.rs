@@ -137,6 +137,162 @@ fn what_is_misspelt_missing_or_of_another_kind_is_not() {
     }
 }
 
+/// The files of a kind that must be refused.
+fn refused(kind: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(project().scenarios().join("invalid").join(kind)).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn what_a_schema_can_know_it_tells() {
+    // What is wrong by its shape; names that are not there, expressions and sums are for `lint`.
+    let scenario = validator("scenario");
+    for name in [
+        "axis-with-a-bad-name",
+        "axis-with-a-bracket-in-a-value",
+        "axis-with-a-value-twice",
+        "check-nothing",
+        "discovery-delay-that-does-not-belong",
+        "discovery-only-for-a-killed-one",
+        "envoy-in-an-unknown-state",
+        "envoy-keep-of-two",
+        "envoy-without-expectation",
+        "expect-a-window-without-within",
+        "expect-an-unknown-status",
+        "expect-since-with-for",
+        "expression-empty",
+        "fault-probability-in-percent",
+        "fault-status-and-abort",
+        "fault-without-effect",
+        "header-host",
+        "header-with-a-blank",
+        "include-of-nothing",
+        "keep-a-name-that-is-taken",
+        "keep-a-name-with-a-hyphen",
+        "network-between-itself",
+        "network-lossy-without-loss",
+        "network-of-and-between",
+        "network-slow-without-delay",
+        "nobody-to-kill",
+        "rate-zero",
+        "tag-of-two-words",
+        "too-many-replicas",
+        "two-ways",
+        "unknown-container",
+    ] {
+        let document = read(&broken("scenarios", name)).to_json();
+        assert!(!scenario.is_valid(&document), "the schema lets {name} through");
+    }
+    let minimal = |step: &str| {
+        let text = format!("promise: x\nmesh: m\nsteps:\n  - {step}\n");
+        parse(&Source::new("x.yaml", text)).unwrap().to_json()
+    };
+    for step in [
+        "{get: 'http://x/', status: 200}",
+        "{get: /, times: 0, status: 200}",
+        "{get: /, within: 1s, for: 1s, status: 200}",
+        "{get: /, error: any, status: 200}",
+    ] {
+        assert!(!scenario.is_valid(&minimal(step)), "the schema lets {step} through");
+    }
+    let empty = parse(&Source::new("x.yaml", "promise: x\nmesh: m\nsteps: []\n")).unwrap();
+    assert!(!scenario.is_valid(&empty.to_json()));
+    // What the tool takes is let through.
+    for step in [
+        "{get: /, headers: {x: 1, y: true}, status: 200}",
+        "{'${how}': pet-1}",
+        "{get: '${path}', status: '${status}'}",
+        "{get: /, keep: first, times: '${n}', text: 7}",
+        "{network: '${what}', of: pet, delay: 50ms}",
+    ] {
+        assert_eq!(told(&scenario, &minimal(step)), Vec::<String>::new(), "{step}");
+    }
+    let all = refused("scenarios");
+    let let_through = all.iter().filter_map(|file| {
+        let text = fs::read_to_string(file).ok()?;
+        let document = parse(&Source::new("x.yaml", text)).ok()?.to_json();
+        scenario.is_valid(&document).then_some(())
+    });
+    let let_through = let_through.count();
+    assert!(
+        let_through * 2 < all.len(),
+        "{let_through} of {} are let through",
+        all.len()
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_step_is_told_of_its_verb() {
+    let text = "promise: x\nmesh: m\nsteps:\n  - {get: /, statsu: 200}\n";
+    let errors = told(
+        &validator("scenario"),
+        &parse(&Source::new("x.yaml", text)).unwrap().to_json(),
+    );
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].starts_with("/steps/0: ") && errors[0].contains("statsu"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn axes_overlays_and_files_for_cover_have_schemas() {
+    let (axes, overlay, cover) = (validator("axes"), validator("overlay"), validator("cover"));
+    assert_eq!(told(&axes, &read(&project().axes()).to_json()), Vec::<String>::new());
+    for file in project().overlay_files().unwrap().values() {
+        assert_eq!(
+            told(&overlay, &read(file).to_json()),
+            Vec::<String>::new(),
+            "{}",
+            file.display()
+        );
+    }
+    for name in ["a-list", "not-a-list", "odd-weight", "twice", "empty"] {
+        assert!(!axes.is_valid(&read(&broken("axes", name)).to_json()), "{name}");
+    }
+    for name in [
+        "merge-a-word",
+        "misspelt-key",
+        "no-about",
+        "no-changes",
+        "set-without-a-place",
+        "two-actions",
+    ] {
+        assert!(!overlay.is_valid(&read(&broken("overlays", name)).to_json()), "{name}");
+    }
+    let is_valid = |text: &str| cover.is_valid(&parse(&Source::new("x.yaml", text)).unwrap().to_json());
+    assert!(is_valid(
+        "axes: {os: [linux, {value: mac, weight: 3}], bits: [32, 64]}\nconstraints: os != 'mac'\nstrength: 2\n"
+    ));
+    assert!(is_valid(
+        "axes: {a: [1, 2]}\nstronger: [{axes: [a], strength: full}]\nexclude: [{a: 1}]\n"
+    ));
+    for wrong in [
+        "{}",
+        "axes: {}",
+        "axes: {a: 1}",
+        "axes: {a: []}",
+        "axes: {a: [1]}\nstrenght: 2",
+        "axes: {a: [1, 1]}",
+    ] {
+        assert!(!is_valid(wrong), "{wrong}");
+    }
+    let mesh = validator("mesh");
+    for name in [
+        "bad-group-name",
+        "empty-pod",
+        "empty-pods",
+        "envoy-config-outside",
+        "sds-with-replicas",
+        "sds-by-another-name",
+        "too-many-replicas",
+    ] {
+        assert!(!mesh.is_valid(&read(&broken("meshes", name)).to_json()), "{name}");
+    }
+}
+
 #[test]
 fn every_verb_and_every_key_is_explained() {
     fn unexplained(schema: &Value, path: &str, found: &mut Vec<String>) {

@@ -49,6 +49,31 @@ impl Selection {
         }
     }
 
+    /// Whether cases of a scenario that cannot be read may be among what was asked for: of its file only the id, the place and
+    /// the text are known. A pattern over values of axes means it if it has these axes, and a tag if it has the tag's word.
+    pub fn may_mean(&self, scenario: &str, file: Option<&Path>, text: &str) -> bool {
+        let axes = |pattern: &str| {
+            pattern
+                .split([',', '[', ']', '*', '?'])
+                .all(|part| match part.split_once('=') {
+                    Some((axis, _)) => text.contains(axis),
+                    None => true,
+                })
+        };
+        let by_id = |word: &str| {
+            let (ids, values) = word.split_at(word.find('[').unwrap_or(word.len()));
+            let below = scenario.strip_prefix(word.trim_end_matches('/'));
+            let matches = matcher(ids).is_some_and(|glob| glob.is_match(scenario));
+            below.is_some_and(|rest| rest.starts_with('/')) || matches && axes(values)
+        };
+        let means = |word: &Word| match &word.means {
+            Means::Path(asked) => file.is_some_and(|file| file.starts_with(asked)),
+            Means::Id(_) => by_id(&word.text),
+        };
+        let by_words = self.words.is_empty() || self.words.iter().any(means);
+        by_words && self.tags.iter().all(|tag| text.contains(tag.as_str()))
+    }
+
     /// The cases that were asked for, in their order. `path` gives a scenario's file by its id.
     ///
     /// # Errors
@@ -111,6 +136,43 @@ fn matcher(text: &str) -> Option<GlobMatcher> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_scenario_may_be_meant_by_is_known_from_its_text_alone() {
+        let file = Path::new("/p/scenarios/eds/walk.yaml");
+        let text = "promise: x\naxes: {pets: [1, 3}\ntags: [slow]\n";
+        let means = |words: &[&str], tags: &[&str]| {
+            let owned = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+            let exists = |path: &Path| path.starts_with("/").then(|| path.to_owned());
+            Selection::new(&owned(words), &owned(tags), exists).may_mean("eds/walk", Some(file), text)
+        };
+        for words in [
+            &[][..],
+            &["eds"],
+            &["eds/"],
+            &["eds/walk"],
+            &["eds/walk[pets=3]"],
+            &["eds/*"],
+            &["*[*pets=3*]"],
+            &["routing/petshop", "*walk"],
+            &["/p/scenarios"],
+            &["/p/scenarios/eds/walk.yaml"],
+        ] {
+            assert!(means(words, &[]), "{words:?}");
+        }
+        for words in [
+            &["routing"][..],
+            &["eds/wal"],
+            &["ed"],
+            &["eds/walk2"],
+            &["*[stores=1]"],
+            &["*shop*"],
+            &["/p/scenarios/routing"],
+        ] {
+            assert!(!means(words, &[]), "{words:?}");
+        }
+        assert!(means(&[], &["slow"]) && !means(&[], &["smoke"]) && !means(&["eds"], &["slow", "smoke"]));
+    }
 
     #[test]
     fn brackets_are_literal_and_stars_are_not() {

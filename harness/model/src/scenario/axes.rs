@@ -9,7 +9,7 @@ use super::envoy::{ENVOY, not_a_version, written};
 use crate::{
     combine::{Choice, Mark},
     limits::{PROBLEMS, VALUES},
-    scenario::too_many_values,
+    scenario::{INVALID_ELSEWHERE, too_many_values},
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},
@@ -17,7 +17,13 @@ use crate::{
 
 /// Values that scenarios share by name: what transports there are is said in one place.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SharedAxes(IndexMap<String, Values>);
+pub struct SharedAxes {
+    lists: IndexMap<String, Values>,
+    /// The names whose lists are invalid.
+    invalid: HashSet<String>,
+    /// Nothing of the file can be read: any name may be meant.
+    unreadable: bool,
+}
 
 /// The values of an axis, and what is said of those that are not like the others.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -51,34 +57,57 @@ impl SharedAxes {
     /// # Errors
     /// Everything that does not hold, in the order of the file.
     pub fn read(source: &Source) -> Result<Self, Vec<Diagnostic>> {
-        let node = yaml::parse(source).map_err(|wrong| vec![wrong])?;
+        let (shared, wrong) = Self::read_partly(source);
+        if wrong.is_empty() { Ok(shared) } else { Err(wrong) }
+    }
+
+    /// As [`SharedAxes::read`], but gives also of an invalid file the lists that are valid, with everything that is wrong.
+    pub fn read_partly(source: &Source) -> (Self, Vec<Diagnostic>) {
+        let node = match yaml::parse(source) {
+            Ok(node) => node,
+            Err(wrong) => return (Self::unreadable(), vec![wrong]),
+        };
         let Kind::Mapping(entries) = &node.kind else {
-            return Err(vec![
-                Diagnostic::new(
-                    source,
-                    node.place,
-                    "shared axes are a mapping of names to lists",
-                    "not a mapping",
-                )
-                .help("for example `transports: [rest, grpc]`"),
-            ]);
+            let message = "shared axes are a mapping of names to lists";
+            let wrong = Diagnostic::new(source, node.place, message, "not a mapping")
+                .help("for example `transports: [rest, grpc]`");
+            return (Self::unreadable(), vec![wrong]);
         };
         let mut wrong = Vec::new();
-        let mut shared = IndexMap::new();
+        let mut shared = Self::default();
         for (key, values) in entries {
+            let before = wrong.len();
             if values.len() > VALUES {
                 wrong.push(too_many_values(source, &key.text, values));
-                continue;
+            } else {
+                let values = axis(source, key, values, &mut wrong);
+                shared.lists.insert(key.text.clone(), values);
             }
-            shared.insert(key.text.clone(), axis(source, key, values, &mut wrong));
+            if wrong.len() > before {
+                shared.lists.shift_remove(&key.text);
+                shared.invalid.insert(key.text.clone());
+            }
         }
-        if wrong.is_empty() { Ok(Self(shared)) } else { Err(wrong) }
+        (shared, wrong)
+    }
+
+    /// What a file has that cannot be read: nobody knows.
+    pub(crate) fn unreadable() -> Self {
+        Self {
+            unreadable: true,
+            ..Self::default()
+        }
     }
 
     /// The values of a name, and the names that there are if it is none of them.
     fn values(&self, name: &str) -> Result<&Values, Vec<&str>> {
-        let known = || self.0.keys().map(String::as_str).collect();
-        self.0.get(name).ok_or_else(known)
+        let known = || self.lists.keys().map(String::as_str).collect();
+        self.lists.get(name).ok_or_else(known)
+    }
+
+    /// Whether a name is among what is invalid in the file of shared axes.
+    fn is_invalid(&self, name: &str) -> bool {
+        self.unreadable || self.invalid.contains(name)
     }
 }
 
@@ -125,6 +154,12 @@ pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<
                 shared.as_written()
             }
             Some((_, Ok(shared))) => shared.clone(),
+            Some((name, Err(_))) if shared.is_invalid(name) => {
+                let message = format!("the shared values `{name}` are invalid");
+                let told = Diagnostic::new(source, values.place, message, INVALID_ELSEWHERE);
+                wrong.push(told.help("mend `scenarios/axes.yaml`"));
+                Values::default()
+            }
             Some((name, Err(known))) => {
                 let help = match known.is_empty() {
                     true => "`scenarios/axes.yaml` holds what is shared, and has nothing".to_owned(),

@@ -6,6 +6,7 @@ mod describe;
 mod envoy;
 mod expects;
 pub mod quantity;
+mod rest;
 mod schema;
 mod size;
 pub mod split;
@@ -32,7 +33,7 @@ use crate::{
     expression::{Budget, Problem},
     mesh::MeshSpec,
     mesh_file::MeshUse,
-    scenario::{quantity::Time, step::Step},
+    scenario::{quantity::Time, rest::Rest, step::Step},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{self, At, Node},
@@ -40,6 +41,9 @@ use crate::{
 
 /// Steps that all `when` of one scenario may take, for all of its cases.
 const CONDITIONS: u64 = 10 * crate::expression::MOST_STEPS;
+
+/// The label of what is wrong with a scenario only because another file is invalid.
+pub const INVALID_ELSEWHERE: &str = "another file is invalid";
 
 const SMALLEST: &str = "the smallest scenario has the keys `promise`, `mesh` and `steps`";
 
@@ -108,6 +112,12 @@ pub trait Meshes {
     /// The mesh of this name, or the names that there are.
     fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>>;
 
+    /// Whether there is a mesh of this name whose file is invalid, which is told elsewhere.
+    fn is_invalid(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// The file of the overlay of this name, or the names that there are.
     fn overlay(&self, name: &str) -> Result<&Path, Vec<String>>;
 }
@@ -164,7 +174,11 @@ impl Scenario {
             read => {
                 let errors = read.err().unwrap_or_default();
                 let more = missing(&node, &errors);
-                wrong.extend(yaml::diagnose(source, errors.into_iter().chain(more).collect()));
+                let told = yaml::diagnose(source, errors.into_iter().chain(more).collect());
+                if !told.is_empty() {
+                    wrong.extend(self.rest(&node, &told, meshes, &own));
+                }
+                wrong.extend(told);
                 return Err(in_order(wrong));
             }
         };
@@ -195,6 +209,30 @@ impl Scenario {
             mesh,
             steps: file.steps.into(),
         })
+    }
+
+    /// What is wrong with the rest of a file in which something does not fit: one mistake hides no other.
+    fn rest(
+        &self,
+        node: &Node,
+        told: &[Diagnostic],
+        meshes: &dyn Meshes,
+        own: &IndexMap<String, serde_json::Value>,
+    ) -> Vec<Diagnostic> {
+        let places: Vec<Place> = told.iter().map(|told| told.place).collect();
+        let Some(rest) = Rest::of(node, &places) else {
+            return Vec::new();
+        };
+        let Ok(file) = yaml::from_node::<ScenarioFile>(&rest.node) else {
+            return Vec::new();
+        };
+        let mut wrong = self.head(&file);
+        match self.mesh(&rest.node, &file.mesh, meshes) {
+            Ok(mesh) => wrong.extend(check::steps(&self.source, &rest.node, &file.steps, &mesh, own)),
+            Err(more) => wrong.extend(more),
+        }
+        wrong.retain(|wrong| rest.is_wrong(wrong));
+        wrong
     }
 
     /// What is wrong beside the mesh and the steps.
@@ -271,6 +309,11 @@ impl Scenario {
             Err(known) => {
                 let name = node.get("mesh").and_then(|mesh| mesh.get("use"));
                 let place = name.map_or(use_.place, |name| name.place);
+                if meshes.is_invalid(use_.name()) {
+                    let message = format!("the file of the mesh `{}` is invalid", use_.name());
+                    let told = Diagnostic::new(&self.source, place, message, INVALID_ELSEWHERE);
+                    return Err(vec![told.help(format!("mend `scenarios/meshes/{}.yaml`", use_.name()))]);
+                }
                 let message = format!("there is no mesh `{}`", use_.name());
                 Err(vec![
                     Diagnostic::new(&self.source, place, message, "unknown mesh")

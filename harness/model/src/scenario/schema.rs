@@ -6,13 +6,25 @@ use serde_json::{Map, Value, json};
 use super::{ScenarioFile, when::WHEN};
 use crate::mesh_file::MeshFile;
 
-/// The JSON Schemas for editors, by the name of the file: `scenario` and `mesh`.
+/// What a schema says beside the types, such as which keys go together, by the name of the definition; that of the whole has none.
+const OF_SCENARIOS: &str = include_str!("schema/scenario-rules.json");
+const OF_MESHES: &str = include_str!("schema/mesh-rules.json");
+/// Files that are not read into types of their own.
+const WRITTEN: [(&str, &str); 3] = [
+    ("axes", include_str!("schema/axes.json")),
+    ("overlay", include_str!("schema/overlay.json")),
+    ("cover", include_str!("schema/cover.json")),
+];
+
+/// The verbs of a request: all of them are one kind of step.
+const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
+
+/// The JSON Schemas for editors, by the name of the file: `scenario`, `mesh`, `axes`, `overlay` and `cover`.
 pub fn schemas() -> IndexMap<&'static str, Value> {
     let mut scenario = schemars::schema_for!(ScenarioFile).to_value();
     if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
         conditions(definitions);
         one_method(definitions);
-        once_each(definitions);
     }
     let axes = scenario.pointer("/properties/axes").cloned();
     references(&mut scenario);
@@ -20,10 +32,114 @@ pub fn schemas() -> IndexMap<&'static str, Value> {
     if let (Some(axes), Some(place)) = (axes, scenario.pointer_mut("/properties/axes")) {
         *place = axes;
     }
-    IndexMap::from([
-        ("scenario", scenario),
-        ("mesh", schemars::schema_for!(MeshFile).to_value()),
-    ])
+    scalars(&mut scenario);
+    if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
+        by_verb(definitions);
+    }
+    add_rules(&mut scenario, OF_SCENARIOS);
+    let mut mesh = schemars::schema_for!(MeshFile).to_value();
+    add_rules(&mut mesh, OF_MESHES);
+    let mut all = IndexMap::from([("scenario", scenario), ("mesh", mesh)]);
+    all.extend(WRITTEN.map(|(name, text)| (name, json(text))));
+    all
+}
+
+/// A file of this crate.
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A step is judged by its verb alone: what is wrong with a request is told of a request, and not that it is no load either. A verb may
+/// be the value of an axis; then nothing is known of the rest.
+fn by_verb(definitions: &mut Map<String, Value>) {
+    let Some(kinds) = definitions
+        .get("Step")
+        .and_then(|step| step.get("anyOf"))
+        .and_then(Value::as_array)
+    else {
+        return;
+    };
+    let mut verbs: Vec<String> = METHODS.map(str::to_owned).to_vec();
+    let request = "#/$defs/RequestStep";
+    let is_request: Vec<Value> = METHODS.iter().map(|method| json!({ "required": [method] })).collect();
+    // A load says what it sends by the same word.
+    let mut rules = vec![json!({
+        "if": { "anyOf": is_request, "not": { "required": ["load"] } },
+        "then": { "$ref": request },
+    })];
+    for to in kinds
+        .iter()
+        .filter_map(|kind| kind.get("$ref")?.as_str())
+        .filter(|to| *to != request)
+    {
+        let definition = to.rsplit('/').next().and_then(|name| definitions.get(name));
+        let verb = definition.and_then(|definition| definition.pointer("/required/0")?.as_str());
+        let Some(verb) = verb else { continue };
+        verbs.push(verb.to_owned());
+        rules.push(json!({ "if": { "required": [verb] }, "then": { "$ref": to } }));
+    }
+    let one: Vec<Value> = verbs.iter().map(|verb| json!({ "required": [verb] })).collect();
+    let step = json!({
+        "description": "What is done, or expected: one verb a step.",
+        "type": "object",
+        "if": { "propertyNames": { "not": { "pattern": r"\$\{" } } },
+        "then": { "anyOf": one, "allOf": rules },
+    });
+    definitions.insert("Step".to_owned(), step);
+}
+
+/// Where a text is asked for, what reads like a number or a truth is a text as well.
+fn scalars(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(scalars),
+        Value::Object(fields) => {
+            let is_free = !["pattern", "const", "enum"].iter().any(|key| fields.contains_key(*key));
+            let types = match fields.get("type") {
+                Some(Value::String(own)) if own == "string" => Some(json!(["string", "number", "boolean"])),
+                Some(Value::Array(own)) if *own == ["string", "null"] => {
+                    Some(json!(["string", "number", "boolean", "null"]))
+                }
+                _ => None,
+            };
+            if let (Some(types), true) = (types, is_free) {
+                fields.insert("type".to_owned(), types);
+            }
+            fields.values_mut().for_each(scalars);
+        }
+        _ => {}
+    }
+}
+
+/// Adds the rules of a file to the definitions that they are about.
+fn add_rules(schema: &mut Value, rules: &str) {
+    let Value::Object(rules) = json(rules) else { return };
+    for (name, rule) in rules {
+        let place = if name.is_empty() {
+            String::new()
+        } else {
+            format!("/$defs/{name}")
+        };
+        let Some(definition) = schema.pointer_mut(&place) else {
+            continue;
+        };
+        for one in rule["allOf"].as_array().into_iter().flatten() {
+            must_also(definition, one);
+        }
+        for (key, one) in rule["properties"].as_object().into_iter().flatten() {
+            if let Some(property) = definition.get_mut("properties").and_then(|all| all.get_mut(key)) {
+                must_also(property, one);
+            }
+        }
+    }
+}
+
+fn must_also(schema: &mut Value, rule: &Value) {
+    if let Some(fields) = schema.as_object_mut() {
+        let all = fields.entry("allOf").or_insert_with(|| json!([]));
+        if let Some(all) = all.as_array_mut() {
+            all.push(rule.clone());
+        }
+    }
 }
 
 /// Every kind of step may have a `when`, which is taken out before the step itself is read.
@@ -38,27 +154,9 @@ fn conditions(definitions: &mut Map<String, Value>) {
 
 /// A request has one of the verbs that send one.
 fn one_method(definitions: &mut Map<String, Value>) {
-    let methods = ["get", "head", "post", "put", "patch", "delete"];
     if let Some(request) = definitions.get_mut("RequestStep").and_then(Value::as_object_mut) {
-        let one: Vec<Value> = methods.iter().map(|method| json!({ "required": [method] })).collect();
+        let one: Vec<Value> = METHODS.iter().map(|method| json!({ "required": [method] })).collect();
         request.insert("oneOf".to_owned(), Value::Array(one));
-    }
-}
-
-/// Of the kinds of steps, each once: all requests are of one kind.
-fn once_each(definitions: &mut Map<String, Value>) {
-    if let Some(kinds) = definitions
-        .get_mut("Step")
-        .and_then(|step| step.get_mut("anyOf"))
-        .and_then(Value::as_array_mut)
-    {
-        let mut seen: Vec<Value> = Vec::new();
-        kinds.retain(|kind| {
-            let to = kind.get("$ref").cloned().unwrap_or_else(|| kind.clone());
-            let is_new = !seen.contains(&to);
-            seen.push(to);
-            is_new
-        });
     }
 }
 

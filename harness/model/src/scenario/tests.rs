@@ -272,3 +272,23 @@ fn a_case_needs_what_its_steps_do_from_the_first_line_that_does_it() {
     );
     assert_eq!(needs("  - network: restored\n"), []);
 }
+
+#[test]
+fn a_mistake_of_a_type_hides_no_other() {
+    let head = "promise: x\nmesh: petshop\nsteps:\n";
+    let told = |steps: &str| told(&format!("{head}{steps}"), json!({}));
+    assert_eq!(
+        told("  - {get: /pets, status: many}\n  - kill: pot-1\n  - check: pets ==\n").len(),
+        3,
+        "a type, a name and an expression"
+    );
+    // What only follows from the step that cannot be read is not told.
+    assert_eq!(
+        told("  - {load: all, get: /pets, rate: fast}\n  - {expect: all, for: 1s, errors: 0}\n  - kill: pot-1\n").len(),
+        2
+    );
+    assert_eq!(
+        told("  - {get: /pets, keep: seen, times: many}\n  - check: seen.status == 200\n  - stop: pet-9\n").len(),
+        2
+    );
+}
