@@ -91,6 +91,13 @@ pub(crate) fn remove(dir: &Path) -> Result<(), ReportError> {
     Ok(())
 }
 
+/// Removes the times of earlier runs, too.
+pub(crate) fn forget_times(dir: &Path) -> Result<(), ReportError> {
+    let times = dir.join(TIMES);
+    check(&times, TIMES)?;
+    gone(&times)
+}
+
 /// Whether what is at `path` is nothing, a link, or a file that a run wrote.
 fn check(path: &Path, name: &str) -> Result<(), ReportError> {
     match fs::symlink_metadata(path) {

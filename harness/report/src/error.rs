@@ -20,6 +20,12 @@ pub enum ReportError {
         /// The link.
         path: PathBuf,
     },
+    /// What points to the last run points elsewhere.
+    #[error("{} is a link to something else than the folder of a run beside it", path.display())]
+    Elsewhere {
+        /// The link.
+        path: PathBuf,
+    },
     /// A file that a report would replace is somebody else's.
     #[error("{} is in the way of the report: no run of meshkat wrote it", path.display())]
     NotOurs {
@@ -104,6 +110,7 @@ impl ReportError {
             Self::Link { .. } => {
                 Some("remove the link, or name the folder that is meant, outside of the project, with `--report-dir`")
             }
+            Self::Elsewhere { .. } => Some("remove the link; the next run makes it again"),
             Self::NotOurs { .. } => Some("move it away, or choose another folder with `--report-dir`"),
             Self::Busy { .. } => Some("wait for it, or choose another folder with `--report-dir`"),
             _ => None,
@@ -114,7 +121,11 @@ impl ReportError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Link { .. } | Self::NotOurs { .. } | Self::NotAReport { .. } | Self::NotTimes { .. }
+            Self::Link { .. }
+                | Self::Elsewhere { .. }
+                | Self::NotOurs { .. }
+                | Self::NotAReport { .. }
+                | Self::NotTimes { .. }
         )
     }
 

@@ -41,7 +41,8 @@ pub(crate) fn prepare(dir: &Path) -> Result<Hold, ReportError> {
     Ok(hold)
 }
 
-fn make(dir: &Path) -> Result<(), ReportError> {
+/// Makes a folder, through no link below the project and below the current folder.
+pub(crate) fn make(dir: &Path) -> Result<(), ReportError> {
     let fail = |why| ReportError::Prepare {
         path: dir.to_owned(),
         why,
@@ -111,6 +112,18 @@ fn hold(dir: &Path) -> Result<Hold, ReportError> {
         // A file system without locks is no reason not to run.
         _ => Ok(Hold(file)),
     }
+}
+
+/// Removes what a run left in `dir`, with its times, and the folder itself if nothing else is in it.
+pub(crate) fn take_away(dir: &Path) -> Result<(), ReportError> {
+    let hold = hold(dir)?;
+    earlier::remove(dir)?;
+    earlier::forget_times(dir)?;
+    drop(hold);
+    fs::remove_dir(dir).map_err(|why| ReportError::Prepare {
+        path: dir.to_owned(),
+        why,
+    })
 }
 
 /// Writes a file as a whole: a reader sees the old content or the new, and so does whoever finds it after a kill. A link there

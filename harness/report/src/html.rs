@@ -140,7 +140,7 @@ fn failure(group: &Group<'_>, open: bool) -> Markup {
                 ol { @for failure in &case.earlier_failures { li { (line(&failure.message, 1000)) } } }
             }
             @if !group.others.is_empty() {
-                p { "The same of:" }
+                p { "The same in:" }
                 ul {
                     @for other in &group.others {
                         li { code { (visible(&other.id)) } " " (bundle(other)) }

@@ -161,7 +161,7 @@ fn also(out: &mut String, cases: &[&CaseResult]) {
     if cases.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nThe same of {} more:\n", number(cases.len() as u64));
+    let _ = writeln!(out, "\nThe same in {} more:\n", number(cases.len() as u64));
     for case in cases.iter().take(OTHERS) {
         let _ = writeln!(out, "- {}", code(&case.id, 300));
     }

@@ -14,7 +14,7 @@ use crate::json::read_results;
 use crate::reporter::Reporter;
 
 /// The largest `times.json` that is read: five times of each of a hundred thousand cases.
-const LARGEST: u64 = 32 << 20;
+pub(crate) const LARGEST: u64 = 32 << 20;
 
 /// Adds a run's times to those in `times.json`. Unlike the rest of a report, that file outlives the next run: a run of a few
 /// cases forgets nothing of the others.

@@ -6,7 +6,7 @@ use std::path::Path;
 use meshkat_model::results::{CaseResult, Status};
 use owo_colors::OwoColorize as _;
 
-use super::look::style;
+use super::look::{Look, style};
 use crate::bundle::{EXPLANATION, bundle_folder};
 use crate::culprit::details;
 use crate::explain::{self, Group};
@@ -20,19 +20,21 @@ const VALUE_LINES: usize = 8;
 const VALUE_CHARS: usize = 1_000;
 const OTHERS: usize = 4;
 const NOTES: usize = 10;
+/// Characters before the text of a field.
+const LABEL: usize = 13;
 /// So many scenarios and, of each, so many of the cases that were run fit on a screen.
 const CULPRITS: usize = 4;
 const TRIALS: usize = 4;
 
 /// All explanations, each after an empty line.
-pub(super) fn render(record: &Record, dir: &Path) -> String {
+pub(super) fn render(record: &Record, dir: &Path, look: Look) -> String {
     let mut out = String::new();
     notes(&mut out, &record.cases);
-    culprits(&mut out, record, dir);
+    culprits(&mut out, record, dir, look);
     let groups = explain::groups(&record.cases);
     for group in groups.iter().take(EXPLAINED) {
         out.push('\n');
-        out.push_str(&explanation(group, dir));
+        out.push_str(&explanation(group, dir, look));
     }
     let left: usize = groups.iter().skip(EXPLAINED).map(|group| 1 + group.others.len()).sum();
     if left > 0 {
@@ -47,17 +49,22 @@ pub(super) fn render(record: &Record, dir: &Path) -> String {
 }
 
 /// What failures have in common, before each of them is told: one screen at the most.
-fn culprits(out: &mut String, record: &Record, dir: &Path) {
+fn culprits(out: &mut String, record: &Record, dir: &Path, look: Look) {
     for culprit in record.culprits.iter().take(CULPRITS) {
-        let (word, scenario) = ("CULPRIT".style(style(Status::Failed)), line(&culprit.scenario, 300));
-        let _ = writeln!(
-            out,
-            "\n{word} {}\n  {}",
-            scenario.bold(),
-            line(&culprit.sentence, 1_000)
-        );
+        // Where none is found, none is promised.
+        let word = if culprit.causes.is_empty() {
+            "COMPARED"
+        } else {
+            "CULPRIT"
+        };
+        let (word, scenario) = (word.style(style(Status::Failed)), line(&culprit.scenario, 300));
+        let _ = writeln!(out, "\n{word} {}", scenario.bold());
+        for line in wrapped(&line(&culprit.sentence, 1_000), look, 2) {
+            let _ = writeln!(out, "  {line}");
+        }
         for (label, lines) in details(culprit, TRIALS) {
-            for (at, text) in lines.iter().enumerate() {
+            let lines = lines.iter().flat_map(|text| wrapped(text, look, LABEL));
+            for (at, text) in lines.enumerate() {
                 let label = if at == 0 { label } else { "" };
                 let _ = writeln!(out, "  {}  {text}", format!("{label:<9}").dimmed());
             }
@@ -70,7 +77,22 @@ fn culprits(out: &mut String, record: &Record, dir: &Path) {
     }
 }
 
-fn explanation(group: &Group<'_>, dir: &Path) -> String {
+/// A line as several, at the blanks, so that each with `before` characters before it is at most `width` wide. A word that is longer is
+/// left whole: it is an id, or a path, and is copied.
+fn wrapped(text: &str, look: Look, before: usize) -> Vec<String> {
+    if !look.wraps {
+        return vec![text.to_owned()];
+    }
+    let options = textwrap::Options::new(look.width.saturating_sub(before).max(20))
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit);
+    let lines = textwrap::wrap(text, options);
+    lines.into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
     let case = group.first;
     let folder = dir.join(bundle_folder(&case.id));
     let word = case.status.word().to_uppercase();
@@ -91,7 +113,7 @@ fn explanation(group: &Group<'_>, dir: &Path) -> String {
     }
     let mut field = |label: &str, value: &str| {
         let cut = cut(value, VALUE_LINES, VALUE_CHARS);
-        let mut lines = cut.text.lines();
+        let mut lines = cut.text.lines().flat_map(|text| wrapped(text, look, LABEL));
         let Some(first) = lines.next() else { return };
         let _ = writeln!(out, "  {}  {first}", format!("{label:<9}").dimmed());
         for line in lines {
@@ -114,15 +136,28 @@ fn explanation(group: &Group<'_>, dir: &Path) -> String {
         field("actual", &failure.actual);
         field("mesh", &failure.hints.join("\n"));
     }
-    field("reproduce", &case.reproduce);
-    field("bundle", &folder.display().to_string());
+    // What is copied stays in one line.
+    for (label, text) in [
+        ("reproduce", &case.reproduce),
+        ("bundle", &folder.display().to_string()),
+    ] {
+        if !text.is_empty() {
+            let _ = writeln!(out, "  {}  {}", format!("{label:<9}").dimmed(), line(text, 1_000));
+        }
+    }
+    let mut field = |label: &str, lines: &[String]| {
+        for (at, text) in lines.iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            let _ = writeln!(out, "  {}  {text}", format!("{label:<9}").dimmed());
+        }
+    };
     if !group.others.is_empty() {
         let shown = group.others.iter().take(OTHERS).map(|case| line(&case.id, 300));
         let mut list: Vec<String> = shown.collect();
         if group.others.len() > OTHERS {
             list.push(format!("+{} more", number((group.others.len() - OTHERS) as u64)));
         }
-        field("same in", &list.join("\n"));
+        field("same in", &list);
     }
     out
 }

@@ -22,16 +22,17 @@ pub struct Look {
     pub color: bool,
     /// Characters in a line.
     pub width: usize,
+    /// Whether texts are broken into lines of that width. In a file, where somebody searches, they are not.
+    pub wraps: bool,
 }
 
 impl Look {
     pub(super) fn of_stderr(color: ColorChoice) -> Self {
-        let width = Term::stderr()
-            .size_checked()
-            .map_or(WIDTH, |(_, columns)| usize::from(columns));
+        let columns = Term::stderr().size_checked().map(|(_, columns)| usize::from(columns));
         Self {
             color: color.for_stderr(),
-            width: width.clamp(NARROWEST, WIDEST),
+            width: columns.unwrap_or(WIDTH).clamp(NARROWEST, WIDEST),
+            wraps: columns.is_some(),
         }
     }
 

@@ -100,7 +100,7 @@ impl Terminal {
             out.push_str(&table::render(&self.record, self.look));
             out.push('\n');
         }
-        out.push_str(&failures::render(&self.record, &self.dir));
+        out.push_str(&failures::render(&self.record, &self.dir, self.look));
         let totals = self.record.totals();
         let worst = if totals.failed > 0 {
             Status::Failed

@@ -18,6 +18,8 @@ const ROWS: usize = 20;
 const MOST: usize = 30;
 /// What stands for the scenarios of which no case ran.
 const NOT_RUN: &str = "not run";
+/// A name that is cut shorter than this tells nothing.
+const NAME: usize = 12;
 /// A promise that is cut shorter than this tells nothing.
 const PROMISE: usize = 16;
 
@@ -89,7 +91,7 @@ fn cells(row: &ScenarioCount, shown: &[Status]) -> Vec<String> {
     cells
 }
 
-/// Cuts the promises so that every line is at most `width` wide, or takes their column away.
+/// Cuts the promises so that every line is at most `width` wide, or takes their column away, and others if need be.
 fn fit(lines: &mut [Vec<String>], width: usize) {
     let columns = lines[0].len();
     let widest = |column: usize| {
@@ -102,12 +104,43 @@ fn fit(lines: &mut [Vec<String>], width: usize) {
     // Each column has a space on either side and a border, and there is one border more.
     let taken: usize = (0..columns).filter(|column| *column != 1).map(widest).sum::<usize>() + 3 * columns + 1;
     let left = width.saturating_sub(taken);
-    for row in lines {
-        if left < PROMISE {
-            row.remove(1);
-        } else {
+    let fits = left >= PROMISE;
+    for row in lines.iter_mut() {
+        if fits {
             row[1] = truncate_str(&row[1], left, "…").into_owned();
+        } else {
+            row.remove(1);
         }
+    }
+    if !fits {
+        squeeze(lines, width);
+    }
+}
+
+/// Takes away the columns that say the least, the last first, and then cuts the names, until every line is at most `width` wide.
+fn squeeze(lines: &mut [Vec<String>], width: usize) {
+    let taken = |lines: &[Vec<String>], from: usize| {
+        let columns = lines[0].len();
+        let widest = |column: usize| {
+            lines
+                .iter()
+                .map(|row| measure_text_width(&row[column]))
+                .max()
+                .unwrap_or(0)
+        };
+        (from..columns).map(widest).sum::<usize>() + 3 * columns + 1
+    };
+    for least in ["requests", "checks", "time"] {
+        if taken(lines, 0) <= width {
+            return;
+        }
+        if let Some(column) = lines[0].iter().position(|cell| cell == least) {
+            lines.iter_mut().for_each(|row| drop(row.remove(column)));
+        }
+    }
+    let left = width.saturating_sub(taken(lines, 1)).max(NAME);
+    for row in lines {
+        row[0] = truncate_str(&row[0], left, "…").into_owned();
     }
 }
 

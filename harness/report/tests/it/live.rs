@@ -31,6 +31,7 @@ fn it_shows_what_runs_and_tells_only_of_trouble() {
     let look = Look {
         color: false,
         width: 100,
+        wraps: false,
     };
     let mut terminal = Terminal::new(Box::new(told.clone()), look, Path::new("reports/latest"), Some(view));
     let mut feed = |events: &[Event]| events.iter().for_each(|event| terminal.event(event).unwrap());

@@ -6,4 +6,5 @@ mod live;
 mod model;
 mod properties;
 mod reports;
+mod runs;
 mod secrets;

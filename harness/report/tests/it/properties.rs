@@ -124,7 +124,11 @@ proptest! {
     #[test]
     fn a_terminal_is_told_nothing_but_text(cases in cases(), width in 60..160_usize) {
         let buffer = Buffer::default();
-        let look = Look { color: false, width };
+        let look = Look {
+            color: false,
+            width,
+            wraps: true,
+        };
         let mut terminal = Terminal::new(Box::new(buffer.clone()), look, Path::new("r"), None);
         for event in events(&cases) {
             terminal.event(&event).unwrap();

@@ -28,6 +28,7 @@ fn terminal(fixture: &Fixture, look: Look) -> String {
 const PLAIN: Look = Look {
     color: false,
     width: 110,
+    wraps: false,
 };
 
 fn read(dir: &tempfile::TempDir, name: &str) -> String {
@@ -196,6 +197,7 @@ fn failed_and_errored_differ_in_colour() {
         Look {
             color: true,
             width: 110,
+            wraps: false,
         },
     );
     insta::assert_snapshot!("terminal-in-colour", text.replace('\u{1b}', "ESC"));
@@ -208,9 +210,41 @@ fn a_narrow_terminal_has_no_room_for_promises() {
         Look {
             color: false,
             width: 60,
+            wraps: true,
         },
     );
     insta::assert_snapshot!("terminal-narrow", text);
+}
+
+#[test]
+fn a_report_fits_its_terminal() {
+    for width in [60, 80] {
+        let look = Look {
+            color: false,
+            width,
+            wraps: true,
+        };
+        for fixture in fixtures() {
+            let text = terminal(&fixture, look);
+            let (_, end) = text.split_once("\n\n").unwrap_or_default();
+            for line in end.lines() {
+                let columns = line.chars().count();
+                // A word that is longer, and what is copied, stay whole; so do the lines of a case that ended before.
+                let text = line.get(13..).unwrap_or_default().trim();
+                let is_whole = !text.contains(' ')
+                    || ["  reproduce  ", "  bundle     "]
+                        .iter()
+                        .any(|label| line.starts_with(label));
+                let is_table = line.starts_with(['╭', '│', '├', '╰']);
+                let is_field = line.starts_with("  ") && !is_whole;
+                assert!(
+                    columns <= width || !(is_table || is_field),
+                    "{}: {columns} columns: {line}",
+                    fixture.name
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -87,7 +87,11 @@ fn no_report_tells_a_secret() {
     let dir = tempfile::tempdir().unwrap();
     let terminal = Buffer::default();
     let mut reporters = Reporters::for_files(dir.path()).unwrap().with_secrets(secrets());
-    let look = Look { color: true, width: 90 };
+    let look = Look {
+        color: true,
+        width: 90,
+        wraps: false,
+    };
     reporters.add(Terminal::new(Box::new(terminal.clone()), look, dir.path(), None));
     replay(&events(), &mut reporters).unwrap();
     assert!(!terminal.text().contains("Sup3r") && terminal.text().contains("[SHOP_PASSWORD redacted]"));
