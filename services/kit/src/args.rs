@@ -11,7 +11,7 @@ use crate::identity::{Identity, InvalidInstance};
 #[derive(Debug, Clone, Args)]
 pub struct ServiceArgs {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "LISTEN", value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "LISTEN", value_name = "ADDR:PORT", default_value = "0.0.0.0:8080", value_parser = parse_listen)]
     pub listen: SocketAddr,
 
     /// Name that every response carries in `x-served-by` [default: the host's name]
@@ -37,6 +37,14 @@ impl ServiceArgs {
             }
         }
     }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let port = text.trim_start_matches(':').parse::<u16>();
+        let example = port.map_or_else(|_| "0.0.0.0:8080".to_owned(), |port| format!("0.0.0.0:{port}"));
+        format!("an address and a port, such as {example} or [::]:8080")
+    })
 }
 
 fn parse_instance(name: &str) -> Result<String, InvalidInstance> {
@@ -75,6 +83,18 @@ mod tests {
 
     #[test]
     fn an_address_needs_its_port() {
-        assert!(Cli::try_parse_from(["x", "--listen", "127.0.0.1"]).is_err());
+        for (typed, way_out) in [
+            ("127.0.0.1", "0.0.0.0:8080"),
+            ("8089", "0.0.0.0:8089"),
+            (":8089", "0.0.0.0:8089"),
+        ] {
+            let told = Cli::try_parse_from(["x", "--listen", typed])
+                .err()
+                .map(|error| error.to_string());
+            assert!(
+                told.is_some_and(|told| told.contains(&format!("such as {way_out}"))),
+                "{typed}"
+            );
+        }
     }
 }
