@@ -2,6 +2,7 @@
 //! templates.
 
 mod bootstrap;
+mod discovery;
 mod error;
 mod harmless;
 mod lint;

@@ -104,6 +104,11 @@ pub trait Lease: Send + Sync {
     /// Empty when it never ran.
     fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError>;
 
+    /// What others did to the mesh from outside of this lease, as far as it was noted: a sentence for each.
+    fn done_by_hand(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Stops everything and removes everything; again is harmless. With `keep`, the logs and configurations go to that
     /// folder, which is made where it is missing.
     async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError>;

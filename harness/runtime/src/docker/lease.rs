@@ -27,6 +27,7 @@ use crate::pods::drain::drain;
 use crate::pods::members::{Member, Members, Place, Places, each, hosts};
 use crate::pods::release::Release;
 use crate::run::LeaseId;
+use crate::run::by_hand::done_by_hand;
 use crate::run::folder::{RunFolder, failed, kept_folder};
 use crate::run::ledger::{LedgerFile, RuntimeName};
 use crate::run::log::tail;
@@ -435,6 +436,10 @@ impl Lease for DockerLease {
         self.members().slots(&Target::container(pod, container))?;
         let path = self.folder.log(pod, container);
         tail(&path, tail_bytes).map_err(failed("read", &path))
+    }
+
+    fn done_by_hand(&self) -> Vec<String> {
+        done_by_hand(self.folder.path())
     }
 
     async fn release(&self, keep: Option<&Path>) -> Result<Released, RuntimeError> {

@@ -1,5 +1,6 @@
 //! What a run leaves on disk while it lives, and how that is cleaned up when it does not do so itself.
 
+pub(crate) mod by_hand;
 pub(crate) mod folder;
 pub(crate) mod id;
 pub(crate) mod identity;
@@ -11,6 +12,7 @@ pub(crate) mod state;
 pub(crate) mod sweep;
 pub(crate) mod token;
 
+pub use by_hand::note_by_hand;
 pub use folder::{configuration_file, kept_folder, log_tail, run_folder};
 pub use id::{LeaseId, NotALease};
 pub use identity::{ProcessIdentity, Proof, Signalled};
