@@ -4,7 +4,7 @@ set positional-arguments
 
 # Every scenario on a real mesh: `just e2e`, `just e2e 'eds/*'`.
 e2e *ARGS: build
-    target/debug/meshkat run "$@"
+    MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat run "$@"
 
 # Every test, on the real Envoy. Builds the binaries and gets Envoy first: tests start them.
 test: build
@@ -29,7 +29,7 @@ fuzz TARGET='' SECONDS='60':
 
 # Any command of meshkat: `just meshkat up`.
 meshkat *ARGS: build
-    @target/debug/meshkat "$@"
+    @MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat "$@"
 
 # What ended runs left behind, and the build.
 clean:

@@ -8,11 +8,11 @@ use meshkat_model::{
 };
 use meshkat_report::{ReportError, visible};
 
-use crate::output::show;
+use crate::output::{lost, show};
 
 /// A case failed.
 pub(crate) const FAILED: u8 = 1;
-/// Usage, or a file that does not hold.
+/// Usage, or a file that is invalid.
 pub(crate) const USAGE: u8 = 2;
 /// The environment failed.
 pub(crate) const ENVIRONMENT: u8 = 3;
@@ -39,7 +39,16 @@ impl Exit {
         }
     }
 
-    /// What a person typed, or a file, does not hold.
+    /// The mesh is not what its files say that it is.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self {
+            code: FAILED,
+            message: Some(message.into()),
+            help: None,
+        }
+    }
+
+    /// What a person typed, or a file, is invalid.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self {
             code: USAGE,
@@ -95,7 +104,7 @@ impl Exit {
         )
     }
 
-    /// Files that do not hold: shows each diagnostic.
+    /// Files that are invalid: shows each diagnostic.
     pub(crate) fn diagnostics(diagnostics: &[Diagnostic]) -> Self {
         for diagnostic in diagnostics.iter().take(PROBLEMS) {
             show(&format!("{}\n\n", diagnostic.render(true).trim_end()));
@@ -124,6 +133,10 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 
 /// Tells what went wrong and gives the exit code.
 pub(crate) fn code(result: Result<(), Exit>) -> ExitCode {
+    let result = match (result, lost()) {
+        (Ok(()), Some(why)) => Err(Exit::environment(format!("failed to write to standard output: {why}"))),
+        (result, _) => result,
+    };
     let Err(exit) = result else { return ExitCode::SUCCESS };
     let red = anstyle_error();
     if let Some(message) = &exit.message {

@@ -11,18 +11,18 @@ use meshkat_model::{
     case::Case,
     limits::{self, grouped},
     mesh::{GroupSpec, MeshSpec},
-    project::MeshFiles,
-    project::Project,
-    scenario::Scenario,
-    scenario::SharedAxes,
+    project::{MeshFiles, Project},
+    scenario::{INVALID_ELSEWHERE, Meshes as _, Scenario, SharedAxes},
     source::Diagnostic,
 };
 use meshkat_plan::{Coverage, Expanded, Selection, case_of_id, chosen, expand_or_choose};
 
 use crate::{
     args::{CoverageChoice, Select},
+    aside::Aside,
     envoys::{self, Asked},
     exit::Exit,
+    near::Near,
 };
 
 /// The project that the current folder lies in.
@@ -43,6 +43,8 @@ pub(crate) struct Loaded {
     pub(crate) cases: Vec<Case>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) files: BTreeMap<String, PathBuf>,
+    /// The meshes, to tell which of them are invalid.
+    meshes: MeshFiles,
     /// The scenarios that have too many cases, of which a coverage has chosen already.
     chosen: HashSet<String>,
 }
@@ -58,16 +60,6 @@ pub(crate) fn meshes(project: &Project) -> Result<(MeshFiles, Vec<Diagnostic>), 
     project
         .read_meshes()
         .map_err(|error| Exit::usage(format!("failed to read the meshes: {error}")))
-}
-
-/// Reads the values that scenarios share.
-///
-/// # Errors
-/// A file that cannot be read; inside, everything in it that does not hold.
-pub(crate) fn axes(project: &Project) -> Result<Result<SharedAxes, Vec<Diagnostic>>, Exit> {
-    project
-        .read_axes()
-        .map_err(|error| Exit::usage(format!("failed to read the shared axes: {error}")))
 }
 
 /// Puts every mesh's overlays over its configurations, so that what does not fit is told before anything starts.
@@ -150,34 +142,35 @@ impl<'a> Fits<'a> {
     }
 }
 
-/// Reads the scenarios that `words` can mean; all, without any. One that does not hold stops everything, before anything starts:
-/// nobody wants half a run. What is wrong in others matters to nobody. Of `words`, the whole ids that name an Envoy are cases,
-/// too.
+/// Reads the scenarios that words and tags can mean; all, without any. One that they do mean and that is invalid stops everything,
+/// before anything starts: nobody wants half a run. What is wrong with others is a warning. Of the words, the whole ids that name
+/// an Envoy are cases, too.
 ///
 /// # Errors
-/// Everything that does not hold, shown; an Envoy that nobody knows; more cases than a command can look at.
+/// Everything that is wrong with what is meant, shown; an Envoy that nobody knows; more cases than a command can look at.
 pub(crate) fn cases(
     project: &Project,
     asked: &Asked,
     words: &[String],
+    tags: &[String],
     choice: CoverageChoice,
 ) -> Result<Loaded, Exit> {
-    let (meshes, mut of_meshes) = meshes(project)?;
-    let files = project
-        .scenario_files()
+    let (meshes, of_meshes) = meshes(project)?;
+    let (files, doubles) = project
+        .scenario_files_and_doubles()
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
-    let shared = axes(project)?.unwrap_or_else(|more| {
-        of_meshes.extend(more);
-        SharedAxes::default()
-    });
-    let all = words.is_empty();
-    let mut wrong = Vec::new();
+    let (shared, of_axes) = project.read_axes_partly();
+    let selection = Selection::new(words, tags, |path| std::fs::canonicalize(path).ok());
+    let means = |id: &str, text: &str| {
+        let file = files.get(id).and_then(|path| std::fs::canonicalize(path).ok());
+        selection.may_mean(id, file.as_deref(), text)
+    };
+    let (mut wrong, mut aside) = (Vec::new(), Aside::default());
     let (mut cases, mut scenarios, mut chosen) = (Vec::new(), Vec::new(), HashSet::new());
-    // Scenarios that need a mesh that does not hold would each say so again.
-    let read = files.iter().filter(|_| !all || of_meshes.is_empty());
-    for (id, path) in read {
+    for (id, path) in &files {
         let wanted = Wanted::new(words, id, path);
         if wanted.is_none() {
+            aside.glance(project, path, &meshes, &shared);
             continue;
         }
         match scenario_cases(project, path, &meshes, &shared, asked, &wanted, choice)? {
@@ -188,34 +181,116 @@ pub(crate) fn cases(
                 cases.extend(more.cases);
                 scenarios.push(scenario);
             }
-            Err(more) => wrong.extend(more),
+            Err(more) => {
+                let text = project
+                    .read_or_tell(path)
+                    .map_or_else(|wrong| wrong.source, |source| source);
+                if means(id, text.text()) {
+                    wrong.extend(more);
+                } else {
+                    aside.add(more);
+                }
+            }
         }
         if cases.len() > limits::CASES_OF_ALL {
             let message = format!("there are more than {} cases", grouped(limits::CASES_OF_ALL as u64));
             return Err(Exit::usage(message).help("name the scenarios or the folder that you want"));
         }
     }
-    // What is wrong with a mesh, or with shared values, matters to whom it is used by: it does not hold either.
-    if all || !wrong.is_empty() {
-        of_meshes.append(&mut wrong);
-        wrong = of_meshes;
-    }
-    if wrong.is_empty() {
-        for id in words {
-            if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, asked)? {
-                cases.insert(at, case);
-            }
+    for (id, double) in doubles {
+        match means(&id, "") {
+            true => wrong.push(double),
+            false => aside.add(vec![double]),
         }
-        check_overlays(cases.iter().map(|case| &case.mesh))?;
-        Ok(Loaded {
-            cases,
-            scenarios,
-            files,
-            chosen,
-        })
-    } else {
-        Err(Exit::diagnostics(&wrong))
     }
+    // Without any word, the meshes and the shared values are meant, too, whoever uses them.
+    if words.is_empty() && tags.is_empty() {
+        let mut all = of_meshes;
+        all.extend(of_axes);
+        all.extend(wrong.into_iter().filter(|wrong| wrong.label != INVALID_ELSEWHERE));
+        wrong = all;
+    } else {
+        wrong = with_causes(wrong, &of_meshes, &of_axes, &meshes);
+        aside.add(of_meshes);
+        aside.add(of_axes);
+    }
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    for id in words {
+        if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, asked)? {
+            cases.insert(at, case);
+        }
+    }
+    aside.tell();
+    Ok(Loaded {
+        cases,
+        scenarios,
+        files,
+        meshes,
+        chosen,
+    })
+}
+
+/// Everything that is wrong with the scenarios, the meshes and the shared values of a project, as far as it can be known without an
+/// Envoy.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub(crate) fn invalid(project: &Project) -> Result<Vec<Diagnostic>, Exit> {
+    let (meshes, mut wrong) = meshes(project)?;
+    let (shared, of_axes) = project.read_axes_partly();
+    wrong.extend(of_axes);
+    let (files, doubles) = project
+        .scenario_files_and_doubles()
+        .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
+    wrong.extend(doubles.into_iter().map(|(_, double)| double));
+    let (asked, choice) = (Asked::default(), CoverageChoice::pairwise());
+    for path in files.values() {
+        if let Err(more) = scenario_cases(project, path, &meshes, &shared, &asked, &Wanted::Any, choice)? {
+            wrong.extend(more.into_iter().filter(|wrong| wrong.label != INVALID_ELSEWHERE));
+        }
+    }
+    Ok(wrong)
+}
+
+/// What is wrong with scenarios only because another file is invalid is told at that file.
+fn with_causes(
+    wrong: Vec<Diagnostic>,
+    of_meshes: &[Diagnostic],
+    of_axes: &[Diagnostic],
+    meshes: &MeshFiles,
+) -> Vec<Diagnostic> {
+    let mut all = Vec::new();
+    for diagnostic in wrong {
+        let says = |part: &str| diagnostic.message.contains(part);
+        if diagnostic.label == INVALID_ELSEWHERE {
+            let of_mesh = meshes
+                .invalid()
+                .iter()
+                .filter(|(name, _)| says(&format!("mesh `{name}`")));
+            let mut causes: Vec<Diagnostic> = of_mesh.flat_map(|(_, wrong)| wrong.iter().cloned()).collect();
+            if says("shared values") {
+                causes.extend(of_axes.iter().cloned());
+            }
+            all.extend(
+                causes
+                    .into_iter()
+                    .filter(|cause| !all.contains(cause))
+                    .collect::<Vec<_>>(),
+            );
+            continue;
+        }
+        // One that may not be used is none that there is.
+        if says("there is no overlay") {
+            let of_overlays = of_meshes
+                .iter()
+                .filter(|wrong| wrong.source.name().contains("overlays"));
+            all.extend(of_overlays.cloned());
+        }
+        all.push(diagnostic);
+    }
+    all
 }
 
 /// How many combinations of a configuration and overlays are looked at: each takes some milliseconds.
@@ -277,7 +352,7 @@ impl<'a> Wanted<'a> {
 /// Reads one scenario. Where it has too many cases, those that were named are made alone.
 ///
 /// # Errors
-/// A file that cannot be read; inside, everything in it that does not hold.
+/// An Envoy that nobody knows; inside, everything that is wrong with the file.
 pub(crate) fn scenario_cases(
     project: &Project,
     path: &Path,
@@ -287,9 +362,8 @@ pub(crate) fn scenario_cases(
     wanted: &Wanted<'_>,
     choice: CoverageChoice,
 ) -> Result<Result<Read, Vec<Diagnostic>>, Exit> {
-    let read = project
-        .read_scenario(path, shared)
-        .map_err(|error| cannot_read(path, &error))?;
+    let read = project.read_or_tell(path).map_err(|wrong| vec![wrong]);
+    let read = read.and_then(|source| Scenario::read(project.scenario_id(path), source, shared));
     let scenario = match read {
         Ok(scenario) => scenario,
         Err(wrong) => return Ok(Err(wrong)),
@@ -361,7 +435,7 @@ pub(crate) fn selected(
     choice: CoverageChoice,
     capabilities: &Capabilities,
 ) -> Result<Vec<Case>, Exit> {
-    let loaded = cases(project, asked, &select.select, choice)?;
+    let loaded = cases(project, asked, &select.select, &select.tag, choice)?;
     select_from(loaded, select, choice, capabilities)
 }
 
@@ -379,6 +453,7 @@ pub(crate) fn select_from(
         cases,
         scenarios,
         files,
+        meshes,
         chosen,
     } = loaded;
     let known: Vec<String> = files.keys().cloned().collect();
@@ -389,6 +464,7 @@ pub(crate) fn select_from(
     // A coverage chooses of all cases of a scenario, whichever are selected.
     let all = (coverage != Coverage::Full).then(|| cases.clone());
     let nothing = || Exit::nothing("nothing was selected").help("`meshkat list` shows what there is");
+    let near = Near::of(&select.select, &cases);
     let cases = selection.select(cases, file).map_err(|unmatched| {
         // Only what the words can mean was read: whether another scenario has the tag is not known.
         let tags: BTreeSet<String> = select.tag.iter().map(|tag| format!("--tag {tag}")).collect();
@@ -400,10 +476,13 @@ pub(crate) fn select_from(
             .into_iter()
             .map(|word| format!("`{}`", shown(word.0)))
             .collect();
-        let mut help = format!(
-            "`meshkat list` shows the ids; the scenarios are {}",
-            limits::listed(&known, 50)
-        );
+        let mut help = match near.tell() {
+            Some(meant) => meant,
+            None => format!(
+                "`meshkat list` shows the ids; the scenarios are {}",
+                limits::listed(&known, 50)
+            ),
+        };
         if words.iter().any(|word| word.contains("envoy=")) {
             help.push_str(
                 "\na whole id may name any Envoy, and a pattern those that `--envoy`, given several times, has",
@@ -433,7 +512,56 @@ pub(crate) fn select_from(
     if cases.is_empty() {
         return Err(nothing());
     }
+    check_needs(&cases, &meshes)?;
     Ok(cases)
+}
+
+/// Checks what cases need: that the files of their meshes are valid, and that the overlays fit.
+///
+/// # Errors
+/// Everything that is wrong with the meshes; the first overlay that does not fit.
+fn check_needs(cases: &[Case], meshes: &MeshFiles) -> Result<(), Exit> {
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.mesh.name.as_str()).collect();
+    let invalid = meshes
+        .invalid()
+        .iter()
+        .filter(|(name, _)| names.contains(name.as_str()));
+    let wrong: Vec<Diagnostic> = invalid.flat_map(|(_, wrong)| wrong.iter().cloned()).collect();
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    check_overlays(cases.iter().map(|case| &case.mesh))
+}
+
+impl Loaded {
+    /// Checks what a case needs.
+    ///
+    /// # Errors
+    /// Its mesh is invalid, or an overlay does not fit.
+    pub(crate) fn check_needs(&self, case: &Case) -> Result<(), Exit> {
+        check_needs(std::slice::from_ref(case), &self.meshes)
+    }
+
+    /// The cases that could run, whether or not they were asked for.
+    pub(crate) fn that_could_run(&self) -> Vec<Case> {
+        let mut fits = Fits::default();
+        let mut known: HashMap<(&str, BTreeSet<Together<'_>>), bool> = HashMap::new();
+        let mut all = Vec::new();
+        for case in &self.cases {
+            let name = case.mesh.name.as_str();
+            let files: BTreeSet<Together<'_>> = case.mesh.groups.values().filter_map(together).collect();
+            let could = match known.get(&(name, files.clone())) {
+                Some(could) => *could,
+                None => {
+                    let could = !self.meshes.is_invalid(name) && fits.check(name, files.clone()).is_ok();
+                    known.insert((name, files), could);
+                    could
+                }
+            };
+            all.extend(could.then(|| case.clone()));
+        }
+        all
+    }
 }
 
 /// The ids of the cases that a coverage chooses of each scenario, of whose cases `all` has every one.

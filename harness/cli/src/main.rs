@@ -1,15 +1,20 @@
 //! `meshkat`: a local end-to-end mesh lab and test harness for Envoy.
 
 mod args;
+mod aside;
 mod backend;
 mod commands;
 mod envoys;
 mod exit;
 mod limits;
 mod load;
+mod near;
 mod output;
 mod planning;
+mod program;
+mod reports;
 mod signals;
+mod used;
 
 use std::process::ExitCode;
 
@@ -59,6 +64,9 @@ fn usage(told: &clap::Error) -> ExitCode {
         output::show(&text);
     } else {
         output::print_help(&text);
+        if output::lost().is_some() {
+            return exit::code(Ok(()));
+        }
     }
     u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -3,7 +3,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that prints")]
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::OnceLock,
+};
 
 use meshkat_report::{
     printed::{Lines, json, plain, styled},
@@ -24,12 +27,31 @@ pub(crate) fn print_json(value: Value, pretty: bool) {
 /// Prints what is all the program's own, to the letter.
 pub(crate) fn print_exactly(text: &str) {
     let mut out = io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    note(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
 /// Prints help to standard output, with its colours where they are wanted.
 pub(crate) fn print_help(text: &str) {
-    drop(anstream::stdout().write_all(styled(text).as_bytes()));
+    let mut out = anstream::stdout();
+    note(out.write_all(styled(text).as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Why something could not be printed, the first time.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// What could not be printed is told at the end, unless the reader has gone away.
+fn note(printed: io::Result<()>) {
+    if let Err(error) = printed
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        // The first reason is the one to tell.
+        drop(LOST.set(error.to_string()));
+    }
+}
+
+/// Why not all that was to be printed to standard output is there; none if it is.
+pub(crate) fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Tells a person something.

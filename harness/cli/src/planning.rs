@@ -25,7 +25,7 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// What is known of a runtime. `report` is the folder of the last runs.
+    /// What is known of a runtime. `report` is the folder of the last run, if there is one.
     ///
     /// # Errors
     /// Times that were named and cannot be read.
@@ -34,7 +34,7 @@ impl<'a> Known<'a> {
         seed: u64,
         runtime: Runtime,
         capabilities: Capabilities,
-        report: &Path,
+        report: Option<&Path>,
     ) -> Result<Self, Exit> {
         let runtime = runtime.to_string();
         let named = match &planning.times {
@@ -49,7 +49,7 @@ impl<'a> Known<'a> {
             planning,
             seed,
             capabilities,
-            expected: Expected::new(&runtime, &named.unwrap_or_else(|| last(report))),
+            expected: Expected::new(&runtime, &named.unwrap_or_else(|| report.map(last).unwrap_or_default())),
             of_shards,
         })
     }

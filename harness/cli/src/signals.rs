@@ -25,7 +25,7 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, Exit> {
     let cancelled = token.clone();
     tokio::spawn(async move {
         any(&mut signals).await;
-        say("\nending; once more ends at once");
+        say("\nstopping in order; Ctrl-C once more stops at once");
         cancelled.cancel();
         any(&mut signals).await;
         std::process::exit(i32::from(INTERRUPTED));

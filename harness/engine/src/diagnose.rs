@@ -1,7 +1,8 @@
 //! What in a mesh is likely the cause of a failure: told with the failure, and no part of the verdict.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
+use indexmap::IndexMap;
 use meshkat_envoy::admin::Stat;
 use meshkat_model::{mesh::Container, observation::shorten};
 use meshkat_runtime::{ContainerState, Pod};
@@ -15,17 +16,50 @@ const MOST_HINTS: usize = 5;
 const LOG: usize = 64 * 1024;
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// Sentences about what looks wrong, the likeliest cause first.
-pub(crate) async fn diagnose(mesh: &RunningMesh) -> Vec<String> {
-    let mut hints = Vec::new();
-    for pod in mesh.pods() {
-        if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {
-            continue;
+/// What was so before a case began, on a mesh that other cases may have used.
+pub(crate) struct Before {
+    /// When the case began, as access logs write it.
+    began: String,
+    /// How many updates each pod's Envoy had rejected, by the counter's name.
+    rejected: HashMap<(String, String), u64>,
+}
+
+impl Before {
+    /// How the mesh is now. Of a mesh that nobody has `used`, nothing has to be asked.
+    pub(crate) async fn of(mesh: &RunningMesh, used: bool) -> Self {
+        let began = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
+        let mut rejected = HashMap::new();
+        if used {
+            let pods = mesh.pods();
+            let asked = pods
+                .iter()
+                .filter(|pod| is_running(pod))
+                .map(|pod| async { (pod.name.clone(), rejections(mesh, pod).await) });
+            for (pod, counts) in futures::future::join_all(asked).await {
+                rejected.extend(counts.into_iter().map(|(name, count)| ((pod.clone(), name), count)));
+            }
         }
-        hints.extend(unknown_services(mesh, &pod).await);
-        hints.extend(rejected_updates(mesh, &pod).await);
+        Self { began, rejected }
     }
-    hints.extend(refused_requests(mesh));
+
+    /// Of a mesh that no case has come to.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            began: String::new(),
+            rejected: HashMap::new(),
+        }
+    }
+}
+
+/// Sentences about what looks wrong, the likeliest cause first; nothing that was so before the case.
+pub(crate) async fn diagnose(mesh: &RunningMesh, before: &Before) -> Vec<String> {
+    let mut alike = Alike::default();
+    for pod in mesh.pods().iter().filter(|pod| is_running(pod)) {
+        unknown_services(mesh, pod, &mut alike).await;
+        rejected_updates(mesh, pod, before, &mut alike).await;
+    }
+    let mut hints = alike.sentences();
+    hints.extend(refused_requests(mesh, &before.began));
     hints.extend(not_running(&mesh.pods()));
     let more = hints.len().saturating_sub(MOST_HINTS);
     hints.truncate(MOST_HINTS);
@@ -35,75 +69,132 @@ pub(crate) async fn diagnose(mesh: &RunningMesh) -> Vec<String> {
     hints
 }
 
+fn is_running(pod: &Pod) -> bool {
+    matches!(pod.envoy, Some(ContainerState::Running { .. }))
+}
+
+/// What is so of several Envoys is one thing: the rest of the sentence, for one and for several, with the pods.
+#[derive(Default)]
+struct Alike(IndexMap<(String, String), Vec<String>>);
+
+impl Alike {
+    fn add(&mut self, pod: &str, one: String, several: String) {
+        self.0.entry((one, several)).or_default().push(pod.to_owned());
+    }
+
+    fn sentences(self) -> Vec<String> {
+        let sentence = |((one, several), pods): ((String, String), Vec<String>)| {
+            let rest = if pods.len() == 1 { one } else { several };
+            format!("{} {rest}", envoys_of(&pods))
+        };
+        self.0.into_iter().map(sentence).collect()
+    }
+}
+
+/// `the Envoy of pet-1`, `the Envoys of pet-1, pet-2 and pet-3`.
+fn envoys_of(pods: &[String]) -> String {
+    match pods {
+        [one] => format!("the Envoy of {one}"),
+        [first @ .., last] => format!("the Envoys of {} and {last}", first.join(", ")),
+        [] => String::new(),
+    }
+}
+
 /// Clusters that were asked for an endpoint, and that ask the discovery service for a service that it was never told of.
-async fn unknown_services(mesh: &RunningMesh, pod: &Pod) -> Vec<String> {
+async fn unknown_services(mesh: &RunningMesh, pod: &Pod, alike: &mut Alike) {
     let known = mesh.registered_services();
     let eds = mesh.eds_clusters(&pod.group);
     let Ok(stats) = mesh.admin(pod).stats(Some("upstream_cx_none_healthy$"), ANSWER).await else {
-        return Vec::new();
+        return;
     };
     let wanted = |cluster: &str| {
         stats
             .number(&format!("cluster.{cluster}.upstream_cx_none_healthy"))
             .is_some_and(|count| count > 0)
     };
-    eds.iter()
+    for eds in eds
+        .iter()
         .filter(|eds| !known.contains(&eds.service) && wanted(&eds.cluster))
-        .map(|eds| {
-            format!(
-                "the Envoy of {} asks for the endpoints of `{}` (cluster `{}`), a service that the registry does not have; it has {}",
-                pod.name,
-                eds.service,
-                eds.cluster,
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            )
-        })
-        .collect()
+    {
+        let rest = format!(
+            "for the endpoints of `{}` (cluster `{}`), a service that the registry does not have; it has {}",
+            eds.service,
+            eds.cluster,
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
+        );
+        alike.add(&pod.name, format!("asks {rest}"), format!("ask {rest}"));
+    }
 }
 
-/// Configuration that Envoy would not take.
-async fn rejected_updates(mesh: &RunningMesh, pod: &Pod) -> Vec<String> {
+/// How often an Envoy has rejected what each counter counts.
+async fn rejections(mesh: &RunningMesh, pod: &Pod) -> Vec<(String, u64)> {
     let Ok(stats) = mesh.admin(pod).stats(Some("update_rejected$"), ANSWER).await else {
         return Vec::new();
     };
-    stats
-        .iter()
-        .filter_map(|(name, stat)| match stat {
-            Stat::Number(count) if *count > 0 => {
-                Some(format!("the Envoy of {} rejected {count} updates ({name})", pod.name))
-            }
-            _ => None,
-        })
-        .collect()
+    let counts = stats.iter().filter_map(|(name, stat)| match stat {
+        Stat::Number(count) if *count > 0 => Some((name.to_owned(), *count)),
+        _ => None,
+    });
+    counts.collect()
+}
+
+/// Configuration that Envoy would not take.
+async fn rejected_updates(mesh: &RunningMesh, pod: &Pod, before: &Before, alike: &mut Alike) {
+    for (name, count) in rejections(mesh, pod).await {
+        let key = (pod.name.clone(), name);
+        let count = count - before.rejected.get(&key).copied().unwrap_or_default().min(count);
+        if count > 0 {
+            let rest = format!("rejected {count} updates ({})", key.1);
+            alike.add(&pod.name, rest.clone(), format!("each {rest}"));
+        }
+    }
 }
 
 /// A line of the access log of `envoy-configs/`.
 #[derive(Debug, Deserialize)]
 struct Access {
     listener: String,
+    start_time: Option<String>,
     method: Option<String>,
     authority: Option<String>,
     path: Option<String>,
     response_code: u16,
     response_code_details: Option<String>,
     response_flags: Option<String>,
+    duration: Option<u64>,
+    upstream_cluster: Option<String>,
+    upstream_host: Option<String>,
 }
 
-/// Requests that an Envoy answered itself, or that failed behind it.
-fn refused_requests(mesh: &RunningMesh) -> Vec<String> {
-    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
-    for pod in mesh.pods().iter().filter(|pod| pod.envoy.is_some()) {
+/// Requests that failed alike: who answered them, how often, and in how many milliseconds.
+#[derive(Default)]
+struct Failures {
+    pods: Vec<String>,
+    count: usize,
+    shortest: Option<u64>,
+    longest: Option<u64>,
+}
+
+/// Requests that an Envoy answered itself, or that failed behind it, since the case began.
+fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
+    let pods = mesh.pods();
+    let mut alike: IndexMap<(String, String), Failures> = IndexMap::new();
+    for pod in pods.iter().filter(|pod| pod.envoy.is_some()) {
         let Ok(log) = mesh.lease().log(&pod.name, Container::Envoy, LOG) else {
             continue;
         };
         for access in log.lines().filter_map(|line| serde_json::from_str::<Access>(line).ok()) {
             let details = access.response_code_details.as_deref().unwrap_or("-");
-            if access.response_code < 400 || details == "via_upstream" {
+            let is_earlier = access.start_time.as_deref().is_some_and(|start| start < began);
+            if access.response_code < 400 || details == "via_upstream" || is_earlier {
                 continue;
             }
             let sentence = format!(
-                "the Envoy of {} ({}) answered {} {} for {} with {}: {details}, flags {}",
-                pod.name,
+                "({}) answered {} {} for {} with {}: {details}, flags {}",
                 access.listener,
                 access.method.as_deref().unwrap_or("-"),
                 access.path.as_deref().unwrap_or("-"),
@@ -111,21 +202,51 @@ fn refused_requests(mesh: &RunningMesh) -> Vec<String> {
                 access.response_code,
                 access.response_flags.as_deref().unwrap_or("-"),
             );
-            *counted.entry(shorten(&sentence, 300)).or_default() += 1;
+            let failures = alike
+                .entry((shorten(&sentence, 300), asked(&access, &pods)))
+                .or_default();
+            failures.count += 1;
+            if !failures.pods.contains(&pod.name) {
+                failures.pods.push(pod.name.clone());
+            }
+            failures.shortest = access.duration.into_iter().chain(failures.shortest).min();
+            failures.longest = access.duration.into_iter().chain(failures.longest).max();
         }
     }
-    let mut counted: Vec<(String, usize)> = counted.into_iter().collect();
-    counted.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counted
-        .into_iter()
-        .map(|(sentence, count)| {
-            if count > 1 {
-                format!("{sentence} ({count} times)")
-            } else {
-                sentence
-            }
-        })
-        .collect()
+    let mut alike: Vec<_> = alike.into_iter().collect();
+    alike.sort_by_key(|(_, failures)| std::cmp::Reverse(failures.count));
+    let sentence = |((sentence, asked), failures): ((String, String), Failures)| {
+        let after = match (failures.shortest, failures.longest) {
+            (Some(shortest), Some(longest)) if shortest != longest => format!(", after {shortest} to {longest} ms"),
+            (Some(shortest), _) => format!(", after {shortest} ms"),
+            _ => String::new(),
+        };
+        let times = match failures.count {
+            1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        format!("{} {sentence}{asked}{after}{times}", envoys_of(&failures.pods))
+    };
+    alike.into_iter().map(sentence).collect()
+}
+
+/// Whom an Envoy asked, and where, as far as it came to that.
+fn asked(access: &Access, pods: &[Pod]) -> String {
+    let Some(cluster) = access.upstream_cluster.as_deref().filter(|cluster| *cluster != "-") else {
+        return String::new();
+    };
+    let host = access.upstream_host.as_deref().filter(|host| *host != "-");
+    let host = host.map(|host| match host.parse::<SocketAddr>() {
+        Ok(socket) => match pods.iter().find(|pod| pod.address == socket.ip()) {
+            Some(pod) => format!("{} at {host}", pod.name),
+            None => host.to_owned(),
+        },
+        Err(_) => host.to_owned(),
+    });
+    match host {
+        Some(host) => format!(", asking {host} (cluster `{cluster}`)"),
+        None => format!(", cluster `{cluster}`"),
+    }
 }
 
 fn not_running(pods: &[Pod]) -> Vec<String> {
@@ -141,5 +262,24 @@ fn not_running(pods: &[Pod]) -> Vec<String> {
         Vec::new()
     } else {
         vec![parts.join("; ")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Alike, envoys_of};
+
+    #[test]
+    fn what_is_so_of_several_envoys_is_told_once() {
+        let mut alike = Alike::default();
+        for pod in ["a-1", "a-2", "b"] {
+            alike.add(pod, "asks for x".to_owned(), "ask for x".to_owned());
+        }
+        alike.add("b", "asks for y".to_owned(), "ask for y".to_owned());
+        assert_eq!(
+            alike.sentences(),
+            ["the Envoys of a-1, a-2 and b ask for x", "the Envoy of b asks for y"]
+        );
+        assert_eq!(envoys_of(&["a".to_owned(), "b".to_owned()]), "the Envoys of a and b");
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration, time::Instant};
 use meshkat_driver::Client;
 use meshkat_model::{
     case::Case,
-    event::Event,
+    event::{Artifact, Event},
     mesh::MeshSpec,
     results::{CaseResult, Failure, Status},
 };
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
-    diagnose::diagnose,
+    diagnose::{Before, diagnose},
     mesh::{BringUp, MeshError, RunningMesh},
     run::{Keep, RunOptions, Sink, reproduce},
 };
@@ -127,7 +127,15 @@ impl Group {
             Some(running) => running,
             none => match self.bring_up(spec, planned).await {
                 Ok(running) => none.insert(running?),
-                Err(error) => return Some(not_up(case, &error)),
+                Err(why) => {
+                    if !why.files.is_empty() {
+                        self.sink.send(Event::Artifacts {
+                            id: case.id.clone(),
+                            files: why.files.clone(),
+                        });
+                    }
+                    return Some(not_up(case, &why));
+                }
             },
         };
         tokio::select! {
@@ -142,6 +150,7 @@ impl Group {
             Ok(client) => client,
             Err(error) => return broken(case, format!("failed to set up HTTP: {error}"), Status::Errored),
         };
+        let before = Before::of(running, running.is_used()).await;
         let mut attempt = CaseRun::new(running, case, client).run(&self.sink).await;
         let keep = match self.options.keep {
             Keep::Never => false,
@@ -152,7 +161,8 @@ impl Group {
             running.access_logged(ACCESS_LOGGED).await;
         }
         if let Some(failure) = &mut attempt.failure {
-            failure.hints = diagnose(running).await;
+            failure.hints = by_others(running);
+            failure.hints.extend(diagnose(running, &before).await);
             failure.hints.extend(reused(running));
         }
         if keep {
@@ -166,7 +176,7 @@ impl Group {
     }
 
     /// A mesh that is ready; none if the run was stopped meanwhile. What does not become ready is given back.
-    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<Option<RunningMesh>, MeshError> {
+    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<Option<RunningMesh>, Box<NotUp>> {
         let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
         self.sink.send(Event::MeshStarting {
             mesh: self.number,
@@ -175,7 +185,9 @@ impl Group {
         });
         let start = Instant::now();
         // Never cut short: a lease that nobody holds is one that nobody gives back.
-        let started = BringUp::start(&*self.backend, spec).await?;
+        let started = BringUp::start(&*self.backend, spec)
+            .await
+            .map_err(NotUp::never_started)?;
         let ready = tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
@@ -191,8 +203,14 @@ impl Group {
                 Ok(Some(mesh))
             }
             Some(Err(error)) => {
+                // What there is to see goes with the mesh.
+                let mut why = NotUp::never_started(error);
+                if self.options.keep != Keep::Never {
+                    why.files = bundle::collect(&mesh).await;
+                }
+                why.hints = diagnose(&mesh, &Before::nothing()).await;
                 self.release(&mesh).await;
-                Err(error)
+                Err(why)
             }
             None => {
                 self.release(&mesh).await;
@@ -271,6 +289,18 @@ impl Group {
     }
 }
 
+/// What somebody did to the mesh from outside: no step of the case did it, and it comes before all other causes.
+fn by_others(mesh: &RunningMesh) -> Vec<String> {
+    let done = mesh.lease().done_by_hand();
+    if done.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "somebody else has changed this mesh from outside: {}; run the case again",
+        done.join("; ")
+    )]
+}
+
 /// That others had harmed the mesh before: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
     let before = match mesh.repairs() {
@@ -283,19 +313,41 @@ fn reused(mesh: &RunningMesh) -> Option<String> {
     ))
 }
 
-/// The mesh did not come up. An Envoy that refuses its configuration is the mesh's failure, and not the environment's.
-fn not_up(case: &Case, error: &MeshError) -> Attempt {
-    let (status, message) = match error {
-        MeshError::Refused { .. } => (Status::Failed, "an Envoy refuses its configuration".to_owned()),
-        _ => (Status::Errored, "the mesh did not come up".to_owned()),
+/// Why a mesh did not come up, and what there was to see of it.
+struct NotUp {
+    error: MeshError,
+    files: Vec<Artifact>,
+    hints: Vec<String>,
+}
+
+impl NotUp {
+    fn never_started(error: MeshError) -> Box<Self> {
+        Box::new(Self {
+            error,
+            files: Vec::new(),
+            hints: Vec::new(),
+        })
+    }
+}
+
+/// The mesh did not come up. One that is wrong by its own files is the mesh's failure, and not the environment's.
+fn not_up(case: &Case, why: &NotUp) -> Attempt {
+    let error = &why.error;
+    let (status, message) = match error.of_the_mesh() {
+        Some((_, message)) => (Status::Failed, message),
+        None => (Status::Errored, "the mesh did not come up"),
     };
-    let mut attempt = broken(case, message, status);
+    let mut attempt = broken(case, message.to_owned(), status);
     if let Some(failure) = &mut attempt.failure {
         failure.expected = "every Envoy live, with the endpoints that were asked for".to_owned();
         failure.actual = error.to_string();
         failure.hints.extend(error.help());
-        if let MeshError::Refused { file, .. } = error {
-            failure.file = file.clone();
+        failure.hints.extend(why.hints.iter().cloned());
+        if let Some((file, _)) = error.of_the_mesh() {
+            failure.file = file.to_owned();
+            if matches!(error, MeshError::NoDiscovery(_)) {
+                failure.line = error.line().unwrap_or_default();
+            }
         }
     }
     attempt

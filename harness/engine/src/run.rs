@@ -47,6 +47,8 @@ pub struct RunOptions {
     pub ready_within: Duration,
     /// How long the repair of a mesh may take, with its proof. Then the next case has a new one.
     pub repaired_within: Duration,
+    /// The words that begin the line that reproduces a case, such as `meshkat` or the path that was typed.
+    pub program: String,
     /// What follows the case's id in the line that reproduces it.
     pub reproduce: String,
     /// How it is found out why some cases of a scenario fail and others do not.
@@ -187,7 +189,7 @@ fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
 
 /// The command line that runs a case again.
 pub(crate) fn reproduce(case: &Case, options: &RunOptions) -> String {
-    format!("meshkat run '{}'{}", case.id, options.reproduce)
+    format!("{} run '{}'{}", options.program, case.id, options.reproduce)
 }
 
 fn count(totals: &mut Totals, case: &CaseResult) {

@@ -1,20 +1,17 @@
 //! The command line.
 
 mod planning;
+mod times;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use meshkat_model::scenario::quantity::Time;
 use meshkat_plan::{
     Shard,
     cover::{Strength, file},
 };
 
 pub(crate) use planning::Planning;
-
-/// Where the report of the last run is, unless another folder was asked for.
-pub(crate) const LAST_REPORT: &str = "reports/latest";
 
 /// A local end-to-end mesh lab and test harness for Envoy.
 #[derive(Debug, Parser)]
@@ -69,7 +66,7 @@ pub(crate) enum Command {
     Status,
     /// End meshes that `up` started.
     Down(DownArgs),
-    /// Do harm to a pod of a mesh that runs.
+    /// Kill, pause or resume a pod of a mesh that runs.
     Fault(FaultArgs),
     /// Tell whether the Envoys of a mesh have what its discovery service intends for them.
     Sync(SyncArgs),
@@ -77,7 +74,7 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Remove what ended runs left behind.
     Clean(CleanArgs),
-    /// Print the JSON Schema of scenario or mesh files.
+    /// Print the JSON Schema of a kind of file.
     Schema(SchemaArgs),
     /// Print completions for a shell.
     Completions { shell: clap_complete::Shell },
@@ -146,33 +143,25 @@ pub(crate) struct RunArgs {
     /// Stop after the first case that did not pass.
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Only the cases that failed in the last run of the report folder, and those that it was ended before.
+    /// Only the cases that failed in the last run, or in that of --report-dir, and those that it was ended before.
     #[arg(long, value_enum)]
     pub(crate) rerun: Option<Rerun>,
     /// How long cases may be run again, and others of their scenarios, to find out what the failed ones have in common; 0
     /// runs none.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = within)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = times::any)]
     pub(crate) culprit_within: Duration,
     /// Whose logs, dumps and access logs are kept in the report.
     #[arg(long, value_enum, default_value = "failed")]
     pub(crate) keep: KeepChoice,
-    /// Where the report goes.
-    #[arg(long, value_name = "DIR", default_value = LAST_REPORT)]
-    pub(crate) report_dir: PathBuf,
-    /// Seconds that a mesh may take to be ready.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) ready_within: u64,
+    /// Where the report goes [default: a folder of its own in reports/ of the project; reports/latest points to the last].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_dir: Option<PathBuf>,
+    /// How long a mesh may take to be ready: seconds, or a time such as 90s.
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = times::up_to_ten_minutes)]
+    pub(crate) ready_within: Duration,
     /// Print what would run, and start nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-/// A time, or 0.
-fn within(text: &str) -> Result<Duration, String> {
-    match text.trim() {
-        "0" => Ok(Duration::ZERO),
-        text => text.parse().map(|time: Time| time.0),
-    }
 }
 
 /// Which runtime.
@@ -209,7 +198,7 @@ pub(crate) struct CoverageChoice {
     pub(crate) coverage: Option<Coverage>,
     /// From which all that is random derives: which combinations a coverage chooses, too [default: 0, or with --rerun that of
     /// the last run].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = times::seed)]
     pub(crate) seed: Option<u64>,
 }
 
@@ -268,7 +257,7 @@ pub(crate) struct CoverArgs {
     #[arg(long, value_enum, default_value = "default")]
     pub(crate) effort: CoverEffort,
     /// Another one gives other rows.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = times::seed)]
     pub(crate) seed: u64,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
@@ -337,7 +326,7 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     pub(crate) envoy: EnvoyChoices,
     /// For how long Envoy may judge one configuration.
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = within)]
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = times::any)]
     pub(crate) validate_within: Duration,
     /// What Envoy may read while it judges, besides the system's files and the project's: a file, or a folder and all below it.
     #[arg(long, value_name = "PATH")]
@@ -371,12 +360,36 @@ pub(crate) struct UpArgs {
     pub(crate) detach: bool,
     #[command(flatten)]
     pub(crate) envoy: EnvoyChoice,
-    /// Seconds that the mesh may take to be ready.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) ready_within: u64,
+    /// How long the mesh may take to be ready: seconds, or a time such as 90s.
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = times::up_to_ten_minutes)]
+    pub(crate) ready_within: Duration,
+    /// How to print where the mesh is entered.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: UpFormat,
     /// What `--detach` starts: tells that it is ready by closing its standard output.
     #[arg(long, hide = true)]
     pub(crate) in_background: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpFormat {
+    /// A line for each way in: the pod and its URL.
+    Text,
+    /// The URL of each way in alone.
+    Url,
+    /// One object: the mesh's id, the ways in, and every pod with its ports.
+    Json,
+}
+
+impl UpFormat {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Url => "url",
+            Self::Json => "json",
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -392,8 +405,8 @@ pub(crate) struct FaultArgs {
     pub(crate) action: FaultAction,
     /// A pod (`pet-1`), or one of its containers (`pet-1/envoy`, `pet-1/application`).
     pub(crate) target: String,
-    /// The mesh's id, where several run.
-    #[arg(long)]
+    /// The mesh's id, where `up` started several; the mesh of a test run is only meant by its id.
+    #[arg(long, value_name = "ID")]
     pub(crate) mesh: Option<String>,
 }
 
@@ -418,9 +431,9 @@ pub(crate) struct SyncArgs {
     /// The mesh's id, where several run.
     #[arg(long, value_name = "ID")]
     pub(crate) mesh: Option<String>,
-    /// Seconds to wait for all to be in sync; 0 looks once.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600))]
-    pub(crate) within: u64,
+    /// How long to wait for all to be in sync: seconds, or a time such as 5s; 0 looks once.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = times::up_to_ten_minutes_or_none)]
+    pub(crate) within: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -459,6 +472,12 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaKind {
     Scenario,
     Mesh,
+    /// `scenarios/axes.yaml`.
+    Axes,
+    /// A file of `envoy-configs/overlays/`.
+    Overlay,
+    /// A file for `meshkat cover`.
+    Cover,
 }
 
 #[derive(Debug, Subcommand)]
@@ -521,8 +540,8 @@ pub(crate) enum ReportCommand {
         /// The reports' folders.
         #[arg(required = true)]
         dirs: Vec<PathBuf>,
-        /// Where the merged report goes.
-        #[arg(long, value_name = "DIR", default_value = "reports/merged")]
-        report_dir: PathBuf,
+        /// Where the merged report goes [default: reports/merged of the project].
+        #[arg(long, value_name = "DIR")]
+        report_dir: Option<PathBuf>,
     },
 }

@@ -10,6 +10,7 @@ use crate::{
     args::{DoctorArgs, EnvoyChoice, Runtime},
     backend,
     exit::{Exit, count},
+    limits,
     output::say,
 };
 
@@ -26,10 +27,13 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
         services(),
         addresses(),
         state_dir(),
-        load_project(),
+        limits::check_files().map_err(Exit::into_parts),
+        limits::check_room().map_err(Exit::into_parts),
     ];
     let mut bad = 0;
-    for check in checks {
+    let project = load_project();
+    let invalid = usize::from(project.is_err());
+    for check in checks.into_iter().chain([project]) {
         match check {
             Ok(good) => say(&format!("ok    {good}")),
             Err((problem, way_out)) => {
@@ -49,13 +53,12 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
             say(&format!("error {error}\n      help: {help}"));
         }
     }
-    if bad == 0 {
-        Ok(())
-    } else {
-        Err(Exit::environment(format!(
-            "{} in the way of a run",
-            count(bad, "problem")
-        )))
+    let told = format!("{} in the way of a run", count(bad, "problem"));
+    match bad {
+        0 => Ok(()),
+        // Nothing is wrong with the machine.
+        _ if bad == invalid => Err(Exit::usage(told)),
+        _ => Err(Exit::environment(told)),
     }
 }
 
@@ -144,7 +147,33 @@ fn state_dir() -> Check {
     }
 }
 
+/// The project, and what in its files is invalid: a run of one that is named has nothing to do with the others, a run of all has.
 fn load_project() -> Check {
     let project = crate::load::project().map_err(Exit::into_parts)?;
-    Ok(format!("the project in {}", project.root.display()))
+    let wrong = crate::load::invalid(&project).map_err(Exit::into_parts)?;
+    let Some(first) = wrong.first() else {
+        return Ok(format!("the project in {}", project.root.display()));
+    };
+    let files: std::collections::BTreeSet<&str> = wrong.iter().map(|wrong| wrong.source.name()).collect();
+    let told = format!(
+        "{} of the project in {} invalid: {}:{}: {}",
+        count(files.len(), "file"),
+        project.root.display(),
+        first.source.name(),
+        first.place.line,
+        first.message
+    );
+    let told = told.replacen(
+        " invalid:",
+        if files.len() == 1 {
+            " is invalid:"
+        } else {
+            " are invalid:"
+        },
+        1,
+    );
+    Err((
+        told,
+        "`meshkat lint` tells all of it; what is named runs without it".to_owned(),
+    ))
 }

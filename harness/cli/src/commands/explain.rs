@@ -10,15 +10,18 @@ use crate::{
     envoys::Asked,
     exit::Exit,
     load,
+    near::Near,
     output::print,
+    program,
 };
 
 pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let asked = Asked::read(&args.envoy)?;
     let choice = CoverageChoice::default();
-    let cases = load::cases(&project, &asked, std::slice::from_ref(&args.case), choice)?.cases;
-    let case = find(&cases, &args.case)?;
+    let loaded = load::cases(&project, &asked, std::slice::from_ref(&args.case), &[], choice)?;
+    let case = find(&loaded.cases, &args.case)?;
+    loaded.check_needs(case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
         out.push_str(&format!("  {name} = {value}\n"));
@@ -72,7 +75,8 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
         ));
     }
     out.push_str(&format!(
-        "\nreproduce\n  meshkat run '{}'{}\n",
+        "\nreproduce\n  {} run '{}'{}\n",
+        program::name(),
         case.id,
         asked.reproduce()
     ));
@@ -86,7 +90,12 @@ fn find<'a>(cases: &'a [Case], id: &str) -> Result<&'a Case, Exit> {
     }
     let of_scenario: Vec<&Case> = cases.iter().filter(|case| case.scenario == id).collect();
     match of_scenario.as_slice() {
-        [] => Err(Exit::nothing(format!("there is no case `{id}`")).help("`meshkat list` shows the ids")),
+        [] => {
+            let near = Near::of(&[id.to_owned()], cases).tell();
+            Err(Exit::nothing(format!("there is no case `{id}`"))
+                .help("`meshkat list` shows the ids")
+                .maybe_help(near))
+        }
         [only] => Ok(only),
         several => {
             let ids: Vec<&str> = several.iter().map(|case| case.id.as_str()).collect();

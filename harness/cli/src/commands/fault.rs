@@ -1,14 +1,15 @@
-//! `meshkat fault`: harm to a pod of a mesh that runs.
+//! `meshkat fault`: kills, pauses and resumes pods of a mesh that runs.
 
-use meshkat_model::mesh::Container;
+use meshkat_model::{mesh::Container, suggest::did_you_mean};
 use meshkat_runtime::{
+    Printable,
     docker::{self, Harm},
     process::default_state_dir,
-    run::{Ledger, Proof, RuntimeName, Signalled, live_runs},
+    run::{Ledger, Proof, RuntimeName, Signalled, live_runs, note_by_hand, run_folder},
 };
 use rustix::process::Signal;
 
-use super::running;
+use super::{running, up::MARK};
 use crate::{
     args::{FaultAction, FaultArgs},
     backend::runtime_error,
@@ -19,7 +20,8 @@ use crate::{
 pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
-    let run = running::choose(&runs, args.mesh.as_deref())?;
+    let is_up = |run: &Ledger| run_folder(&state_dir, &run.id).join(MARK).exists();
+    let run = running::choose_to_fault(&runs, is_up, args.mesh.as_deref())?;
     let (pod, container) = match args.target.split_once('/') {
         None => (args.target.as_str(), None),
         Some((pod, "envoy")) => (pod, Some(Container::Envoy)),
@@ -29,6 +31,21 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
                 .help("write POD, POD/envoy or POD/application"));
         }
     };
+    if !run.pods.iter().any(|known| known.name == pod) {
+        let pods: Vec<&str> = run.pods.iter().map(|pod| pod.name.as_str()).collect();
+        let of_group: Vec<&str> = run
+            .pods
+            .iter()
+            .filter(|known| known.group == pod)
+            .map(|pod| pod.name.as_str())
+            .collect();
+        return Err(match of_group.as_slice() {
+            [] => Exit::usage(format!("there is no pod `{}`", Printable(pod))).help(did_you_mean(pod, pods)),
+            [first, ..] => Exit::usage(format!("`{pod}` is a group of pods, and one pod is faulted at a time"))
+                .help(format!("name the pod: {} {first}", command(args.action))),
+        });
+    }
+    let folder = run_folder(&state_dir, &run.id);
     let done = match args.action {
         FaultAction::Kill => "killed",
         FaultAction::Pause => "paused",
@@ -48,14 +65,32 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
         }
     };
     if hit.is_empty() {
-        let pods: Vec<&str> = run.pods.iter().map(|pod| pod.name.as_str()).collect();
-        return Err(Exit::nothing(format!("nothing of `{}` runs", args.target))
-            .help(format!("the pods are {}", pods.join(", "))));
+        return Err(
+            Exit::nothing(format!("nothing of `{}` runs", args.target)).help("`meshkat status` shows what runs")
+        );
     }
     for container in hit {
-        say(&format!("{done} the {container} of {pod}"));
+        let told = format!("{done} the {container} of {pod}");
+        say(&told);
+        // Whoever reads of a failure in this mesh is to know whose doing it may be.
+        let now = jiff::Timestamp::now().strftime("%H:%M:%S");
+        if let Err(error) = note_by_hand(&folder, &format!("`meshkat fault` {told} at {now} UTC")) {
+            say(&format!(
+                "warning: failed to leave a note of it in {}: {error}",
+                folder.display()
+            ));
+        }
     }
     Ok(())
+}
+
+/// The words that do it.
+fn command(action: FaultAction) -> &'static str {
+    match action {
+        FaultAction::Kill => "fault kill",
+        FaultAction::Pause => "fault pause",
+        FaultAction::Resume => "fault resume",
+    }
 }
 
 /// Sends a signal to the processes that are meant and live; gives whose they were.

@@ -12,9 +12,10 @@ use meshkat_envoy::{
     config::{self, Validator, lint as lint_config, lint_overlay},
 };
 use meshkat_model::{
+    mesh::MeshSpec,
     mesh_file::read_mesh,
     project::{Project, yaml_below},
-    scenario::SharedAxes,
+    scenario::{INVALID_ELSEWHERE, Meshes as _, SharedAxes},
     source::{Diagnostic, Place, Source},
 };
 
@@ -23,8 +24,10 @@ use crate::{
     backend,
     envoys::Asked,
     exit::{Exit, count},
+    limits,
     load::{self, Wanted},
     output::say,
+    used::of_config,
 };
 
 /// What a file is, by where it lies.
@@ -38,17 +41,19 @@ enum Kind {
 
 pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let files = files(&project, &args.paths)?;
-    if files.is_empty() {
+    let mut wrong: Vec<Diagnostic> = Vec::new();
+    let files = files(&project, &args.paths, &mut wrong)?;
+    if files.is_empty() && wrong.is_empty() {
         return Err(Exit::nothing("there is no YAML file to check"));
     }
     let (meshes, mesh_problems) = load::meshes(&project)?;
-    let axes = load::axes(&project)?;
+    let (axes, axes_problems) = project.read_axes_partly();
     let wants_envoy = files
         .iter()
         .any(|file| matches!(kind(&project, file), Kind::Config | Kind::Overlay));
     let mut envoys = Vec::new();
     if wants_envoy {
+        limits::check_temporary()?;
         for choice in Asked::read(&args.envoy)?.each() {
             let envoy = backend::envoy(&choice).await?;
             let judge = judge(&envoy, &project, args);
@@ -61,7 +66,6 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             ));
         }
     }
-    let mut wrong: Vec<Diagnostic> = Vec::new();
     let mut cases = 0;
     for file in &files {
         match kind(&project, file) {
@@ -70,30 +74,40 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     .file_stem()
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default();
-                let source = project.source(file).map_err(|error| load::cannot_read(file, &error))?;
-                wrong.extend(read_mesh(&name, &source, &project.configs()).err().unwrap_or_default());
+                match project.read_or_tell(file) {
+                    Ok(source) => wrong.extend(read_mesh(&name, &source, &project.configs()).err().unwrap_or_default()),
+                    Err(unread) => wrong.push(unread),
+                }
             }
-            Kind::Axes => {
-                let source = project.source(file).map_err(|error| load::cannot_read(file, &error))?;
-                wrong.extend(SharedAxes::read(&source).err().unwrap_or_default());
-            }
-            // A scenario that needs a mesh, or an axis, that does not hold is told once, with the mesh or the axis.
+            Kind::Axes => match project.read_or_tell(file) {
+                Ok(source) => wrong.extend(SharedAxes::read(&source).err().unwrap_or_default()),
+                Err(unread) => wrong.push(unread),
+            },
             Kind::Scenario => match load::scenario_cases(
                 &project,
                 file,
                 &meshes,
-                &axes.clone().unwrap_or_default(),
+                &axes,
                 &Asked::default(),
                 &Wanted::Any,
                 CoverageChoice::pairwise(),
             )? {
                 Ok((_, more)) => {
                     cases += more.cases.len();
-                    load::check_overlays(more.cases.iter().map(|case| &case.mesh))?;
+                    let is_valid = |mesh: &&MeshSpec| !meshes.is_invalid(&mesh.name);
+                    load::check_overlays(more.cases.iter().map(|case| &case.mesh).filter(is_valid))?;
+                    // A mesh that is invalid is told, whoever uses it.
+                    if !more.cases.iter().all(|case| is_valid(&&case.mesh)) {
+                        wrong.extend(mesh_problems.iter().cloned());
+                    }
                 }
-                Err(_) if axes.is_err() => wrong.extend(axes.clone().err().unwrap_or_default()),
-                Err(_) if !mesh_problems.is_empty() => wrong.extend(mesh_problems.iter().cloned()),
-                Err(more) => wrong.extend(more),
+                Err(more) => {
+                    let is_own = |told: &Diagnostic| told.label != INVALID_ELSEWHERE;
+                    if !more.iter().all(is_own) {
+                        wrong.extend(mesh_problems.iter().chain(&axes_problems).cloned());
+                    }
+                    wrong.extend(more.into_iter().filter(is_own));
+                }
             },
             Kind::Overlay => {
                 let configs = configs(&project)?;
@@ -152,12 +166,14 @@ fn kind(project: &Project, file: &Path) -> Kind {
     }
 }
 
-/// The files that were asked for, each once, as absolute paths.
-fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit> {
+/// The files that were asked for, each once, as absolute paths. What is wrong with where they lie is added to `wrong`.
+fn files(project: &Project, asked: &[PathBuf], wrong: &mut Vec<Diagnostic>) -> Result<BTreeSet<PathBuf>, Exit> {
     let mut found = BTreeSet::new();
     if asked.is_empty() {
         let read = |error: std::io::Error| Exit::usage(format!("failed to read the project's folders: {error}"));
-        found.extend(project.scenario_files().map_err(read)?.into_values());
+        let (scenarios, doubles) = project.scenario_files_and_doubles().map_err(read)?;
+        found.extend(scenarios.into_values());
+        wrong.extend(doubles.into_iter().map(|(_, double)| double));
         found.extend(project.mesh_files().map_err(read)?.into_values());
         found.extend(Some(project.axes()).filter(|axes| axes.is_file()));
         walk(&project.configs(), &mut found)?;
@@ -165,11 +181,26 @@ fn files(project: &Project, asked: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Exit
     for path in asked {
         walk(path, &mut found)?;
     }
-    let absolute = |path: PathBuf| {
-        let real = project.holds(&path).and_then(|()| std::fs::canonicalize(&path));
-        real.map_err(|error| load::cannot_read(&path, &error))
-    };
-    found.into_iter().map(absolute).collect()
+    let mut real = BTreeSet::new();
+    for path in found {
+        match project.holds(&path).and_then(|()| std::fs::canonicalize(&path)) {
+            Ok(path) => drop(real.insert(path)),
+            Err(error) => wrong.push(unreadable(project, &path, &error)),
+        }
+    }
+    Ok(real)
+}
+
+/// That a file cannot be read, which keeps nobody from checking the others.
+fn unreadable(project: &Project, path: &Path, error: &std::io::Error) -> Diagnostic {
+    let source = Source::new(project.shown(path), String::new());
+    Diagnostic::new(
+        &source,
+        Place::default(),
+        format!("failed to read {}: {error}", project.shown(path)),
+        "",
+    )
+    .help("mend it, or take it out of the project")
 }
 
 /// The configurations that overlays change.
@@ -223,21 +254,4 @@ async fn with_each(
         problem
     };
     Ok(found.into_iter().map(tell).collect())
-}
-
-/// A problem of an Envoy configuration, shown like all others.
-fn of_config(project: &Project, file: &Path, problem: config::Diagnostic) -> Diagnostic {
-    let source = project
-        .source(file)
-        .unwrap_or_else(|_| Source::new(file.display().to_string(), String::new()));
-    let place = problem.line.map_or(Place::default(), |line| {
-        source.place(line, problem.column.unwrap_or(1), 1)
-    });
-    Diagnostic {
-        source,
-        place,
-        message: problem.message,
-        label: String::new(),
-        help: problem.help,
-    }
 }

@@ -1,6 +1,6 @@
 //! `meshkat list`: the plan, before anything starts.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use meshkat_model::case::Case;
 use meshkat_plan::{Plan, PlannedMesh, Shard, by_cause};
@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
 
 use crate::{
-    args::{LAST_REPORT, ListArgs, ListFormat},
+    args::{ListArgs, ListFormat},
     backend::Machine,
     envoys::Asked,
     exit::{Exit, count},
     load,
     output::{print, print_json, say},
     planning::Known,
+    reports::Reports,
 };
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
@@ -24,7 +25,8 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let capabilities = Machine::of(args.on.runtime).await?.capabilities().await?;
     let cases = load::selected(&project, &asked, &args.select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
-    let known = Known::new(&args.planning, seed, runtime, capabilities, Path::new(LAST_REPORT))?;
+    let last = Reports::new(&project, None).last_if_any();
+    let known = Known::new(&args.planning, seed, runtime, capabilities, last.as_deref())?;
     let cases = known.part(cases, args.select.shard)?;
     let shards = shards(&known, &cases, args.shards);
     let plan = known.plan(cases);

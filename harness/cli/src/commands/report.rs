@@ -4,10 +4,11 @@ use meshkat_model::{event::Event, results::CaseResult};
 use meshkat_plan::culprit;
 use meshkat_report::{Reporters, events_of, read_results, replay};
 
-use crate::{args::ReportCommand, exit::Exit, output::say};
+use crate::{args::ReportCommand, exit::Exit, output::say, reports};
 
 pub(crate) fn run(command: ReportCommand) -> Result<(), Exit> {
     let ReportCommand::Merge { dirs, report_dir } = command;
+    let report_dir = report_dir.unwrap_or_else(reports::merged);
     let usage = |error: meshkat_report::ReportError| Exit::usage(error.to_string());
     let reports = dirs.iter().map(|dir| read_results(dir).map_err(usage));
     let reports: Vec<_> = reports.collect::<Result<_, _>>()?;

@@ -1,10 +1,11 @@
 //! `meshkat run --rerun failed`: what the last run leaves to do.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use clap::ValueEnum as _;
 use meshkat_model::{
     capability::Capabilities,
+    project::Project,
     results::{RunInfo, Status},
 };
 use meshkat_report::read_results;
@@ -17,13 +18,18 @@ use crate::{
     output::say,
 };
 
-/// What to select: of what failed or errored in the last run of the report folder, and what that run did not come to, all that
+/// What to select, where `dir` is the folder of the last run: of what failed or errored in the last run of the report folder, and what that run did not come to, all that
 /// `args` selects. The coverage, the seed and the shard of `args` become those of that run where they are not given.
 ///
 /// # Errors
 /// There is no such run, or nothing is left to do.
-pub(crate) fn failed(args: &mut RunArgs, asked: &Asked, capabilities: &Capabilities) -> Result<Select, Exit> {
-    let dir = &args.report_dir;
+pub(crate) fn failed(
+    args: &mut RunArgs,
+    project: &Project,
+    dir: &Path,
+    asked: &Asked,
+    capabilities: &Capabilities,
+) -> Result<Select, Exit> {
     let last = read_results(dir).map_err(|error| {
         Exit::usage(format!("there is no last run in {}: {error}", dir.display()))
             .help("run without `--rerun` first, or say `--report-dir`")
@@ -45,7 +51,7 @@ pub(crate) fn failed(args: &mut RunArgs, asked: &Asked, capabilities: &Capabilit
     // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now. What the words of `args` mean is read, too:
     // that a word means nothing that failed is no mistake.
     let words: Vec<String> = again.iter().chain(&select.select).cloned().collect();
-    let loaded = load::cases(&load::project()?, asked, &words, choice)?;
+    let loaded = load::cases(project, asked, &words, &[], choice)?;
     let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
     let again: HashSet<String> = again.into_iter().collect();

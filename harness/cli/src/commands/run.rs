@@ -13,9 +13,11 @@ use crate::{
     commands::{list, rerun},
     envoys::Asked,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
-    load,
+    limits, load,
     planning::Known,
-    signals,
+    program,
+    reports::Reports,
+    signals, used,
 };
 
 /// How long the repair of a mesh may take. One that takes longer than a new mesh is none; usually it is some 20 ms.
@@ -26,20 +28,29 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let asked = Asked::read(&args.envoy)?;
     let machine = Machine::of(args.on.runtime).await?;
     let capabilities = machine.capabilities().await?;
+    let reports = Reports::new(&project, args.report_dir.as_deref());
     let select = match args.rerun {
         None => args.select.clone(),
-        Some(Rerun::Failed) => rerun::failed(&mut args, &asked, &capabilities)?,
+        Some(Rerun::Failed) => rerun::failed(&mut args, &project, &reports.last()?, &asked, &capabilities)?,
     };
-    let loaded = load::cases(&project, &asked, &select.select, args.choice)?;
-    let mut all = loaded.cases.clone();
+    let loaded = load::cases(&project, &asked, &select.select, &select.tag, args.choice)?;
+    let mut all = loaded.that_could_run();
     let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
+    used::check_configs(&project, cases.iter().map(|case| &case.mesh))?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
-    let known = Known::new(&args.planning, seed, runtime, capabilities, &args.report_dir)?;
+    let known = Known::new(
+        &args.planning,
+        seed,
+        runtime,
+        capabilities,
+        reports.last_if_any().as_deref(),
+    )?;
     let plan = known.plan(known.part(cases, select.shard)?);
     if args.dry_run {
         list::table(&plan, &known);
         return Ok(());
     }
+    limits::check()?;
     let why_nothing_runs = why_nothing_runs(&plan);
     let envoys = asked.find(plan.cases()).await?;
     let cancel = signals::cancel_on_signal()?;
@@ -49,7 +60,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     all.retain(|case| envoys.has(case));
     options.culprit.cases = all;
     let report = ReportOptions {
-        dir: args.report_dir.clone(),
+        dir: reports.make(&options.info.id)?,
         color: match color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -58,6 +69,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
         progress: true,
     };
     let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::report(&error))?;
+    reports.publish(&report.dir);
     let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), |event| reporters.event(&event)).await;
     let written = reporters.finish().map_err(|error| Exit::environment(error.to_string()));
     verdict(&summary, cancel.is_cancelled(), why_nothing_runs)?;
@@ -121,8 +133,9 @@ fn options(args: &RunArgs, asked: &Asked, envoy: Vec<String>, runtime: &str) -> 
             KeepChoice::Failed => Keep::Failed,
             KeepChoice::Always => Keep::Always,
         },
-        ready_within: Duration::from_secs(args.ready_within),
+        ready_within: args.ready_within,
         repaired_within: REPAIRED,
+        program: program::name(),
         reproduce,
         culprit: CulpritOptions {
             within: args.culprit_within,

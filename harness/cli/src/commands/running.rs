@@ -19,3 +19,34 @@ pub(super) fn choose<'a>(runs: &'a [Ledger], asked: Option<&str>) -> Result<&'a 
         (None, _) => Err(Exit::usage("several meshes run").help(format!("choose one with --mesh: {}", ids()))),
     }
 }
+
+/// As [`choose`], to fault it: without an id only among the meshes that `up` started, for those of test runs are somebody's
+/// measurement.
+///
+/// # Errors
+/// As [`choose`]; or only test runs have meshes.
+pub(super) fn choose_to_fault<'a>(
+    runs: &'a [Ledger],
+    is_up: impl Fn(&Ledger) -> bool,
+    asked: Option<&str>,
+) -> Result<&'a Ledger, Exit> {
+    if asked.is_some() || runs.is_empty() {
+        return choose(runs, asked);
+    }
+    let mut ups = runs.iter().filter(|run| is_up(run));
+    let ids = |runs: &[&Ledger]| runs.iter().map(|run| run.id.to_string()).collect::<Vec<_>>().join(", ");
+    match (ups.next(), ups.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => {
+            let all: Vec<&Ledger> = runs.iter().collect();
+            Err(
+                Exit::nothing("no mesh runs that `up` started, and one of a test run is only faulted by its id")
+                    .help(format!("to make a case of that run fail: --mesh ID, of {}", ids(&all))),
+            )
+        }
+        (Some(_), Some(_)) => {
+            let ups: Vec<&Ledger> = runs.iter().filter(|run| is_up(run)).collect();
+            Err(Exit::usage("several meshes run").help(format!("choose one with --mesh: {}", ids(&ups))))
+        }
+    }
+}

@@ -12,6 +12,9 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<(), Exit> {
     let name = match args.kind {
         SchemaKind::Scenario => "scenario",
         SchemaKind::Mesh => "mesh",
+        SchemaKind::Axes => "axes",
+        SchemaKind::Overlay => "overlay",
+        SchemaKind::Cover => "cover",
     };
     let schemas = schemas();
     let schema = schemas

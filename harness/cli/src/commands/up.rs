@@ -1,11 +1,11 @@
 //! `meshkat up`: a mesh for people.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
 use meshkat_model::{
     mesh::{MeshSpec, Port},
-    project::{MeshFiles, Project},
+    project::{MeshFiles, NoMesh, Project},
     scenario::Meshes,
 };
 use meshkat_runtime::{
@@ -13,17 +13,19 @@ use meshkat_runtime::{
     run::{LeaseId, ProcessIdentity, Proof, run_folder},
 };
 use rustix::process::Signal;
+use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
-    args::UpArgs,
+    args::{UpArgs, UpFormat},
+    aside::Aside,
     backend::{self, Machine},
     envoys::Found,
     exit::{Exit, INTERRUPTED},
-    load,
-    output::{print, say},
-    signals,
+    limits, load,
+    output::{print, print_json, say},
+    signals, used,
 };
 
 /// The file in a run's folder that tells that `up` made it, so that `down` ends it and not a test run.
@@ -35,12 +37,13 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     }
     let project = load::project()?;
     let spec = &mesh(&project, &args.mesh, &args.overlay)?;
+    limits::check()?;
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let state_dir = default_state_dir().map_err(|error| backend::runtime_error(&error))?;
     let machine = Machine::of(args.runtime).await?;
     let backend = machine.backend(&Found::one(envoy, &args.envoy))?;
-    let limit = Duration::from_secs(args.ready_within);
+    let limit = args.ready_within;
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
     let id: LeaseId = bring_up.mesh().lease().id().parse().map_err(|error| {
         Exit::environment(format!(
@@ -51,8 +54,10 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let mark = run_folder(&state_dir, &id).join(MARK);
     let ready = match meshkat_files::write_private(&mark, &args.mesh) {
         Ok(()) => {
-            // Told before the mesh is ready, so that who waits for it can ask it.
-            print(&entrances(bring_up.mesh()));
+            // Told to a person before the mesh is ready, so that who waits for it can ask it. A program is told of what is ready.
+            if !args.in_background && args.format == UpFormat::Text {
+                print(&entrances(bring_up.mesh()));
+            }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(Exit::silent(INTERRUPTED)),
@@ -71,6 +76,9 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
         }
         return Err(exit);
     }
+    if args.in_background || args.format != UpFormat::Text {
+        print_entrances(&mesh, args.format);
+    }
     if args.in_background {
         print("ready\n");
     } else {
@@ -81,7 +89,8 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     mesh.release(None)
         .await
         .map_err(|error| backend::runtime_error(&error))?;
-    Ok(())
+    // It ends by a signal alone.
+    Err(Exit::silent(INTERRUPTED))
 }
 
 /// A mesh of the project by its name, with its Envoys changed by overlays.
@@ -90,13 +99,18 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
 /// There is no such mesh or overlay, or one does not hold.
 pub(crate) fn mesh(project: &Project, name: &str, overlays: &[String]) -> Result<MeshSpec, Exit> {
     let (meshes, wrong) = load::meshes(project)?;
-    if !wrong.is_empty() {
-        return Err(Exit::diagnostics(&wrong));
-    }
-    let spec = meshes.mesh(name).map_err(|known| {
-        Exit::usage(format!("there is no mesh `{name}`")).help(format!("the meshes are {}", known.join(", ")))
+    let spec = meshes.valid(name).map_err(|none| match none {
+        NoMesh::Unknown(known) => {
+            Exit::usage(format!("there is no mesh `{name}`")).help(format!("the meshes are {}", known.join(", ")))
+        }
+        NoMesh::Invalid(wrong) => Exit::diagnostics(wrong),
     })?;
-    with_overlays(spec, overlays, &meshes)
+    let mut aside = Aside::default();
+    aside.add(wrong);
+    aside.tell();
+    let spec = with_overlays(spec, overlays, &meshes)?;
+    used::check_configs(project, std::iter::once(&spec))?;
+    Ok(spec)
 }
 
 /// The mesh with its Envoys changed by overlays.
@@ -134,11 +148,53 @@ async fn watch(mesh: &RunningMesh, cancel: &tokio_util::sync::CancellationToken)
     }
 }
 
+/// The pods through which a mesh is entered, each with its URL.
+fn ways_in(mesh: &RunningMesh) -> Vec<(String, String)> {
+    let ways = mesh.pods().into_iter().filter(|pod| pod.group == "ingress");
+    ways.map(|pod| (pod.name.clone(), format!("http://{}", pod.socket(Port::Inbound))))
+        .collect()
+}
+
 /// One line for each way in: machine output.
 fn entrances(mesh: &RunningMesh) -> String {
-    let ways = mesh.pods().into_iter().filter(|pod| pod.group == "ingress");
-    ways.map(|pod| format!("{} http://{}\n", pod.name, pod.socket(Port::Inbound)))
+    ways_in(mesh)
+        .into_iter()
+        .map(|(pod, url)| format!("{pod} {url}\n"))
         .collect()
+}
+
+fn print_entrances(mesh: &RunningMesh, format: UpFormat) {
+    match format {
+        UpFormat::Text => print(&entrances(mesh)),
+        UpFormat::Url => print(
+            &ways_in(mesh)
+                .into_iter()
+                .map(|(_, url)| format!("{url}\n"))
+                .collect::<String>(),
+        ),
+        UpFormat::Json => {
+            let ways = ways_in(mesh)
+                .into_iter()
+                .map(|(pod, url)| json!({"pod": pod, "url": url}));
+            let pods = mesh.pods().into_iter().map(|pod| {
+                let has = |port: Port| match port {
+                    Port::Application => pod.application.is_some(),
+                    Port::Outbound => pod.application.is_some() && pod.envoy.is_some(),
+                    _ => pod.envoy.is_some(),
+                };
+                let socket = |port: Port| has(port).then(|| pod.socket(port).to_string());
+                json!({
+                    "name": pod.name, "group": pod.group, "inbound": socket(Port::Inbound), "outbound": socket(Port::Outbound),
+                    "admin": socket(Port::Admin), "application": socket(Port::Application),
+                })
+            });
+            let told = json!({
+                "id": mesh.lease().id(), "mesh": mesh.spec().name, "entrances": ways.collect::<Vec<Value>>(),
+                "pods": pods.collect::<Vec<Value>>(),
+            });
+            print_json(told, false);
+        }
+    }
 }
 
 fn roster(mesh: &RunningMesh) -> String {
@@ -180,8 +236,14 @@ fn roster(mesh: &RunningMesh) -> String {
     }
 }
 
+/// A mesh that is wrong by its own files is the mesh's failure, as in a run; anything else is the environment's.
 fn not_up(error: &MeshError) -> Exit {
-    Exit::environment(format!("the mesh did not come up: {error}")).maybe_help(error.help())
+    let told = format!("the mesh did not come up: {error}");
+    let exit = match error.of_the_mesh() {
+        Some(_) => Exit::failed(told).help("`meshkat lint` checks the configurations"),
+        None => Exit::environment(told),
+    };
+    exit.maybe_help(error.help())
 }
 
 /// Starts `up` again in the background, and comes back when that one is ready or has failed.
@@ -192,9 +254,11 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         &args.mesh,
         "--in-background",
         "--ready-within",
-        &args.ready_within.to_string(),
+        &format!("{}ms", args.ready_within.as_millis()),
         "--runtime",
         &args.runtime.to_string(),
+        "--format",
+        args.format.name(),
     ]);
     for overlay in &args.overlay {
         command.args(["--overlay", overlay]);
@@ -223,6 +287,8 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         }
     });
     let mut lines = BufReader::new(out).lines();
+    // Nobody is told where a mesh is before it is ready.
+    let mut told = String::new();
     loop {
         let line = tokio::select! {
             biased;
@@ -236,10 +302,11 @@ async fn detach(args: &UpArgs) -> Result<(), Exit> {
         match line.as_deref() {
             None => break,
             Some("ready") => {
+                print(&told);
                 say("ready; `meshkat status` shows it, `meshkat down` ends it");
                 return Ok(());
             }
-            Some(line) => print(&format!("{line}\n")),
+            Some(line) => told.push_str(&format!("{line}\n")),
         }
     }
     let status = child.wait().await.map_err(failed)?;

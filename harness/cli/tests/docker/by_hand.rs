@@ -57,8 +57,8 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
         .exits(4)
         .says(&["nothing of `pet-1/envoy` runs"]);
     yard.tell(&["fault", "kill", "pet-9"])
-        .exits(4)
-        .says(&["nothing of `pet-9` runs"]);
+        .exits(2)
+        .says(&["there is no pod `pet-9`"]);
 
     yard.tell(&["clean"]).exits(0).says(&["nothing was left behind"]);
     assert_eq!(yard.runs().len(), 1, "a mesh that lives is not cleaned away");
@@ -73,7 +73,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
         let mut up = yard.start(yard.command(&["up", "neighbours", "--runtime", "docker"]), "up");
         up.until_it_says("ready; Ctrl-C ends it");
         up.signal(signal);
-        up.end().exits(0);
+        up.end().exits(130);
         assert_eq!(yard.left(), [""; 0]);
         assert_eq!(yard.runs(), [""; 0]);
     }

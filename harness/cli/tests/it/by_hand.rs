@@ -75,8 +75,11 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
         .exits(4)
         .says(&["nothing of `pet-1/envoy` runs"]);
     lab.tell(&["fault", "kill", "pet-9"])
-        .exits(4)
-        .says(&["nothing of `pet-9` runs", "the pods are sds, ingress, petstore-1"]);
+        .exits(2)
+        .says(&["there is no pod `pet-9`", "did you mean `pet-1`"]);
+    lab.tell(&["fault", "pause", "pet"])
+        .exits(2)
+        .says(&["`pet` is a group of pods", "fault pause pet-1"]);
     lab.tell(&["fault", "kill", "pet-1/sidecar"])
         .exits(2)
         .says(&["no container `sidecar`", "POD/envoy"]);
@@ -99,7 +102,7 @@ fn a_mesh_in_the_foreground_ends_with_ctrl_c() {
         let mut up = lab.start(lab.command(&["up", "tiny"]), "up");
         up.until_it_says("ready; Ctrl-C ends it");
         up.signal(signal);
-        let told = up.end().exits(0);
+        let told = up.end().exits(130);
         assert_eq!(get(ingress(&told.out), "/", Duration::from_secs(1)), None);
         lab.nothing_is_left();
     }
@@ -115,7 +118,7 @@ fn a_container_that_ends_by_itself_is_told_of() {
     lab.tell(&["fault", "kill", "sds"]).exits(0);
     up.until_it_says("the application of sds ended by signal 9");
     up.signal(Signal::INT);
-    up.end().exits(0);
+    up.end().exits(130);
 }
 
 #[test]
@@ -161,6 +164,65 @@ fn a_test_run_is_not_for_down_to_end() {
     });
     lab.tell(&["down"]).exits(0).says(&["no mesh that `up` started runs"]);
     assert_eq!(lab.runs().len(), 1);
+    // Nor for a slip of the hand.
+    let one = lab.runs().remove(0);
+    lab.tell(&["fault", "kill", "sds"])
+        .exits(4)
+        .says(&["only faulted by its id", "--mesh ID", &one]);
     run.signal(Signal::INT);
     run.end().exits(130);
+}
+
+#[test]
+fn who_asks_for_a_url_gets_one_when_the_mesh_is_ready_and_nothing_else() {
+    let lab = Lab::new();
+    lab.write("scenarios/meshes/tiny.yaml", TINY);
+    let _permit = Permit::one();
+    let url = lab.tell(&["up", "tiny", "--detach", "--format", "url"]).exits(0).out;
+    let address = url.strip_prefix("http://").and_then(|url| url.strip_suffix('\n'));
+    let socket: SocketAddr = address.and_then(|address| address.parse().ok()).expect("one URL");
+    assert!(get(socket, "/", Duration::from_secs(10)).is_some());
+    lab.tell(&["down"]).exits(0);
+    let json = lab.tell(&["up", "tiny", "--detach", "--format", "json"]).exits(0).out;
+    let told: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(
+        (&told["mesh"], &told["id"]),
+        (&"tiny".into(), &lab.runs()[0].as_str().into())
+    );
+    assert_eq!(told["entrances"][0]["pod"], "ingress");
+    let pods = told["pods"].as_array().expect("there are pods");
+    assert_eq!(pods.len(), 2);
+    let sds = pods.iter().find(|pod| pod["name"] == "sds").expect("it is there");
+    assert!(sds["inbound"].is_null() && sds["application"].is_string(), "{sds}");
+    lab.tell(&["down"]).exits(0);
+}
+
+#[test]
+fn a_failure_tells_that_somebody_else_has_changed_the_mesh() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    // It waits for what never comes, so that there is time for a slip of the hand; it ends with the kill.
+    lab.write(
+        "scenarios/mine/waits.yaml",
+        "promise: It waits.\nmesh: neighbours\nsteps:\n  - {get: /stores/77, status: 200, within: 30s}\n",
+    );
+    let _permit = Permit::one();
+    let run = lab.start(lab.run_command(&["mine/waits", "--culprit-within", "0"]), "run");
+    until("the mesh is up", || {
+        lab.tell(&["status"]).exits(0).out.matches("LIVE").count() >= 3
+    });
+    let one = lab.runs().remove(0);
+    lab.tell(&["fault", "kill", "pet-1/envoy", "--mesh", &one]).exits(0);
+    lab.tell(&["fault", "kill", "petstore-1", "--mesh", &one]).exits(0);
+    run.end().exits(1);
+    let failure = lab.failure("mine/waits");
+    let first = failure.hints.first().map(String::as_str).unwrap_or_default();
+    assert!(
+        first.starts_with(
+            "somebody else has changed this mesh from outside: `meshkat fault` killed the envoy of pet-1 at "
+        ),
+        "{:?}",
+        failure.hints
+    );
+    assert!(first.contains("killed the application of petstore-1"), "{first}");
 }

@@ -87,6 +87,12 @@ fn words_that_meshkat_does_not_know_are_2() {
     for (args, parts) in [
         (&["run", "--retrys", "1"][..], &["--retrys", "--retries"][..]),
         (&["run", "--jobs", "0"], &["0 is not in 1..=64"]),
+        (
+            &["run", "--seed", "1.5"],
+            &["a seed is a whole number from 0 to", "such as 7"],
+        ),
+        (&["up", "--ready-within", "soon"], &["such as 30 or 30s"]),
+        (&["sync", "--within", "11m"], &["a time from 0 s to 600 s"]),
         (&["run", "--shard", "4/3"], &["`4/3` is not a shard"]),
         (&["rum"], &["rum", "run"]),
         (&["up", "petshp"], &["there is no mesh `petshp`", "petshop"]),
@@ -214,6 +220,18 @@ fn nothing_selected_is_4() {
         (&["run", SHOP, "--shard", "2/2"], &["there is nothing in shard 2/2"]),
         (&["list", "eds/*", "--tag", "smoke"], &["nothing was selected"]),
         (&["explain", "routing/petshp"], &["there is no case `routing/petshp`"]),
+        (
+            &["list", "routing/petshop[pets=1,petstores=1]"],
+            &["the axes of an id are in the order of the file", SHOP],
+        ),
+        (
+            &["explain", "routing/petshop[pets=1,petstores=1]"],
+            &["the axes of an id are in the order of the file", SHOP],
+        ),
+        (
+            &["list", "routing/petshop[petstores=1]"],
+            &["an id has a value for each axis", "`routing/petshop[*petstores=1*]`"],
+        ),
         (&["down", "17"], &["no mesh `17`"]),
         (&["fault", "kill", "pet-1"], &["no mesh runs"]),
     ] {

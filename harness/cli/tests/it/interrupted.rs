@@ -32,9 +32,11 @@ fn a_run_that_is_told_to_end_keeps_what_it_had_and_leaves_nothing() {
             results(&lab).is_some_and(|results| results.cases.len() == 1) && lab.runs().len() == 1
         });
         run.signal(signal);
-        run.end()
-            .exits(130)
-            .says(&["ending; once more ends at once", "interrupted", "1 passed"]);
+        run.end().exits(130).says(&[
+            "stopping in order; Ctrl-C once more stops at once",
+            "interrupted",
+            "1 passed",
+        ]);
         assert_eq!(lab.verdicts(), [(FIRST.to_owned(), "passed")]);
         let results = lab.results();
         assert!(results.run.interrupted && results.run.duration_ms > 0);
@@ -71,7 +73,7 @@ fn told_twice_it_ends_at_once() {
     let mut run = lab.start(lab.run_command(&[LONG]), "run");
     until("the run has begun", || results(&lab).is_some());
     run.signal(Signal::INT);
-    run.until_it_says("ending; once more ends at once");
+    run.until_it_says("stopping in order; Ctrl-C once more stops at once");
     assert!(!run.has_ended(), "it waits for the mesh");
     run.signal(Signal::INT);
     run.end().exits(130);

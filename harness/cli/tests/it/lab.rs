@@ -132,7 +132,13 @@ impl Lab {
             .env("TMPDIR", self.path("tmp"))
             .env("NO_COLOR", "1")
             .env("CI", "1");
-        for variable in ["MESHKAT_SERVICES", "MESHKAT_LOG", "RUST_BACKTRACE", "CLICOLOR_FORCE"] {
+        for variable in [
+            "MESHKAT_SERVICES",
+            "MESHKAT_LOG",
+            "MESHKAT_CALLED_AS",
+            "RUST_BACKTRACE",
+            "CLICOLOR_FORCE",
+        ] {
             command.env_remove(variable);
         }
         command

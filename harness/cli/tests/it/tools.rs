@@ -11,19 +11,24 @@ fn the_doctor_finds_nothing_where_everything_is_well() {
     let lab = Lab::new();
     let told = lab.tell(&["doctor"]).exits(0);
     let lines: Vec<&str> = told.err.lines().collect();
-    assert_eq!(lines.len(), 8, "{}", told.err);
-    assert!(lines[..5].iter().all(|line| line.starts_with("ok    ")), "{}", told.err);
+    assert_eq!(lines.len(), 10, "{}", told.err);
+    assert!(lines[..7].iter().all(|line| line.starts_with("ok    ")), "{}", told.err);
     // What holds everywhere, and is nothing to mend.
     assert!(
-        lines[6].starts_with("note  whoever can log in to this machine"),
+        lines[8].starts_with("note  whoever can log in to this machine"),
         "{}",
         told.err
     );
     // Whether there is Docker is no matter of this runtime.
-    assert!(lines[7].contains("--runtime docker"), "{}", told.err);
+    assert!(lines[9].contains("--runtime docker"), "{}", told.err);
+    assert!(
+        lines[4].contains("open files") && lines[5].contains("free in"),
+        "{}",
+        told.err
+    );
     assert!(lines[0].starts_with("ok    Envoy "), "{}", told.err);
     assert!(
-        lines[5].contains("lint has Envoy judge configurations in a sandbox"),
+        lines[7].contains("lint has Envoy judge configurations in a sandbox"),
         "{}",
         told.err
     );
@@ -118,6 +123,8 @@ fn schemas_are_json() {
         (&["schema"][..], "promise"),
         (&["schema", "scenario"], "steps"),
         (&["schema", "mesh"], "pods"),
+        (&["schema", "overlay"], "changes"),
+        (&["schema", "cover"], "axes"),
     ] {
         let told = lab.tell(args).exits(0);
         let schema: Value = serde_json::from_str(&told.out).expect("it is JSON");

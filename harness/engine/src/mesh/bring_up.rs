@@ -9,6 +9,9 @@ use meshkat_runtime::{Backend, ContainerState, Pod};
 use super::{MeshError, RunningMesh};
 use crate::wait;
 
+/// An Envoy that is not ready after this is asked where it looks for discovery.
+const SUSPICIOUS: Duration = Duration::from_millis(250);
+
 /// A mesh that was started and is perhaps not ready yet.
 pub struct BringUp {
     mesh: RunningMesh,
@@ -116,14 +119,25 @@ impl RunningMesh {
     async fn envoy_ready(&self, pod: &Pod, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
         use meshkat_envoy::admin::Ready;
         let admin = self.admin(pod);
+        let start = Instant::now();
+        // A mesh that comes up as it should is not asked for more than it has to be.
+        let lost = || async {
+            match start.elapsed() > SUSPICIOUS && self.has_discovery() {
+                true => self.lost(pod, false).await,
+                false => None,
+            }
+        };
         let look = || async {
             match (admin.ready(super::ANSWER).await, self.has_discovery()) {
                 (Ready::Live, true) => match self.endpoints_differ(pod).await {
                     None => Ok(Ok(())),
-                    Some(difference) => Err(difference),
+                    Some(difference) => lost().await.map_or(Err(difference), |lost| Ok(Err(lost))),
                 },
                 (Ready::Live | Ready::NotReady(_), false) => Ok(Ok(())),
-                (Ready::NotReady(state), true) => Err(format!("/ready says {state}")),
+                (Ready::NotReady(state), true) => {
+                    let seen = format!("/ready says {state}");
+                    lost().await.map_or(Err(seen), |lost| Ok(Err(lost)))
+                }
                 (Ready::Unreachable(why), _) => self
                     .ended(pod, Container::Envoy)
                     .map_or(Err(format!("its admin interface cannot be reached: {why}")), |end| {
@@ -132,6 +146,12 @@ impl RunningMesh {
             }
         };
         let ready = wait::until(deadline, look).await;
+        if ready.is_err()
+            && self.has_discovery()
+            && let Some(lost) = self.lost(pod, true).await
+        {
+            return Err(lost);
+        }
         self.in_time(ready, limit, |seen| format!("the Envoy of {}: {seen}", pod.name))
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod bring_up;
 mod converge;
 mod discovery;
+mod lost;
 mod network;
 mod proof;
 mod refusal;
@@ -13,7 +14,7 @@ mod scale;
 mod view;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -30,6 +31,7 @@ use serde::de::DeserializeOwned;
 
 pub use bring_up::BringUp;
 pub use discovery::Restored;
+pub use lost::Lost;
 
 /// How long an admin interface or the registry may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -38,6 +40,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const LONGEST_ANSWER: usize = 8 << 20;
 /// How much is told of an answer that is a refusal, in bytes.
 const LONGEST_REFUSAL: usize = 64 << 10;
+/// The longest configuration in which a place is looked for, in bytes.
+const LONGEST_CONFIGURATION: u64 = 4 << 20;
 /// How much of a log is shown when a container ended by itself.
 const LOG_TAIL: usize = 2_000;
 /// How much of it is searched for what Envoy says of its configuration, parts of which it may quote.
@@ -73,6 +77,9 @@ pub enum MeshError {
         /// What Envoy says.
         message: String,
     },
+    /// An Envoy looks for its discovery service where it is not.
+    #[error("{0}")]
+    NoDiscovery(Box<Lost>),
     /// A container ended without having been asked to.
     #[error("the {container} of {pod} {state}; the end of its log:\n{log}")]
     Crashed {
@@ -108,6 +115,44 @@ impl MeshError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Runtime(error) => error.help(),
+            Self::NoDiscovery(lost) => Some(format!(
+                "give the cluster `{}` in {} the address `sds` and the port {}",
+                lost.cluster,
+                lost.file,
+                Port::Application.number()
+            )),
+            _ => None,
+        }
+    }
+
+    /// The line of the configuration that is wrong, from 1, where it is known.
+    pub fn line(&self) -> Option<usize> {
+        let Self::NoDiscovery(lost) = self else {
+            return None;
+        };
+        let text = meshkat_files::read_to_string(Path::new(&lost.file), LONGEST_CONFIGURATION).ok()?;
+        let port = format!("port_value: {}", lost.at.port());
+        let has_port = |line: &str| {
+            let rest = line.split_once(&port).map(|(_, rest)| rest);
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let mut found = text.lines().zip(1..).filter(|(line, _)| has_port(line));
+        match (found.next(), found.next()) {
+            (Some((_, number)), None) => Some(number),
+            // Of several, another cluster's may be the first.
+            _ => None,
+        }
+    }
+
+    /// The configuration's file and what is wrong, in a few words, where the mesh is wrong by its own files, and not the
+    /// environment.
+    pub fn of_the_mesh(&self) -> Option<(&str, &'static str)> {
+        match self {
+            Self::Refused { file, .. } => Some((file, "an Envoy refuses its configuration")),
+            Self::NoDiscovery(lost) => Some((
+                &lost.file,
+                "an Envoy looks for its discovery service in the wrong place",
+            )),
             _ => None,
         }
     }
@@ -120,6 +165,8 @@ pub struct RunningMesh {
     http: reqwest::Client,
     /// The clusters of each group's Envoy that are found by EDS.
     eds: HashMap<String, Vec<EdsCluster>>,
+    /// The clusters that each group's Envoy asks for discovery.
+    discovery: HashMap<String, BTreeSet<String>>,
     state: Mutex<State>,
 }
 
@@ -136,6 +183,8 @@ struct State {
     harm: network::Harm,
     /// How often the mesh was harmed and repaired.
     repairs: usize,
+    /// Whether a case has come to it.
+    used: bool,
 }
 
 impl RunningMesh {
@@ -145,10 +194,12 @@ impl RunningMesh {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
             .build()?;
-        let mut eds = HashMap::new();
+        let (mut eds, mut discovery) = (HashMap::new(), HashMap::new());
         for (group, of) in &spec.groups {
             if let Some(file) = &of.envoy {
-                eds.insert(group.clone(), Bootstrap::read_with(file, &of.overlays)?.eds_clusters());
+                let config = Bootstrap::read_with(file, &of.overlays)?;
+                eds.insert(group.clone(), config.eds_clusters());
+                discovery.insert(group.clone(), config.discovery_clusters());
             }
         }
         Ok(Self {
@@ -156,6 +207,7 @@ impl RunningMesh {
             spec: spec.clone(),
             http,
             eds,
+            discovery,
             state: Mutex::default(),
         })
     }
@@ -264,6 +316,11 @@ impl RunningMesh {
     /// How often the mesh was harmed and repaired.
     pub(crate) fn repairs(&self) -> usize {
         self.state().repairs
+    }
+
+    /// Whether a case has come to the mesh before; from now on one has.
+    pub(crate) fn is_used(&self) -> bool {
+        std::mem::replace(&mut self.state().used, true)
     }
 
     /// Ends the mesh and removes all of it.

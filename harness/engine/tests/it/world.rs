@@ -282,6 +282,7 @@ pub(crate) fn options() -> RunOptions {
         keep: Keep::Never,
         ready_within: DEADLINE,
         repaired_within: DEADLINE,
+        program: "meshkat".to_owned(),
         reproduce: " --seed 7".to_owned(),
         culprit: CulpritOptions::default(),
     }

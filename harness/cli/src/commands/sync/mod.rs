@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &SyncArgs) -> Result<(), Exit> {
     let run = running::choose(&runs, args.mesh.as_deref())?;
     let pods = chosen(run, &args.pods)?;
     let mesh = look::Mesh::new(run, run_folder(&state_dir, &run.id), &pods)?;
-    let rows = settled(&mesh, Duration::from_secs(args.within)).await?;
+    let rows = settled(&mesh, args.within).await?;
     if rows.is_empty() {
         return Err(
             Exit::nothing("none of the Envoys asks the discovery service for anything")
