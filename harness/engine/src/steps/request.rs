@@ -138,6 +138,10 @@ impl CaseRun<'_> {
         };
         let timeout = step.timeout.map_or(TIMEOUT, |time| time.0);
         let request = self.make_request(method, path, &ways, step.host.as_ref(), &step.headers, timeout)?;
+        let request = match &step.connections {
+            Some(connections) => request.connections(connections.value),
+            None => request,
+        };
         Ok(match &step.body {
             Some(body) => request.body(&body.0),
             None => request,

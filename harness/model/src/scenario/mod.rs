@@ -12,6 +12,7 @@ pub mod split;
 pub mod step;
 pub mod value;
 mod when;
+pub mod wire;
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
