@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
-    case::Case,
+    case::{Case, DEADLINE},
     event::Event,
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
@@ -23,9 +23,6 @@ use crate::{
     mesh::{MeshError, RunningMesh},
     run::Sink,
 };
-
-/// How long a case may take where its scenario does not say.
-const DEADLINE: Duration = Duration::from_secs(120);
 
 /// So many loads are told of when a case takes too long.
 const MOST_LOADS: usize = 5;

@@ -126,7 +126,8 @@ fn asks(text: &str, views: &[&str]) -> bool {
     refers.variables.iter().any(|name| name == "stats") && (names.peek().is_none() || names.any(|name| !is_gauge(name)))
 }
 
-fn is_gauge(name: &str) -> bool {
+/// Whether a statistic is known to be a gauge, which may fall.
+pub(crate) fn is_gauge(name: &str) -> bool {
     GAUGES.iter().any(|end| name.ends_with(end))
 }
 

@@ -179,6 +179,7 @@ impl Scenario {
         };
         mesh.envoy = params.get(ENVOY).map(text);
         wrong.extend(check::steps(source, &node, &file.steps, &mesh, &own));
+        wrong.extend(check::deadline(source, &node, file.deadline));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.expects()) {
             wrong.push(self.expects_nothing());
         }

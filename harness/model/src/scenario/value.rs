@@ -282,6 +282,15 @@ impl<'de> Deserialize<'de> for Statuses {
                 f.write_str("an HTTP status or a list of them")
             }
 
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text.parse::<u16>() {
+                    Ok(status) => Err(E::custom(format!(
+                        "a status is a number, and `{text}` is quoted as a text is\nwrite {status} without quotes"
+                    ))),
+                    Err(_) => Err(E::invalid_type(de::Unexpected::Str(text), &self)),
+                }
+            }
+
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
                 match u16::try_from(number) {
                     Ok(status) if (100..=599).contains(&status) => Ok(Statuses(vec![status])),

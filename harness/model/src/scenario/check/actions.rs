@@ -108,6 +108,7 @@ impl Check<'_> {
                 }
             }
         }
+        self.envoy_can_fail(envoy);
         self.either_within_or_for(envoy.within.is_some(), envoy.for_.is_some());
         self.since(envoy);
         self.counter_share(envoy);

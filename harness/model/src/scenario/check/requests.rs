@@ -116,6 +116,7 @@ impl Check<'_> {
             misses: request.misses.as_ref(),
             requests: request.times.as_ref(),
         });
+        self.request_can_fail(request);
         self.expressions(&request.that, &RESPONSE_VARIABLES);
         self.keep(request.keep.as_ref(), Kept::Response);
     }
@@ -216,7 +217,7 @@ impl Check<'_> {
     }
 
     /// An expectation that always holds, or never, expects nothing.
-    fn bound(&mut self, place: Place, always: Option<Always>, help: impl Into<String>) {
+    pub(super) fn bound(&mut self, place: Place, always: Option<Always>, help: impl Into<String>) {
         match always {
             Some(Always::Holds) => self.wrong(place, "this holds whatever happens", "always true", help),
             Some(Always::Fails) => self.wrong(place, "this can never hold", "never true", help),
@@ -368,6 +369,16 @@ impl Check<'_> {
                 requests.always(None),
                 "for example `requests: \">= 100\"`",
             );
+        }
+        for (name, bound) in [
+            ("p50", &expect.p50),
+            ("p95", &expect.p95),
+            ("p99", &expect.p99),
+            ("max", &expect.max),
+        ] {
+            if let Some(bound) = bound {
+                self.bound(bound.place, bound.always(), format!("for example `{name}: < 100ms`"));
+            }
         }
         for (status, share) in &expect.statuses {
             self.bound(
