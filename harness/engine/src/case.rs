@@ -222,10 +222,10 @@ impl<'a> CaseRun<'a> {
         loads.take(MOST_LOADS).collect()
     }
 
-    /// Counts checks, and gives the first that did not hold.
+    /// Counts checks, and gives those that did not hold.
     pub(crate) fn judge(&mut self, checks: Vec<Check>) -> Result<(), Broken> {
         self.checks += checks.len() as u64;
-        match checks.into_iter().find(|check| !check.held) {
+        match Check::unmet(checks) {
             None => Ok(()),
             Some(check) => Err(Broken::Expectation(check)),
         }
