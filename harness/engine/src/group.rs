@@ -151,6 +151,7 @@ impl Group {
             failure.hints = diagnose(running).await;
             failure.hints.extend(reused(running));
         }
+        running.was_used_by(&case.id);
         if keep {
             let files = bundle::collect(running).await;
             self.sink.send(Event::Artifacts {
@@ -267,15 +268,23 @@ impl Group {
     }
 }
 
-/// That others had harmed the mesh before: whoever reads of a failure should be able to rule it out.
+/// That others had used the mesh before, and had harmed it: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
-    let before = match mesh.repairs() {
-        0 => return None,
-        1 => "one case had harmed this mesh before, and it was repaired".to_owned(),
-        cases => format!("{cases} cases had harmed this mesh before, and it was repaired each time"),
+    let before = mesh.used_by();
+    let last = before.last()?;
+    let others = match before.len() - 1 {
+        0 => String::new(),
+        1 => " and one other".to_owned(),
+        others => format!(" and {others} others"),
+    };
+    let repaired = match mesh.repairs() {
+        0 => String::new(),
+        1 => "; it was harmed once, and repaired".to_owned(),
+        times => format!("; it was harmed {times} times, and repaired each time"),
     };
     Some(format!(
-        "{before}; `--share looks` gives each case that harms a mesh a new one"
+        "this mesh had been used before, by {last}{others}{repaired}: `--share never` gives each case a new one, and so does `share: \
+         never` in its file"
     ))
 }
 

@@ -13,6 +13,7 @@ mod readable;
 mod rebind;
 mod said;
 mod select;
+mod state;
 mod validate;
 mod value;
 mod yaml;

@@ -168,6 +168,7 @@ mod tests {
         let meshes = Pets(MeshSpec {
             name: "pets".to_owned(),
             envoy: None,
+            alone: None,
             groups: [
                 ("sds".to_owned(), group(Service::Sds, false)),
                 ("pet".to_owned(), group(Service::Pet, registered)),

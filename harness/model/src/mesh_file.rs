@@ -33,8 +33,18 @@ const SMALLEST: &str = "the smallest mesh is `pods: {ingress: {envoy: ingress.ya
 pub struct MeshFile {
     /// What the mesh is, in a sentence.
     pub about: Option<String>,
+    /// `never`: each case has such a mesh of its own.
+    pub share: Option<Share>,
     /// The groups of pods.
     pub pods: IndexMap<At<String>, GroupFile>,
+}
+
+/// Who may share a mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    /// Nobody.
+    Never,
 }
 
 /// A group of pods in a mesh file.
@@ -233,6 +243,9 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
     })?;
     let mut wrong = Vec::new();
     let mut groups = IndexMap::new();
+    let alone = file
+        .share
+        .map(|Share::Never| format!("{} says `share: never`", source.name()));
     for (group, spec) in file.pods {
         wrong.extend(check_group(source, &group, &spec));
         if let Some(count) = &spec.replicas {
@@ -273,7 +286,12 @@ pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec
     if wrong.is_empty() {
         let name = name.to_owned();
         let envoy = None;
-        Ok(MeshSpec { name, groups, envoy })
+        Ok(MeshSpec {
+            name,
+            groups,
+            envoy,
+            alone,
+        })
     } else {
         Err(wrong)
     }

@@ -136,6 +136,8 @@ struct State {
     harm: network::Harm,
     /// How often the mesh was harmed and repaired.
     repairs: usize,
+    /// The cases that have run on it, in order.
+    used_by: Vec<String>,
 }
 
 impl RunningMesh {
@@ -264,6 +266,16 @@ impl RunningMesh {
     /// How often the mesh was harmed and repaired.
     pub(crate) fn repairs(&self) -> usize {
         self.state().repairs
+    }
+
+    /// The cases that have run on it, in order.
+    pub(crate) fn used_by(&self) -> Vec<String> {
+        self.state().used_by.clone()
+    }
+
+    /// That a case has run on it.
+    pub(crate) fn was_used_by(&self, case: &str) {
+        self.state().used_by.push(case.to_owned());
     }
 
     /// Ends the mesh and removes all of it.

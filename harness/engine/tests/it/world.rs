@@ -305,6 +305,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .map(|(name, group)| (name.to_owned(), group))
             .collect(),
         envoy: None,
+        alone: None,
     };
     let echo = group(Some(Service::Echo), None, None);
     let shop = vec![
