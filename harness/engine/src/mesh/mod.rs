@@ -13,7 +13,7 @@ mod scale;
 mod view;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -120,6 +120,10 @@ pub struct RunningMesh {
     http: reqwest::Client,
     /// The clusters of each group's Envoy that are found by EDS.
     eds: HashMap<String, Vec<EdsCluster>>,
+    /// The groups whose Envoys ask a control plane for anything.
+    asking: HashSet<String>,
+    /// The groups that run from the start and whose Envoys start when all others are ready.
+    late: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -141,16 +145,20 @@ struct State {
 }
 
 impl RunningMesh {
-    fn new(lease: Arc<dyn Lease>, spec: &MeshSpec) -> Result<Self, MeshError> {
+    fn new(lease: Arc<dyn Lease>, spec: &MeshSpec, late: &[String]) -> Result<Self, MeshError> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
             .build()?;
-        let mut eds = HashMap::new();
+        let (mut eds, mut asking) = (HashMap::new(), HashSet::new());
         for (group, of) in &spec.groups {
             if let Some(file) = &of.envoy {
-                eds.insert(group.clone(), Bootstrap::read_with(file, &of.overlays)?.eds_clusters());
+                let config = Bootstrap::read_with(file, &of.overlays)?;
+                eds.insert(group.clone(), config.eds_clusters());
+                if config.asks_a_control_plane() {
+                    asking.insert(group.clone());
+                }
             }
         }
         Ok(Self {
@@ -158,6 +166,8 @@ impl RunningMesh {
             spec: spec.clone(),
             http,
             eds,
+            asking,
+            late: late.to_vec(),
             state: Mutex::default(),
         })
     }

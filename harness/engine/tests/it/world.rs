@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -183,6 +183,29 @@ impl World {
             serve(world.socket(pod, Port::Application), router).await;
         }
         (world, envoys)
+    }
+
+    /// A mesh without a discovery service: an edge with this configuration, called `ingress`, and an application, `echo`.
+    pub(crate) fn add_mesh(&mut self, name: &'static str, envoy: PathBuf) {
+        let group = |service: Option<Service>, envoy: Option<PathBuf>| GroupSpec {
+            service,
+            envoy,
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: false,
+        };
+        let groups = [
+            ("ingress", group(None, Some(envoy))),
+            ("echo", group(Some(Service::Echo), None)),
+        ];
+        let mesh = MeshSpec {
+            name: name.to_owned(),
+            groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
+            envoy: None,
+            alone: None,
+        };
+        self.meshes.insert(name, mesh);
     }
 
     pub(crate) fn socket(&self, pod: &str, port: Port) -> std::net::SocketAddr {
