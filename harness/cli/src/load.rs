@@ -222,6 +222,7 @@ pub(crate) fn cases(
             cases.insert(at, case);
         }
     }
+    keep_apart(&mut cases);
     aside.tell();
     Ok(Loaded {
         cases,
@@ -291,6 +292,31 @@ fn with_causes(
         all.push(diagnostic);
     }
     all
+}
+
+/// Sees to it that nobody shares a mesh whose Envoys remember what they have served: a proof that it is as it was would not see
+/// that. A configuration that cannot be read is told elsewhere.
+fn keep_apart(cases: &mut [Case]) {
+    let mut known: HashMap<(PathBuf, Vec<PathBuf>), Option<String>> = HashMap::new();
+    for case in cases {
+        if case.mesh.alone.is_some() {
+            continue;
+        }
+        for group in case.mesh.groups.values() {
+            let Some(file) = &group.envoy else { continue };
+            let of = (file.clone(), group.overlays.clone());
+            let why = known.entry(of).or_insert_with(|| {
+                let kept = Bootstrap::read_with(file, &group.overlays).ok()?.keeps_state();
+                let kept: Vec<&str> = kept.into_iter().collect();
+                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+                (!kept.is_empty()).then(|| format!("an Envoy with {name} keeps {}", kept.join(", ")))
+            });
+            if why.is_some() {
+                case.mesh.alone.clone_from(why);
+                break;
+            }
+        }
+    }
 }
 
 /// How many combinations of a configuration and overlays are looked at: each takes some milliseconds.

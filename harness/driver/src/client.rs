@@ -1,8 +1,8 @@
 //! One request and what came of it.
 
 use std::{
-    error::Error as _,
-    net::SocketAddr,
+    error::Error,
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,12 +10,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use meshkat_model::{
     observation::{Answer, NoAnswer, Response},
     scenario::step::TransportError,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    Request,
+    pool::{Lost, Pool},
+};
 
 /// No body is read beyond these bytes: an answer that is longer is given up and said to be so. Far more than an expectation can
 /// be about, and little enough that an answer can be kept, read as JSON and asked by expressions.
@@ -33,10 +40,11 @@ const OF_AN_ERROR: usize = 4 << 10;
 /// The headers that tell who took part in an answer.
 const SERVED_BY: [&str; 2] = ["x-served-by", "x-upstream-served-by"];
 
-/// Sends the requests of one case. Cheap to clone; connections are kept and used again.
+/// Sends the requests of one case. Cheap to clone; connections are kept and used again. A failed attempt is a result, and never
+/// something to hide behind a second one; no redirect is followed and no proxy asked: what the mesh answers is what is seen.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    pool: Pool,
     /// One for each request of a load that may be open at the same time.
     open: Arc<Semaphore>,
     /// How many requests of loads were due.
@@ -61,87 +69,6 @@ enum Wanted {
     ForLoad,
 }
 
-/// Where a request goes: a socket and the name by which it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Where the connection goes.
-    pub socket: SocketAddr,
-    /// The `Host` header; the socket where none is given.
-    pub host: Option<String>,
-}
-
-/// A request, checked: it can be sent as often as is wished.
-#[derive(Debug, Clone)]
-pub struct Request {
-    method: Method,
-    url: String,
-    headers: HeaderMap,
-    body: Option<String>,
-    timeout: Duration,
-}
-
-impl Request {
-    /// Makes a request.
-    ///
-    /// # Errors
-    /// A sentence about the method or header that HTTP does not allow.
-    pub fn new<'a>(
-        method: &str,
-        route: &Route,
-        path: &str,
-        headers: impl IntoIterator<Item = (&'a String, &'a String)>,
-        timeout: Duration,
-    ) -> Result<Self, String> {
-        let method = method
-            .parse()
-            .map_err(|_| format!("`{method}` is not an HTTP method"))?;
-        let mut map = HeaderMap::new();
-        if let Some(host) = &route.host {
-            let value = HeaderValue::from_str(host).map_err(|_| format!("`{host}` cannot be a Host header"))?;
-            map.insert(http::header::HOST, value);
-        }
-        for (name, value) in headers {
-            let name =
-                HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is not the name of a header"))?;
-            let value = HeaderValue::from_str(value).map_err(|_| format!("`{value}` cannot be a header's value"))?;
-            map.append(name, value);
-        }
-        Ok(Self {
-            method,
-            url: format!("http://{}{path}", route.socket),
-            headers: map,
-            body: None,
-            timeout,
-        })
-    }
-
-    /// Says who sends it, if it does not say so already. The value is never shown.
-    ///
-    /// # Errors
-    /// A sentence about a value that HTTP does not allow.
-    pub fn authorization(mut self, value: &str) -> Result<Self, String> {
-        let mut value =
-            HeaderValue::from_str(value).map_err(|_| "an Authorization header cannot have this value".to_owned())?;
-        value.set_sensitive(true);
-        self.headers.entry(http::header::AUTHORIZATION).or_insert(value);
-        Ok(self)
-    }
-
-    /// Adds a body: a text as it is, anything else as JSON.
-    pub fn body(mut self, body: &serde_json::Value) -> Self {
-        self.body = Some(match body {
-            serde_json::Value::String(text) => text.clone(),
-            other => {
-                self.headers
-                    .entry(http::header::CONTENT_TYPE)
-                    .or_insert(HeaderValue::from_static("application/json"));
-                other.to_string()
-            }
-        });
-        self
-    }
-}
-
 impl Client {
     /// How many requests the loads of a case may have open at the same time. Each takes a connection, a file and some tens of
     /// kilobytes.
@@ -151,24 +78,13 @@ impl Client {
     /// ends.
     pub const MOST_KEPT: u64 = 10_000_000;
 
-    /// A client without a proxy, and that follows no redirect: what the mesh answers is what is seen.
-    ///
-    /// # Errors
-    /// What the HTTP library cannot set up on this machine.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            // An idle connection that Envoy closes in the same moment would look like a failed request.
-            .pool_idle_timeout(Duration::from_secs(20))
-            // A failed attempt is a result, never something to hide behind a second one.
-            .retry(reqwest::retry::never())
-            .build()?;
-        Ok(Self {
-            http,
+    /// A client that has no connections yet.
+    pub fn new() -> Self {
+        Self {
+            pool: Pool::shared(),
             open: Arc::new(Semaphore::new(Self::MOST_OPEN)),
             counted: Arc::default(),
-        })
+        }
     }
 
     /// Sends a request and waits for the whole answer, or for the timeout, which covers the body too. An answer that is longer
@@ -201,79 +117,85 @@ impl Client {
 
     async fn sent(&self, request: &Request, wanted: Wanted) -> Response {
         let start = Instant::now();
-        let outcome = self.answer(request, wanted).await.map_err(|problem| match problem {
-            Problem::Lost(error) => no_answer(&error, request.timeout),
-            Problem::TooLong(message) => NoAnswer { kind: None, message },
-        });
+        let pool = request.pool.as_ref().unwrap_or(&self.pool);
+        let answer = pool.send(request.message(), async |response| read(response, wanted).await);
+        let outcome = match tokio::time::timeout(request.timeout, answer).await {
+            Ok(outcome) => outcome.map_err(|problem| match problem {
+                Problem::Lost(lost) => no_answer(&lost, request.timeout),
+                Problem::TooLong(message) => NoAnswer { kind: None, message },
+            }),
+            Err(_) => Err(too_late(request.timeout)),
+        };
         Response {
             outcome,
             took: start.elapsed(),
         }
     }
+}
 
-    async fn answer(&self, request: &Request, wanted: Wanted) -> Result<Answer, Problem> {
-        let mut builder = self
-            .http
-            .request(request.method.clone(), &request.url)
-            .headers(request.headers.clone())
-            .timeout(request.timeout);
-        if let Some(body) = &request.body {
-            builder = builder.body(body.clone());
-        }
-        let mut response = builder.send().await?;
-        let mut answer = Answer {
-            status: response.status().as_u16(),
-            ..Answer::default()
-        };
-        within(response.headers())?;
-        for (name, value) in response.headers() {
-            if wanted == Wanted::ForLoad && !SERVED_BY.contains(&name.as_str()) {
-                continue;
-            }
-            let value = String::from_utf8_lossy(value.as_bytes());
-            answer
-                .headers
-                .entry(name.as_str().to_owned())
-                .and_modify(|all| {
-                    all.push_str(", ");
-                    all.push_str(&value);
-                })
-                .or_insert_with(|| value.clone().into_owned());
-        }
-        let keep = match wanted {
-            Wanted::Whole => LONGEST_BODY,
-            Wanted::ForLoad if answer.status < 400 => 0,
-            Wanted::ForLoad => OF_AN_ERROR,
-        };
-        let (mut text, mut length) = (Vec::new(), 0_usize);
-        while let Some(chunk) = response.chunk().await? {
-            length = length.saturating_add(chunk.len());
-            if length > LONGEST_BODY {
-                return Err(Problem::TooLong(format!(
-                    "the answer, a {}, was given up: its body is longer than {} MiB",
-                    answer.status,
-                    LONGEST_BODY >> 20
-                )));
-            }
-            let rest = keep.saturating_sub(text.len()).min(chunk.len());
-            text.extend_from_slice(&chunk[..rest]);
-        }
-        answer.text = String::from_utf8_lossy(&text).into_owned();
-        Ok(answer)
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
     }
+}
+
+/// Reads an answer to its end.
+async fn read(response: http::Response<Incoming>, wanted: Wanted) -> Result<Answer, Problem> {
+    let (parts, mut body) = response.into_parts();
+    let mut answer = Answer {
+        status: parts.status.as_u16(),
+        ..Answer::default()
+    };
+    within(&parts.headers)?;
+    for (name, value) in &parts.headers {
+        if wanted == Wanted::ForLoad && !SERVED_BY.contains(&name.as_str()) {
+            continue;
+        }
+        let value = String::from_utf8_lossy(value.as_bytes());
+        answer
+            .headers
+            .entry(name.as_str().to_owned())
+            .and_modify(|all| {
+                all.push_str(", ");
+                all.push_str(&value);
+            })
+            .or_insert_with(|| value.clone().into_owned());
+    }
+    let keep = match wanted {
+        Wanted::Whole => LONGEST_BODY,
+        Wanted::ForLoad if answer.status < 400 => 0,
+        Wanted::ForLoad => OF_AN_ERROR,
+    };
+    let (mut text, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(Lost::Broke)?;
+        let Some(chunk) = frame.data_ref() else { continue };
+        length = length.saturating_add(chunk.len());
+        if length > LONGEST_BODY {
+            return Err(Problem::TooLong(format!(
+                "the answer, a {}, was given up: its body is longer than {} MiB",
+                answer.status,
+                LONGEST_BODY >> 20
+            )));
+        }
+        let rest = keep.saturating_sub(text.len()).min(chunk.len());
+        text.extend_from_slice(&chunk[..rest]);
+    }
+    answer.text = String::from_utf8_lossy(&text).into_owned();
+    Ok(answer)
 }
 
 /// Why there is no answer to tell of.
 enum Problem {
     /// None came.
-    Lost(reqwest::Error),
+    Lost(Lost),
     /// One came that is longer than is bearable.
     TooLong(String),
 }
 
-impl From<reqwest::Error> for Problem {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Lost(error)
+impl From<Lost> for Problem {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
     }
 }
 
@@ -300,32 +222,33 @@ fn within(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-fn no_answer(error: &reqwest::Error, timeout: Duration) -> NoAnswer {
-    let mut causes = Vec::new();
-    let mut refused = false;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        refused |= inner
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
-        causes.push(inner.to_string());
-        cause = inner.source();
-    }
-    let last = causes.pop().unwrap_or_else(|| error.to_string());
-    if error.is_timeout() {
-        NoAnswer {
-            kind: Some(TransportError::Timeout),
-            message: format!("nothing within {timeout:?}"),
-        }
-    } else if refused {
-        NoAnswer {
+fn no_answer(lost: &Lost, timeout: Duration) -> NoAnswer {
+    let (kind, first): (_, &(dyn Error + 'static)) = match lost {
+        Lost::NotConnected(error) => (Some(error.kind()), error),
+        Lost::Broke(error) => (None, error),
+    };
+    match kind {
+        Some(io::ErrorKind::ConnectionRefused) => NoAnswer {
             kind: Some(TransportError::Refused),
             message: "the connection was refused".to_owned(),
+        },
+        Some(io::ErrorKind::TimedOut) => too_late(timeout),
+        _ => {
+            let mut last = first;
+            while let Some(inner) = last.source() {
+                last = inner;
+            }
+            NoAnswer {
+                kind: Some(TransportError::Reset),
+                message: format!("the connection broke: {last}"),
+            }
         }
-    } else {
-        NoAnswer {
-            kind: Some(TransportError::Reset),
-            message: format!("the connection broke: {last}"),
-        }
+    }
+}
+
+fn too_late(timeout: Duration) -> NoAnswer {
+    NoAnswer {
+        kind: Some(TransportError::Timeout),
+        message: format!("nothing within {timeout:?}"),
     }
 }

@@ -2,11 +2,15 @@
 
 mod client;
 mod load;
+mod pool;
 mod read;
 mod record;
+mod request;
 mod slice;
+mod verbatim;
 
-pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS, Request, Route};
+pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS};
 pub use load::Load;
 pub use read::{ReadError, read_all};
 pub use record::Progress;
+pub use request::{Request, Route};

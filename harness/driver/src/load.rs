@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn the_loads_of_a_case_share_what_may_be_open() {
         let (_listener, request) = silent().await;
-        let client = Client::new().unwrap().with_limits(10, Client::MOST_KEPT);
+        let client = Client::new().with_limits(10, Client::MOST_KEPT);
         let loads = [1, 2].map(|_| Load::start(&client, request.clone(), 2000.0));
         for load in &loads {
             due(load, 100).await;
@@ -332,7 +332,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_case_may_send_has_an_end_and_from_then_on_its_loads_fail() {
         let (_listener, request) = silent().await;
-        let client = Client::new().unwrap().with_limits(1000, 25);
+        let client = Client::new().with_limits(1000, 25);
         let load = Load::start(&client, request, 1000.0);
         due(&load, 100).await;
         assert_eq!(load.requests(), 25);

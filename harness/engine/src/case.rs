@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
-    case::Case,
+    case::{Case, DEADLINE},
     event::Event,
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
@@ -23,9 +23,6 @@ use crate::{
     mesh::{MeshError, RunningMesh},
     run::Sink,
 };
-
-/// How long a case may take where its scenario does not say.
-const DEADLINE: Duration = Duration::from_secs(120);
 
 /// So many loads are told of when a case takes too long.
 const MOST_LOADS: usize = 5;
@@ -225,10 +222,10 @@ impl<'a> CaseRun<'a> {
         loads.take(MOST_LOADS).collect()
     }
 
-    /// Counts checks, and gives the first that did not hold.
+    /// Counts checks, and gives those that did not hold.
     pub(crate) fn judge(&mut self, checks: Vec<Check>) -> Result<(), Broken> {
         self.checks += checks.len() as u64;
-        match checks.into_iter().find(|check| !check.held) {
+        match Check::unmet(checks) {
             None => Ok(()),
             Some(check) => Err(Broken::Expectation(check)),
         }

@@ -146,12 +146,8 @@ impl Group {
     }
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
-        let client = match Client::new() {
-            Ok(client) => client,
-            Err(error) => return broken(case, format!("failed to set up HTTP: {error}"), Status::Errored),
-        };
-        let before = Before::of(running, running.is_used()).await;
-        let mut attempt = CaseRun::new(running, case, client).run(&self.sink).await;
+        let before = Before::of(running, !running.used_by().is_empty()).await;
+        let mut attempt = CaseRun::new(running, case, Client::new()).run(&self.sink).await;
         let keep = match self.options.keep {
             Keep::Never => false,
             Keep::Failed => attempt.status != Status::Passed,
@@ -165,6 +161,7 @@ impl Group {
             failure.hints.extend(diagnose(running, &before).await);
             failure.hints.extend(reused(running));
         }
+        running.was_used_by(&case.id);
         if keep {
             let files = bundle::collect(running).await;
             self.sink.send(Event::Artifacts {
@@ -301,15 +298,23 @@ fn by_others(mesh: &RunningMesh) -> Vec<String> {
     )]
 }
 
-/// That others had harmed the mesh before: whoever reads of a failure should be able to rule it out.
+/// That others had used the mesh before, and had harmed it: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
-    let before = match mesh.repairs() {
-        0 => return None,
-        1 => "one case had harmed this mesh before, and it was repaired".to_owned(),
-        cases => format!("{cases} cases had harmed this mesh before, and it was repaired each time"),
+    let before = mesh.used_by();
+    let last = before.last()?;
+    let others = match before.len() - 1 {
+        0 => String::new(),
+        1 => " and one other".to_owned(),
+        others => format!(" and {others} others"),
+    };
+    let repaired = match mesh.repairs() {
+        0 => String::new(),
+        1 => "; it was harmed once, and repaired".to_owned(),
+        times => format!("; it was harmed {times} times, and repaired each time"),
     };
     Some(format!(
-        "{before}; `--share looks` gives each case that harms a mesh a new one"
+        "this mesh had been used before, by {last}{others}{repaired}: `--share never` gives each case a new one, and so does `share: \
+         never` in its file"
     ))
 }
 

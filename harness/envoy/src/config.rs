@@ -14,6 +14,7 @@ mod readable;
 mod rebind;
 mod said;
 mod select;
+mod state;
 mod validate;
 mod value;
 mod yaml;

@@ -12,6 +12,9 @@ use crate::{
     yaml::At,
 };
 
+/// How long a case may take where its scenario does not say.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
 /// What runs and gets a verdict.
 #[derive(Debug, Clone)]
 pub struct Case {

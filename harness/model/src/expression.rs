@@ -1,6 +1,7 @@
 //! Expectations beyond the shorthand: CEL, the language that Envoy and Kubernetes use.
 
 mod budget;
+mod foregone;
 mod meter;
 mod names;
 mod refers;
@@ -9,7 +10,7 @@ mod words;
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError},
 };
 
 use cel::{
@@ -21,6 +22,7 @@ use indexmap::IndexMap;
 use self::meter::{MATCHES, env, metered, parts, weight_of_json};
 pub use self::{
     budget::{Budget, MOST_STEPS, MOST_STEPS_TOGETHER},
+    foregone::Foregone,
     names::Known,
     refers::Refers,
 };
@@ -52,6 +54,8 @@ struct Compiled {
     metered: IdedExpr,
     refers: Refers,
     parts: u64,
+    /// Its truth if that is the same whatever is seen, once that was asked; of those that do not ask for axes.
+    comes_to: OnceLock<Option<bool>>,
 }
 
 /// What is wrong in an expression, and where.
@@ -108,6 +112,7 @@ impl Expression {
                 metered: metered(program.expression()),
                 refers: refers::refers(program.expression()),
                 parts: parts(program.expression()).unsigned_abs(),
+                comes_to: OnceLock::new(),
                 program,
             }))),
             Ok(Err(errors)) => Err(words::of_parser(text, &errors)),
@@ -161,15 +166,10 @@ impl Expression {
     }
 
     fn truth_in(&self, context: &Context<'_, '_>) -> Result<bool, String> {
-        match catch_unwind(AssertUnwindSafe(|| context.resolve(&self.0.metered))) {
-            Ok(Ok(Value::Bool(truth))) => Ok(truth),
-            Ok(Ok(other)) => Err(format!("neither true nor false: {}", show(&other))),
-            Ok(Err(error)) => Err(format!(
-                "it cannot be evaluated: {}",
-                crate::observation::shorten(&error.to_string().replace(MATCHES, "matches"), TOLD)
-            )),
-            Err(_) => Err("it cannot be evaluated".to_owned()),
-        }
+        truth_of(&self.0.metered, context).map_err(|why| match names::length(self.0.program.expression()) {
+            Some(instead) if why.starts_with(UNEVALUABLE) => format!("{why}; {instead}"),
+            _ => why,
+        })
     }
 
     /// The variables that the expression asks for, as CEL has them.
@@ -185,6 +185,23 @@ impl Expression {
             }
         }
         Ok(context)
+    }
+}
+
+/// How what is told of an expression begins that has no value.
+const UNEVALUABLE: &str = "it cannot be evaluated";
+
+/// The value of a tree that counts its steps.
+fn truth_of(tree: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, String> {
+    // An evaluation that fails inside must not take the whole run with it.
+    match catch_unwind(AssertUnwindSafe(|| context.resolve(tree))) {
+        Ok(Ok(Value::Bool(truth))) => Ok(truth),
+        Ok(Ok(other)) => Err(format!("neither true nor false: {}", show(&other))),
+        Ok(Err(error)) => Err(format!(
+            "{UNEVALUABLE}: {}",
+            crate::observation::shorten(&error.to_string().replace(MATCHES, "matches"), TOLD)
+        )),
+        Err(_) => Err(UNEVALUABLE.to_owned()),
     }
 }
 

@@ -126,7 +126,8 @@ fn asks(text: &str, views: &[&str]) -> bool {
     refers.variables.iter().any(|name| name == "stats") && (names.peek().is_none() || names.any(|name| !is_gauge(name)))
 }
 
-fn is_gauge(name: &str) -> bool {
+/// Whether a statistic is known to be a gauge, which may fall.
+pub(crate) fn is_gauge(name: &str) -> bool {
     GAUGES.iter().any(|end| name.ends_with(end))
 }
 
@@ -167,6 +168,7 @@ mod tests {
         let meshes = Pets(MeshSpec {
             name: "pets".to_owned(),
             envoy: None,
+            alone: None,
             groups: [
                 ("sds".to_owned(), group(Service::Sds, false)),
                 ("pet".to_owned(), group(Service::Pet, registered)),

@@ -90,6 +90,8 @@ pub struct MeshSpec {
     pub groups: IndexMap<String, GroupSpec>,
     /// Which Envoy its pods run, as the axis `envoy` names it, such as `1.38`; none is the run's own.
     pub envoy: Option<String>,
+    /// Why no two cases share such a mesh, in words; none where they may.
+    pub alone: Option<String>,
 }
 
 /// Pods of one kind.

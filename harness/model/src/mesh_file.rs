@@ -33,8 +33,18 @@ const SMALLEST: &str = "the smallest mesh is `pods: {ingress: {envoy: ingress.ya
 pub struct MeshFile {
     /// What the mesh is, in a sentence.
     pub about: Option<String>,
+    /// `never`: each case has such a mesh of its own.
+    pub share: Option<Share>,
     /// The groups of pods.
     pub pods: IndexMap<At<String>, GroupFile>,
+}
+
+/// Who may share a mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    /// Nobody.
+    Never,
 }
 
 /// A group of pods in a mesh file.
@@ -249,6 +259,9 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
     })?;
     let mut wrong = Vec::new();
     let mut groups = IndexMap::new();
+    let alone = file
+        .share
+        .map(|Share::Never| format!("{} says `share: never`", source.name()));
     for (group, spec) in file.pods {
         wrong.extend(check_group(source, &group, &spec));
         if let Some(count) = &spec.replicas {
@@ -288,7 +301,13 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
     }
     let name = name.to_owned();
     let envoy = None;
-    Ok((MeshSpec { name, groups, envoy }, wrong))
+    let spec = MeshSpec {
+        name,
+        groups,
+        envoy,
+        alone,
+    };
+    Ok((spec, wrong))
 }
 
 /// A mesh file is the same for every case; what varies is said by the scenario.

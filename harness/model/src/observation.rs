@@ -224,17 +224,6 @@ pub const WINDOW_VARIABLES: [&str; 9] = [
     "statuses",
 ];
 
-/// What the names of the counters and gauges begin with, before the first dot, that are looked at.
-pub const STAT_ROOTS: [&str; 7] = [
-    "cluster",
-    "http",
-    "listener",
-    "server",
-    "control_plane",
-    "cluster_manager",
-    "listener_manager",
-];
-
 /// What an Envoy says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EnvoyView {

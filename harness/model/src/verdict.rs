@@ -1,6 +1,7 @@
 //! Expectations held against what was seen: pure, with expected, actual, and the line that asked.
 
 mod split;
+mod stats;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ pub use split::split;
 
 use serde_json::Value;
 
+use self::stats::{Counted, counted};
 use crate::{
     expression::{Budget, Expression, Variables},
     observation::{Answer, EnvoyView, Response, Served, Window, shorten},
@@ -33,6 +35,47 @@ pub struct Check {
     pub expected: String,
     /// What was seen.
     pub actual: String,
+}
+
+/// So many expectations of one step that do not hold are told.
+const TOLD: usize = 10;
+
+impl Check {
+    /// What of these does not hold, as one: by itself where it is one, and otherwise each with its number. None if all of it holds.
+    pub fn unmet(checks: Vec<Self>) -> Option<Self> {
+        let mut unmet: Vec<Self> = checks.into_iter().filter(|check| !check.held).collect();
+        if unmet.len() < 2 {
+            return unmet.pop();
+        }
+        let number = unmet.len();
+        let told = |of: fn(&Self) -> &str, with: &str| {
+            let each = unmet.iter().take(TOLD).zip(1..);
+            let each: Vec<String> = each
+                .map(|(check, number)| format!("({number}) {}", of(check)))
+                .collect();
+            each.join(with)
+        };
+        let more = number.saturating_sub(TOLD);
+        let more = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        Some(Self {
+            line: unmet
+                .iter()
+                .map(|check| check.line)
+                .find(|line| *line > 0)
+                .unwrap_or_default(),
+            held: false,
+            message: format!(
+                "{number} expectations do not hold: {}{more}",
+                told(|check| &check.message, "; ")
+            ),
+            expected: told(|check| &check.expected, "\n"),
+            actual: told(|check| &check.actual, "\n"),
+        })
+    }
 }
 
 /// What expectations refer to beside what was just seen.
@@ -431,38 +474,51 @@ pub fn envoy(
         let message = format!("the Envoy of {pod} has other endpoints in cluster `{}`", cluster.value);
         checks.add(cluster.place.line, held && exists, &message, expected, actual);
     }
+    let reachable = seen.ready != "unreachable";
+    let no_admin = || "its admin interface cannot be reached".to_owned();
     for (name, bound) in &step.stats {
         let before = since.map(|since| since.stats.get(&name.value).copied().unwrap_or_default());
-        let now = seen.stats.get(&name.value).copied();
-        // Envoy makes many counters when they first count: one that is not there is 0, but only for a reachable Envoy.
-        let reachable = seen.ready != "unreachable";
-        let value = now.unwrap_or_default() - before.unwrap_or_default();
-        let actual = match (reachable, now, before) {
-            (false, _, _) => "its admin interface cannot be reached".to_owned(),
-            (_, None, _) => format!("0 (Envoy has no `{}` yet)", name.value),
-            (_, Some(now), Some(before)) => format!("{value} (from {before} to {now})"),
-            (_, Some(now), None) => now.to_string(),
+        let now = counted(seen, &name.value);
+        let value = now.number().map(|now| now - before.unwrap_or_default());
+        let actual = match (reachable, &now, before) {
+            (false, ..) => no_admin(),
+            (_, Counted::Unknown(why), _) => why.clone(),
+            (_, Counted::NotYet, _) => format!("0 (Envoy has not made `{}` yet)", name.value),
+            (_, Counted::Number(now), Some(before)) => format!("{} (from {before} to {now})", now - before),
+            (_, Counted::Number(now), None) => now.to_string(),
         };
         let message = format!("`{}` of the Envoy of {pod} is not what it should be", name.value);
         checks.add(
             name.place.line,
-            reachable && bound.holds(value),
+            reachable && value.is_some_and(|value| bound.holds(value)),
             &message,
             bound.to_string(),
             actual,
         );
     }
     if let Some(wanted) = &step.share {
-        let counted = |name: &str| {
+        let count = |name: &str| {
             let before = since.and_then(|since| since.stats.get(name)).copied();
-            seen.stats.get(name).copied().unwrap_or_default() - before.unwrap_or_default()
+            match counted(seen, name) {
+                _ if !reachable => Err(no_admin()),
+                Counted::Unknown(why) => Err(format!("`{name}`: {why}")),
+                now => Ok(now.number().unwrap_or_default() - before.unwrap_or_default()),
+            }
         };
         let strict = strictness(
             step.false_alarm.as_ref().map(|at| at.value),
             step.misses.as_ref().map(|at| at.value),
         );
-        let (part, of) = (counted(&wanted.part), counted(&wanted.of));
-        let mut check = split::share(wanted.place.line, wanted, strict, part, of);
+        let mut check = match (count(&wanted.part), count(&wanted.of)) {
+            (Ok(part), Ok(of)) => split::share(wanted.place.line, wanted, strict, part, of),
+            (Err(why), _) | (_, Err(why)) => Check {
+                line: wanted.place.line,
+                held: false,
+                message: "the share of a counter cannot be told".to_owned(),
+                expected: format!("`{}` is {} of `{}`", wanted.part.value, wanted.is, wanted.of.value),
+                actual: why,
+            },
+        };
         check.message = format!("{} (the Envoy of {pod})", check.message);
         checks.all.push(check);
     }

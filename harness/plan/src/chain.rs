@@ -52,6 +52,9 @@ impl Member {
 
     /// Whether it shares a mesh with nobody.
     fn is_alone(&self, sharing: Sharing) -> bool {
+        if self.case.mesh.alone.is_some() {
+            return true;
+        }
         match sharing {
             Sharing::Nothing => true,
             Sharing::Looks => self.harm != Harm::None,

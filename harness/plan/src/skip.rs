@@ -95,6 +95,7 @@ mod tests {
             name: "pets".to_owned(),
             groups: [("pet".to_owned(), pet)].into(),
             envoy: None,
+            alone: None,
         });
         let text = format!("promise: p\nmesh: pets\nsteps:\n{steps}  - {{get: /pets, at: pet-1, status: 200}}\n");
         let source = Source::new("scenarios/failover/cut.yaml", text);

@@ -32,6 +32,7 @@ impl One {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), echo)]),
             envoy: None,
+            alone: None,
         })
     }
 }

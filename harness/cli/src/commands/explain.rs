@@ -46,6 +46,9 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
         };
         out.push_str(&format!("  {pods}: {what}{started}{registered}\n"));
     }
+    if let Some(why) = &case.mesh.alone {
+        out.push_str(&format!("  shared with no other case: {why}\n"));
+    }
     out.push_str("\nsteps\n");
     for (number, step) in case.steps.iter().enumerate() {
         out.push_str(&format!(

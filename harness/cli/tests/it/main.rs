@@ -14,6 +14,7 @@ mod ends;
 mod envoys;
 mod evidence;
 mod forged;
+mod gate;
 mod hostile;
 mod interrupted;
 mod killed;

@@ -18,7 +18,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let (address, seen) = serve(answer).await;
-    let client = Client::new().expect("HTTP can be set up");
+    let client = Client::new();
     (client.send(&get(address, timeout)).await.outcome, seen)
 }
 

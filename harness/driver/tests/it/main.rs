@@ -3,3 +3,4 @@
 mod answers;
 mod loads;
 mod servers;
+mod wire;

@@ -3,14 +3,33 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use meshkat_envoy::config::Bootstrap;
 use meshkat_model::mesh::{Container, MeshSpec, Port};
-use meshkat_runtime::{Backend, ContainerState, Pod};
+use meshkat_runtime::{Backend, ContainerState, Pod, Target};
 
 use super::{MeshError, RunningMesh};
 use crate::wait;
 
 /// An Envoy that is not ready after this is asked where it looks for discovery.
 const SUSPICIOUS: Duration = Duration::from_millis(250);
+
+/// 1 once the workers of an Envoy have its listeners.
+const WORKERS_STARTED: &str = "listener_manager.workers_started";
+const WORKERS: &str = "^listener_manager\\.workers_started$";
+
+/// The groups that start in the end: an Envoy that checks the health of others finds one that is not there yet ill, and looks again
+/// only after an interval, which may be a minute.
+fn late(spec: &MeshSpec) -> Result<Vec<String>, MeshError> {
+    let mut late = Vec::new();
+    for (name, group) in spec.groups.iter().filter(|(_, group)| group.started) {
+        if let Some(file) = &group.envoy
+            && Bootstrap::read_with(file, &group.overlays)?.checks_health()
+        {
+            late.push(name.clone());
+        }
+    }
+    Ok(late)
+}
 
 /// A mesh that was started and is perhaps not ready yet.
 pub struct BringUp {
@@ -23,8 +42,15 @@ impl BringUp {
     /// # Errors
     /// Why it cannot be started; what was started is gone again.
     pub async fn start(backend: &dyn Backend, spec: &MeshSpec) -> Result<Self, MeshError> {
-        let lease = backend.lease(spec).await?;
-        match RunningMesh::new(lease.clone(), spec) {
+        let late = late(spec)?;
+        let mut first = spec.clone();
+        for name in &late {
+            if let Some(group) = first.groups.get_mut(name) {
+                group.started = false;
+            }
+        }
+        let lease = backend.lease(&first).await?;
+        match RunningMesh::new(lease.clone(), spec, &late) {
             Ok(mesh) => Ok(Self { mesh }),
             Err(error) => {
                 if let Err(trouble) = lease.release(None).await {
@@ -41,8 +67,8 @@ impl BringUp {
         &self.mesh
     }
 
-    /// Waits until the mesh is ready. Where the discovery service does not run from the start, an Envoy is ready when it
-    /// answers.
+    /// Waits until the mesh is ready. Where the discovery service does not run from the start, an Envoy that asks it is ready when
+    /// it answers.
     ///
     /// # Errors
     /// Why the mesh does not come up.
@@ -67,13 +93,32 @@ impl RunningMesh {
             self.application_ready(&sds, deadline, limit).await?;
             self.tell_all().await?;
         }
+        self.start_late(Container::Application).await?;
+        self.all_ready(deadline, limit).await?;
+        if !self.late.is_empty() {
+            self.start_late(Container::Envoy).await?;
+            self.all_ready(deadline, limit).await?;
+        }
+        Ok(())
+    }
+
+    async fn all_ready(&self, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
         let pods = self.pods();
         try_join_all(pods.iter().map(|pod| self.pod_ready(pod, deadline, limit))).await?;
         Ok(())
     }
 
-    /// Waits until what runs of a pod is ready: the application says so, and the Envoy is live with the endpoints that were
-    /// asked for (without a discovery service: it answers).
+    /// Starts one of the containers of each pod whose Envoy starts when all others are ready.
+    async fn start_late(&self, container: Container) -> Result<(), MeshError> {
+        let mut pods = self.pods();
+        pods.retain(|pod| self.late.contains(&pod.group) && pod.container(container).is_some());
+        let targets: Vec<Target> = pods.iter().map(|pod| Target::container(&pod.name, container)).collect();
+        try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;
+        Ok(())
+    }
+
+    /// Waits until what runs of a pod is ready: the application says so, and the Envoy is live, has the endpoints that were asked
+    /// for, and listens. Where the discovery service that it asks does not run, it is ready when it answers.
     ///
     /// # Errors
     /// A container that ended by itself, or the last thing that was seen.
@@ -119,26 +164,32 @@ impl RunningMesh {
     async fn envoy_ready(&self, pod: &Pod, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
         use meshkat_envoy::admin::Ready;
         let admin = self.admin(pod);
+        // It is asked for by who wants to see an Envoy wait.
+        let waits = self.spec.groups.contains_key("sds") && self.asking.contains(&pod.group);
         let start = Instant::now();
         // A mesh that comes up as it should is not asked for more than it has to be.
-        let lost = || async {
-            match start.elapsed() > SUSPICIOUS && self.has_discovery() {
+        let or_lost = async |seen: String| {
+            let lost = match start.elapsed() > SUSPICIOUS && self.has_discovery() {
                 true => self.lost(pod, false).await,
                 false => None,
-            }
+            };
+            lost.map_or(Err(seen), |lost| Ok(Err(lost)))
         };
         let look = || async {
-            match (admin.ready(super::ANSWER).await, self.has_discovery()) {
-                (Ready::Live, true) => match self.endpoints_differ(pod).await {
-                    None => Ok(Ok(())),
-                    Some(difference) => lost().await.map_or(Err(difference), |lost| Ok(Err(lost))),
-                },
-                (Ready::Live | Ready::NotReady(_), false) => Ok(Ok(())),
-                (Ready::NotReady(state), true) => {
-                    let seen = format!("/ready says {state}");
-                    lost().await.map_or(Err(seen), |lost| Ok(Err(lost)))
+            match admin.ready(super::ANSWER).await {
+                Ready::Live | Ready::NotReady(_) if waits && !self.has_discovery() => Ok(Ok(())),
+                Ready::Live => {
+                    let difference = match self.has_discovery() {
+                        true => self.endpoints_differ(pod).await,
+                        false => None,
+                    };
+                    match difference {
+                        None => self.listens(pod).await.map(Ok),
+                        Some(difference) => or_lost(difference).await,
+                    }
                 }
-                (Ready::Unreachable(why), _) => self
+                Ready::NotReady(state) => or_lost(format!("/ready says {state}")).await,
+                Ready::Unreachable(why) => self
                     .ended(pod, Container::Envoy)
                     .map_or(Err(format!("its admin interface cannot be reached: {why}")), |end| {
                         Ok(Err(end))
@@ -153,6 +204,16 @@ impl RunningMesh {
             return Err(lost);
         }
         self.in_time(ready, limit, |seen| format!("the Envoy of {}: {seen}", pod.name))
+    }
+
+    /// Whether the workers of a pod's Envoy take connections: it says that it is live a moment before.
+    async fn listens(&self, pod: &Pod) -> Result<(), String> {
+        let stats = self.admin(pod).stats(Some(WORKERS), super::ANSWER).await;
+        match stats.map(|stats| stats.number(WORKERS_STARTED)) {
+            Ok(Some(0)) => Err("its workers have not started".to_owned()),
+            Ok(_) => Ok(()),
+            Err(why) => Err(why.to_string()),
+        }
     }
 
     /// Whether the discovery service runs now.

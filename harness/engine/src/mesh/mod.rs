@@ -14,7 +14,7 @@ mod scale;
 mod view;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -167,6 +167,10 @@ pub struct RunningMesh {
     eds: HashMap<String, Vec<EdsCluster>>,
     /// The clusters that each group's Envoy asks for discovery.
     discovery: HashMap<String, BTreeSet<String>>,
+    /// The groups whose Envoys ask a control plane for anything.
+    asking: HashSet<String>,
+    /// The groups that run from the start and whose Envoys start when all others are ready.
+    late: Vec<String>,
     state: Mutex<State>,
 }
 
@@ -183,23 +187,26 @@ struct State {
     harm: network::Harm,
     /// How often the mesh was harmed and repaired.
     repairs: usize,
-    /// Whether a case has come to it.
-    used: bool,
+    /// The cases that have run on it, in order.
+    used_by: Vec<String>,
 }
 
 impl RunningMesh {
-    fn new(lease: Arc<dyn Lease>, spec: &MeshSpec) -> Result<Self, MeshError> {
+    fn new(lease: Arc<dyn Lease>, spec: &MeshSpec, late: &[String]) -> Result<Self, MeshError> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(ANSWER)
             .build()?;
-        let (mut eds, mut discovery) = (HashMap::new(), HashMap::new());
+        let (mut eds, mut discovery, mut asking) = (HashMap::new(), HashMap::new(), HashSet::new());
         for (group, of) in &spec.groups {
             if let Some(file) = &of.envoy {
                 let config = Bootstrap::read_with(file, &of.overlays)?;
                 eds.insert(group.clone(), config.eds_clusters());
                 discovery.insert(group.clone(), config.discovery_clusters());
+                if config.asks_a_control_plane() {
+                    asking.insert(group.clone());
+                }
             }
         }
         Ok(Self {
@@ -208,6 +215,8 @@ impl RunningMesh {
             http,
             eds,
             discovery,
+            asking,
+            late: late.to_vec(),
             state: Mutex::default(),
         })
     }
@@ -318,9 +327,14 @@ impl RunningMesh {
         self.state().repairs
     }
 
-    /// Whether a case has come to the mesh before; from now on one has.
-    pub(crate) fn is_used(&self) -> bool {
-        std::mem::replace(&mut self.state().used, true)
+    /// The cases that have run on it, in order.
+    pub(crate) fn used_by(&self) -> Vec<String> {
+        self.state().used_by.clone()
+    }
+
+    /// That a case has run on it.
+    pub(crate) fn was_used_by(&self, case: &str) {
+        self.state().used_by.push(case.to_owned());
     }
 
     /// Ends the mesh and removes all of it.

@@ -1,15 +1,10 @@
 //! What an Envoy says of itself, for expectations.
 
-use std::sync::LazyLock;
-
 use meshkat_envoy::admin::{Ready, Stat};
-use meshkat_model::observation::{EnvoyView, STAT_ROOTS};
+use meshkat_model::observation::EnvoyView;
 use meshkat_runtime::Pod;
 
 use super::{ANSWER, RunningMesh, converge::name_of};
-
-/// The statistics that expectations can ask for; the rest (of the process, of access logs) would only fill memory.
-static STATS: LazyLock<String> = LazyLock::new(|| format!("^({})\\.", STAT_ROOTS.join("|")));
 
 impl RunningMesh {
     /// Asks a pod's Envoy. One that cannot be reached is a view, too.
@@ -29,7 +24,8 @@ impl RunningMesh {
             ready,
             ..EnvoyView::default()
         };
-        if let Ok(stats) = admin.stats(Some(&STATS), ANSWER).await {
+        // All of them: a name that is not among them cannot be told from one that was not asked for.
+        if let Ok(stats) = admin.stats(None, ANSWER).await {
             view.stats = stats
                 .iter()
                 .filter_map(|(name, stat)| match stat {

@@ -19,25 +19,29 @@ impl CaseRun<'_> {
         let start = Instant::now();
         loop {
             let checks = self.ask(step).await?;
-            let failed = checks.iter().find(|check| !check.held);
-            match (failed, step.within, step.for_) {
-                (None, _, Some(time)) if start.elapsed() < time.0 => {
-                    self.checks += checks.len() as u64;
-                }
-                (None, _, _) => return self.judge(checks),
-                (Some(_), Some(limit), _) if start.elapsed() < limit.0 => {}
-                (Some(failed), within, for_) => {
-                    let mut failed = failed.clone();
-                    let when = match (within, for_) {
-                        (Some(limit), _) => format!("not within {limit}; last: "),
-                        (_, Some(time)) => format!("after {:.1?} of {time}: ", start.elapsed()),
-                        _ => String::new(),
-                    };
-                    failed.actual = format!("{when}{}", failed.actual);
-                    failed.line = if failed.line == 0 { line } else { failed.line };
-                    self.checks += checks.len() as u64;
-                    return Err(Broken::Expectation(failed));
-                }
+            let holds = checks.iter().all(|check| check.held);
+            let goes_on = match (step.within, step.for_) {
+                (Some(limit), _) => !holds && start.elapsed() < limit.0,
+                (_, Some(time)) => holds && start.elapsed() < time.0,
+                _ => false,
+            };
+            if !goes_on {
+                let when = match (step.within, step.for_) {
+                    (Some(limit), _) => format!("not within {limit}; last: "),
+                    (_, Some(time)) => format!("after {:.1?} of {time}: ", start.elapsed()),
+                    _ => String::new(),
+                };
+                return self.judge(checks).map_err(|broken| match broken {
+                    Broken::Expectation(mut failed) => {
+                        failed.actual = format!("{when}{}", failed.actual);
+                        failed.line = if failed.line == 0 { line } else { failed.line };
+                        Broken::Expectation(failed)
+                    }
+                    broken @ Broken::Environment(_) => broken,
+                });
+            }
+            if step.for_.is_some() {
+                self.checks += checks.len() as u64;
             }
             tokio::time::sleep(PACE).await;
         }

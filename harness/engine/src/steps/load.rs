@@ -28,6 +28,10 @@ impl CaseRun<'_> {
         };
         let timeout = step.timeout.map_or(TIMEOUT, |time| time.0);
         let request = self.make_request("GET", &step.get, &ways, step.host.as_ref(), &step.headers, timeout)?;
+        let request = match &step.connections {
+            Some(connections) => request.connections(connections.value),
+            None => request,
+        };
         let load = Load::start(&self.client, request, step.rate.0);
         self.loads.insert(
             step.load.value.clone(),

@@ -67,17 +67,12 @@ impl CaseRun<'_> {
         for attempt in 1_u64.. {
             let mut checks = self.once(step, request, seen).await;
             checks.extend(verdict::took_part(step, seen, &self.surroundings()));
-            match checks.iter().find(|check| !check.held) {
-                None => return self.held(checks),
-                Some(failed) if start.elapsed() >= limit => {
-                    self.checks += checks.len() as u64;
-                    return Err(note(
-                        failed.clone(),
-                        &format!("not within {limit:?}, in {attempt} attempts; the last one"),
-                    ));
-                }
-                Some(_) => tokio::time::sleep(PACE).await,
+            let holds = checks.iter().all(|check| check.held);
+            if holds || start.elapsed() >= limit {
+                let when = format!("not within {limit:?}, in {attempt} attempts; the last one");
+                return self.held(checks).map_err(|check| note(check, &when));
             }
+            tokio::time::sleep(PACE).await;
         }
         Ok(())
     }
@@ -138,6 +133,10 @@ impl CaseRun<'_> {
         };
         let timeout = step.timeout.map_or(TIMEOUT, |time| time.0);
         let request = self.make_request(method, path, &ways, step.host.as_ref(), &step.headers, timeout)?;
+        let request = match &step.connections {
+            Some(connections) => request.connections(connections.value),
+            None => request,
+        };
         Ok(match &step.body {
             Some(body) => request.body(&body.0),
             None => request,

@@ -65,7 +65,7 @@ async fn every_expectation_of_an_envoy_can_fail_and_says_how() {
             "stats: {cluster.echo.upstream_rq_5xx: 1}",
             "`cluster.echo.upstream_rq_5xx` of the Envoy of ingress is not what it should be",
             "1",
-            "0 (Envoy has no `cluster.echo.upstream_rq_5xx` yet)",
+            "0 (Envoy has not made `cluster.echo.upstream_rq_5xx` yet)",
         ),
     ];
     for (expectation, message, expected, actual) in table {

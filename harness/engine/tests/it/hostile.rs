@@ -51,7 +51,7 @@ fn expects(number: usize) -> String {
 async fn a_case_ends_at_its_deadline_whatever_its_loads_have_open() {
     let (world, asked) = silent().await;
     let text = format!(
-        "promise: It answers.\nmesh: one\ndeadline: 400ms\nsteps:\n{}{}",
+        "promise: It answers.\nmesh: one\ndeadline: 600ms\nsteps:\n{}{}",
         loads(5),
         expects(5)
     );
@@ -114,7 +114,7 @@ async fn a_case_that_passes_does_not_wait_for_what_its_loads_have_open() {
 async fn cases_side_by_side_end_at_their_deadlines() {
     let (world, _) = silent().await;
     let text = format!(
-        "promise: It answers.\nmesh: one\ndeadline: 400ms\nsteps:\n{}{}  - {{kill: echo}}\n",
+        "promise: It answers.\nmesh: one\ndeadline: 600ms\nsteps:\n{}{}  - {{kill: echo}}\n",
         loads(3),
         expects(3)
     );
@@ -228,7 +228,7 @@ async fn many_slow_requests_of_one_step_end_at_the_deadline() {
         }
     };
     serve(world.socket("echo", Port::Application), application(slow)).await;
-    let text = "promise: It answers.\nmesh: one\ndeadline: 400ms\nsteps:\n  - {get: /, straight-to: echo, times: 10000, status: 200}\n";
+    let text = "promise: It answers.\nmesh: one\ndeadline: 600ms\nsteps:\n  - {get: /, straight-to: echo, times: 10000, status: 200}\n";
     let ran = world.run(vec![world.case("a/slow", text)]).await;
     assert_eq!(ran.failed().message, "the case took too long");
     assert!(asked.load(Ordering::SeqCst) < 100);

@@ -80,7 +80,7 @@ async fn errors_in_a_window_are_told_with_what_they_were() {
 #[tokio::test]
 async fn every_expectation_of_a_window_can_fail() {
     let table = [
-        ("errors: 50%", "wrong number of errors under load"),
+        ("errors: '> 50%'", "wrong number of errors under load"),
         ("requests: < 2", "wrong number of requests"),
         ("statuses: {503: 1}", "wrong number of answers with a status"),
         ("p50: < 0.0001ms", "wrong latency under load"),

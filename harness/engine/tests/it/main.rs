@@ -11,6 +11,7 @@ mod loads;
 mod network;
 mod order;
 mod ran;
+mod ready;
 mod repairs;
 mod requests;
 mod retries;

@@ -199,7 +199,7 @@ async fn a_failure_tells_that_others_had_harmed_the_mesh_before() {
     let told = |hints: &[String]| {
         hints
             .iter()
-            .any(|hint| hint.contains("one case had harmed this mesh before"))
+            .any(|hint| hint.contains("used before, by a/1; it was harmed once, and repaired"))
     };
     let kills = "  - {kill: echo-1}\n  - {envoy: ingress, ready: LIVE}\n";
     let ran = world

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -185,6 +185,29 @@ impl World {
         (world, envoys)
     }
 
+    /// A mesh without a discovery service: an edge with this configuration, called `ingress`, and an application, `echo`.
+    pub(crate) fn add_mesh(&mut self, name: &'static str, envoy: PathBuf) {
+        let group = |service: Option<Service>, envoy: Option<PathBuf>| GroupSpec {
+            service,
+            envoy,
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: false,
+        };
+        let groups = [
+            ("ingress", group(None, Some(envoy))),
+            ("echo", group(Some(Service::Echo), None)),
+        ];
+        let mesh = MeshSpec {
+            name: name.to_owned(),
+            groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
+            envoy: None,
+            alone: None,
+        };
+        self.meshes.insert(name, mesh);
+    }
+
     pub(crate) fn socket(&self, pod: &str, port: Port) -> std::net::SocketAddr {
         (self.addresses[pod], port.number()).into()
     }
@@ -306,6 +329,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .map(|(name, group)| (name.to_owned(), group))
             .collect(),
         envoy: None,
+        alone: None,
     };
     let echo = group(Some(Service::Echo), None, None);
     let shop = vec![

@@ -31,7 +31,7 @@ const MEMBER: [&str; 10] = [
 const MACROS: [&str; 6] = ["all", "exists", "exists_one", "filter", "has", "map"];
 
 /// The names of types, which `type(x)` can be compared with.
-const TYPES: [&str; 10] = [
+pub(super) const TYPES: [&str; 10] = [
     "bool",
     "bytes",
     "double",
@@ -286,6 +286,22 @@ impl<'a> Names<'a> {
             }
             _ => false,
         }
+    }
+}
+
+/// What to write instead of a field that other languages have and CEL has not: `json.pets.length`.
+pub(super) fn length(node: &IdedExpr) -> Option<String> {
+    let is_length = |field: &str| matches!(field, "length" | "len" | "count");
+    match &node.expr {
+        Expr::Select(select) if is_length(&select.field) => Some(format!(
+            "CEL counts with `size()`: write `.size()` in place of `.{}`",
+            select.field
+        )),
+        Expr::Select(select) => length(&select.operand),
+        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).find_map(length),
+        Expr::List(list) => list.elements.iter().find_map(length),
+        Expr::Comprehension(of) => [&of.iter_range, &of.loop_step, &of.result].into_iter().find_map(length),
+        _ => None,
     }
 }
 

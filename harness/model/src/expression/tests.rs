@@ -399,3 +399,157 @@ fn a_pattern_costs_what_it_may_take_and_not_what_it_has_letters() {
     // One that has few states is searched for in as much.
     assert_eq!(with_items("!word.matches('c$')", 25_000), Ok(()));
 }
+
+fn foregone(text: &str, params: serde_json::Value) -> Option<Foregone> {
+    let params = Variables::from([("params".to_owned(), params)]);
+    Expression::compile(text).expect("it is CEL").foregone(&params)
+}
+
+#[test]
+fn an_expression_that_always_holds_is_known() {
+    for text in [
+        "true",
+        "1 == 1",
+        "!false",
+        "'a' in ['a', 'b']",
+        "[1, 2].all(n, n > 0)",
+        "params.n == 1",
+        "params.n > 0 && params.who.startsWith('ann')",
+        "status == 200 || status != 200",
+        "status == 200 || !(status == 200)",
+        "status < 500 || status >= 500",
+        "!(status == 200 && status == 404)",
+        "status >= 0",
+        "duration_ms >= 0.0",
+        "-1 < duration_ms",
+        "text.matches('')",
+        "text.matches('.*')",
+        "text.matches('a*')",
+        "matches(text, '(?s)^.*$')",
+        "text.contains('')",
+        "text.startsWith('') && headers['x-a'].endsWith('')",
+        "text.size() >= 0",
+        "size(json.pets) >= 0",
+        "0 <= served_by.size()",
+        "stats['cluster.pet.upstream_rq_5xx'] >= 0",
+        "before.stats['cluster.pet.upstream_rq_5xx'] > -1",
+        "json.id == json.id",
+        "json.id == 1 || json.id != 1",
+        "json == null || json != null",
+        "has(json.error) || !has(json.error)",
+        "'echo-1' in served_by || !('echo-1' in served_by)",
+        "!!(ready == 'LIVE' || ready != 'LIVE')",
+        "text == 'a' || text != 'a'",
+        "status == 200 ? true : true",
+        "served_by.all(pod, true)",
+        "json.pets.all(pet, pet.name.contains(''))",
+        "json.a == 1 || true",
+    ] {
+        assert_eq!(
+            foregone(text, json!({"n": 1, "who": "ann"})),
+            Some(Foregone::Holds),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_expression_that_never_holds_is_known_where_it_names_nothing_or_denies_what_always_holds() {
+    for text in [
+        "false",
+        "1 == 2",
+        "params.n == 2",
+        "params.who == 'bob'",
+        "!text.matches('')",
+        "!(status == 200 || status != 200)",
+        "!(json.pets.size() >= 0)",
+    ] {
+        assert_eq!(
+            foregone(text, json!({"n": 1, "who": "ann"})),
+            Some(Foregone::Fails),
+            "{text}"
+        );
+    }
+    assert!(matches!(
+        foregone("params.who > 1", json!({"who": "ann"})),
+        Some(Foregone::Unevaluable(_))
+    ));
+}
+
+/// Each of these can hold and can fail, however much it looks as if it could not.
+#[test]
+fn an_expression_that_can_be_otherwise_is_left_alone() {
+    for text in [
+        "status == 200",
+        "status != 503",
+        "!(status in [500, 503])",
+        "status < 500 || text.contains('sorry')",
+        "status != 200 || text.size() > 3",
+        "error == null",
+        "json != null",
+        "json.id != 7",
+        "json.a == 1 || json.b != 1",
+        "json.a != 'x' && json.b != 'y'",
+        "!has(json.error)",
+        "has(json.pets) || status == 404",
+        "!('pet-1' in served_by)",
+        "!('pet-1' in served_by) && 'pet-2' in served_by",
+        "!(params.whom in served_by)",
+        "!(('pet-' + string(params.n)) in served_by)",
+        "served_by.size() <= 2",
+        "size(served_by) < 100",
+        "text.size() < 1000",
+        "!text.contains('secret')",
+        "!text.startsWith('<html')",
+        "!text.matches('pass(word)?=[a-z]+')",
+        "text.matches('^[a-z]*$')",
+        "text.matches('^.{0,80}$')",
+        "headers['x-user'] != 'bob'",
+        "!('set-cookie' in headers)",
+        "duration_ms < 60000.0",
+        "requests >= errors",
+        "errors <= requests && p50_ms <= p99_ms",
+        "failures.size() == 0",
+        "failures.all(text, text.contains('upstream'))",
+        "served_by.exists(pod, true)",
+        "statuses['200'] + statuses['503'] == requests",
+        "errors * 100 < requests * 60",
+        "stats['cluster.pet.upstream_rq_5xx'] == 0",
+        "stats['cluster.pet.upstream_rq_5xx'] >= 1",
+        "'cluster.pet.upstream_rq_5xx' in stats",
+        "!('cluster.pet.upstream_rq_5xx' in stats) || stats['cluster.pet.upstream_rq_5xx'] == 0",
+        "ready == 'LIVE' || ready == 'DRAINING'",
+        "ready != 'unreachable'",
+        "pods['pet-1'].envoy && pods['pet-1'].application",
+        "pods.all(name, pods[name].envoy)",
+        "first.status == second.status",
+        "first.json.id != second.json.id",
+        "before.stats['a.b'] <= after.stats['a.b']",
+        "type(json) == map",
+        "params.n == 1 || status == 200",
+        "params.n == 2 && status != 200 || status == 200",
+        "endpoints.pet == ['pet-1']",
+        "json.stores.size() > 0",
+        "!json.stores.exists(store, store.name == 'x')",
+    ] {
+        assert_eq!(foregone(text, json!({"n": 3, "whom": "pet-1"})), None, "{text}");
+    }
+}
+
+#[test]
+fn a_field_that_other_languages_have_is_told_with_what_cel_has() {
+    let variables = Variables::from([("json".to_owned(), json!({"pets": [1, 2]}))]);
+    let unheld = Expression::compile("json.pets.length == 2")
+        .unwrap()
+        .holds(&variables, &Budget::default())
+        .unwrap_err();
+    assert!(
+        unheld
+            .actual
+            .ends_with("; CEL counts with `size()`: write `.size()` in place of `.length`"),
+        "{unheld:?}"
+    );
+    let has_it = Variables::from([("json".to_owned(), json!({"length": 2}))]);
+    let expression = Expression::compile("json.length == 2").unwrap();
+    assert_eq!(expression.holds(&has_it, &Budget::default()), Ok(()));
+}

@@ -318,7 +318,7 @@ fn near<'a>(name: &str, axes: &'a [(Key, Node)]) -> Option<&'a str> {
 }
 
 /// The names to which the mesh and the steps refer. In the rest of a file a reference varies nothing but words.
-fn references<'a>(source: &Source, node: &'a Node, axes: &[(Key, Node)]) -> Vec<&'a str> {
+fn references<'a>(source: &Source, node: &'a Node, axes: &'a [(Key, Node)]) -> Vec<&'a str> {
     let mut found = Vec::new();
     for part in ["mesh", "steps"].iter().filter_map(|key| node.get(key)) {
         part.visit(&mut |text, place| {
@@ -327,7 +327,7 @@ fn references<'a>(source: &Source, node: &'a Node, axes: &[(Key, Node)]) -> Vec<
                     Part::Reference { name, .. } => found.push(name),
                     // One that is not closed is told with its place, and not as one that is not there.
                     Part::Unclosed { at } => found.extend(unclosed(source, place, text, at, axes).1),
-                    Part::Text(_) => {}
+                    Part::Text(text) => found.extend(written_otherwise(text, axes).map(|(.., name)| name)),
                 }
             }
             found.extend(params(text));
@@ -355,6 +355,7 @@ fn params(text: &str) -> impl Iterator<Item = &str> {
 /// References to axes that are not there, and references that are not closed, anywhere in the file.
 fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
+    let kept = kept(node);
     let mut look = |text: &str, place: Place| {
         for part in split(text) {
             if wrong.len() >= PROBLEMS {
@@ -363,6 +364,14 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
             match part {
                 Part::Reference { at, name } if !axes.iter().any(|(key, _)| key.text == name) => {
                     let place = source.inside(place, text, at, name.len() + 3).unwrap_or(place);
+                    let first = name.split(['.', '[']).next().unwrap_or_default();
+                    if kept.contains(&first) {
+                        let message = format!("`{first}` is what a step kept, and no axis");
+                        let help = "a kept value cannot be put in here, before the case has run; expressions know it, as in \
+                                    `that: headers['x-id'] == first.headers['x-id']`";
+                        wrong.push(Diagnostic::new(source, place, message, "not known here").help(help));
+                        continue;
+                    }
                     let help = if axes.is_empty() {
                         format!("this file has no axes; add for example `axes: {{{name}: [1, 3]}}`")
                     } else {
@@ -372,7 +381,7 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
                     wrong.push(Diagnostic::new(source, place, message, "unknown axis").help(help));
                 }
                 Part::Unclosed { at } => wrong.push(unclosed(source, place, text, at, axes).0),
-                _ => {}
+                Part::Reference { .. } | Part::Text(_) => {}
             }
         }
     };
@@ -382,7 +391,48 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
     for (_, value) in entries.iter().filter(|(key, _)| key.text != "axes") {
         value.visit(&mut look);
     }
+    for part in ["mesh", "steps"].iter().filter_map(|key| node.get(key)) {
+        part.visit(&mut |text, place| {
+            let found = written_otherwise(text, axes).filter(|_| wrong.len() < PROBLEMS);
+            if let Some((from, len, name)) = found {
+                let place = source.inside(place, text, from, len).unwrap_or(place);
+                let message = format!("this does not stand for the axis `{name}`");
+                let help = format!("write `${{{name}}}`");
+                wrong.push(Diagnostic::new(source, place, message, "taken as it is").help(help));
+            }
+        });
+    }
     wrong
+}
+
+/// The names under which steps keep what they saw.
+fn kept(node: &Node) -> Vec<&str> {
+    let steps = match node.get("steps").map(|steps| &steps.kind) {
+        Some(Kind::Sequence(steps)) => steps.as_slice(),
+        _ => &[],
+    };
+    let names = steps.iter().filter_map(|step| match &step.get("keep")?.kind {
+        Kind::Scalar { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    names.collect()
+}
+
+/// An axis that is written as other languages write a variable, `$pets` or `{{pets}}`: where, how long, and its name.
+fn written_otherwise<'a>(text: &str, axes: &'a [(Key, Node)]) -> Option<(usize, usize, &'a str)> {
+    axes.iter().find_map(|(key, _)| {
+        let name = key.text.as_str();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        let dollar = format!("${name}");
+        let mut found = text.match_indices(&dollar).map(|(at, found)| (at, found.len()));
+        let found = found.find(|(at, len)| !text[at + len..].starts_with(is_word));
+        let braces = || {
+            let at = text.find("{{")?;
+            let inside = text[at + 2..].split_once("}}")?.0;
+            (inside.trim() == name).then_some((at, inside.len() + 4))
+        };
+        found.or_else(braces).map(|(at, len)| (at, len, name))
+    })
 }
 
 /// That a reference is not closed, and the axis that it was meant to be.

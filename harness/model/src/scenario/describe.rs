@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{
     step::{Hosts, NetworkStep, RegistryThen, RequestStep, Step},
-    value::OneOrMany,
+    value::{Connections, OneOrMany},
 };
 use crate::yaml::At;
 
@@ -32,6 +32,10 @@ fn services(services: &IndexMap<At<String>, Hosts>) -> String {
         format!("{}: {hosts}", service.value)
     });
     services.collect::<Vec<_>>().join("; ")
+}
+
+fn over(connections: Option<&At<Connections>>) -> String {
+    connections.map_or(String::new(), |connections| format!(" over {}", connections.value))
 }
 
 impl RequestStep {
@@ -64,7 +68,8 @@ impl RequestStep {
             .times
             .as_ref()
             .map_or(String::new(), |times| format!(" {} times", times.value));
-        format!("{} {path}{host}{way}{times}", method.to_lowercase())
+        let over = over(self.connections.as_ref());
+        format!("{} {path}{host}{way}{times}{over}", method.to_lowercase())
     }
 }
 
@@ -91,7 +96,13 @@ impl Step {
     /// The step in one line.
     pub fn describe(&self) -> String {
         match self {
-            Self::Load(load) => format!("load {}: get {} at {}", load.load.value, load.get.value, load.rate),
+            Self::Load(load) => {
+                let over = over(load.connections.as_ref());
+                format!(
+                    "load {}: get {} at {}{over}",
+                    load.load.value, load.get.value, load.rate
+                )
+            }
             Self::Expect(expect) => {
                 let time = match (expect.for_, expect.within) {
                     (Some(time), _) => format!(" for {time}"),

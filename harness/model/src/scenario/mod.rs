@@ -13,6 +13,7 @@ pub mod split;
 pub mod step;
 pub mod value;
 mod when;
+pub mod wire;
 
 use std::{collections::HashSet, path::Path, sync::Arc};
 
@@ -32,7 +33,7 @@ use crate::{
     combine::Combinations,
     expression::{Budget, Problem},
     mesh::MeshSpec,
-    mesh_file::MeshUse,
+    mesh_file::{MeshUse, Share},
     scenario::{quantity::Time, rest::Rest, step::Step},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
@@ -82,6 +83,8 @@ pub struct ScenarioFile {
     pub tags: Vec<At<String>>,
     /// How long one case may take; 2m where nothing is said.
     pub deadline: Option<Time>,
+    /// `never`: each case has a mesh of its own, that no other case has used or will use.
+    pub share: Option<Share>,
     /// What is done and what is expected, in order.
     pub steps: Vec<At<Step>>,
 }
@@ -191,7 +194,11 @@ impl Scenario {
             }
         };
         mesh.envoy = params.get(ENVOY).map(text);
+        if let Some(Share::Never) = file.share {
+            mesh.alone = Some(format!("{} says `share: never`", source.name()));
+        }
         wrong.extend(check::steps(source, &node, &file.steps, &mesh, &own));
+        wrong.extend(check::deadline(source, &node, file.deadline));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.expects()) {
             wrong.push(self.expects_nothing());
         }

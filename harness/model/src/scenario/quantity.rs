@@ -323,9 +323,16 @@ impl std::str::FromStr for Share {
             Some(number) => (number, true),
             None => (trimmed, false),
         };
-        let bound = number.parse().map_err(|_: String| {
+        let bound: Bound = number.parse().map_err(|_: String| {
             format!("`{text}` is neither a count nor a share\nwrite for example 0, \"<= 5\" or \"< 1%\"")
         })?;
+        let is_exact = matches!(bound.comparison, Comparison::Equal | Comparison::NotEqual);
+        if percent && is_exact && bound.value > 0.0 && bound.value < 100.0 {
+            let value = bound.value;
+            return Err(format!(
+                "`{text}` asks for an exact share\nwrite a bound, such as \"<= {value}%\" or \">= {value}%\""
+            ));
+        }
         Ok(Self { bound, percent })
     }
 }
@@ -393,6 +400,15 @@ from_text!(
 );
 
 impl TimeBound {
+    /// Whether the bound says nothing about how long an answer took, which is always some time.
+    pub(crate) fn always(self) -> Option<Always> {
+        match self.comparison {
+            Comparison::More | Comparison::AtLeast if self.time.0.is_zero() => Some(Always::Holds),
+            Comparison::Less | Comparison::AtMost if self.time.0.is_zero() => Some(Always::Fails),
+            _ => None,
+        }
+    }
+
     /// Whether `seen` is within the bound.
     pub fn holds(self, seen: Duration) -> bool {
         self.comparison.holds(seen.as_secs_f64(), self.time.0.as_secs_f64())
@@ -449,6 +465,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_takes_some_time() {
+        let always = |text: &str| text.parse::<TimeBound>().unwrap().always();
+        assert_eq!(always(">= 0ms"), Some(Always::Holds));
+        assert_eq!(always("> 0s"), Some(Always::Holds));
+        assert_eq!(always("<= 0ms"), Some(Always::Fails));
+        assert_eq!(always("> 1ms"), None);
+        assert_eq!(always("< 1ms"), None);
+    }
+
+    #[test]
     fn bounds_compare() {
         let bound: Bound = ">= 100".parse().unwrap();
         assert!(bound.holds(100.0) && !bound.holds(99.0));
@@ -498,7 +524,14 @@ mod tests {
         assert_eq!(share("<= 100%"), Some(Always::Holds));
         assert_eq!(share("> 100%"), Some(Always::Fails));
         assert_eq!(share("100%"), None);
-        assert_eq!(share("33.3%"), None);
+        for exact in ["1%", "= 33.3%", "!= 50%"] {
+            assert!(
+                exact.parse::<Share>().is_err(),
+                "{exact}: only chance makes a share exact"
+            );
+        }
+        assert_eq!(share("0%"), None);
+        assert_eq!(share("!= 101%"), Some(Always::Holds));
         assert_eq!(share("> 0%"), None);
         assert_eq!(share("< 150"), None);
     }

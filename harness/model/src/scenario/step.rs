@@ -15,7 +15,7 @@ use serde::{
 use super::{
     quantity::{Bound, Rate, Share, Time, TimeBound},
     split::{CounterShare, Misses, Split},
-    value::{Body, Json, OneOrMany, Statuses},
+    value::{Body, Connections, Json, OneOrMany, Statuses},
 };
 use crate::yaml::At;
 
@@ -104,6 +104,9 @@ pub struct RequestStep {
     pub body: Option<Body>,
     /// How long one answer may take; 6s where nothing is said.
     pub timeout: Option<Time>,
+    /// Over which connections: `fresh`, a new one for each request, or so many, in turn. Where nothing is said, over those that all
+    /// requests and loads of the case share.
+    pub connections: Option<At<Connections>>,
     /// How often the request is sent, one after the other; each answer is judged.
     pub times: Option<At<u32>>,
     /// The expectations become true within this time.
@@ -179,6 +182,9 @@ pub struct LoadStep {
     pub rate: Rate,
     /// How long one answer may take; 6s where nothing is said.
     pub timeout: Option<Time>,
+    /// Over which connections: `fresh`, a new one for each request, or so many; a request waits for one that is free. Where nothing is
+    /// said, over those that all requests and loads of the case share.
+    pub connections: Option<At<Connections>>,
 }
 
 /// Judges a window of a load. An error is a request without an answer, or with a status of 400 or more.

@@ -31,6 +31,7 @@ impl Petshop {
             name: "petshop".to_owned(),
             groups,
             envoy: None,
+            alone: None,
         })
     }
 }

@@ -196,6 +196,71 @@ impl JsonSchema for Body {
     }
 }
 
+/// Over which connections the requests of a step go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connections {
+    /// Each over one of its own, which is closed behind the answer.
+    Fresh,
+    /// So many, used in turn; a request waits for one that is free.
+    Of(u32),
+}
+
+/// A step has no more connections than these.
+const MOST_CONNECTIONS: u32 = 1000;
+
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fresh => f.write_str("fresh connections"),
+            Self::Of(1) => f.write_str("one connection"),
+            Self::Of(number) => write!(f, "{number} connections"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Connections {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Connections;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`fresh`, or a number of connections")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                match word {
+                    "fresh" => Ok(Connections::Fresh),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                match u32::try_from(number) {
+                    Ok(number @ 1..=MOST_CONNECTIONS) => Ok(Connections::Of(number)),
+                    _ => Err(E::custom(format!(
+                        "{number} connections are out of range\nfrom 1 to {MOST_CONNECTIONS}, or `fresh` for one for each request"
+                    ))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for Connections {
+    fn schema_name() -> Cow<'static, str> {
+        "Connections".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`fresh`, or a number of connections.",
+            "anyOf": [{ "enum": ["fresh"] }, { "type": "integer", "minimum": 1, "maximum": MOST_CONNECTIONS }]
+        })
+    }
+}
+
 /// One status or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(pub Vec<u16>);
@@ -215,6 +280,15 @@ impl<'de> Deserialize<'de> for Statuses {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an HTTP status or a list of them")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                match text.parse::<u16>() {
+                    Ok(status) => Err(E::custom(format!(
+                        "a status is a number, and `{text}` is quoted as a text is\nwrite {status} without quotes"
+                    ))),
+                    Err(_) => Err(E::invalid_type(de::Unexpected::Str(text), &self)),
+                }
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {

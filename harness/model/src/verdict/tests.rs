@@ -364,3 +364,37 @@ fn expressions_alone() {
         [false, false, true]
     );
 }
+
+#[test]
+fn all_that_does_not_hold_is_told_and_one_by_itself_as_it_is() {
+    let check = |line, held, message: &str| Check {
+        line,
+        held,
+        message: message.to_owned(),
+        expected: format!("{message} expected"),
+        actual: format!("{message} actual"),
+    };
+    assert_eq!(Check::unmet(vec![check(1, true, "a")]), None);
+    let one = check(2, false, "b");
+    assert_eq!(Check::unmet(vec![check(1, true, "a"), one.clone()]), Some(one));
+    let told = Check::unmet(vec![check(0, false, "a"), check(1, true, "b"), check(7, false, "c")]).unwrap();
+    assert_eq!(
+        (
+            told.line,
+            told.message.as_str(),
+            told.expected.as_str(),
+            told.actual.as_str()
+        ),
+        (
+            7,
+            "2 expectations do not hold: (1) a; (2) c",
+            "(1) a expected\n(2) c expected",
+            "(1) a actual\n(2) c actual"
+        )
+    );
+    let many = Check::unmet((1..=12).map(|line| check(line, false, "x")).collect()).unwrap();
+    assert!(
+        many.message.starts_with("12 expectations do not hold: (1) x; ")
+            && many.message.ends_with("; (10) x; and 2 more")
+    );
+}

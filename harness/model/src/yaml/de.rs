@@ -73,7 +73,7 @@ impl<'a> De<'a> {
     }
 
     fn is_null(self) -> bool {
-        matches!(&self.0.kind, Kind::Scalar { text, plain } if scalar(text, *plain).is_null())
+        self.0.is_null()
     }
 }
 

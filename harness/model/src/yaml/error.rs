@@ -120,7 +120,8 @@ impl Error {
             Some(_) => format!("`{}` is not a verb", first.text),
             None => "this step has no verb".to_owned(),
         };
-        let help = did_you_mean(&first.text, verbs.iter().copied());
+        let help = instead(&first.text, step.get(&first.text), verbs)
+            .unwrap_or_else(|| did_you_mean(&first.text, verbs.iter().copied()));
         Self {
             whole: Some(Box::new(step.place)),
             ..Self::new(message, "expected a verb", Some(help)).at_key(first.place)
@@ -171,6 +172,9 @@ impl Error {
             } else if let Some(near) = near {
                 self.words.help = Some(format!("did you mean the verb `{near}`?"));
                 self.whole = Some(Box::new(step.place));
+            } else if meant.is_none() {
+                let instead = instead(key, step.get(key), verbs);
+                self.words.help = instead.or(self.words.help.take());
             }
         }
         if step
@@ -180,6 +184,41 @@ impl Error {
             self.whole = Some(Box::new(step.place));
         }
         self
+    }
+}
+
+/// What to write in place of a verb that other languages have.
+fn instead(word: &str, value: Option<&Node>, verbs: &[&'static str]) -> Option<String> {
+    let text = match value.map(|value| &value.kind) {
+        Some(super::node::Kind::Scalar { text, .. }) => text.as_str(),
+        _ => "",
+    };
+    match word.to_lowercase().as_str() {
+        "sleep" | "wait" | "delay" => {
+            let time = if text.is_empty() { "2s" } else { text };
+            Some(format!(
+                "nothing only waits here: give an expectation time, with `within: {time}` to become true or `for: {time}` to stay so"
+            ))
+        }
+        "request" | "send" | "http" => {
+            let (method, path) = text.split_once(' ').unwrap_or(("get", text));
+            let method = method.to_lowercase();
+            let method = if verbs.contains(&method.as_str()) {
+                method
+            } else {
+                "get".to_owned()
+            };
+            let path = if path.trim().is_empty() {
+                "/stores/1"
+            } else {
+                path.trim()
+            };
+            Some(format!("the method is the verb: write `{method}: {path}`"))
+        }
+        "assert" | "verify" => {
+            Some("an expectation stands beside its request, such as `status: 200`; expressions are `check`".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -286,6 +325,12 @@ impl de::Error for Error {
             ("a text", de::Unexpected::Map | de::Unexpected::Seq) => {
                 Some("quote a text that begins with `{` or `[`, or that has a `: ` in it".to_owned())
             }
+            (NUMBER | "a number", de::Unexpected::Str(text)) if text.parse::<f64>().is_ok() => {
+                Some(format!("write {text} without quotes"))
+            }
+            ("`true` or `false`", de::Unexpected::Str(text)) if ["true", "false"].contains(&text) => {
+                Some(format!("write {text} without quotes"))
+            }
             (STATUS, de::Unexpected::Str(text)) if text.ends_with("xx") => {
                 Some("name each status that may come, or say with `errors` how many may fail".to_owned())
             }
@@ -304,6 +349,7 @@ impl de::Error for Error {
 }
 
 const STATUS: &str = "an HTTP status, from 100 to 599";
+const NUMBER: &str = "a whole number, 0 or more";
 
 /// What Rust's names for types are to a person.
 fn wanted(expected: &str) -> String {
@@ -316,7 +362,7 @@ fn wanted(expected: &str) -> String {
         "u8" => format!("a whole number from 0 to {}", u8::MAX),
         // Nothing else that people write has this type.
         "u16" => STATUS.to_owned(),
-        "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
+        "u32" | "u64" | "usize" => NUMBER.to_owned(),
         other if other.starts_with("struct ") => "a mapping".to_owned(),
         other => other.to_owned(),
     }

@@ -64,6 +64,11 @@ impl Node {
         self.len() == 0
     }
 
+    /// Whether nothing was written, or a plain `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { text, plain } if scalar(text, *plain).is_null())
+    }
+
     /// The node as JSON: plain scalars become null, booleans and numbers where they look like ones.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.kind {

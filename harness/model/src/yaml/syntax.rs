@@ -56,6 +56,14 @@ pub(super) fn check(source: &Source) -> Result<(), Diagnostic> {
     Ok(())
 }
 
+/// The name in `{{ name }}`, which other languages put in for; `text` begins with the inner brace.
+fn in_double_braces(text: &str) -> Option<&str> {
+    let (name, rest) = text.strip_prefix('{')?.split_once('}')?;
+    let name = name.trim();
+    let is_word = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    (rest.starts_with('}') && !name.is_empty() && name.chars().all(is_word)).then_some(name)
+}
+
 /// The bytes before what a line says: blanks, and the dashes of lists.
 fn content_column(line: &str) -> usize {
     let mut rest = line;
@@ -86,7 +94,10 @@ pub(super) fn explain(source: &Source, error: &LoadError) -> Diagnostic {
             "a key must be a single word",
             "this key is a list or a mapping",
         )
-        .help("quote a key that begins with `{` or `[`"),
+        .help(in_double_braces(&source.text()[at(mark).offset..]).map_or_else(
+            || "quote a key that begins with `{` or `[`".to_owned(),
+            |axis| format!("where the value of the axis `{axis}` is meant, write `\"${{{axis}}}\"`"),
+        )),
         E::UnexpectedTag(mark) => tag(source, before(source, at(mark), '!')),
         E::DuplicateKey(keys) => {
             let line = |key: &marked_yaml::types::MarkedScalarNode| key.span().start().map_or(0, Marker::line);

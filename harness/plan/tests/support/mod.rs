@@ -32,6 +32,7 @@ impl Both {
         let mesh = |name: &str| MeshSpec {
             name: name.to_owned(),
             envoy: None,
+            alone: None,
             groups: groups.clone(),
         };
         Self(["one", "two"].map(|name| (name.to_owned(), mesh(name))).into())

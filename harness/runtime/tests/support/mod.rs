@@ -138,6 +138,7 @@ impl Ground {
                 ("echo".to_owned(), group(Some(Service::Echo), None, None, false)),
             ]),
             envoy: None,
+            alone: None,
         }
     }
 
@@ -156,6 +157,7 @@ impl Ground {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), group)]),
             envoy: None,
+            alone: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{Check, Kept};
 use crate::{
     mesh_file::check_replicas,
-    observation::{ENVOY_VARIABLES, STAT_ROOTS},
+    observation::ENVOY_VARIABLES,
     scenario::step::{Endpoints, EnvoyStep, FaultStep, Hosts, RegisterStep, ScaleStep, StartStep, UnregisterStep},
     suggest::did_you_mean,
     yaml::At,
@@ -108,6 +108,7 @@ impl Check<'_> {
                 }
             }
         }
+        self.envoy_can_fail(envoy);
         self.either_within_or_for(envoy.within.is_some(), envoy.for_.is_some());
         self.since(envoy);
         self.counter_share(envoy);
@@ -124,16 +125,15 @@ impl Check<'_> {
         self.keep(envoy.keep.as_ref(), Kept::Envoy);
     }
 
-    /// One that is never looked at would count as 0 for ever.
+    /// A name that no counter or gauge can have.
     fn stat(&mut self, name: &At<String>) {
-        let root = name.split_once('.').map_or(name.as_str(), |(root, _)| root);
-        if !STAT_ROOTS.contains(&root) {
-            let begin: Vec<String> = STAT_ROOTS.iter().map(|root| format!("`{root}.`")).collect();
+        let parts = || name.split('.');
+        if parts().count() < 2 || parts().any(str::is_empty) || name.contains(char::is_whitespace) {
             self.wrong(
                 name.place,
-                format!("`{}` is no counter or gauge that is looked at", name.value),
-                "would always count as 0",
-                format!("those are looked at whose names begin with {}", begin.join(", ")),
+                format!("`{}` cannot be the name of a counter or gauge", name.value),
+                "not a name",
+                "write it as the admin interface has it at `/stats`, such as `cluster.pet.upstream_rq_total`",
             );
         }
     }

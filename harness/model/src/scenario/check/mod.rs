@@ -2,12 +2,15 @@
 //! that can fail.
 
 mod actions;
+mod deadline;
 mod discovery;
 mod names;
 mod network;
 mod requests;
 mod split;
+mod vacuous;
 
+pub(super) use deadline::deadline;
 use indexmap::IndexMap;
 
 use super::step::Step;
@@ -35,6 +38,10 @@ pub(super) fn steps(
         mesh,
         most: most_replicas(mesh, steps),
         axes: params.keys().map(String::as_str).collect(),
+        params: params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         kept: IndexMap::new(),
         kept_later: steps.iter().filter_map(|step| step.keep()).collect(),
         loads: IndexMap::new(),
@@ -86,6 +93,8 @@ struct Check<'a> {
     /// The highest number of pods that each group has at any time.
     most: IndexMap<String, u32>,
     axes: Vec<&'a str>,
+    /// The values of the axes, as expressions have them.
+    params: serde_json::Value,
     kept: IndexMap<String, Kept>,
     /// All names that any step keeps.
     kept_later: Vec<&'a At<String>>,
@@ -114,6 +123,8 @@ fn most_replicas(mesh: &MeshSpec, steps: &[At<Step>]) -> IndexMap<String, u32> {
 
 impl Check<'_> {
     fn step(&mut self, step: &At<Step>) {
+        self.nothing_said();
+        self.times();
         match &step.value {
             Step::Load(load) => self.load(load),
             Step::Expect(expect) => self.expect(expect),

@@ -2,7 +2,7 @@
 
 use super::{Check, Kept};
 use crate::{
-    expression::{Expression, Known},
+    expression::{Expression, Foregone, Known, Variables},
     mesh::GroupSpec,
     observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
     scenario::{of_expression, step::CheckStep, value::OneOrMany},
@@ -12,6 +12,31 @@ use crate::{
 
 /// What `pods` and `params` are called in expressions; nothing kept may be called so.
 const GLOBAL: [&str; 2] = ["pods", "params"];
+
+/// Words that no variable can have in CEL: <https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax>.
+const RESERVED: [&str; 21] = [
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "false",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "let",
+    "loop",
+    "namespace",
+    "null",
+    "package",
+    "return",
+    "true",
+    "var",
+    "void",
+    "while",
+];
 
 impl Check<'_> {
     /// The group of the pod `name`, if the mesh has such a pod at any time.
@@ -201,6 +226,14 @@ impl Check<'_> {
                 "not a name",
                 "a letter, then letters, digits and underscores",
             );
+        } else if RESERVED.contains(&text) {
+            let message = format!("`{text}` is a word of CEL itself");
+            self.wrong(
+                name.place,
+                message,
+                "not a free name",
+                "choose another name, such as `before`",
+            );
         } else if taken.any(|own| *own == text) || Expression::functions().any(|function| function == text) {
             let message = format!("`{text}` is something else in expressions");
             self.wrong(
@@ -231,7 +264,13 @@ impl Check<'_> {
         for text in expressions.iter() {
             let problems = match Expression::compile(text) {
                 Err(problem) => vec![problem],
-                Ok(expression) => expression.problems(&self.known(own)),
+                Ok(expression) => {
+                    let problems = expression.problems(&self.known(own));
+                    if problems.is_empty() {
+                        self.foregone(&expression, text);
+                    }
+                    problems
+                }
             };
             for mut problem in problems {
                 let name = text.get(problem.at..problem.at + problem.len).unwrap_or_default();
@@ -246,6 +285,19 @@ impl Check<'_> {
                 self.wrong.push(of_expression(self.source, text.place, text, problem));
             }
         }
+    }
+
+    /// An expression that comes to the same whatever is seen expects nothing.
+    fn foregone(&mut self, expression: &Expression, text: &At<String>) {
+        let params = Variables::from([("params".to_owned(), self.params.clone())]);
+        let (message, label) = match expression.foregone(&params) {
+            None => return,
+            Some(Foregone::Holds) => ("this holds whatever happens".to_owned(), "always true"),
+            Some(Foregone::Fails) => ("this can never hold".to_owned(), "never true"),
+            Some(Foregone::Unevaluable(why)) => (format!("this can never hold: {why}"), "never true"),
+        };
+        let help = "ask for something that is seen and can be otherwise, such as `status == 200`";
+        self.wrong(text.place, message, label, help);
     }
 
     fn known<'a>(&'a self, own: &[&'a str]) -> Known<'a> {

@@ -8,6 +8,8 @@ use crate::{
     scenario::{
         quantity::{Always, Bound, MAXIMUM_RATE_TOGETHER, Rate},
         step::{ExpectStep, LoadStep, RequestStep},
+        value::Connections,
+        wire,
     },
     source::Place,
     suggest::did_you_mean,
@@ -39,7 +41,7 @@ impl Check<'_> {
         }
         paths.iter().for_each(|path| self.path(path));
         self.route(request.at.as_ref(), request.from.as_ref(), request.straight_to.as_ref());
-        self.headers(&request.headers);
+        self.headers(request.host.as_ref(), &request.headers);
         let expects_answer = request.expects_answer();
         if let (Some(error), true) = (&request.error, expects_answer) {
             let help = "remove one of the two";
@@ -66,6 +68,22 @@ impl Check<'_> {
                     format!("{} is not a number of requests", times.value),
                     "out of range",
                     help,
+                );
+            }
+            if let Some(more) = request
+                .connections
+                .as_ref()
+                .filter(|of| matches!(of.value, Connections::Of(n) if n > times.value))
+            {
+                let message = format!(
+                    "{} requests go over {} connections at the most",
+                    times.value, times.value
+                );
+                self.wrong(
+                    more.place,
+                    message,
+                    "too many",
+                    "ask for fewer, or say `connections: fresh`",
                 );
             }
             if let Some(time) = ["within", "for"].into_iter().find(|key| self.has(key)) {
@@ -98,6 +116,7 @@ impl Check<'_> {
             misses: request.misses.as_ref(),
             requests: request.times.as_ref(),
         });
+        self.request_can_fail(request);
         self.expressions(&request.that, &RESPONSE_VARIABLES);
         self.keep(request.keep.as_ref(), Kept::Response);
     }
@@ -112,7 +131,7 @@ impl Check<'_> {
         } else if !path.starts_with('/') {
             let help = format!("write `/{}`; the host goes into `host`", path.value);
             self.wrong(path.place, "a path begins with a slash", "not a path", help);
-        } else if path.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        } else if wire::not_a_path(path).is_some() {
             self.wrong(
                 path.place,
                 "a path has no spaces",
@@ -122,14 +141,20 @@ impl Check<'_> {
         }
     }
 
-    fn headers(&mut self, headers: &IndexMap<String, String>) {
-        for name in headers.keys() {
-            let token = !name.is_empty()
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
+    fn headers(&mut self, host: Option<&String>, headers: &IndexMap<String, String>) {
+        let help = "write it in one line: YAML's `>-` joins several";
+        if let Some(why) = host.and_then(|host| wire::not_a_header_value(host)) {
+            let message = format!("this cannot be sent as the `Host` header: {why}");
+            self.wrong(self.value(&["host"]), message, "not a header's value", help);
+        }
+        for (name, value) in headers {
+            if let Some(why) = wire::not_a_header_value(value) {
+                let place = self.value(&["headers", name.as_str()]);
+                let message = format!("this cannot be sent as the header `{name}`: {why}");
+                self.wrong(place, message, "not a header's value", help);
+            }
             let place = self.key(&["headers", name.as_str()]);
-            if !token {
+            if wire::not_a_header_name(name) {
                 let message = format!("`{name}` is not the name of a header");
                 self.wrong(place, message, "not a header's name", "letters, digits and hyphens");
             } else if name.eq_ignore_ascii_case("host") {
@@ -192,7 +217,7 @@ impl Check<'_> {
     }
 
     /// An expectation that always holds, or never, expects nothing.
-    fn bound(&mut self, place: Place, always: Option<Always>, help: impl Into<String>) {
+    pub(super) fn bound(&mut self, place: Place, always: Option<Always>, help: impl Into<String>) {
         match always {
             Some(Always::Holds) => self.wrong(place, "this holds whatever happens", "always true", help),
             Some(Always::Fails) => self.wrong(place, "this can never hold", "never true", help),
@@ -203,7 +228,7 @@ impl Check<'_> {
     pub(super) fn load(&mut self, load: &LoadStep) {
         self.path(&load.get);
         self.route(load.at.as_ref(), load.from.as_ref(), load.straight_to.as_ref());
-        self.headers(&load.headers);
+        self.headers(load.host.as_ref(), &load.headers);
         if self.loads.contains_key(&load.load.value) {
             let message = format!("there is a load `{}` already", load.load.value);
             self.wrong(load.load.place, message, "the second one", "give it another name");
@@ -344,6 +369,16 @@ impl Check<'_> {
                 requests.always(None),
                 "for example `requests: \">= 100\"`",
             );
+        }
+        for (name, bound) in [
+            ("p50", &expect.p50),
+            ("p95", &expect.p95),
+            ("p99", &expect.p99),
+            ("max", &expect.max),
+        ] {
+            if let Some(bound) = bound {
+                self.bound(bound.place, bound.always(), format!("for example `{name}: < 100ms`"));
+            }
         }
         for (status, share) in &expect.statuses {
             self.bound(

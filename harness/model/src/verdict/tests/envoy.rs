@@ -37,7 +37,7 @@ fn what_an_envoy_says() {
         "endpoints: {sds: ['127.0.0.9:8080']}",
         "stats: {server.live: 1}",
         "stats: {cluster.pet.update_success: '>= 7'}",
-        "stats: {cluster.pet.not_counted_yet: 0}",
+        "stats: {cluster.pet.upstream_rq_503: 0}",
         "that: ready == 'LIVE' && stats['server.live'] == 1 && endpoints.pet.size() == 2",
     ] {
         let check = of_envoy(fine, &view(), None);
@@ -67,9 +67,9 @@ fn what_an_envoy_says() {
         ),
         ("stats: {server.live: 0}", "0", "1"),
         (
-            "stats: {cluster.pet.not_counted_yet: 1}",
+            "stats: {cluster.pet.upstream_rq_503: 1}",
             "1",
-            "0 (Envoy has no `cluster.pet.not_counted_yet` yet)",
+            "0 (Envoy has not made `cluster.pet.upstream_rq_503` yet)",
         ),
         (
             "that: ready == 'DRAINING'",
@@ -104,7 +104,11 @@ fn counters_are_compared_with_what_was_kept() {
         since("stats: {server.live: 1}").held,
         "a counter that was not there was 0"
     );
-    assert!(since("stats: {cluster.pet.nowhere: 0}").held);
+    assert!(
+        !since("stats: {cluster.pet.nowhere: 0}").held,
+        "it never had one of this name"
+    );
+    assert!(since("stats: {cluster.pet.upstream_rq_503: 0}").held);
     let check = since("stats: {cluster.pet.update_success: 0}");
     assert_eq!((check.held, check.actual.as_str()), (false, "2 (from 5 to 7)"));
     assert!(

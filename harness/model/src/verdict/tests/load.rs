@@ -49,7 +49,7 @@ fn a_window_of_a_load() {
         "requests: 100",
         "requests: '> 50'",
         "statuses: {200: 97}",
-        "statuses: {503: 2%}",
+        "statuses: {503: <= 2%}",
         "statuses: {404: 0}",
         "p50: < 3ms",
         "p95: <= 10ms",

@@ -1,0 +1,274 @@
+//! A request, as the bytes that go over the wire.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method};
+use http_body_util::Full;
+use meshkat_model::scenario::{
+    value::Connections,
+    wire::{not_a_header_name, not_a_header_value, not_a_path},
+};
+
+use crate::pool::{Message, Pool};
+
+/// Where a request goes: a socket and the name by which it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Where the connection goes.
+    pub socket: SocketAddr,
+    /// The `Host` header; the socket where none is given.
+    pub host: Option<String>,
+}
+
+/// A request, checked: it can be sent as often as is wished. The path, and the names and values of headers, are sent byte by byte as
+/// they are given, and in that order. What is added is the `host` before them, and behind them what says how long the body is, or
+/// what it is, where they do not say it.
+#[derive(Clone)]
+pub struct Request {
+    method: Method,
+    socket: SocketAddr,
+    path: String,
+    host: String,
+    headers: Vec<(String, String)>,
+    authorization: Option<String>,
+    body: Bytes,
+    has_body: bool,
+    pub(crate) timeout: Duration,
+    /// Its own connections, where it does not share those of all.
+    pub(crate) pool: Option<Pool>,
+    is_fresh: bool,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the headers: one of them may be a secret.
+        write!(f, "{} {} to {}", self.method, self.path, self.socket)
+    }
+}
+
+impl Request {
+    /// Makes a request.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be said in HTTP/1.1.
+    pub fn new<'a>(
+        method: &str,
+        route: &Route,
+        path: &str,
+        headers: impl IntoIterator<Item = (&'a String, &'a String)>,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let method = method
+            .parse()
+            .map_err(|_| format!("`{method}` is not an HTTP method"))?;
+        if let Some(why) = not_a_path(path) {
+            return Err(format!("`{path}` cannot be sent as a path: {why}"));
+        }
+        let host = route.host.clone().unwrap_or_else(|| route.socket.to_string());
+        if let Some(why) = not_a_header_value(&host) {
+            return Err(format!("`{host}` cannot be a Host header: {why}"));
+        }
+        let headers: Vec<(String, String)> = headers
+            .into_iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        for (name, value) in &headers {
+            if not_a_header_name(name) {
+                return Err(format!("`{name}` is not the name of a header"));
+            }
+            if let Some(why) = not_a_header_value(value) {
+                return Err(format!("the header `{name}` cannot have this value: {why}"));
+            }
+        }
+        Ok(Self {
+            method,
+            socket: route.socket,
+            path: path.to_owned(),
+            host,
+            headers,
+            authorization: None,
+            body: Bytes::new(),
+            has_body: false,
+            timeout,
+            pool: None,
+            is_fresh: false,
+        })
+    }
+
+    /// Says who sends it, if it does not say so already. The value is never shown.
+    ///
+    /// # Errors
+    /// A sentence about a value that HTTP does not allow.
+    pub fn authorization(mut self, value: &str) -> Result<Self, String> {
+        if not_a_header_value(value).is_some() {
+            return Err("an Authorization header cannot have this value".to_owned());
+        }
+        if !self.has("authorization") {
+            self.authorization = Some(value.to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Adds a body: a text as it is, anything else as JSON.
+    pub fn body(mut self, body: &serde_json::Value) -> Self {
+        self.body = match body {
+            serde_json::Value::String(text) => text.clone().into(),
+            other => {
+                if !self.has("content-type") {
+                    self.headers
+                        .push(("content-type".to_owned(), "application/json".to_owned()));
+                }
+                other.to_string().into()
+            }
+        };
+        self.has_body = true;
+        self
+    }
+
+    /// Over which connections it goes, each time that it is sent: those that all requests of the client share where nothing is said.
+    pub fn connections(mut self, connections: Connections) -> Self {
+        self.is_fresh = connections == Connections::Fresh;
+        self.pool = match connections {
+            Connections::Fresh => Some(Pool::shared()),
+            Connections::Of(number) => Some(Pool::of(number as usize)),
+        };
+        self
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let own = self
+            .headers
+            .iter()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(name));
+        own.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the headers say themselves how the body is framed; if they are wrong, the connection is out of step afterwards.
+    fn frames_itself(&self) -> bool {
+        self.has("content-length") || self.has("transfer-encoding")
+    }
+
+    fn is_chunked(&self) -> bool {
+        let last = self.values("transfer-encoding").last();
+        last.is_some_and(|value| {
+            value
+                .rsplit(',')
+                .next()
+                .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+        })
+    }
+
+    /// The request line and the headers, with the empty line behind them.
+    fn head(&self) -> Bytes {
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.path, self.host);
+        let mut add = |name: &str, value: &str| {
+            head.extend([name, ": ", value, "\r\n"]);
+        };
+        self.headers.iter().for_each(|(name, value)| add(name, value));
+        if let Some(value) = &self.authorization {
+            add("authorization", value);
+        }
+        let wants_a_length = self.has_body || [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
+        if wants_a_length && !self.frames_itself() {
+            add("content-length", &self.body.len().to_string());
+        }
+        head.push_str("\r\n");
+        head.into()
+    }
+
+    /// What is sent behind the head.
+    fn framed_body(&self) -> Bytes {
+        if !(self.has_body && self.is_chunked()) {
+            return self.body.clone();
+        }
+        let mut framed = Vec::with_capacity(self.body.len() + 32);
+        if !self.body.is_empty() {
+            framed.extend_from_slice(format!("{:x}\r\n", self.body.len()).as_bytes());
+            framed.extend_from_slice(&self.body);
+            framed.extend_from_slice(b"\r\n");
+        }
+        framed.extend_from_slice(b"0\r\n\r\n");
+        framed.into()
+    }
+
+    /// What is sent over a connection.
+    pub(crate) fn message(&self) -> Message {
+        let mut request = http::Request::new(Full::new(self.framed_body()));
+        request.method_mut().clone_from(&self.method);
+        // The library has to know whether the connection ends with the answer.
+        for value in self
+            .values("connection")
+            .filter_map(|value| HeaderValue::from_str(value).ok())
+        {
+            request.headers_mut().append(http::header::CONNECTION, value);
+        }
+        Message {
+            to: self.socket,
+            head: self.head(),
+            request,
+            keep: !self.is_fresh && !self.frames_itself(),
+            timeout: self.timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(method: &str, headers: &[(&str, &str)]) -> Request {
+        let route = Route {
+            socket: "127.0.0.1:80".parse().unwrap(),
+            host: None,
+        };
+        let headers: Vec<(String, String)> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let headers = headers.iter().map(|(name, value)| (name, value));
+        Request::new(method, &route, "/a/../b?x='#\\", headers, Duration::from_secs(1)).unwrap()
+    }
+
+    fn sent(request: &Request) -> String {
+        let bytes = [request.head(), request.framed_body()].concat();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_said_once() {
+        let head = "/a/../b?x='#\\ HTTP/1.1\r\nhost: 127.0.0.1:80\r\n";
+        assert_eq!(sent(&request("GET", &[])), format!("GET {head}\r\n"));
+        assert_eq!(
+            sent(&request("POST", &[])),
+            format!("POST {head}content-length: 0\r\n\r\n")
+        );
+        let text = request("PUT", &[("X-A", "1")]).body(&json!("hé"));
+        assert_eq!(sent(&text), format!("PUT {head}X-A: 1\r\ncontent-length: 3\r\n\r\nhé"));
+        let own = request("PUT", &[("Content-Length", "9")]).body(&json!("abc"));
+        assert_eq!(sent(&own), format!("PUT {head}Content-Length: 9\r\n\r\nabc"));
+        let chunked = request("PUT", &[("Transfer-Encoding", "Chunked")]).body(&json!("abc"));
+        assert_eq!(
+            sent(&chunked),
+            format!("PUT {head}Transfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+        );
+        let typed = request("PUT", &[]).body(&json!([1]));
+        assert_eq!(
+            sent(&typed),
+            format!("PUT {head}content-type: application/json\r\ncontent-length: 3\r\n\r\n[1]")
+        );
+    }
+
+    #[test]
+    fn what_a_request_may_do_is_never_shown() {
+        let request = request("PUT", &[]).authorization("Bearer secret").unwrap();
+        assert!(sent(&request).contains("\r\nauthorization: Bearer secret\r\n"));
+        assert!(!format!("{request:?}").contains("secret"));
+    }
+}
