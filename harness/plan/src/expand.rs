@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use meshkat_cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
 use meshkat_model::{
     case::Case,
     limits::{PROBLEMS, grouped},
@@ -12,7 +13,6 @@ use meshkat_model::{
 use serde_json::Value;
 
 use crate::{
-    cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds},
     coverage::Coverage,
     given::{is_empty, with_cases},
 };

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
+use meshkat_cover::{Effort, Failure, Strength, What, cover};
 use meshkat_model::{scenario::Scenario, source::Diagnostic};
 
-use crate::{
-    cover::{Effort, Failure, Strength, What, cover},
-    expand::asked,
-};
+use crate::expand::asked;
 
 /// Values and combinations that are left out. Each is found by asking for all that are left.
 const MOST: usize = 200;

@@ -5,11 +5,9 @@ mod planning;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use meshkat_cover::{Strength, file};
 use meshkat_model::scenario::quantity::Time;
-use meshkat_plan::{
-    Shard,
-    cover::{Strength, file},
-};
+use meshkat_plan::Shard;
 
 pub(crate) use planning::Planning;
 

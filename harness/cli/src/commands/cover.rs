@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use meshkat_cover::{Effort, Problem, Row, cover, file};
 use meshkat_model::{limits::FILE, source::Source};
-use meshkat_plan::cover::{Effort, Problem, Row, cover, file};
 use serde_json::{Map, Value};
 use tabled::{builder::Builder, settings::Style};
 

@@ -77,7 +77,7 @@ fn product(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::{problem::Problem, tuples::Tuples};
+    use crate::{problem::Problem, tuples::Tuples};
 
     /// How many combinations no row of an array has; an entry that may be anything counts for none.
     pub(super) fn missing(array: &Array, axes: usize, levels: usize, ways: usize) -> usize {

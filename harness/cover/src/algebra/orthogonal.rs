@@ -4,7 +4,7 @@
 //! `q` elements, the columns their values and their leading coefficient: any `ways` columns determine the polynomial.
 
 use super::{Array, field::Field};
-use crate::cover::problem::Level;
+use crate::problem::Level;
 
 /// An array over the smallest field that is large enough. Where it has more elements than `levels`, these may be anything.
 pub(super) fn array(axes: usize, levels: usize, ways: usize) -> Option<Array> {
@@ -35,7 +35,7 @@ pub(super) fn array(axes: usize, levels: usize, ways: usize) -> Option<Array> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::algebra::tests::missing;
+    use crate::algebra::tests::missing;
 
     #[test]
     fn every_combination_is_there_once() {

@@ -4,7 +4,7 @@
 //! a set of ⌊n/2⌋ rows, the first among them: two of them differ in both ways, meet in the first row, and leave a row out.
 
 use super::Array;
-use crate::cover::problem::Level;
+use crate::problem::Level;
 
 /// The smallest array for pairs of so many axes of two levels.
 pub(super) fn pairs(axes: usize) -> Array {
@@ -39,7 +39,7 @@ fn choose(of: usize, some: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::algebra::tests::missing;
+    use crate::algebra::tests::missing;
 
     #[test]
     fn as_few_rows_as_the_theorem_says() {

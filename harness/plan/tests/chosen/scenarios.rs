@@ -5,18 +5,19 @@ use std::{
     fmt::Write as _,
 };
 
+use meshkat_cover::Kind;
 use meshkat_model::{
     capability::{Capabilities, Capability},
     case::Case,
     scenario::{Scenario, SharedAxes},
     source::Source,
 };
-use meshkat_plan::{Coverage, chosen, cover::Kind, expand, why_not};
+use meshkat_plan::{Coverage, chosen, expand, why_not};
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
     check::{Spec, has},
-    properties::{first_impossible, parts},
+    parts::{first_impossible, parts},
     support::Both,
 };
 

@@ -196,7 +196,7 @@ fn sets(problem: &Problem) -> Result<Vec<Vec<u16>>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::problem::Stronger;
+    use crate::problem::Stronger;
 
     #[test]
     fn combinations_are_numbered_without_gaps() {

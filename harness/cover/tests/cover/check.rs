@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use meshkat_plan::cover::{Axis, Kind, Problem, Rule, Strength, Stronger};
+use meshkat_cover::{Axis, Kind, Problem, Rule, Strength, Stronger};
 use serde_json::json;
 
 /// A problem as the check knows it.

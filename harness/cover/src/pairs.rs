@@ -185,7 +185,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
-    use crate::cover::{board::Many, problem::Problem};
+    use crate::{board::Many, problem::Problem};
 
     /// Both boards, changed in the same way, always tell the same.
     #[test]

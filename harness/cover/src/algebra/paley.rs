@@ -6,7 +6,7 @@
 //! and quadruples.
 
 use super::Array;
-use crate::cover::{
+use crate::{
     problem::{Level, Problem},
     tuples::Tuples,
 };
@@ -60,7 +60,7 @@ fn covers(rows: &[Vec<Level>], axes: usize, ways: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::algebra::tests::missing;
+    use crate::algebra::tests::missing;
 
     #[test]
     fn known_figures() {

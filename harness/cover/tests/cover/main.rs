@@ -2,8 +2,6 @@
 
 mod check;
 mod files;
+mod parts;
 mod properties;
-mod scenarios;
 mod sizes;
-#[path = "../support/mod.rs"]
-mod support;

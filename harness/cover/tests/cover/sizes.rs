@@ -1,6 +1,6 @@
 //! How large arrays are: never larger than PICT's of the published table (pairwise.org).
 
-use meshkat_plan::cover::{Effort, Problem, cover};
+use meshkat_cover::{Effort, Problem, cover};
 
 /// How many combinations of each so many axes are in no row.
 fn missing(sizes: &[usize], ways: usize, rows: &[Vec<u16>]) -> usize {

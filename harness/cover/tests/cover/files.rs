@@ -1,7 +1,7 @@
 //! Files for `meshkat cover`: what they mean, and what is said of those that do not hold.
 
+use meshkat_cover::{Effort, cover, file};
 use meshkat_model::source::Source;
-use meshkat_plan::cover::{Effort, cover, file};
 use serde_json::{Value, json};
 
 /// The rows of a file, or what is said of it.

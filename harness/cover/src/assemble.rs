@@ -163,14 +163,14 @@ impl Asked {
     }
 
     /// The row of these values; none if they are not one for each axis.
-    pub(crate) fn row(&self, values: &IndexMap<String, Value>) -> Option<Row> {
+    pub fn row(&self, values: &IndexMap<String, Value>) -> Option<Row> {
         let axes = self.problem.axes.iter().zip(&self.levels);
         axes.map(|(axis, levels)| levels.get(&word(values.get(&axis.name)?)).copied())
             .collect()
     }
 
     /// The row whose values read like these, one for each axis in their order; none if there is no such value.
-    pub(crate) fn row_of_words(&self, words: &[(&str, &str)]) -> Option<Row> {
+    pub fn row_of_words(&self, words: &[(&str, &str)]) -> Option<Row> {
         let axes = self.problem.axes.iter().zip(&self.levels);
         let row = axes.zip(words).map(|((axis, levels), (name, word))| {
             let level = levels.get(*word)?;

@@ -8,7 +8,7 @@
 use fastrand::Rng;
 
 use super::{Array, smaller};
-use crate::cover::{anneal::Budget, problem::Level};
+use crate::{anneal::Budget, problem::Level};
 
 /// The chance to accept one thing missing more: e^(-1/0.33), and its powers.
 const WARM: f64 = 0.048_301;
@@ -152,7 +152,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cover::algebra::tests::missing;
+    use crate::algebra::tests::missing;
 
     #[test]
     fn a_starter_generates_everything() {
