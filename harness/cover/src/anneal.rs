@@ -24,15 +24,8 @@ const STEPS: u64 = 200;
 /// What a change costs beside the entries that are looked at.
 const BESIDE: u64 = 24;
 
-/// What the solver costs, in entries that a board looks at.
-pub(super) const SOLVED: u64 = 4000;
-
-/// Looks at a table that one search may take, and those that are counted in [`SOLVED`] already.
-const MOST_LOOKS: u64 = 1_000_000;
-const COUNTED: u64 = 20_000;
-
-/// What a look at a table costs, in entries that a board looks at.
-const LOOK: u64 = 4;
+/// Steps of one search for what else a row must have.
+const MOST_SEARCHED: u64 = 4_000_000;
 
 /// Rows that are looked at for one change before they are counted.
 const ROWS: usize = 1000;
@@ -44,11 +37,13 @@ pub(super) struct Guard<'a> {
     is_free: bool,
     /// What a question about a change of each axis costs.
     costs: Vec<u64>,
+    /// What a question about a whole row costs.
+    of_row: u64,
     /// The axes that can be changed at all.
     axes: Vec<usize>,
 }
 
-/// How much work is left, in entries that a board looks at.
+/// How much work is left, in steps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget(pub(super) u64);
 
@@ -59,6 +54,7 @@ impl<'a> Guard<'a> {
             solver,
             is_free: solver.has_no_rules(),
             costs: (0..axes).map(|axis| solver.cost(axis)).collect(),
+            of_row: solver.cost_of_row(),
             axes: (0..axes).filter(|axis| levels[*axis].len() > 1).collect(),
             levels,
         }
@@ -69,29 +65,55 @@ impl<'a> Guard<'a> {
     }
 }
 
-/// Makes the rows fewer, as far as `lower` and the budget allow.
-pub(super) fn reduce(
-    board: &mut dyn Board,
+/// Makes the rows fewer, as far as `lower` and the budget allow, on a board that `make` makes of them for so many steps.
+pub(super) fn reduce<B: Board>(
+    start: Vec<Row>,
+    makes: u64,
+    make: impl FnOnce(Vec<Row>) -> B,
     guard: &Guard<'_>,
     lower: usize,
     budget: Budget,
     rng: &mut Rng,
 ) -> Vec<Row> {
-    let mut left = budget.0;
-    let mut share = left / 128;
+    let meter = guard.solver.meter();
+    let before = meter.spent();
+    let of = budget.0.min(meter.left());
+    let Some(mut left) = of.checked_sub(makes) else {
+        return start;
+    };
+    let best = fewer(&mut make(start), guard, lower, of, &mut left, rng);
+    meter.back_to(before);
+    meter.spend(of - left);
+    best
+}
+
+fn fewer(board: &mut dyn Board, guard: &Guard<'_>, lower: usize, of: u64, left: &mut u64, rng: &mut Rng) -> Vec<Row> {
+    let mut share = *left / 128;
     let mut attempts = 0_usize;
     let mut best = rows(board);
     loop {
+        // Rows that have nothing of their own go first, and it is the rest of them that is kept.
+        let mut is_best = board.open() > 0;
         while board.open() == 0 {
-            best = rows(board);
-            let least = (0..board.rows()).min_by_key(|row| board.alone(*row));
-            let Some(least) = least else { return best };
-            if board.alone(least) > 0 && (board.rows() <= lower || left == 0 || guard.axes.is_empty()) {
-                return best;
+            let least = (0..board.rows()).map(|row| (board.alone(row), row)).min();
+            *left = left.saturating_sub(board.rows() as u64 * board.work_of_row());
+            let Some((alone, least)) = least else { return Vec::new() };
+            let ends = board.rows() <= lower || *left == 0 || guard.axes.is_empty();
+            if alone > 0 {
+                if !is_best {
+                    best = rows(board);
+                    is_best = true;
+                }
+                if ends {
+                    return best;
+                }
+            }
+            if alone == 0 && *left == 0 {
+                return rows(board);
             }
             board.remove(least);
         }
-        if board.rows() == 0 || left == 0 {
+        if board.rows() == 0 || *left == 0 {
             return best;
         }
         attempts += 1;
@@ -99,19 +121,15 @@ pub(super) fn reduce(
             guard,
             cooling: COOLING[(attempts + 1) % 2],
             rng,
-            left: share.min(left),
+            left: share.min(*left),
             levels: Vec::new(),
         };
         let before = attempt.left;
         let found = attempt.run(board);
-        left -= before - attempt.left.min(before);
+        *left -= before - attempt.left.min(before);
         // What did not suffice is doubled; after a success, half is a good guess.
-        share = if found {
-            (share / 2).max(budget.0 / 128)
-        } else {
-            share * 2
-        };
-        if !found && left < budget.0 / 128 {
+        share = if found { (share / 2).max(of / 128) } else { share * 2 };
+        if !found && *left < of / 128 {
             return best;
         }
     }
@@ -226,23 +244,20 @@ impl Attempt<'_> {
         for (axis, level) in levels {
             after[*axis] = *level;
         }
+        if !self.guard.is_free {
+            self.spend(self.guard.of_row);
+        }
         if !self.guard.is_free && !self.guard.solver.holds(&after) {
-            self.spend(SOLVED + 10 * self.guard.costs.iter().sum::<u64>());
             let mut partial: Partial = vec![None; before.len()];
             for (axis, level) in levels {
                 partial[*axis] = Some(*level);
             }
-            let mut as_before = |axis: usize, levels: &mut Vec<Level>| {
-                if let Some(at) = levels.iter().position(|level| *level == before[axis]) {
-                    levels.swap(0, at);
-                }
-            };
             // A search that finds no end changes nothing, and is paid for.
-            let solver = self.guard.solver;
-            let spent = solver.spent();
-            solver.allow(MOST_LOOKS);
-            let whole = solver.complete(&partial, &mut as_before);
-            self.spend((solver.spent() - spent).saturating_sub(COUNTED) * LOOK);
+            let meter = self.guard.solver.meter();
+            let spent = meter.spent();
+            meter.allow(MOST_SEARCHED.min(self.left));
+            let whole = self.guard.solver.changed(&before, &partial);
+            self.spend(meter.back_to(spent));
             let Some(whole) = whole else { return };
             after = whole;
         }

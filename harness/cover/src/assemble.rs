@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use indexmap::IndexMap;
 use meshkat_model::{
-    combine::{Combinations, Given, Mark},
+    combine::{Combinations, Constraint, Given, Mark},
     expression::Budget,
     limits::grouped,
     scenario::product,
@@ -16,7 +19,7 @@ use meshkat_model::{
 use serde_json::Value;
 
 use super::problem::{Axis, Choice, Failure, Kind, Level, Partial, Problem, Row, Strength, What};
-use super::rule::Rule;
+use super::rule::{Rule, TABLE};
 
 /// A problem, and where its parts were written.
 #[derive(Debug)]
@@ -34,8 +37,25 @@ pub struct Asked {
 /// The level of each value by how it reads, for each axis.
 type Levels = Vec<HashMap<String, Level>>;
 
-/// Steps that the constraints of one problem may take, whichever and however many of their values are asked for.
-const STEPS: u64 = 20_000_000;
+/// Steps of CEL that the constraints of one problem may take, whichever and however many of their values are asked for. What
+/// counts the work of a search ends it long before.
+const STEPS: u64 = 200_000_000;
+
+/// Of these, for finding out whether they are formulas.
+const FORMULAS: u64 = 500_000;
+
+/// And for tables of all of their answers. Whatever has none is asked when it matters.
+const TABLES: u64 = 1_000_000;
+
+/// Parts of formulas that may be looked at for the graphs of the constraints of one problem.
+const GRAPHS: usize = 5_000_000;
+
+/// So few answers are always asked for at once.
+const SMALL: u64 = 16;
+
+/// What a question costs in the steps of a search: for each step of CEL, and beside these.
+const EACH_STEP: u64 = 250;
+const EACH_QUESTION: u64 = 2_000;
 
 /// Axes, values and constraints of which a message tells.
 const TOLD: usize = 20;
@@ -100,27 +120,21 @@ impl Asked {
             include: combinations.include.iter().map(|given| given.place).collect(),
             levels,
         };
-        let shared = Arc::new(axes.clone());
-        let budget = Arc::new(Budget::new(STEPS));
+        let mut made = Made {
+            axes: Arc::new(axes.clone()),
+            budget: Arc::new(Budget::new(STEPS)),
+            formulas: Budget::new(FORMULAS),
+            graphs: GRAPHS,
+            tables: TABLES,
+        };
         let mut wrong = Vec::new();
         let mut rules = Vec::new();
         for constraint in &combinations.constraints {
-            let scope = constraint.axes.clone();
-            let sizes: Vec<usize> = scope.iter().map(|axis| axes[*axis].values.len()).collect();
-            let (axes, own, written) = (shared.clone(), scope.clone(), constraint.clone());
-            let left = budget.clone();
-            let question = move |levels: &[Level]| {
-                let values = own.iter().zip(levels).map(|(axis, level)| {
-                    let axis = &axes[*axis];
-                    (axis.name.as_str(), &axis.values[usize::from(*level)].value)
-                });
-                written.truth(values, &left)
-            };
-            match Rule::ask(scope.clone(), &sizes, Box::new(question)) {
+            match made.rule(constraint) {
                 Ok(rule) => rules.push(rule),
                 Err((levels, message)) => {
-                    let values: Vec<(usize, Level)> = scope.into_iter().zip(levels).collect();
-                    wrong.push(unanswered(source, constraint.place, &shared, &values, &message));
+                    let values: Vec<(usize, Level)> = constraint.axes.iter().copied().zip(levels).collect();
+                    wrong.push(unanswered(source, constraint.place, &axes, &values, &message));
                 }
             }
             asked.rules.push(Written {
@@ -190,7 +204,7 @@ impl Asked {
             }
             Failure::TooMany { found, most, of } => {
                 let are = match (*of, self.problem.strength) {
-                    ("rows", Strength::Full) if *found > u128::from(*most) + 1 => {
+                    ("rows", Strength::Full) if *found == self.problem.product() => {
                         let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
                         let axes = axes.iter().map(|axis| (axis.name.clone(), values(axis))).collect();
                         product(&axes, *found, "rows")
@@ -204,19 +218,30 @@ impl Asked {
                         .help("ask for less strength, or for fewer axes or values"),
                 ]
             }
-            Failure::TooHard => vec![
-                Diagnostic::new(
-                    &self.source,
-                    self.axes,
-                    "which combinations the constraints allow takes too much work to find out",
-                    "these axes",
-                )
-                .help(
-                    "write constraints over fewer axes, give fewer values, or ask for less strength; \
-                     `meshkat cover --effort high` looks longer",
-                ),
-            ],
+            Failure::TooHard { steps, rule } => vec![self.too_hard(*steps, rule.and_then(|rule| self.rules.get(rule)))],
         }
+    }
+
+    fn too_hard(&self, steps: u64, rule: Option<&Written>) -> Diagnostic {
+        let (place, message, label, help) = match rule {
+            Some(rule) => (
+                rule.place,
+                format!(
+                    "which combinations the constraints allow cannot be decided within {} steps",
+                    grouped(steps)
+                ),
+                "most of them for this one",
+                "write constraints over fewer axes, give fewer values, or ask for less strength",
+            ),
+            None => (
+                self.axes,
+                format!("so many combinations cannot be covered within {} steps", grouped(steps)),
+                "these axes",
+                "give fewer axes or values, or ask for less strength",
+            ),
+        };
+        Diagnostic::new(&self.source, place, message, label)
+            .help(format!("{help}; `meshkat cover --effort high` looks longer"))
     }
 
     fn impossible(&self, what: What, blame: &[usize]) -> Diagnostic {
@@ -262,6 +287,68 @@ impl Asked {
             ),
         };
         Diagnostic::new(&self.source, first.place, message, label).help(format!("change {}{more}", each.join(", or ")))
+    }
+}
+
+/// What rules are made of, and what may be spent on it.
+struct Made {
+    axes: Arc<Vec<Axis>>,
+    /// For questions.
+    budget: Arc<Budget>,
+    /// For what tells whether a constraint is a formula.
+    formulas: Budget,
+    graphs: usize,
+    tables: u64,
+}
+
+impl Made {
+    /// A constraint as a rule: a graph where it is a formula, else a table where that takes little, else to be asked.
+    fn rule(&mut self, constraint: &Constraint) -> Result<Rule, (Vec<Level>, String)> {
+        let scope = constraint.axes.clone();
+        let sizes: Vec<usize> = scope.iter().map(|axis| self.axes[*axis].values.len()).collect();
+        let named = scope.iter().map(|axis| {
+            let axis = &self.axes[*axis];
+            (
+                axis.name.as_str(),
+                axis.values.iter().map(|choice| &choice.value).collect(),
+            )
+        });
+        let named: Vec<(&str, Vec<&Value>)> = named.collect();
+        if let Some(formula) = constraint.formula(&named, &self.formulas) {
+            return Ok(Rule::formula(scope, &sizes, formula, &mut self.graphs));
+        }
+        let (axes, own, written, left) = (
+            self.axes.clone(),
+            scope.clone(),
+            constraint.clone(),
+            self.budget.clone(),
+        );
+        let spent = Arc::new(AtomicU64::new(0));
+        let counted = spent.clone();
+        let question = move |levels: &[Level]| {
+            let values = own.iter().zip(levels).map(|(axis, level)| {
+                let axis = &axes[*axis];
+                (axis.name.as_str(), &axis.values[usize::from(*level)].value)
+            });
+            let before = left.left();
+            let answer = written.truth(values, &left);
+            let steps = before - left.left() + 2 * own.len() as u64;
+            counted.fetch_add(EACH_QUESTION + steps * EACH_STEP, Ordering::Relaxed);
+            answer
+        };
+        let all = sizes.iter().try_fold(1_u64, |all, size| all.checked_mul(*size as u64));
+        if let Some(all) = all.filter(|all| *all <= TABLE as u64) {
+            // What one answer takes tells what all of them take.
+            let before = self.budget.left();
+            let nothing = vec![0; scope.len()];
+            question(&nothing).map_err(|message| (nothing, message))?;
+            let table = (before - self.budget.left() + 2 * scope.len() as u64 + 4) * all;
+            if table <= self.tables || all <= SMALL {
+                self.tables = self.tables.saturating_sub(table);
+                return Rule::ask(scope, &sizes, Box::new(question));
+            }
+        }
+        Ok(Rule::ask_when_needed(scope, spent, Box::new(question)))
     }
 }
 

@@ -23,8 +23,10 @@ pub(super) trait Board {
     fn remove(&mut self, row: usize);
     /// How many combinations this row alone has.
     fn alone(&self, row: usize) -> usize;
-    /// What [`Board::growth`] of an entry of this axis costs, in entries that it looks at.
+    /// What [`Board::growth`] of an entry of this axis costs, in steps.
     fn work(&self, axis: usize) -> u64;
+    /// What [`Board::alone`] of a row costs, in steps.
+    fn work_of_row(&self) -> u64;
 }
 
 /// The combinations that are open, so that any of them can be picked.
@@ -79,6 +81,9 @@ pub(super) struct Many<'a> {
     counts: Vec<u16>,
     open: Open,
 }
+
+/// So many counts are near at hand.
+const NEAR: usize = 50_000;
 
 /// Added where a combination is not needed, so that it seems neither open nor of one row alone.
 const NOT_NEEDED: u16 = 2;
@@ -182,6 +187,12 @@ impl Board for Many<'_> {
     }
 
     fn work(&self, axis: usize) -> u64 {
-        self.tuples.by_axis[axis].len() as u64
+        // Counts that are not near take longer.
+        let look = if self.counts.len() > NEAR { 2 } else { 1 };
+        look * self.tuples.by_axis[axis].len() as u64
+    }
+
+    fn work_of_row(&self) -> u64 {
+        2 * self.tuples.subsets.len() as u64
     }
 }

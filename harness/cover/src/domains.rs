@@ -40,6 +40,21 @@ impl Domains {
         self.words[axis * self.width + usize::from(level) / 64] |= 1 << (level % 64);
     }
 
+    /// Words for each axis.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Takes out whatever is not among these. Whether anything was.
+    pub(super) fn keep(&mut self, axis: usize, levels: &[u64]) -> bool {
+        let mut less = false;
+        for (word, levels) in self.words[axis * self.width..][..self.width].iter_mut().zip(levels) {
+            less |= *word & !levels != 0;
+            *word &= levels;
+        }
+        less
+    }
+
     /// How many words it takes.
     pub(super) fn size(&self) -> u64 {
         self.words.len() as u64

@@ -4,11 +4,12 @@ use fastrand::Rng;
 
 use super::{
     MOST_ROWS, algebra,
-    anneal::{Budget, Guard, SOLVED, reduce},
+    anneal::{Budget, Guard, reduce},
     board::Many,
     greedy::Greedy,
+    meter::Meter,
     pairs::Pairs,
-    problem::{Effort, Failure, Level, Problem, Row, Strength},
+    problem::{Failure, Level, Problem, Row, Strength},
     solver::Solver,
     tuples::Tuples,
 };
@@ -16,26 +17,8 @@ use super::{
 /// What a general board may keep.
 const MOST_KEPT: usize = 40_000_000;
 
-impl Effort {
-    pub(super) fn budget(self) -> Budget {
-        Budget(match self {
-            Self::Quick => 12_000_000,
-            Self::Default => 800_000_000,
-            Self::High => 30_000_000_000,
-        })
-    }
-}
-
-impl Effort {
-    /// How many looks at a table it may take to tell what the rules allow: about a second, some seconds, a minute.
-    pub(super) fn looks(self) -> u64 {
-        match self {
-            Self::Quick => 60_000_000,
-            Self::Default => 300_000_000,
-            Self::High => 6_000_000_000,
-        }
-    }
-}
+/// What an entry of a board costs when it is made, in steps.
+const MADE: u64 = 4;
 
 /// What rows are made of, and for.
 pub(super) struct Fill<'a> {
@@ -57,7 +40,7 @@ impl Fill<'_> {
         let mut budget = budget;
         let mut start = self.greedy(needed, budget, rng);
         if self.solver.is_exhausted() {
-            return Err(Failure::TooHard);
+            return Err(self.solver.too_hard());
         }
         if start.len() as u64 > MOST_ROWS {
             return Err(Failure::TooMany {
@@ -66,8 +49,8 @@ impl Fill<'_> {
                 of: "rows",
             });
         }
-        self.solver.allow(u64::MAX);
-        let lower = self.lower(needed);
+        let lower = lowest(self.tuples, needed)?;
+        self.solver.meter().allow(budget.0);
         if start.len() > lower
             && let Some((array, is_best)) = self.known(needed, budget, rng)
             && array.len() <= start.len()
@@ -81,35 +64,18 @@ impl Fill<'_> {
         }
         let guard = Guard::new(self.solver, self.problem.axes.len());
         let sizes: Vec<usize> = self.problem.axes.iter().map(|axis| axis.values.len()).collect();
-        let reduced = if Pairs::fits(self.tuples, sizes.iter().sum(), start.len()) {
-            reduce(
-                &mut Pairs::new(self.tuples, needed, &sizes, start),
-                &guard,
-                lower,
-                budget,
-                rng,
-            )
-        } else if Many::size(self.tuples, start.len()) <= MOST_KEPT && start.len() <= usize::from(u16::MAX / 2) {
-            reduce(&mut Many::new(self.tuples, needed, start), &guard, lower, budget, rng)
+        let levels: usize = sizes.iter().sum();
+        let many = Many::size(self.tuples, start.len());
+        Ok(if Pairs::fits(self.tuples, levels, start.len()) {
+            let board = (levels * levels) as u64 * MADE;
+            let make = |start| Pairs::new(self.tuples, needed, &sizes, start);
+            reduce(start, board, make, &guard, lower, budget, rng)
+        } else if many <= MOST_KEPT && start.len() <= usize::from(u16::MAX / 2) {
+            let make = |start| Many::new(self.tuples, needed, start);
+            reduce(start, many as u64 * MADE, make, &guard, lower, budget, rng)
         } else {
             start
-        };
-        Ok(reduced)
-    }
-
-    /// No array has fewer rows: those combinations of one set of axes that are needed are in as many rows.
-    fn lower(&self, needed: &[bool]) -> usize {
-        let ends = self.tuples.subsets.iter().skip(1).map(|subset| subset.offset as usize);
-        let ends = ends.chain([self.tuples.len]);
-        let each = self.tuples.subsets.iter().zip(ends);
-        each.map(|(subset, end)| {
-            needed[subset.offset as usize..end]
-                .iter()
-                .filter(|needed| **needed)
-                .count()
         })
-        .max()
-        .unwrap_or_default()
     }
 
     fn greedy(&self, needed: &[bool], budget: Budget, rng: &mut Rng) -> Vec<Row> {
@@ -125,9 +91,7 @@ impl Fill<'_> {
             self.tuples.subsets.len() * self.tuples.subsets.first().map_or(1, |subset| subset.axes.len()) * levels;
         // Each value of an axis that rules are about is a question to the solver.
         let asked = (0..self.problem.axes.len()).filter(|axis| !self.solver.is_free(*axis));
-        let asked: u64 = asked
-            .map(|axis| (self.solver.cost(axis) + SOLVED).max(self.solver.cost_of_search(axis)))
-            .sum();
+        let asked: u64 = asked.map(|axis| self.solver.cost_of_search(axis)).sum();
         let rows = 2 * self.tuples.len / self.tuples.subsets.len().max(1) + 1;
         let all = (row as u64 + asked * levels as u64).saturating_mul(rows as u64).max(1);
         (budget.0 / 20 / all).clamp(1, 20) as usize
@@ -152,7 +116,9 @@ impl Fill<'_> {
         if !most_alike {
             return None;
         }
-        let array = algebra::smallest(axes, levels, ways, budget, rng)?;
+        let array = algebra::smallest(axes, levels, ways, budget, self.solver.meter(), rng)?;
+        // What is found is made whole in any case.
+        self.solver.meter().allow(u64::MAX);
         let mut greedy = Greedy::new(self.tuples, self.solver, self.weights, needed);
         let mut rows: Vec<Row> = Vec::new();
         for row in array {
@@ -168,23 +134,48 @@ impl Fill<'_> {
         }
         let is_best = uniform && algebra::is_best(levels, ways) && greedy.still_needed().iter().all(|needed| !needed);
         rows.extend(greedy.rows(1, rng));
-        Some((rows, is_best))
+        (!self.solver.is_exhausted()).then_some((rows, is_best))
     }
 }
 
+/// No array has fewer rows: those combinations of one set of axes that are needed are in as many rows.
+///
+/// # Errors
+/// That there are too many.
+pub(super) fn lowest(tuples: &Tuples, needed: &[bool]) -> Result<usize, Failure> {
+    let ends = tuples.subsets.iter().skip(1).map(|subset| subset.offset as usize);
+    let each = tuples.subsets.iter().zip(ends.chain([tuples.len]));
+    let counts = each.map(|(subset, end)| {
+        let of_subset = needed[subset.offset as usize..end].iter();
+        of_subset.filter(|needed| **needed).count()
+    });
+    let lowest = counts.max().unwrap_or_default();
+    if lowest as u64 > MOST_ROWS {
+        return Err(Failure::TooMany {
+            found: lowest as u128,
+            most: MOST_ROWS,
+            of: "rows",
+        });
+    }
+    Ok(lowest)
+}
+
 /// Rows for every pair of so many axes with as many levels each.
-pub(super) fn uniform(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Vec<Row> {
+pub(super) fn uniform(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng) -> Vec<Row> {
     let problem = Problem::uniform(&vec![levels; axes], 2);
     let Ok(tuples) = Tuples::new(&problem) else {
         return Vec::new();
     };
     let all = vec![(0..levels as Level).collect(); axes];
-    let solver = Solver::new(&problem, &all, Vec::new());
+    let own = Meter::new(u64::MAX);
+    let solver = Solver::new(&problem, &all, Vec::new(), &own);
     let fill = Fill {
         problem: &problem,
         tuples: &tuples,
         solver: &solver,
         weights: &vec![vec![1; levels]; axes],
     };
-    fill.rows(&vec![true; tuples.len], budget, rng).unwrap_or_default()
+    let rows = fill.rows(&vec![true; tuples.len], budget, rng).unwrap_or_default();
+    meter.spend(own.spent());
+    rows
 }

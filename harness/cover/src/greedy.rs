@@ -21,6 +21,13 @@ pub(super) struct Greedy<'a> {
     open: Open,
 }
 
+/// What it costs to look at one combination of a row, in steps, and at an axis beside its combinations.
+const LOOK: u64 = 6;
+const NODE: u64 = 100;
+
+/// Of more combinations than these, a look is as slow as memory is, and not as what is near.
+const NEAR: usize = 200_000;
+
 /// How many open combinations are tried as the first of a row that has levels already.
 const BEGINNINGS: usize = 20;
 
@@ -38,8 +45,14 @@ impl<'a> Greedy<'a> {
         }
     }
 
+    /// What a look at a combination costs.
+    fn look(&self) -> u64 {
+        LOOK * if self.tuples.len > NEAR { 3 } else { 1 }
+    }
+
     /// Counts a row as there.
     pub(super) fn cover(&mut self, row: &[Level]) {
+        self.solver.spend(self.look() * self.tuples.subsets.len() as u64);
         for subset in &self.tuples.subsets {
             let tuple = subset.of_row(row);
             if self.open.has(tuple) {
@@ -72,7 +85,11 @@ impl<'a> Greedy<'a> {
     pub(super) fn row(&self, begun: &Partial, tries: usize, rng: &mut Rng) -> Option<Row> {
         let mut best: Option<(usize, Row)> = None;
         for _ in 0..tries.max(1) {
+            if best.is_some() && self.solver.is_exhausted() {
+                break;
+            }
             let row = self.candidate(begun, rng)?;
+            self.solver.spend(self.look() * self.tuples.subsets.len() as u64);
             let news = self
                 .tuples
                 .subsets
@@ -91,12 +108,15 @@ impl<'a> Greedy<'a> {
         self.begin(&mut partial, rng);
         let mut order: Vec<usize> = (0..partial.len()).filter(|axis| partial[*axis].is_none()).collect();
         rng.shuffle(&mut order);
+        let mut near = vec![None; partial.len()];
         for axis in order {
+            if self.solver.is_exhausted() {
+                return None;
+            }
             let levels = self.ranked(axis, &partial, rng);
             let fits = |level: &Level| {
-                let mut with = partial.clone();
-                with[axis] = Some(*level);
-                self.solver.feasible(&with)
+                partial[axis] = Some(*level);
+                self.solver.feasible_near(&partial, &mut near)
             };
             let level = match self.solver.is_free(axis) {
                 true => levels.first().copied(),
@@ -138,8 +158,9 @@ impl<'a> Greedy<'a> {
             let completes = |(first, stride): &&(usize, usize)| self.open.has(first + usize::from(level) * stride);
             lines.iter().filter(completes).count()
         };
+        let levels = self.weights[axis].len() as u64;
         self.solver
-            .spend((lines.len() as u64 + 1) * self.weights[axis].len() as u64 + self.tuples.by_axis[axis].len() as u64);
+            .spend(NODE + self.look() * (levels * (2 + lines.len() as u64) + self.tuples.by_axis[axis].len() as u64));
         let mut ranked: Vec<(usize, u32, u32, Level)> = self
             .solver
             .base()

@@ -11,10 +11,12 @@ mod anneal;
 mod assemble;
 mod blame;
 mod board;
+mod diagram;
 mod domains;
 pub mod file;
 mod fill;
 mod greedy;
+mod meter;
 mod pairs;
 mod prefer;
 mod problem;
@@ -27,16 +29,19 @@ use std::collections::HashSet;
 
 use fastrand::Rng;
 
+use self::{anneal::Budget, blame::blame, fill::Fill, greedy::Greedy, meter::Meter, solver::Solver, tuples::Tuples};
 pub use self::{
     assemble::Asked,
     prefer::cover_preferring,
     problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, Stronger, What},
     rule::{Question, Rule},
 };
-use self::{blame::blame, fill::Fill, greedy::Greedy, solver::Solver, tuples::Tuples};
 
 /// How many rows there may be.
 const MOST_ROWS: u64 = meshkat_model::limits::ROWS;
+
+/// How many combinations of one set of axes are looked at, to find out which of them rules allow.
+const MOST_LOOKED_AT: u64 = 10 * MOST_ROWS;
 
 /// Rows that have every combination that the problem asks for and its rules allow. First come the seeds, then included rows, then
 /// the others, those with a negative value last.
@@ -45,19 +50,38 @@ const MOST_ROWS: u64 = meshkat_model::limits::ROWS;
 /// A value, a seed or an included row that the rules make impossible; a rule without an answer; too many combinations; rules
 /// that take more work than the effort is for.
 pub fn cover(problem: &Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, Failure> {
+    counted(problem, effort, seed).0
+}
+
+/// As [`cover()`], and how many steps it took: never more than [`Effort::steps`].
+pub fn counted(problem: &Problem, effort: Effort, seed: u64) -> (Result<Vec<Row>, Failure>, u64) {
+    let meter = begin(problem, effort.steps());
+    let rows = metered(problem, effort, seed, &meter);
+    (rows, meter.spent())
+}
+
+/// A meter for so many steps, of a problem of which nothing is known yet.
+fn begin(problem: &Problem, steps: u64) -> Meter {
+    problem.rules.iter().for_each(Rule::forget);
+    Meter::new(steps)
+}
+
+fn metered(problem: &Problem, effort: Effort, seed: u64, meter: &Meter) -> Result<Vec<Row>, Failure> {
     too_many(problem)?;
-    if let Some(failure) = impossible(problem, effort) {
+    meter.allow(effort.deciding());
+    if let Some(failure) = impossible(problem, meter) {
         // Without an answer a rule counts as not held, which may be all that is wrong.
         return Err(unanswered(problem).unwrap_or(failure));
     }
     let rows = match problem.strength {
-        Strength::Full => full(problem, effort)?,
-        Strength::Ways(_) => by_strength(problem, effort, &mut Rng::with_seed(seed))?,
+        Strength::Full => full(problem, meter)?,
+        Strength::Ways(_) => by_strength(problem, effort, meter, &mut Rng::with_seed(seed))?,
     };
     unanswered(problem).map_or(Ok(rows), Err)
 }
 
-fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<Row>, Failure> {
+/// Rows of a problem that has some. The meter allows what it takes to decide; beyond that, the effort says.
+fn by_strength(problem: &Problem, effort: Effort, meter: &Meter, rng: &mut Rng) -> Result<Vec<Row>, Failure> {
     if problem.axes.is_empty() {
         // Of no axes there is one combination.
         return Ok(vec![Row::new()]);
@@ -74,26 +98,27 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
         .map(|axis| axis.values.iter().map(|choice| choice.weight).collect())
         .collect();
 
-    let without = Solver::new(problem, &positive, rules.clone());
-    let with = Solver::new(problem, &with_negatives, rules);
+    let without = Solver::new(problem, &positive, rules.clone(), meter);
+    let with = Solver::new(problem, &with_negatives, rules, meter);
     let decided = |solver: &Solver<'_>| match solver.is_exhausted() {
-        true => Err(unanswered(problem).unwrap_or(Failure::TooHard)),
+        true => Err(unanswered(problem).unwrap_or(solver.too_hard())),
         false => Ok(()),
     };
-    without.allow(effort.looks());
-    with.allow(effort.looks());
     // First what rows without negative values can have, and then the rest.
     let mut needed = match without.feasible(&vec![None; problem.axes.len()]) {
         true => tuples.feasible(&without),
         false => vec![false; tuples.len],
     };
+    decided(&without)?;
     let mut rest = vec![false; tuples.len];
     if has_negatives {
         rest = tuples.feasible(&with);
         rest.iter_mut().zip(&needed).for_each(|(rest, needed)| *rest &= !needed);
     }
-    decided(&without)?;
     decided(&with)?;
+    for needed in [&needed, &rest] {
+        fill::lowest(&tuples, needed)?;
+    }
 
     let rows = fixed(
         problem,
@@ -103,21 +128,24 @@ fn by_strength(problem: &Problem, effort: Effort, rng: &mut Rng) -> Result<Vec<R
         [&mut needed, &mut rest],
         rng,
     );
-    decided(&without)?;
     decided(&with)?;
     let mut rows = rows?;
-    for (solver, needed) in [(&without, &needed), (&with, &rest)] {
+    let later = if rest.contains(&true) { effort.deciding() } else { 0 };
+    for (solver, needed, later) in [(&without, &needed, later), (&with, &rest, 0)] {
         let fill = Fill {
             problem,
             tuples: &tuples,
             solver,
             weights: &weights,
         };
-        let mut more = fill.rows(needed, effort.budget(), rng)?;
-        solver.allow(effort.looks());
+        // What comes after it has to be decided, too.
+        let improving = effort.improving().min(meter.left().saturating_sub(later));
+        let mut more = fill.rows(needed, Budget(improving), rng)?;
+        meter.allow(effort.deciding());
         settle::settle(&tuples, solver, &weights, needed, &mut more);
         more.sort_unstable();
         rows.extend(more);
+        meter.allow(effort.deciding());
     }
     debug_assert!(rows.iter().all(|row| {
         let negatives = row
@@ -147,6 +175,9 @@ fn fixed(
         .enumerate()
         .map(|(at, row)| (What::Included(at), row));
     for (what, partial) in seeds.chain(included) {
+        if solvers[1].is_exhausted() {
+            return Err(solvers[1].too_hard());
+        }
         let is_whole = partial.iter().all(Option::is_some);
         let has_negative = |row: &[Option<Level>]| {
             let mut set = row
@@ -184,42 +215,50 @@ fn fixed(
     Ok(rows)
 }
 
-/// That there would be more rows than memory is for, which can be told by multiplying.
+/// That there would be more rows than memory is for, which can be told by multiplying; or, where rules may leave fewer, more
+/// combinations than anybody looks at.
 fn too_many(problem: &Problem) -> Result<(), Failure> {
     let whole: Vec<usize> = (0..problem.axes.len()).collect();
     let sets = problem
         .stronger
         .iter()
         .map(|more| (more.axes.as_slice(), more.strength));
+    let (most, of) = match problem.rules.is_empty() {
+        true => (MOST_ROWS, "rows"),
+        false => (MOST_LOOKED_AT, "combinations of values to look at"),
+    };
     for (axes, strength) in sets.chain([(whole.as_slice(), problem.strength)]) {
-        let mut sizes: Vec<u128> = axes.iter().map(|axis| problem.ordinary(*axis) as u128).collect();
-        sizes.sort_unstable_by(|one, other| other.cmp(one));
         let together = match strength {
             // What rules leave of them is counted as it is found.
             Strength::Full if !problem.rules.is_empty() && axes.len() == problem.axes.len() => 0,
-            Strength::Full => sizes.len(),
+            Strength::Full => axes.len(),
             Strength::Ways(ways) => ways,
         };
-        let found = sizes
-            .iter()
-            .take(together)
-            .fold(1, |all: u128, size| all.saturating_mul(*size));
-        if found > u128::from(MOST_ROWS) {
-            return Err(Failure::TooMany {
-                found,
-                most: MOST_ROWS,
-                of: "rows",
-            });
+        let mut sizes: Vec<(u128, u128)> = axes.iter().map(|axis| problem.sizes(*axis)).collect();
+        sizes.sort_unstable_by_key(|(positive, negative)| std::cmp::Reverse(positive + negative));
+        // So many without a negative value, and with one.
+        let (without, with) =
+            sizes
+                .iter()
+                .take(together)
+                .fold((1_u128, 0_u128), |(without, with), (positive, negative)| {
+                    let with = with
+                        .saturating_mul(*positive)
+                        .saturating_add(without.saturating_mul(*negative));
+                    (without.saturating_mul(*positive), with)
+                });
+        let found = without.saturating_add(with);
+        if found > u128::from(most) {
+            return Err(Failure::TooMany { found, most, of });
         }
     }
     Ok(())
 }
 
 /// Every row that the rules allow. What they forbid is never unfolded: a row is begun only where it can be completed.
-fn full(problem: &Problem, effort: Effort) -> Result<Vec<Row>, Failure> {
+fn full(problem: &Problem, meter: &Meter) -> Result<Vec<Row>, Failure> {
     let ordinary = levels(problem, |kind| kind != Kind::Extra);
-    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect());
-    solver.allow(effort.looks());
+    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect(), meter);
     let nothing = vec![None; problem.axes.len()];
     let mut found = Rows {
         solver: &solver,
@@ -232,7 +271,7 @@ fn full(problem: &Problem, effort: Effort) -> Result<Vec<Row>, Failure> {
     }
     let rows = found.rows;
     if solver.is_exhausted() {
-        return Err(unanswered(problem).unwrap_or(Failure::TooHard));
+        return Err(unanswered(problem).unwrap_or(solver.too_hard()));
     }
     if rows.len() as u64 > MOST_ROWS {
         return Err(Failure::TooMany {
@@ -243,6 +282,9 @@ fn full(problem: &Problem, effort: Effort) -> Result<Vec<Row>, Failure> {
     }
     Ok(rows)
 }
+
+/// What it costs to look at one level of one axis, in steps.
+const NODE: u64 = 60;
 
 /// The rows that were found; one too many tells that there are too many.
 struct Rows<'a> {
@@ -255,11 +297,12 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Adds the rows that have these levels, and any of the axes from this one on.
     fn all(&mut self, begun: &mut Partial, axis: usize) {
-        if self.rows.len() as u64 > MOST_ROWS || !self.solver.spend(1) {
+        if self.rows.len() as u64 > MOST_ROWS || !self.solver.spend(NODE) {
             return;
         }
         let Some(asked) = begun.get(axis).copied() else {
             let row: Row = begun.iter().flatten().copied().collect();
+            self.solver.spend(self.solver.cost_of_row() + 10 * row.len() as u64);
             if self.solver.holds(&row) && self.known.insert(row.clone()) {
                 self.rows.push(row);
             }
@@ -289,24 +332,63 @@ pub fn holds(problem: &Problem, row: &[Level]) -> bool {
     negatives.count() <= 1 && problem.rules.iter().all(|rule| rule.holds(|axis| row[axis]))
 }
 
+/// All that the rules make impossible: everything, or values in their order and then the seeds and included rows.
+///
+/// # Errors
+/// Rules that take more work than the effort is for, or that have no answer.
+pub fn all_impossible(problem: &Problem, effort: Effort) -> Result<Vec<What>, Failure> {
+    let meter = begin(problem, effort.deciding());
+    let found = find_impossible(problem, &meter, usize::MAX);
+    let found = found.map_err(|failure| unanswered(problem).unwrap_or(failure))?;
+    unanswered(problem).map_or_else(|| Ok(found.into_iter().map(|(what, _)| what).collect()), Err)
+}
+
 /// What the rules make impossible, if anything: everything, or a value, or a row that must be there.
-fn impossible(problem: &Problem, effort: Effort) -> Option<Failure> {
-    let solver = Solver::new(problem, &blame::ordinary(problem), problem.rules.iter().collect());
-    solver.allow(effort.looks());
+fn impossible(problem: &Problem, meter: &Meter) -> Option<Failure> {
+    let found = match find_impossible(problem, meter, 1) {
+        Ok(found) => found,
+        Err(failure) => return Some(failure),
+    };
+    let (what, partial) = found.into_iter().next()?;
+    let blame = blame(problem, &partial).unwrap_or_default();
+    Some(Failure::Impossible { what, blame })
+}
+
+/// What the rules make impossible, and its levels; so many at the most.
+fn find_impossible(problem: &Problem, meter: &Meter, most: usize) -> Result<Vec<(What, Partial)>, Failure> {
+    let ordinary = blame::ordinary(problem);
+    let solver = Solver::new(problem, &ordinary, problem.rules.iter().collect(), meter);
     let mut partial: Partial = vec![None; problem.axes.len()];
+    let mut all = Vec::new();
     // What was not found may be there where not all was looked at.
     let fails = |what: What, partial: &Partial| match solver.is_exhausted() {
-        true => Some(Failure::TooHard),
-        false => blame(problem, partial).map(|blame| Failure::Impossible { what, blame }),
+        true => Err(solver.too_hard()),
+        false => Ok((what, partial.clone())),
     };
     if !solver.feasible(&partial) {
-        return fails(What::Everything, &partial);
+        return Ok(vec![fails(What::Everything, &partial)?]);
     }
-    for (axis, levels) in blame::ordinary(problem).into_iter().enumerate() {
+    // A row that was found for one value tells of others that they are possible, too.
+    let mut known: Vec<Vec<bool>> = problem.axes.iter().map(|axis| vec![false; axis.values.len()]).collect();
+    let mut found = 0;
+    for (axis, levels) in ordinary.into_iter().enumerate() {
         for level in levels {
+            if solver.is_free(axis) || known[axis][usize::from(level)] {
+                continue;
+            }
             partial[axis] = Some(level);
-            if !solver.feasible(&partial) {
-                return fails(What::Value(axis, level), &partial);
+            let row = solver.complete(&partial, &mut |axis, levels| tuples::varied(axis, found, levels));
+            let Some(row) = row else {
+                all.push(fails(What::Value(axis, level), &partial)?);
+                if all.len() >= most {
+                    return Ok(all);
+                }
+                continue;
+            };
+            found += 1;
+            solver.spend(row.len() as u64 * 2);
+            for (known, level) in known.iter_mut().zip(row) {
+                known[usize::from(level)] = true;
             }
         }
         partial[axis] = None;
@@ -317,10 +399,15 @@ fn impossible(problem: &Problem, effort: Effort) -> Option<Failure> {
         .iter()
         .enumerate()
         .map(|(at, row)| (What::Included(at), row));
-    seeds
-        .chain(included)
-        .find(|(_, partial)| !solver.feasible(partial))
-        .and_then(|(what, partial)| fails(what, partial))
+    for (what, partial) in seeds.chain(included) {
+        if !solver.feasible(partial) {
+            all.push(fails(what, partial)?);
+            if all.len() >= most {
+                break;
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn unanswered(problem: &Problem) -> Option<Failure> {

@@ -178,6 +178,10 @@ impl Board for Pairs {
     fn work(&self, _: usize) -> u64 {
         self.first.len() as u64
     }
+
+    fn work_of_row(&self) -> u64 {
+        (self.first.len() * self.first.len() / 2) as u64
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use fastrand::Rng;
 
 use super::{
-    blame, by_strength, impossible,
+    begin, blame, by_strength, impossible,
+    meter::Meter,
     problem::{Effort, Failure, Partial, Problem, Row},
     rule::Rule,
     solver::Solver,
@@ -23,33 +24,39 @@ pub fn cover_preferring(
     seed: u64,
 ) -> Result<Vec<Row>, Failure> {
     too_many(problem)?;
-    if let Some(failure) = impossible(problem, effort) {
+    let meter = begin(problem, effort.steps());
+    meter.allow(effort.deciding());
+    if let Some(failure) = impossible(problem, &meter) {
         return Err(unanswered(problem).unwrap_or(failure));
     }
     let (seeds, include) = (problem.seeds.clone(), problem.include.clone());
     problem.rules.push(preferred);
-    let first = preferred_rows(problem, effort, seed);
+    let first = preferred_rows(problem, effort, &meter, seed);
     problem.rules.pop();
     let first = first?;
     let in_none = |partial: &&Partial| !first.iter().any(|row| has(row, partial));
     let whole = first.iter().map(|row| row.iter().copied().map(Some).collect());
     problem.seeds = whole.chain(seeds.iter().filter(in_none).cloned()).collect();
     problem.include = include.iter().filter(in_none).cloned().collect();
-    let rows = by_strength(problem, effort, &mut Rng::with_seed(seed));
+    let rows = by_strength(problem, effort, &meter, &mut Rng::with_seed(seed));
     (problem.seeds, problem.include) = (seeds, include);
     unanswered(problem).map_or(rows, Err)
 }
 
 /// The preferred rows, of a problem that has the preference as a rule. Seeds and included rows that it makes impossible are
 /// left out.
-fn preferred_rows(problem: &mut Problem, effort: Effort, seed: u64) -> Result<Vec<Row>, Failure> {
+fn preferred_rows(problem: &mut Problem, effort: Effort, meter: &Meter, seed: u64) -> Result<Vec<Row>, Failure> {
     let nothing: Partial = vec![None; problem.axes.len()];
-    let solver = Solver::new(problem, &blame::ordinary(problem), problem.rules.iter().collect());
-    solver.allow(effort.looks());
+    let solver = Solver::new(
+        problem,
+        &blame::ordinary(problem),
+        problem.rules.iter().collect(),
+        meter,
+    );
     let whole = |partial: &Partial| solver.complete(partial, &mut |_, _| {});
     if whole(&nothing).is_none() {
         if solver.is_exhausted() {
-            return Err(Failure::TooHard);
+            return Err(solver.too_hard());
         }
         // Values from outside can make a row preferred where no others do.
         let asked = problem.seeds.iter().chain(&problem.include);
@@ -58,10 +65,10 @@ fn preferred_rows(problem: &mut Problem, effort: Effort, seed: u64) -> Result<Ve
     let possible = |rows: &[Partial]| rows.iter().filter(|row| whole(row).is_some()).cloned().collect();
     let (seeds, include) = (possible(&problem.seeds), possible(&problem.include));
     if solver.is_exhausted() {
-        return Err(Failure::TooHard);
+        return Err(solver.too_hard());
     }
     (problem.seeds, problem.include) = (seeds, include);
-    by_strength(problem, effort, &mut Rng::with_seed(seed))
+    by_strength(problem, effort, meter, &mut Rng::with_seed(seed))
 }
 
 fn has(row: &Row, partial: &Partial) -> bool {

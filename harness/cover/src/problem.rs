@@ -104,8 +104,13 @@ pub enum Failure {
         /// Of what.
         of: &'static str,
     },
-    /// Whether and how the rules allow it takes more work than is reasonable.
-    TooHard,
+    /// Whether and how the rules allow it, or a first array, takes more work than the effort is for.
+    TooHard {
+        /// The steps that it may take; a step is one or two nanoseconds.
+        steps: u64,
+        /// The index of the rule that took the most of them, if any did.
+        rule: Option<usize>,
+    },
 }
 
 /// What can be impossible.
@@ -155,10 +160,17 @@ impl Problem {
         }
     }
 
-    /// How many values of an axis there are beside those of included rows.
-    pub(super) fn ordinary(&self, axis: usize) -> usize {
+    /// How many positive and how many negative values an axis has.
+    pub(super) fn sizes(&self, axis: usize) -> (u128, u128) {
         let values = self.axes.get(axis).map_or(&[][..], |axis| axis.values.as_slice());
-        values.iter().filter(|choice| choice.kind != Kind::Extra).count()
+        let count = |kind: Kind| values.iter().filter(|choice| choice.kind == kind).count() as u128;
+        (count(Kind::Positive), count(Kind::Negative))
+    }
+
+    /// How many rows there would be if every value went with every other.
+    pub(super) fn product(&self) -> u128 {
+        let sizes = self.axes.iter().map(|axis| axis.values.len() as u128);
+        sizes.fold(1, u128::saturating_mul)
     }
 
     pub(super) fn kind(&self, axis: usize, level: Level) -> Kind {

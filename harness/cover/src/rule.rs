@@ -4,21 +4,32 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use super::problem::{Level, Partial};
+use meshkat_model::expression::formula::Formula;
+
+use super::{
+    diagram::Diagram,
+    problem::{Level, Partial},
+};
 
 /// How many combinations are asked once and for all. Rules over more are asked when they matter, and answers kept.
-const TABLE: usize = 1 << 16;
+pub(super) const TABLE: usize = 1 << 16;
 
 /// How many answers of one rule are kept.
 const KEPT: usize = 1 << 16;
 
-/// What a question costs, about, in looks at a table: an expression is evaluated.
-const QUESTION: u64 = 10_000;
+/// What a question costs in steps, where it does not say so itself.
+const QUESTION: u64 = 5_000;
+
+/// And a question of a formula beside its parts: whether the answer is known is looked up.
+const LOOKED_UP: u64 = 150;
+
+/// What a part of a formula costs.
+const PART: u64 = 6;
 
 /// What is asked with the levels of a rule's axes, in their order. An error tells why there is no answer.
 pub type Question = dyn Fn(&[Level]) -> Result<bool, String> + Send + Sync;
@@ -32,10 +43,18 @@ pub struct Rule {
 enum Test {
     /// These levels are never together.
     Forbidden(Vec<Level>),
-    /// An answer for each combination, the last axis of the scope fastest.
-    Table { sizes: Vec<usize>, allowed: Vec<bool> },
+    /// An answer for each combination, the last axis of the scope fastest, and the same as a graph.
+    Table {
+        sizes: Vec<usize>,
+        allowed: Vec<bool>,
+        diagram: Diagram,
+    },
+    /// What a formula allows.
+    Graph(Diagram),
     Asked {
         question: Box<Question>,
+        /// What all questions took, in steps.
+        spent: Arc<AtomicU64>,
         answers: Mutex<HashMap<Vec<Level>, bool>>,
         /// How often it was asked, and not remembered.
         asked: AtomicU64,
@@ -83,17 +102,35 @@ impl Rule {
                 }
                 Test::Table {
                     sizes: sizes.to_vec(),
+                    diagram: Diagram::of_table(sizes, &allowed),
                     allowed,
                 }
             }
-            None => Test::Asked {
-                question,
-                answers: Mutex::default(),
-                asked: AtomicU64::new(0),
-                trouble: Mutex::default(),
-            },
+            None => Test::asked(QUESTION, Arc::default(), question),
         };
         Ok(Self { scope, test })
+    }
+
+    /// A rule that is asked when it matters. The question adds to `spent` what it took, in steps.
+    pub(super) fn ask_when_needed(scope: Vec<usize>, spent: Arc<AtomicU64>, question: Box<Question>) -> Self {
+        Self {
+            scope,
+            test: Test::asked(0, spent, question),
+        }
+    }
+
+    /// A rule that a formula says, whose names are indices of `scope`. `left` is the work that there may be for graphs; a formula
+    /// that has none of a bearable size is asked, as a question is, but at far less cost.
+    pub(super) fn formula(scope: Vec<usize>, sizes: &[usize], formula: Formula, left: &mut usize) -> Self {
+        let test = match Diagram::of_formula(&formula, sizes, left) {
+            Some(diagram) => Test::Graph(diagram),
+            None => {
+                let cost = LOOKED_UP + formula.size() as u64 * PART;
+                let question = move |levels: &[Level]| Ok(formula.value(&|name| usize::from(levels[name])) != 0);
+                Test::asked(cost, Arc::default(), Box::new(question))
+            }
+        };
+        Self { scope, test }
     }
 
     /// The axes that it is about, each once.
@@ -122,7 +159,8 @@ impl Rule {
     fn answer(&self, of_scope: impl Iterator<Item = Level>) -> bool {
         match &self.test {
             Test::Forbidden(levels) => !of_scope.eq(levels.iter().copied()),
-            Test::Table { sizes, allowed } => {
+            Test::Graph(diagram) => diagram.allows(of_scope),
+            Test::Table { sizes, allowed, .. } => {
                 let at = of_scope
                     .zip(sizes)
                     .fold(0, |at, (level, size)| at * size + usize::from(level));
@@ -133,6 +171,7 @@ impl Rule {
                 answers,
                 asked,
                 trouble,
+                ..
             } => {
                 let levels: Vec<Level> = of_scope.collect();
                 let known = answers.lock().ok().and_then(|known| known.get(&levels).copied());
@@ -155,21 +194,49 @@ impl Rule {
         }
     }
 
-    /// Whether the answers are in a table.
-    pub(super) fn is_quick(&self) -> bool {
-        !matches!(self.test, Test::Asked { .. })
+    /// What it allows as a graph, if that is known.
+    pub(super) fn diagram(&self) -> Option<&Diagram> {
+        match &self.test {
+            Test::Table { diagram, .. } | Test::Graph(diagram) => Some(diagram),
+            Test::Forbidden(_) | Test::Asked { .. } => None,
+        }
     }
 
-    /// What an answer costs, about, in looks at a table.
+    /// What an answer costs, about, in steps.
     pub(super) fn cost(&self) -> u64 {
-        if self.is_quick() { 4 } else { QUESTION }
+        let scope = self.scope.len() as u64;
+        match &self.test {
+            Test::Forbidden(_) => 4 + scope,
+            Test::Table { .. } => 10 + 4 * scope,
+            Test::Graph(_) => 16 + 7 * scope,
+            Test::Asked { asked, spent, .. } => {
+                let asked = asked.load(Ordering::Relaxed);
+                // As much as the others took on average.
+                let each = spent.load(Ordering::Relaxed).checked_div(asked).unwrap_or(QUESTION);
+                each + LOOKED_UP + 10 * scope
+            }
+        }
     }
 
-    /// What was spent so far on questions to which the answer was not known, in looks at a table.
+    /// What was spent so far on questions to which the answer was not known, in steps.
     pub(super) fn spent_on_questions(&self) -> u64 {
         match &self.test {
-            Test::Asked { asked, .. } => asked.load(Ordering::Relaxed).saturating_mul(QUESTION),
+            Test::Asked { spent, .. } => spent.load(Ordering::Relaxed),
             _ => 0,
+        }
+    }
+
+    /// Forgets the answers that were kept, so that whatever is counted comes out the same as the first time.
+    pub(super) fn forget(&self) {
+        if let Test::Asked {
+            answers, asked, spent, ..
+        } = &self.test
+        {
+            if let Ok(mut known) = answers.lock() {
+                known.clear();
+            }
+            asked.store(0, Ordering::Relaxed);
+            spent.store(0, Ordering::Relaxed);
         }
     }
 
@@ -178,6 +245,23 @@ impl Rule {
         match &self.test {
             Test::Asked { trouble, .. } => trouble.lock().ok().and_then(|trouble| trouble.clone()),
             _ => None,
+        }
+    }
+}
+
+impl Test {
+    /// Each question takes `cost` steps beside what it adds to `spent` itself.
+    fn asked(cost: u64, spent: Arc<AtomicU64>, question: Box<Question>) -> Self {
+        let counted = spent.clone();
+        Self::Asked {
+            question: Box::new(move |levels: &[Level]| {
+                counted.fetch_add(cost, Ordering::Relaxed);
+                question(levels)
+            }),
+            spent,
+            answers: Mutex::default(),
+            asked: AtomicU64::new(0),
+            trouble: Mutex::default(),
         }
     }
 }

@@ -12,6 +12,10 @@ pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>],
     if weights.iter().all(alike) {
         return;
     }
+    solver.spend((rows.len() * tuples.subsets.len() * 6) as u64);
+    if solver.is_exhausted() {
+        return;
+    }
     let mut counts = vec![0_u32; tuples.len];
     for row in rows.iter() {
         tuples.subsets.iter().for_each(|subset| counts[subset.of_row(row)] += 1);
@@ -19,6 +23,10 @@ pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>],
     // A change can make room for another one. Each makes the whole heavier, so that there is an end.
     while !solver.is_exhausted() && pass(tuples, solver, weights, needed, rows, &mut counts) {}
 }
+
+/// What an entry costs, and each combination that it is in, in steps.
+const NODE: u64 = 50;
+const LOOK: u64 = 8;
 
 /// Once over all entries. Whether any was changed.
 fn pass(
@@ -32,7 +40,7 @@ fn pass(
     let mut changed = false;
     for row in rows {
         for axis in 0..row.len() {
-            solver.spend(weights[axis].len() as u64 + tuples.by_axis[axis].len() as u64 + solver.cost(axis));
+            solver.spend(NODE + 3 * weights[axis].len() as u64);
             let heavy = |level: Level| weights[axis][usize::from(level)];
             let old = row[axis];
             let mut better: Vec<Level> = solver
@@ -43,6 +51,10 @@ fn pass(
             better.sort_by_key(|level| std::cmp::Reverse(heavy(*level)));
             if better.is_empty() {
                 continue;
+            }
+            solver.spend(LOOK * tuples.by_axis[axis].len() as u64 + better.len() as u64 * solver.cost(axis));
+            if solver.is_exhausted() {
+                return false;
             }
             let of_axis = || {
                 tuples.by_axis[axis]

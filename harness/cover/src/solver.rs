@@ -6,19 +6,27 @@ use std::{
 };
 
 use super::{
+    diagram::Walk,
     domains::Domains,
-    problem::{Kind, Level, Partial, Problem, Row},
+    meter::Meter,
+    problem::{Failure, Kind, Level, Partial, Problem, Row},
     rule::Rule,
 };
 
-/// A rule is propagated when so few combinations of its axes are left.
-const FEW: usize = 4096;
+/// A rule that has to be asked is propagated when so few combinations of its axes are left.
+const FEW: usize = 32;
 
-/// And one that has no table, since each answer takes long.
-const VERY_FEW: usize = 32;
+/// What a node of a search costs beside what it looks at: it takes memory and gives it back.
+const NODE: u64 = 220;
 
-/// What a step of a search costs beside what it looks at: it takes memory and gives it back.
-const STEP: u64 = 50;
+/// What it costs to hold a rule against what is left of its axes, beside what is looked at.
+const RULE: u64 = 40;
+
+/// What it costs to look at an edge of a rule's graph.
+const EDGE: u64 = 5;
+
+/// What it costs to look up whether an answer is known.
+const LOOKED_UP: u64 = 200;
 
 /// How many levels the answers that are kept may have in all.
 const KEPT: usize = 1 << 21;
@@ -38,10 +46,12 @@ pub(super) struct Solver<'a> {
     known: RefCell<HashMap<Vec<(u16, Level)>, bool>>,
     /// The levels of the answers that are kept.
     kept: Cell<usize>,
-    /// What was done so far, in looks at a table.
-    spent: Cell<u64>,
-    /// What may be done. Beyond it nothing is found any more.
-    limit: Cell<u64>,
+    /// What is kept from one walk over a rule's graph to the next.
+    walk: RefCell<Walk>,
+    /// What each rule took.
+    taken: RefCell<Vec<u64>>,
+    /// Beyond its limit nothing is found any more.
+    meter: &'a Meter,
 }
 
 /// Axes that rules connect. What one part has says nothing about another.
@@ -57,7 +67,7 @@ pub(super) type Prefer<'a> = dyn FnMut(usize, &mut Vec<Level>) + 'a;
 
 impl<'a> Solver<'a> {
     /// A solver for rows of these levels.
-    pub(super) fn new(problem: &'a Problem, levels: &[Vec<Level>], rules: Vec<&'a Rule>) -> Self {
+    pub(super) fn new(problem: &'a Problem, levels: &[Vec<Level>], rules: Vec<&'a Rule>, meter: &'a Meter) -> Self {
         let axes = problem.axes.len();
         let most = problem.axes.iter().map(|axis| axis.values.len()).max().unwrap_or(1);
         let is_negative = |axis: usize, level: Level| problem.kind(axis, level) == Kind::Negative;
@@ -84,6 +94,7 @@ impl<'a> Solver<'a> {
                 |axis: usize| (0..problem.axes[axis].values.len()).map(move |level| is_negative(axis, level as Level));
             negative = (0..axes).map(|axis| of_axis(axis).collect()).collect();
         }
+        let taken = RefCell::new(vec![0; rules.len()]);
         Self {
             base: Domains::new(levels, most),
             rules,
@@ -94,31 +105,34 @@ impl<'a> Solver<'a> {
             parts,
             known: RefCell::default(),
             kept: Cell::default(),
-            spent: Cell::default(),
-            limit: Cell::new(u64::MAX),
+            walk: RefCell::default(),
+            taken,
+            meter,
         }
     }
 
-    /// Lets it do so much more, in looks at a table, and no more than that. Numbers of looks, and never the clock, so that an
-    /// answer is the same on every machine.
-    pub(super) fn allow(&self, more: u64) {
-        self.limit.set(self.spent.get().saturating_add(more));
+    /// What counts its work.
+    pub(super) fn meter(&self) -> &'a Meter {
+        self.meter
+    }
+
+    /// That it ended before it could tell.
+    pub(super) fn too_hard(&self) -> Failure {
+        let taken = self.taken.borrow();
+        let most = taken.iter().enumerate().filter(|(_, taken)| **taken > 0);
+        // Of several that took the same, the first that was written.
+        let most = most.max_by_key(|(rule, taken)| (**taken, std::cmp::Reverse(*rule)));
+        self.meter.too_hard(most.map(|(rule, _)| rule))
     }
 
     /// Counts what is done, here or by whoever asks. Whether it may still be.
-    pub(super) fn spend(&self, looks: u64) -> bool {
-        self.spent.set(self.spent.get().saturating_add(looks));
-        !self.is_exhausted()
-    }
-
-    /// What was done so far, in looks at a table.
-    pub(super) fn spent(&self) -> u64 {
-        self.spent.get()
+    pub(super) fn spend(&self, steps: u64) -> bool {
+        self.meter.spend(steps)
     }
 
     /// Whether it has done all that it may. What was not found since then may be there all the same.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.spent.get() > self.limit.get()
+        self.meter.is_exhausted()
     }
 
     /// Whether no rule is about this axis.
@@ -139,6 +153,12 @@ impl<'a> Solver<'a> {
     /// Whether a row that has these levels can be completed, as far as rules about these axes go: whether there is a row at
     /// all is asked with nothing set.
     pub(super) fn feasible(&self, partial: &Partial) -> bool {
+        self.feasible_near(partial, &mut vec![None; partial.len()])
+    }
+
+    /// As [`Solver::feasible`], for one partial row after the other, each with little more than the one before: `near` is what
+    /// was found for that one, of which nothing has to be asked again.
+    pub(super) fn feasible_near(&self, partial: &Partial, near: &mut Partial) -> bool {
         if self.empty.iter().any(|axis| partial[*axis].is_none()) {
             return false;
         }
@@ -151,32 +171,52 @@ impl<'a> Solver<'a> {
         {
             return false;
         }
-        self.parts.iter().enumerate().all(|(number, part)| {
-            let key: Vec<(u16, Level)> = part
-                .axes
-                .iter()
-                .filter_map(|axis| Some((*axis as u16, partial[*axis]?)))
-                .collect();
-            if key.is_empty() && !nothing {
-                return true;
+        (0..self.parts.len()).all(|number| self.feasible_part(number, partial, near, nothing))
+    }
+
+    fn feasible_part(&self, number: usize, partial: &Partial, near: &mut Partial, nothing: bool) -> bool {
+        let part = &self.parts[number];
+        self.spend(part.axes.len() as u64);
+        if !nothing && part.axes.iter().all(|axis| partial[*axis].is_none()) {
+            return true;
+        }
+        let is_near = |axis: &usize| near[*axis].is_some_and(|level| partial[*axis].is_none_or(|asked| asked == level));
+        if part.axes.iter().all(is_near) {
+            return true;
+        }
+        let key: Vec<(u16, Level)> = part
+            .axes
+            .iter()
+            .filter_map(|axis| Some((*axis as u16, partial[*axis]?)))
+            .collect();
+        self.spend(LOOKED_UP + 5 * key.len() as u64);
+        let known = self.known.borrow().get(&key).copied().filter(|_| !key.is_empty());
+        if let Some(known) = known {
+            return known;
+        }
+        let mut as_near = |axis: usize, levels: &mut Vec<Level>| {
+            if let Some(at) = levels.iter().position(|level| Some(*level) == near[axis]) {
+                levels.swap(0, at);
             }
-            let known = self.known.borrow().get(&key).copied().filter(|_| !key.is_empty());
-            known.unwrap_or_else(|| {
-                let found = self.search_part(number, partial, &mut |_, _| {}).is_some();
-                if self.is_exhausted() {
-                    return false;
-                }
-                let mut known = self.known.borrow_mut();
-                if self.kept.get() >= KEPT {
-                    known.clear();
-                    self.kept.set(0);
-                }
-                // What an entry itself takes counts, too.
-                self.kept.set(self.kept.get() + key.len() + 16);
-                known.insert(key, found);
-                found
-            })
-        })
+        };
+        let found = self.search_part(number, partial, &mut as_near);
+        if self.is_exhausted() {
+            return false;
+        }
+        if let Some(domains) = &found {
+            for axis in &part.axes {
+                near[*axis] = domains.only(*axis);
+            }
+        }
+        let mut known = self.known.borrow_mut();
+        if self.kept.get() >= KEPT {
+            known.clear();
+            self.kept.set(0);
+        }
+        // What an entry itself takes counts, too.
+        self.kept.set(self.kept.get() + key.len() + 16);
+        known.insert(key, found.is_some());
+        found.is_some()
     }
 
     /// A whole row that has these levels, as `prefer` would have it.
@@ -198,21 +238,93 @@ impl<'a> Solver<'a> {
         free.collect()
     }
 
-    /// What [`Solver::may_change`] costs for an axis, about, in looks at a table.
-    pub(super) fn cost(&self, axis: usize) -> u64 {
-        self.by_axis[axis].iter().map(|rule| self.rules[*rule].cost()).sum()
+    /// A row that has these levels, and of whatever else a row has that holds as much as rules then allow.
+    pub(super) fn changed(&self, before: &Row, partial: &Partial) -> Option<Row> {
+        let mut row = before.clone();
+        for (level, asked) in row.iter_mut().zip(partial) {
+            *level = asked.unwrap_or(*level);
+        }
+        self.spend(4 * row.len() as u64);
+        for (number, part) in self.parts.iter().enumerate() {
+            // What is said of other axes holds as it did.
+            if part.axes.iter().all(|axis| row[*axis] == before[*axis]) {
+                continue;
+            }
+            let domains = self.changed_part(number, before, partial)?;
+            for axis in &part.axes {
+                row[*axis] = domains.only(*axis)?;
+            }
+        }
+        Some(row)
     }
 
-    /// What a question about a level of an axis costs, about, in looks at a table: the rules of the axis are gone through.
-    pub(super) fn cost_of_search(&self, axis: usize) -> u64 {
-        let of_rule = |rule: &usize| {
-            let scope = self.rules[*rule].scope();
-            let all = scope.iter().try_fold(1_usize, |all, axis| {
-                all.checked_mul(self.base.len(*axis).max(1)).filter(|all| *all <= FEW)
-            });
-            all.unwrap_or(1) as u64 * scope.len() as u64
+    fn changed_part(&self, number: usize, before: &Row, partial: &Partial) -> Option<Domains> {
+        let part = &self.parts[number];
+        let mut domains = self.base.clone();
+        let mut waiting = Vec::new();
+        for axis in &part.axes {
+            if let Some(level) = partial[*axis] {
+                domains.set(*axis, level);
+                waiting.extend(&self.by_axis[*axis]);
+            }
+        }
+        waiting.sort_unstable();
+        waiting.dedup();
+        self.spend(NODE + self.base.size() + 6 * part.axes.len() as u64);
+        if self.is_exhausted() || !self.propagate(part, waiting, &mut domains) {
+            return None;
+        }
+        // Mostly, what is left of each axis goes together.
+        let mut near = domains.clone();
+        for axis in &part.axes {
+            let level = Some(before[*axis]).filter(|level| domains.has(*axis, *level));
+            near.set(*axis, level.or_else(|| domains.levels(*axis).next())?);
+        }
+        let levels: Vec<Level> = (0..before.len())
+            .map(|axis| near.only(axis).unwrap_or_default())
+            .collect();
+        let holds = |rule: &usize| self.rules[*rule].holds(|axis| levels[axis]);
+        self.spend(self.base.size() + 2 * before.len() as u64);
+        self.spend(part.rules.iter().map(|rule| self.rules[*rule].cost()).sum());
+        let negatives = part
+            .axes
+            .iter()
+            .filter(|axis| part.negative && self.negative[**axis][usize::from(levels[**axis])]);
+        if negatives.count() <= 1 && part.rules.iter().all(holds) {
+            return Some(near);
+        }
+        let mut as_before = |axis: usize, levels: &mut Vec<Level>| {
+            if let Some(at) = levels.iter().position(|level| *level == before[axis]) {
+                levels.swap(0, at);
+            }
         };
-        self.by_axis[axis].iter().map(of_rule).sum()
+        self.search(part, domains, None, &mut as_before)
+    }
+
+    /// What [`Solver::may_change`] costs for an axis, about, in steps.
+    pub(super) fn cost(&self, axis: usize) -> u64 {
+        let rules: u64 = self.by_axis[axis].iter().map(|rule| self.rules[*rule].cost()).sum();
+        rules + self.negative.len() as u64
+    }
+
+    /// What [`Solver::holds`] costs, about, in steps.
+    pub(super) fn cost_of_row(&self) -> u64 {
+        let rules: u64 = self.rules.iter().map(|rule| rule.cost()).sum();
+        rules + self.negative.len() as u64
+    }
+
+    /// What a question about a level of an axis costs, about, in steps: the rules of its part are gone through, at each node of a
+    /// search that has a node for each axis.
+    pub(super) fn cost_of_search(&self, axis: usize) -> u64 {
+        let Some(part) = self.part[axis] else { return 0 };
+        let part = &self.parts[part];
+        let of_axis = self.base.size() + NODE + 2 * part.axes.len() as u64;
+        let rules: u64 = part
+            .rules
+            .iter()
+            .map(|rule| RULE + 2 * self.rules[*rule].scope().len() as u64)
+            .sum();
+        (of_axis * part.axes.len() as u64).saturating_add(2 * rules)
     }
 
     /// Whether a whole row holds every rule.
@@ -238,7 +350,7 @@ impl<'a> Solver<'a> {
     }
 
     fn search_part(&self, number: usize, partial: &Partial, prefer: &mut Prefer<'_>) -> Option<Domains> {
-        if !self.spend(self.base.size() + STEP) {
+        if !self.spend(self.base.size() + NODE) {
             return None;
         }
         let part = &self.parts[number];
@@ -248,11 +360,21 @@ impl<'a> Solver<'a> {
                 domains.set(*axis, level);
             }
         }
-        self.search(part, domains, prefer)
+        self.search(part, domains, None, prefer)
     }
 
-    fn search(&self, part: &Part, mut domains: Domains, prefer: &mut Prefer<'_>) -> Option<Domains> {
-        if !self.spend(domains.size() + STEP) || !self.propagate(part, &mut domains) {
+    /// `set` is the axis that was given its level last, where nothing else is new.
+    fn search(
+        &self,
+        part: &Part,
+        mut domains: Domains,
+        set: Option<usize>,
+        prefer: &mut Prefer<'_>,
+    ) -> Option<Domains> {
+        let each = 2 * domains.width() as u64 * part.axes.len() as u64;
+        // What is said of other axes was held against them already.
+        let waiting = set.map_or(&part.rules, |axis| &self.by_axis[axis]);
+        if !self.spend(domains.size() + each + NODE) || !self.propagate(part, waiting.clone(), &mut domains) {
             return None;
         }
         let open = part.axes.iter().filter(|axis| domains.len(**axis) > 1);
@@ -267,13 +389,13 @@ impl<'a> Solver<'a> {
             }
             let mut narrower = domains.clone();
             narrower.set(axis, level);
-            self.search(part, narrower, prefer)
+            self.search(part, narrower, Some(axis), prefer)
         })
     }
 
     /// Takes out what no row can have, as far as single rules tell. False if an axis has nothing left.
-    fn propagate(&self, part: &Part, domains: &mut Domains) -> bool {
-        let mut waiting = part.rules.clone();
+    /// `waiting` are the rules that were not held against them yet.
+    fn propagate(&self, part: &Part, mut waiting: Vec<usize>, domains: &mut Domains) -> bool {
         let mut is_waiting = vec![false; self.rules.len()];
         for rule in &waiting {
             is_waiting[*rule] = true;
@@ -281,9 +403,12 @@ impl<'a> Solver<'a> {
         if part.axes.iter().any(|axis| domains.len(*axis) == 0) {
             return false;
         }
+        self.spend(self.rules.len() as u64 / 16 + waiting.len() as u64);
         let mut negatives_told = None;
+        let mut is_less = true;
         loop {
-            if part.negative {
+            if part.negative && is_less {
+                self.spend(4 * part.axes.len() as u64);
                 let only_negative = |axis: &&usize| {
                     domains
                         .levels(**axis)
@@ -312,13 +437,14 @@ impl<'a> Solver<'a> {
                 }
             }
             let Some(number) = waiting.pop() else { return true };
-            if !self.spend(5) {
-                return false;
-            }
             is_waiting[number] = false;
-            let Some(narrower) = self.narrow(number, domains) else {
+            let before = self.meter.spent();
+            let narrower = self.narrow(number, domains);
+            self.taken.borrow_mut()[number] += self.meter.spent() - before;
+            let Some(narrower) = narrower.filter(|_| !self.is_exhausted()) else {
                 return false;
             };
+            is_less = !narrower.is_empty();
             for axis in narrower {
                 self.wake(axis, number, &mut waiting, &mut is_waiting);
             }
@@ -338,6 +464,12 @@ impl<'a> Solver<'a> {
     fn narrow(&self, number: usize, domains: &mut Domains) -> Option<Vec<usize>> {
         let rule = self.rules[number];
         let scope = rule.scope();
+        self.spend(RULE + 2 * (scope.len() * domains.width()) as u64);
+        if let Some(diagram) = rule.diagram() {
+            let (narrower, looks) = diagram.narrow(number, scope, domains, &mut self.walk.borrow_mut());
+            self.spend(looks * EDGE);
+            return narrower;
+        }
         if let Some(levels) = rule.forbidden() {
             let mut open = None;
             for (axis, level) in scope.iter().zip(levels) {
@@ -353,14 +485,14 @@ impl<'a> Solver<'a> {
             return Some(vec![axis]);
         }
         let left: Vec<Vec<Level>> = scope.iter().map(|axis| domains.levels(*axis).collect()).collect();
-        let few = if rule.is_quick() { FEW } else { VERY_FEW };
         let combinations = left.iter().try_fold(1, |all: usize, levels| {
-            all.checked_mul(levels.len()).filter(|all| *all <= few)
+            all.checked_mul(levels.len()).filter(|all| *all <= FEW)
         });
+        self.spend((scope.len() as u64) * 20);
         if combinations.is_none() {
             return Some(Vec::new());
         }
-        self.spend(combinations.unwrap_or_default() as u64 * scope.len() as u64 + STEP);
+        self.spend(combinations.unwrap_or_default() as u64 * (50 + 4 * scope.len() as u64));
         let before = rule.spent_on_questions();
         let mut supported: Vec<Vec<bool>> = left.iter().map(|levels| vec![false; levels.len()]).collect();
         let mut at = vec![0; scope.len()];

@@ -94,10 +94,12 @@ impl Tuples {
         })
     }
 
-    /// Which combinations a row can have.
+    /// Which combinations a row can have, where there is a row at all. A row that was found for one of them tells of others that
+    /// they are possible, too, so that few have to be searched for.
     pub(super) fn feasible(&self, solver: &Solver<'_>) -> Vec<bool> {
         let mut feasible = vec![false; self.len];
         let mut partial = vec![None; self.by_axis.len()];
+        let mut found = 0;
         for subset in &self.subsets {
             let axes: Vec<usize> = subset.axes.iter().map(|axis| usize::from(*axis)).collect();
             let free = axes.iter().all(|axis| solver.is_free(*axis));
@@ -108,21 +110,45 @@ impl Tuples {
                 for ((axis, levels), at) in axes.iter().zip(&left).zip(&at) {
                     partial[*axis] = Some(levels[usize::from(*at)]);
                 }
-                if solver.is_exhausted() {
+                super::rule::next(&mut at, &sizes);
+                if !solver.spend(LOOK) {
                     return feasible;
                 }
-                if (free || solver.feasible(&partial))
-                    && let Some(tuple) = subset.of_partial(&partial)
-                {
+                let Some(tuple) = subset.of_partial(&partial).filter(|tuple| !feasible[*tuple]) else {
+                    continue;
+                };
+                if free {
                     feasible[tuple] = true;
+                } else if let Some(row) = solver.complete(&partial, &mut |axis, levels| varied(axis, found, levels)) {
+                    found += 1;
+                    self.mark(&row, &mut feasible);
+                    solver.spend(MARK * self.subsets.len() as u64);
                 }
-                super::rule::next(&mut at, &sizes);
             }
             for axis in axes {
                 partial[axis] = None;
             }
         }
         feasible
+    }
+
+    /// Marks the combinations that a row has.
+    fn mark(&self, row: &[Level], marks: &mut [bool]) {
+        for subset in &self.subsets {
+            marks[subset.of_row(row)] = true;
+        }
+    }
+}
+
+/// What it costs to look whether a combination is known, and to mark it, in steps.
+const LOOK: u64 = 10;
+const MARK: u64 = 6;
+
+/// Other levels first each time, so that rows differ.
+pub(super) fn varied(axis: usize, found: usize, levels: &mut [Level]) {
+    if !levels.is_empty() {
+        let by = (found.wrapping_mul(7 + 2 * (axis % 11)) + axis * found / 3) % levels.len();
+        levels.rotate_left(by);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Expectations beyond the shorthand: CEL, the language that Envoy and Kubernetes use.
 
 mod budget;
+pub mod formula;
 mod meter;
 mod names;
 mod refers;

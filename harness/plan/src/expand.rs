@@ -141,7 +141,7 @@ fn rows(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Refused> {
     let asked = asked(scenario, Strength::Full).map_err(Refused::Other)?;
     // How hard to try makes no difference where every row is wanted.
     let rows = cover(&asked.problem, Effort::Quick, 0);
-    if let Err(Failure::TooMany { .. } | Failure::TooHard) = &rows {
+    if let Err(Failure::TooMany { .. } | Failure::TooHard { .. }) = &rows {
         too_many(scenario.combined())?;
     }
     let rows = rows.map_err(|failure| Refused::Other(asked.tell(&failure)))?;

@@ -10,13 +10,20 @@ mod starter;
 
 use fastrand::Rng;
 
-use super::{anneal::Budget, fill, problem::Level};
+use super::{anneal::Budget, fill, meter::Meter, problem::Level};
 
 /// Rows in which some entries may be anything.
 pub(super) type Array = Vec<Vec<Option<Level>>>;
 
 /// The smallest array of `axes` axes with `levels` levels each that is known here, if any is: not all have a construction.
-pub(super) fn smallest(axes: usize, levels: usize, ways: usize, budget: Budget, rng: &mut Rng) -> Option<Array> {
+pub(super) fn smallest(
+    axes: usize,
+    levels: usize,
+    ways: usize,
+    budget: Budget,
+    meter: &Meter,
+    rng: &mut Rng,
+) -> Option<Array> {
     let mut all = Vec::new();
     if ways < 2 || axes < ways || levels < 2 {
         return None;
@@ -30,9 +37,9 @@ pub(super) fn smallest(axes: usize, levels: usize, ways: usize, budget: Budget, 
     }
     let smallest = |all: &[Array]| all.iter().map(Vec::len).min().unwrap_or(usize::MAX);
     if ways == 2 && smallest(&all) > levels * levels {
-        all.extend(product(axes, levels, budget, rng));
+        all.extend(product(axes, levels, budget, meter, rng));
         let most = smallest(&all);
-        all.extend(starter::array(axes, levels, most, budget, rng));
+        all.extend(starter::array(axes, levels, most, budget, meter, rng));
     }
     all.into_iter().min_by_key(Vec::len)
 }
@@ -43,8 +50,8 @@ pub(super) fn is_best(levels: usize, ways: usize) -> bool {
 }
 
 /// An array for fewer axes or levels, found by whatever serves.
-fn smaller(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Array {
-    let rows = fill::uniform(axes, levels, Budget(budget.0 / 16), rng);
+fn smaller(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng) -> Array {
+    let rows = fill::uniform(axes, levels, Budget(budget.0 / 16), meter, rng);
     rows.into_iter()
         .map(|row| row.into_iter().map(Some).collect())
         .collect()
@@ -55,13 +62,13 @@ fn smaller(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Array {
 ///
 /// From C. Colbourn, S. Martirosyan, G. Mullen, D. Shasha, G. Sherwood, J. Yucas: Products of mixed covering arrays of strength
 /// two (2006).
-fn product(axes: usize, levels: usize, budget: Budget, rng: &mut Rng) -> Option<Array> {
+fn product(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng) -> Option<Array> {
     let field = field::Field::new(levels)?;
     if axes <= 2 * levels {
         return None;
     }
     let narrow = axes.div_ceil(levels);
-    let over = smaller(narrow, levels, budget, rng);
+    let over = smaller(narrow, levels, budget, meter, rng);
     let over = over
         .iter()
         .map(|row| (0..axes).map(|axis| row[axis % narrow]).collect());
@@ -97,9 +104,13 @@ mod tests {
     fn products_cover_every_pair() {
         let mut rng = Rng::with_seed(0);
         for (axes, levels) in [(7, 3), (20, 3), (40, 4), (23, 5)] {
-            let array = product(axes, levels, Budget(1_000_000), &mut rng).unwrap();
+            let array = product(axes, levels, Budget(1_000_000), &Meter::new(u64::MAX), &mut rng).unwrap();
             assert_eq!(missing(&array, axes, levels, 2), 0, "{axes} of {levels}");
         }
-        assert_eq!(product(40, 6, Budget(0), &mut rng), None, "6 is no power of a prime");
+        assert_eq!(
+            product(40, 6, Budget(0), &Meter::new(u64::MAX), &mut rng),
+            None,
+            "6 is no power of a prime"
+        );
     }
 }

@@ -8,7 +8,7 @@
 use fastrand::Rng;
 
 use super::{Array, smaller};
-use crate::{anneal::Budget, problem::Level};
+use crate::{anneal::Budget, meter::Meter, problem::Level};
 
 /// The chance to accept one thing missing more: e^(-1/0.33), and its powers.
 const WARM: f64 = 0.048_301;
@@ -17,7 +17,14 @@ const WARM: f64 = 0.048_301;
 const WORK: u64 = 12;
 
 /// A smaller array than one of `most` rows, if a starter for it is found.
-pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng: &mut Rng) -> Option<Array> {
+pub(super) fn array(
+    axes: usize,
+    levels: usize,
+    most: usize,
+    budget: Budget,
+    meter: &Meter,
+    rng: &mut Rng,
+) -> Option<Array> {
     let mut best: Option<Array> = None;
     let mut patience = 2_usize;
     // With more fixed levels there are fewer rows, and fewer starters. At each distance there is room for `axes` pairs.
@@ -26,14 +33,17 @@ pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng
         if moved < 2 {
             break;
         }
+        if meter.is_exhausted() {
+            break;
+        }
         if axes * moved >= most {
             continue;
         }
         // A search that failed says little, as another one begins elsewhere; but two that failed are enough.
         let starter = loop {
-            let found = search(axes, levels, fixed, budget.0 / 3, rng);
+            let found = search(axes, levels, fixed, budget.0 / 3, meter, rng);
             patience -= usize::from(found.is_none());
-            if found.is_some() || patience == 0 {
+            if found.is_some() || patience == 0 || meter.is_exhausted() {
                 break found;
             }
         };
@@ -50,7 +60,7 @@ pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng
         }
         let of_fixed = match fixed {
             1 => vec![vec![Some(0); axes]],
-            _ => smaller(axes, fixed, budget, rng),
+            _ => smaller(axes, fixed, budget, meter, rng),
         };
         let lift = |level: Option<Level>| level.map(|level| level + moved as Level);
         array.extend(of_fixed.into_iter().map(|row| row.into_iter().map(lift).collect()));
@@ -62,11 +72,12 @@ pub(super) fn array(axes: usize, levels: usize, most: usize, budget: Budget, rng
 }
 
 /// A row that generates everything, found by annealing; the levels from `levels - fixed` on are the fixed ones.
-fn search(axes: usize, levels: usize, fixed: usize, work: u64, rng: &mut Rng) -> Option<Vec<usize>> {
+fn search(axes: usize, levels: usize, fixed: usize, work: u64, meter: &Meter, rng: &mut Rng) -> Option<Vec<usize>> {
     let mut ring = Ring::new(axes, levels, fixed, rng);
     let turns = work / (axes as u64 * WORK);
-    for _ in 0..turns {
+    for turn in 0..turns {
         if ring.missing == 0 {
+            meter.spend(turn * axes as u64 * WORK);
             return Some(ring.row);
         }
         let (at, new) = (rng.usize(..axes), rng.usize(..levels));
@@ -79,6 +90,7 @@ fn search(axes: usize, levels: usize, fixed: usize, work: u64, rng: &mut Rng) ->
             }
         }
     }
+    meter.spend(turns * axes as u64 * WORK);
     None
 }
 
@@ -158,7 +170,15 @@ mod tests {
     fn a_starter_generates_everything() {
         let mut rng = Rng::with_seed(0);
         for (axes, levels, rows) in [(20, 10, 181), (14, 6, 71), (13, 7, 79)] {
-            let array = array(axes, levels, usize::MAX, Budget(40_000_000), &mut rng).unwrap();
+            let array = array(
+                axes,
+                levels,
+                usize::MAX,
+                Budget(40_000_000),
+                &Meter::new(u64::MAX),
+                &mut rng,
+            )
+            .unwrap();
             assert!(array.len() <= rows, "{axes} of {levels}: {}", array.len());
             assert_eq!(missing(&array, axes, levels, 2), 0, "{axes} of {levels}");
         }
