@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meshkat_plan::cover::{Effort, Problem, cover};
+use meshkat_cover::{Effort, Problem, cover};
 
 use crate::{Error, table};
 

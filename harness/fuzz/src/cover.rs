@@ -1,6 +1,6 @@
 //! Files for `meshkat cover`.
 
-use meshkat_plan::cover::{Effort, Strength, file};
+use meshkat_cover::{Effort, Strength, file};
 
 use crate::place::{all_inside, source};
 
@@ -13,7 +13,7 @@ pub fn cover(data: &[u8]) {
         Ok(asked) => asked,
         Err(wrong) => return all_inside(&wrong),
     };
-    match meshkat_plan::cover::cover(&asked.problem, Effort::Quick, 7) {
+    match meshkat_cover::cover(&asked.problem, Effort::Quick, 7) {
         Err(failure) => all_inside(&asked.tell(&failure)),
         Ok(rows) => {
             let axes = &asked.problem.axes;
@@ -26,7 +26,7 @@ pub fn cover(data: &[u8]) {
                 assert!(known, "a value that the axis does not have");
             }
             if asked.problem.strength != Strength::Full && rows.len() <= 200 {
-                let again = meshkat_plan::cover::cover(&asked.problem, Effort::Quick, 7);
+                let again = meshkat_cover::cover(&asked.problem, Effort::Quick, 7);
                 assert_eq!(again.ok(), Some(rows), "the same seed gives the same rows");
             }
         }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub use strength::{Strength, Stronger};
 
 use crate::{
-    expression::{Budget, Expression, Known, Problem, Variables},
+    expression::{Budget, Expression, Known, Problem, Variables, formula::Formula},
     limits::PROBLEMS,
     scenario::{ENVOY, written},
     source::{Diagnostic, Place, Source},
@@ -79,6 +79,12 @@ impl Constraint {
         // An axis of that name is `params.params`.
         variables.extend(params.map(|params| ("params".to_owned(), params)));
         self.expression.truth(&variables, budget)
+    }
+
+    /// The constraint as a formula over its axes, where it is one; each with its name and values, in their order. What it takes
+    /// to find out is taken out of the budget.
+    pub fn formula(&self, axes: &[(&str, Vec<&Value>)], budget: &Budget) -> Option<Formula> {
+        self.expression.formula(axes, self.asks_params, budget)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod budget;
 mod foregone;
+pub mod formula;
 mod meter;
 mod names;
 mod refers;

@@ -34,6 +34,9 @@ pub const CASES: u64 = 20_000;
 /// Rows of an array. A case takes much more memory than a row.
 pub const ROWS: u64 = 100_000;
 
+/// Values in all rows that `meshkat cover` prints.
+pub const CELLS: usize = 1_000_000;
+
 /// Cases of one scenario, times what each has: its steps, and the bytes in which the file says what is no axis.
 pub const CASES_TIMES_SIZE: u64 = 32 << 20;
 

@@ -5,6 +5,7 @@ use std::{
     fmt,
 };
 
+use meshkat_cover::{Asked, Effort, Level, Row, Rule, cover, cover_preferring};
 use meshkat_model::{
     capability::Capabilities,
     case::{Case, case_id},
@@ -13,7 +14,6 @@ use meshkat_model::{
 };
 
 use crate::{
-    cover::{Asked, Effort, Level, Row, Rule, cover, cover_preferring},
     expand::{asked_for, params},
     given::{is_empty, with_cases},
     skip::why_not,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
+use meshkat_cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
 use meshkat_model::{
     case::Case,
     limits::{PROBLEMS, grouped},
@@ -12,7 +13,6 @@ use meshkat_model::{
 use serde_json::Value;
 
 use crate::{
-    cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds},
     coverage::Coverage,
     given::{is_empty, with_cases},
 };
@@ -141,7 +141,7 @@ fn rows(scenario: &Scenario) -> Result<(Axes, Vec<Params>), Refused> {
     let asked = asked(scenario, Strength::Full).map_err(Refused::Other)?;
     // How hard to try makes no difference where every row is wanted.
     let rows = cover(&asked.problem, Effort::Quick, 0);
-    if let Err(Failure::TooMany { .. } | Failure::TooHard) = &rows {
+    if let Err(Failure::TooMany { .. } | Failure::TooHard { .. }) = &rows {
         too_many(scenario.combined())?;
     }
     let rows = rows.map_err(|failure| Refused::Other(asked.tell(&failure)))?;

@@ -2,15 +2,10 @@
 
 use std::borrow::Cow;
 
+use meshkat_cover::{Effort, Strength, What, all_impossible};
 use meshkat_model::{scenario::Scenario, source::Diagnostic};
 
-use crate::{
-    cover::{Effort, Failure, Strength, What, cover},
-    expand::asked,
-};
-
-/// Values and combinations that are left out. Each is found by asking for all that are left.
-const MOST: usize = 200;
+use crate::expand::asked;
 
 /// The scenario without values of axes, and without included combinations, that no case can have with the Envoys that were
 /// given. A scenario that has the Envoys of its file is as it is.
@@ -18,31 +13,24 @@ const MOST: usize = 200;
 /// # Errors
 /// What does not hold whichever Envoys there are.
 pub(crate) fn with_cases(scenario: &Scenario) -> Result<Cow<'_, Scenario>, Vec<Diagnostic>> {
-    let mut left = Cow::Borrowed(scenario);
-    let mut times = 0;
-    while left.has_given_envoys() && !left.combinations.are_all() && !is_empty(&left) {
-        let asked = asked(&left, Strength::Ways(1))?;
-        let Err(failure) = cover(&asked.problem, Effort::Quick, 0) else {
-            break;
-        };
-        times += 1;
-        let Failure::Impossible { what, .. } = failure else {
-            return Err(asked.tell(&failure));
-        };
-        if times > MOST {
-            return Err(asked.tell(&failure));
-        }
-        let less = left.into_owned();
-        left = Cow::Owned(match what {
-            What::Value(axis, value) if usize::from(value) < less.axes[axis].len() => {
-                less.without_value(axis, usize::from(value))
-            }
-            What::Included(at) => less.without_included(at),
-            What::Seed(at) => less.without_seed(at),
-            What::Value(..) | What::Everything => less.without_cases(),
-        });
+    if !scenario.has_given_envoys() || scenario.combinations.are_all() || is_empty(scenario) {
+        return Ok(Cow::Borrowed(scenario));
     }
-    Ok(left)
+    let asked = asked(scenario, Strength::Ways(1))?;
+    let impossible = all_impossible(&asked.problem, Effort::Quick).map_err(|failure| asked.tell(&failure))?;
+    // The last ones first, so that the numbers of the others stay what they are.
+    let left = impossible
+        .into_iter()
+        .rev()
+        .fold(scenario.clone(), |left, what| match what {
+            What::Value(axis, value) if usize::from(value) < left.axes[axis].len() => {
+                left.without_value(axis, usize::from(value))
+            }
+            What::Included(at) => left.without_included(at),
+            What::Seed(at) => left.without_seed(at),
+            What::Value(..) | What::Everything => left.without_cases(),
+        });
+    Ok(Cow::Owned(left))
 }
 
 /// Whether a scenario has no case: it refuses every Envoy that was given.

@@ -1,7 +1,6 @@
 //! Axes to cases to shared meshes to an order. Pure: the same files and the same selection give the same plan.
 
 mod chain;
-pub mod cover;
 mod coverage;
 pub mod culprit;
 mod expand;

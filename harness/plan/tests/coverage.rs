@@ -264,3 +264,20 @@ fn what_only_skipped_cases_have_is_in_one_of_them_and_all_else_in_cases_that_run
     let pairs = meshkat_plan::chosen(&scenario, &cases, Coverage::Pairwise, 0, &nothing).unwrap();
     assert_eq!(pairs.len(), 16, "where all can run nothing is preferred");
 }
+
+/// What constraints over many axes allow is decided, or told at its place within a bound.
+#[test]
+fn constraints_over_many_axes() {
+    let sum = |axes: usize| (0..axes).map(|axis| format!("a{axis}")).collect::<Vec<_>>().join(" + ");
+    let scenario = read(&[2; 17], &format!("constraints:\n  - {} <= 4\n", sum(17)));
+    let cases = all(&scenario).unwrap();
+    assert_eq!(cases.len(), 1 + 17 + 136 + 680 + 2380);
+    let ids = chosen(&scenario, Coverage::Pairwise, 0).unwrap();
+    assert!(covers(&cases, &ids, 17, 2) && ids.len() < 60, "{} cases", ids.len());
+    let (odd, even) = (format!("({}) % 2 == 1", sum(24)), format!("({}) % 2 == 0", sum(24)));
+    let scenario = read(&[2; 24], &format!("constraints:\n  - {odd}\n  - {even}\n"));
+    let told = meshkat_plan::expand_or_choose(&scenario, &Both::new(), Coverage::Pairwise, 0).unwrap_err();
+    let told = told[0].to_string();
+    let at_one = told.starts_with("s/all.yaml:29:") || told.starts_with("s/all.yaml:30:");
+    assert!(at_one && told.contains("cannot be decided within"), "{told}");
+}

@@ -4,15 +4,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
+use meshkat_cover::{Effort, Problem, Strength, cover};
 use meshkat_model::{
     case::case_id,
     culprit::{Certainty, Culprit, Trial, Why},
     results::{CaseResult, Results, RunInfo, Status, Totals},
 };
-use meshkat_plan::{
-    cover::{Effort, Problem, Strength, cover},
-    culprit::{Study, of_results},
-};
+use meshkat_plan::culprit::{Study, of_results};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use serde_json::{Value, json};
 

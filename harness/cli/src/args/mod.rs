@@ -6,10 +6,8 @@ mod times;
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use meshkat_plan::{
-    Shard,
-    cover::{Strength, file},
-};
+use meshkat_cover::{Strength, file};
+use meshkat_plan::Shard;
 
 pub(crate) use planning::Planning;
 

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use meshkat_model::{limits::FILE, source::Source};
-use meshkat_plan::cover::{Effort, Problem, Row, cover, file};
+use meshkat_cover::{Effort, Failure, Problem, Row, cover, file};
+use meshkat_model::{
+    limits::{CELLS, FILE},
+    source::Source,
+};
 use serde_json::{Map, Value};
 use tabled::{builder::Builder, settings::Style};
 
@@ -21,6 +24,15 @@ pub(crate) fn run(args: &CoverArgs) -> Result<(), Exit> {
         CoverEffort::High => Effort::High,
     };
     let rows = cover(&asked.problem, effort, args.seed).map_err(|failure| Exit::diagnostics(&asked.tell(&failure)))?;
+    let cells = rows.len() * asked.problem.axes.len();
+    if cells > CELLS {
+        let failure = Failure::TooMany {
+            found: cells as u128,
+            most: CELLS as u64,
+            of: "values in all rows",
+        };
+        return Err(Exit::diagnostics(&asked.tell(&failure)));
+    }
     match args.format {
         CoverFormat::Table => table(&asked.problem, &rows),
         CoverFormat::Json => print_json(json(&asked.problem, &rows), true),

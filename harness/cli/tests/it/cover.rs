@@ -208,3 +208,42 @@ fn a_run_reports_its_coverage_and_what_it_says_reproduces() {
     lab.run(&[id, "--seed", "0", "--coverage", "pairwise"]).exits(0);
     assert_eq!(lab.results().cases.len(), 1);
 }
+
+/// Whatever a file asks for, it has an answer within a bound: rows, or what is too much of it, at its place.
+#[test]
+fn a_file_that_asks_for_much_has_an_answer() {
+    let lab = Lab::new();
+    let axes = |number: usize| -> String { (0..number).map(|axis| format!("  f{axis}: [0, 1]\n")).collect() };
+    let sum = |number: usize| {
+        (0..number)
+            .map(|axis| format!("f{axis}"))
+            .collect::<Vec<_>>()
+            .join(" + ")
+    };
+    lab.write(
+        "most.yaml",
+        &format!("axes:\n{}constraints:\n  - {} <= 4\n", axes(17), sum(17)),
+    );
+    let rows = rows(&lab, &["most.yaml"]);
+    let ones = |row: &Value| {
+        row.as_object()
+            .map_or(0, |row| row.values().filter_map(Value::as_u64).sum())
+    };
+    assert!(!rows.is_empty() && rows.iter().all(|row| ones(row) <= 4), "{rows:?}");
+    let (odd, even) = (format!("({}) % 2 == 1", sum(24)), format!("({}) % 2 == 0", sum(24)));
+    lab.write(
+        "parity.yaml",
+        &format!("axes:\n{}constraints:\n  - {odd}\n  - {even}\n", axes(24)),
+    );
+    let told = lab.tell(&["cover", "parity.yaml"]).exits(2);
+    told.says(&["parity.yaml:28:5", "cannot be decided within", "--effort high"]);
+    let many: Vec<String> = (0..316).map(|value| value.to_string()).collect();
+    let ones: String = (0..20).map(|axis| format!("  c{axis}: [1]\n")).collect();
+    let many = many.join(", ");
+    lab.write(
+        "cells.yaml",
+        &format!("strength: full\naxes:\n  a: [{many}]\n  b: [{many}]\n{ones}"),
+    );
+    let told = lab.tell(&["cover", "cells.yaml"]).exits(2);
+    told.says(&["cells.yaml:2:1", "2,196,832 values in all rows", "at most 1,000,000"]);
+}
