@@ -9,7 +9,6 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{Kind, Version, assignment, awaits};
 use crate::discovery::{Api, ClusterLoadAssignment};
 use crate::host::Service;
-use crate::name::ServiceName;
 
 /// A resource in the forms in which it is sent. It never changes; a change makes another.
 #[derive(Debug)]
@@ -26,13 +25,13 @@ pub(crate) struct Resource {
 
 #[derive(Debug)]
 enum Origin {
-    Registered(ServiceName, Arc<Service>),
+    Registered(Arc<str>, Arc<Service>),
     Written(Arc<RawValue>),
 }
 
 impl Resource {
     /// The endpoints of a service.
-    pub(crate) fn of_service(name: &ServiceName, service: &Arc<Service>) -> Self {
+    pub(crate) fn of_service(name: &str, service: &Arc<Service>) -> Self {
         let value = assignment::of_service(name, service).encode_to_vec();
         Self {
             version: Version::of_bytes(&value),
@@ -42,7 +41,15 @@ impl Resource {
             },
             awaits: None,
             json: OnceLock::new(),
-            origin: Origin::Registered(name.clone(), Arc::clone(service)),
+            origin: Origin::Registered(name.into(), Arc::clone(service)),
+        }
+    }
+
+    /// The service whose endpoints it is; `None` if it was written.
+    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
+        match &self.origin {
+            Origin::Registered(_, service) => Some(service),
+            Origin::Written(_) => None,
         }
     }
 
@@ -75,7 +82,7 @@ impl Resource {
             awaits: None,
             json: OnceLock::new(),
             origin: match &self.origin {
-                Origin::Registered(name, service) => Origin::Registered(name.clone(), Arc::clone(service)),
+                Origin::Registered(name, service) => Origin::Registered(Arc::clone(name), Arc::clone(service)),
                 Origin::Written(json) => Origin::Written(Arc::clone(json)),
             },
         }
@@ -91,7 +98,7 @@ impl Resource {
         }
         let json: Arc<RawValue> = match &self.origin {
             Origin::Registered(name, service) => {
-                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name.as_str(), service))?.into()
+                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name, service))?.into()
             }
             Origin::Written(json) => Arc::clone(json),
         };
