@@ -133,12 +133,15 @@ impl Hosts {
     }
 }
 
-/// Hosts that Envoy keeps together: those with the same zone and priority.
+/// Hosts that are kept together: those with the same zone and priority.
 #[derive(Debug)]
 pub(crate) struct Zone<'a> {
     /// Empty if there is none.
     pub(crate) az: &'a str,
+    /// The place of its priority among those that there are, from 0: gRPC refuses an assignment in which one is left out.
     pub(crate) priority: u32,
+    /// Its share of the load of its priority: as much as its hosts have together. gRPC passes over a zone without one.
+    pub(crate) weight: NonZeroU32,
     pub(crate) hosts: Vec<&'a Host>,
 }
 
@@ -152,11 +155,46 @@ pub(crate) fn zones(hosts: &[Host]) -> Vec<Zone<'_>> {
             None => zones.push(Zone {
                 az,
                 priority,
+                weight: NonZeroU32::MIN,
                 hosts: vec![host],
             }),
         }
     }
+    let priorities: BTreeSet<u32> = zones.iter().map(|zone| zone.priority).collect();
+    for (place, priority) in (0..).zip(priorities) {
+        // No place is beyond the priority itself, so none that was not come to yet is taken for one that is done.
+        let mut same: Vec<&mut Zone<'_>> = zones.iter_mut().filter(|zone| zone.priority == priority).collect();
+        weigh(&mut same);
+        for zone in same {
+            zone.priority = place;
+        }
+    }
     zones
+}
+
+/// Gives zones of one priority their weights, which have to be a `uint32` together.
+fn weigh(zones: &mut [&mut Zone<'_>]) {
+    let weight = |zone: &Zone<'_>| -> u64 {
+        let weights = zone.hosts.iter().map(|host| host.tags.load_balancing_weight.get());
+        weights.map(u64::from).sum()
+    };
+    let sum: u64 = zones.iter().map(|zone| weight(zone)).sum();
+    let most = u64::from(u32::MAX);
+    // What is rounded up is one for each at the most.
+    let room = most.saturating_sub(zones.len() as u64);
+    for zone in zones {
+        let own = weight(zone);
+        let share = if sum <= most {
+            own
+        } else {
+            let scaled = u128::from(own) * u128::from(room) / u128::from(sum);
+            u64::try_from(scaled).unwrap_or(most)
+        };
+        zone.weight = u32::try_from(share)
+            .ok()
+            .and_then(NonZeroU32::new)
+            .unwrap_or(NonZeroU32::MIN);
+    }
 }
 
 /// The highest priority that Envoy takes.
@@ -218,6 +256,49 @@ mod tests {
                 {"ip_address": "::1", "port": 65535, "tags": {"az": "", "canary": true, "load_balancing_weight": 1}},
             ]})
         );
+    }
+
+    fn zones_of(hosts: &[(&str, u32, u32)]) -> Vec<(String, u32, u32)> {
+        let hosts = hosts.iter().zip(1..).map(|((az, priority, weight), port)| {
+            let tags = json!({"az": az, "priority": priority, "load_balancing_weight": weight});
+            json!({"ip_address": "10.0.0.1", "port": port, "tags": tags})
+        });
+        let service = service(hosts.collect()).unwrap();
+        let told = |zone: &Zone<'_>| (zone.az.to_owned(), zone.priority, zone.weight.get());
+        zones(service.hosts.as_slice()).iter().map(told).collect()
+    }
+
+    fn zone(az: &str, priority: u32, weight: u32) -> (String, u32, u32) {
+        (az.to_owned(), priority, weight)
+    }
+
+    #[test]
+    fn priorities_have_no_gaps_and_keep_their_order() {
+        assert_eq!(
+            zones_of(&[("a", 7, 1), ("b", 2, 1), ("a", 2, 1), ("a", 128, 1)]),
+            [zone("a", 1, 1), zone("b", 0, 1), zone("a", 0, 1), zone("a", 2, 1)]
+        );
+        assert_eq!(zones_of(&[("", 5, 1)]), [zone("", 0, 1)]);
+        assert_eq!(zones_of(&[("", 1, 1), ("", 0, 1)]), [zone("", 1, 1), zone("", 0, 1)]);
+    }
+
+    #[test]
+    fn a_zone_weighs_what_its_hosts_do_and_all_of_a_priority_fit_together() {
+        assert_eq!(
+            zones_of(&[("a", 0, 3), ("b", 0, 5), ("a", 0, 4)]),
+            [zone("a", 0, 7), zone("b", 0, 5)]
+        );
+        let found = zones_of(&[
+            ("a", 0, u32::MAX),
+            ("b", 0, u32::MAX / 2),
+            ("c", 0, 1),
+            ("d", 1, u32::MAX),
+        ]);
+        let sum: u64 = found[..3].iter().map(|(_, _, weight)| u64::from(*weight)).sum();
+        assert!(sum <= u32::MAX.into(), "{found:?}");
+        let ratio = f64::from(found[0].2) / f64::from(found[1].2);
+        assert!((1.99..2.01).contains(&ratio) && found[2].2 == 1, "{found:?}");
+        assert_eq!(found[3], zone("d", 1, u32::MAX));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::registry::Snapshot;
-use crate::resources::{Kind, Layer, Resource, World};
+use crate::resources::{Kind, Layer, Resource, Strict, World};
 
 /// Everything that a restart is not to lose.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,7 +35,7 @@ pub(crate) struct WrittenResource {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     node_cluster: Option<String>,
-    resource: Map<String, Value>,
+    resource: Strict,
 }
 
 /// A type as paths have it.
@@ -44,6 +44,7 @@ pub(crate) struct WrittenResource {
 enum Plural {
     Clusters,
     Endpoints,
+    Secrets,
     Listeners,
     Routes,
 }
@@ -74,11 +75,12 @@ impl KeptResource {
         let kind = match written.kind {
             Plural::Clusters => Kind::Clusters,
             Plural::Endpoints => Kind::Endpoints,
+            Plural::Secrets => Kind::Secrets,
             Plural::Listeners => Kind::Listeners,
             Plural::Routes => Kind::Routes,
         };
-        let text = Value::Object(written.resource).to_string();
-        let resource = Resource::from_json(kind, &written.name, text.as_bytes()).map_err(|error| error.to_string())?;
+        let resource = Resource::from_fields(kind, &written.name, written.resource);
+        let resource = resource.map_err(|error| error.to_string())?;
         Ok(Self {
             kind,
             name: written.name,
@@ -95,12 +97,13 @@ impl KeptResource {
             kind: match self.kind {
                 Kind::Clusters => Plural::Clusters,
                 Kind::Endpoints => Plural::Endpoints,
+                Kind::Secrets => Plural::Secrets,
                 Kind::Listeners => Plural::Listeners,
                 Kind::Routes => Plural::Routes,
             },
             name: self.name.clone(),
             node_cluster: self.node_cluster.clone(),
-            resource,
+            resource: Strict(resource),
         })
     }
 }

@@ -32,7 +32,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
-use meshkat_kit::{App, Identity, Readiness};
+use meshkat_kit::{App, Guard, Identity, Readiness};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -135,8 +135,10 @@ async fn serve(
         stopped.clone(),
         identity.instance(),
     );
-    let mut routes =
-        http::routes(&registry, &metrics, &clients, &faults, identity.guard()).merge(grpc::routes(&streams));
+    let mut routes = http::routes(&registry, &metrics, &clients, &faults, identity.guard()).merge(
+        // Secrets are told there, and no page of a browser has anything to ask.
+        grpc::routes(&streams).route_layer(from_fn_with_state(identity.guard().clone(), Guard::keep_pages_out)),
+    );
     let mut ready = Readiness::ready();
     if let Some((status, readiness)) = source {
         routes = routes.layer(from_fn_with_state(Gate::new(status, stopped), kubernetes::pass));

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::host::Service;
 use crate::kept::{Kept, KeptResource};
-use crate::kubernetes::{Names, ServiceKey};
+use crate::kubernetes::{Change as KubernetesChange, Names};
 use crate::name::ServiceName;
 use crate::resources::{Cache, Kind, Layer, Placed, Resource};
 use crate::state::{self, StateError, StateFile};
@@ -136,7 +136,14 @@ impl Registry {
         let snapshot = self.snapshot();
         match &self.names {
             None => snapshot.get(name).cloned(),
-            Some(names) => snapshot.get(&*names.listed(name)?).cloned(),
+            Some(names) => match names.listed(name) {
+                Some(listed) if !name.contains(':') => snapshot.get(&*listed).cloned(),
+                // At one of its ports a service is found, and not listed.
+                _ => {
+                    let world = self.resources.world();
+                    world.find(Kind::Endpoints, Layer::Alias, name)?.service().cloned()
+                }
+            },
         }
     }
 
@@ -244,23 +251,29 @@ impl Registry {
     }
 
     /// What Kubernetes now says of services, as one change: their hosts, or that they are not there.
-    pub(crate) fn follow(&self, changes: Vec<(ServiceKey, Option<Service>)>) {
+    pub(crate) fn follow(&self, changes: Vec<KubernetesChange>) {
         let Some(names) = &self.names else { return };
         let mut after = (*self.snapshot()).clone();
         let mut resources = Vec::new();
-        for (key, service) in changes {
+        let resource = |name: &str, service: Option<&Arc<Service>>| {
+            service.map(|service| Arc::new(Resource::of_service(name, service)))
+        };
+        for KubernetesChange { key, service, ports } in changes {
             let service = service.map(Arc::new);
-            let resource = |name: &ServiceName| {
-                service
-                    .as_ref()
-                    .map(|service| Arc::new(Resource::of_service(name, service)))
-            };
             for alias in names.aliases(&key) {
-                let resource = resource(&alias);
+                let resource = resource(&alias, service.as_ref());
                 resources.push((Layer::Alias, alias, resource));
             }
+            for (port, service) in ports {
+                let service = service.map(Arc::new);
+                for alias in names.at_port(&key, &port) {
+                    let resource = resource(&alias, service.as_ref());
+                    resources.push((Layer::Alias, alias, resource));
+                }
+            }
             let listed = key.listed();
-            resources.push((Layer::Registered, listed.clone(), resource(&listed)));
+            let told = resource(listed.as_str(), service.as_ref());
+            resources.push((Layer::Registered, listed.to_string(), told));
             match service {
                 Some(service) => after.insert(listed, service),
                 None => after.remove(&listed),

@@ -8,6 +8,7 @@ mod left;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -17,10 +18,12 @@ use std::sync::{Mutex, PoisonError};
 use meshkat_kit::{JsonError, from_json};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::kept::{Kept, KeptResource, WrittenResource};
+use crate::name::ServiceName;
 use crate::registry::Snapshot;
 
 /// The shape of a file that has services alone. It is written as long as that is all, so that older programs can read it.
@@ -127,6 +130,37 @@ struct Document<S, R> {
     resources: Vec<R>,
 }
 
+/// The services of a file that people may have written: a name that is there twice would lose one of the two.
+struct Services(Snapshot);
+
+impl<'de> Deserialize<'de> for Services {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Services;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object of services")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Services, A::Error> {
+                let mut services = Snapshot::new();
+                while let Some(name) = map.next_key::<ServiceName>()? {
+                    if services.contains_key(&name) {
+                        return Err(A::Error::custom(format!(
+                            "the service {name} is there twice; leave out one of them"
+                        )));
+                    }
+                    services.insert(name, map.next_value()?);
+                }
+                Ok(Services(services))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}
+
 /// What a file holds, which is left as it is.
 pub(crate) fn read(path: &Path) -> Result<Kept, StateError> {
     let unreadable = |error| StateError::Read {
@@ -184,7 +218,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, StateError> {
         path: path.to_owned(),
         error,
     };
-    let document: Document<Snapshot, WrittenResource> = from_json(bytes).map_err(corrupt)?;
+    let document: Document<Services, WrittenResource> = from_json(bytes).map_err(corrupt)?;
     let known = match document.version {
         SERVICES => document.resources.is_empty(),
         version => version == RESOURCES,
@@ -204,7 +238,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Kept, StateError> {
         })
     });
     Ok(Kept {
-        services: document.services.into(),
+        services: document.services.0.into(),
         resources: resources.collect::<Result<_, _>>()?,
     })
 }

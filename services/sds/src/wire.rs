@@ -17,7 +17,7 @@ use crate::protocol::{Delta, Machine, Scope, Sotw};
 use crate::resources::{Cache, Kind, Layer, Resource};
 
 /// The types of resources, as they are called in paths.
-pub const TYPES: [&str; 4] = ["clusters", "endpoints", "listeners", "routes"];
+pub const TYPES: [&str; 5] = ["clusters", "endpoints", "secrets", "listeners", "routes"];
 
 fn kind(plural: &str) -> Result<Kind, String> {
     let mut known = Kind::ALL.into_iter();
@@ -130,6 +130,7 @@ fn cache() -> Cache {
     for name in ["pet", "petstore"] {
         put(&cache, Kind::Clusters, name, &json!({"name": name}));
         put(&cache, Kind::Endpoints, name, &json!({"cluster_name": name}));
+        put(&cache, Kind::Secrets, name, &json!({"name": name}));
         put(&cache, Kind::Listeners, name, &json!({"name": name}));
         put(&cache, Kind::Routes, name, &json!({"name": name}));
     }

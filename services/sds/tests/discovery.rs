@@ -73,7 +73,7 @@ async fn both_versions_answer_in_the_shape_of_proto3_json() {
                 "resources": [{
                     "@type": kind,
                     "cluster_name": "pet",
-                    "endpoints": [{"lb_endpoints": [{
+                    "endpoints": [{"locality": {}, "load_balancing_weight": 1, "lb_endpoints": [{
                         "endpoint": {"address": {"socket_address": {"address": "10.0.0.1", "port_value": 10000}}},
                         "load_balancing_weight": 1,
                         "metadata": {"filter_metadata": {"envoy.lb": {"canary": false}}},

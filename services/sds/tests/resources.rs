@@ -8,11 +8,12 @@ use reqwest::Method;
 use sds::Registry;
 use serde_json::{Value, json};
 
-const TYPES: [(&str, &str, &str); 4] = [
-    ("clusters", "name", "cluster.v3.Cluster"),
-    ("endpoints", "cluster_name", "endpoint.v3.ClusterLoadAssignment"),
-    ("listeners", "name", "listener.v3.Listener"),
-    ("routes", "name", "route.v3.RouteConfiguration"),
+const TYPES: [(&str, &str, &str); 5] = [
+    ("clusters", "name", "config.cluster.v3.Cluster"),
+    ("endpoints", "cluster_name", "config.endpoint.v3.ClusterLoadAssignment"),
+    ("secrets", "name", "extensions.transport_sockets.tls.v3.Secret"),
+    ("listeners", "name", "config.listener.v3.Listener"),
+    ("routes", "name", "config.route.v3.RouteConfiguration"),
 ];
 
 async fn poll(sds: &Running, kind: &str, cluster: &str, names: &[&str]) -> Value {
@@ -42,7 +43,7 @@ async fn a_resource_of_any_type_is_written_read_polled_and_taken_away() {
         assert_eq!(ask(url(""), Method::PUT, &body.to_string()).await.0, 200);
         assert_eq!(ask(url(""), Method::GET, "").await, (200, body.clone()));
 
-        let type_url = format!("type.googleapis.com/envoy.config.{message}");
+        let type_url = format!("type.googleapis.com/envoy.{message}");
         let answer = poll(&sds, kind, "demo", &["a", "missing"]).await;
         assert_eq!(answer["type_url"], type_url);
         assert_eq!(answer["resources"], json!([{"@type": type_url, field: "a"}]));
@@ -68,6 +69,97 @@ async fn any_is_written_and_read_with_its_type() {
     let url = || sds.url("/xds/v3/clusters/a");
     assert_eq!(ask(url(), Method::PUT, &body.to_string()).await, (201, body.clone()));
     assert_eq!(ask(url(), Method::GET, "").await, (200, body));
+}
+
+#[tokio::test]
+async fn any_is_read_as_envoy_reads_it() {
+    let sds = start(Registry::in_memory()).await;
+    let tcp = json!({"@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+        "type_url": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        "value": {"stat_prefix": "s", "cluster": "c"}});
+    for (path, body) in [
+        // An `Any` of nothing.
+        (
+            "routes/r",
+            json!({"name": "r", "virtual_hosts": [{"name": "v", "domains": ["*"], "routes": [{
+                "match": {"prefix": "/"}, "direct_response": {"status": 200},
+                "typed_per_filter_config": {"lua": {
+                    "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}}}}]}]}),
+        ),
+        (
+            "listeners/l",
+            json!({"name": "l", "filter_chains": [{"filters": [{"name": "tcp", "typed_config": tcp}]}]}),
+        ),
+        // A type of no fields.
+        (
+            "listeners/a",
+            json!({"name": "a", "metadata": {"typed_filter_metadata": {"x": {
+                "@type": "type.googleapis.com/google.protobuf.Empty"}}}}),
+        ),
+    ] {
+        let url = || sds.url(&format!("/xds/v3/{path}"));
+        assert_eq!(ask(url(), Method::PUT, &body.to_string()).await, (201, body.clone()));
+        assert_eq!(ask(url(), Method::GET, "").await, (200, body));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_told_to_envoys_and_shown_to_nobody() {
+    let sds = start(Registry::in_memory()).await;
+    let key = json!({"private_key": {"inline_string": "KEY"}, "certificate_chain": {"inline_string": "chain"}});
+    let url = |path: &str| sds.url(&format!("/xds/v3/{path}"));
+    let mut shown = json!({"name": "server", "tls_certificate": key});
+    let (status, answer) = ask(url("secrets/server"), Method::PUT, &shown.to_string()).await;
+    shown["tls_certificate"]["private_key"]["inline_string"] = json!("[redacted]");
+    assert_eq!((status, &answer), (201, &shown));
+    assert_eq!(ask(url("secrets/server"), Method::GET, "").await, (200, shown));
+    let told = poll(&sds, "secrets", "demo", &["server"]).await;
+    assert_eq!(told["resources"][0]["tls_certificate"], key);
+
+    // Where it stands in something else.
+    let tls = json!({"name": "tls", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "common_tls_context": {"tls_certificates": [key]}}});
+    let cluster = json!({"name": "a", "transport_socket": tls});
+    ask(url("clusters/a"), Method::PUT, &cluster.to_string()).await;
+    let (_, answer) = ask(url("clusters/a"), Method::GET, "").await;
+    assert!(
+        !answer.to_string().contains("KEY") && answer.to_string().contains("chain"),
+        "{answer}"
+    );
+    let told = poll(&sds, "clusters", "demo", &["a"]).await;
+    assert_eq!(told["resources"][0]["transport_socket"], tls);
+
+    let (_, clients) = ask(url("clients"), Method::GET, "").await;
+    assert!(!clients.to_string().contains("KEY"), "{clients}");
+    let broken = json!({"name": "server", "tls_certificate": {"private_key": "KEY"}}).to_string();
+    let (status, problem) = ask(url("secrets/server"), Method::PUT, &broken).await;
+    assert_eq!(
+        (status, &problem["field"]),
+        (400, &json!("tls_certificate.private_key"))
+    );
+    assert!(!problem.to_string().contains("KEY"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_is_not_told_secrets() {
+    let sds = start(Registry::in_memory()).await;
+    for (path, expected) in [
+        ("/v3/discovery:secrets", 403),
+        ("/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets", 403),
+        (
+            "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+            403,
+        ),
+        // As ever: there is nothing in it that the page could not guess.
+        ("/v3/discovery:endpoints", 200),
+    ] {
+        let page = common::client()
+            .post(sds.url(path))
+            .header("origin", "http://rebound.example.org");
+        let response = page.body("{}").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -100,7 +192,27 @@ async fn what_is_no_resource_is_a_problem_that_names_the_field() {
             json!(null),
         ),
         ("routes/a?cluster=x", r#"{"name": "a"}"#, 400, "cluster", json!(null)),
-        ("secrets/a", r#"{"name": "a"}"#, 404, "secrets", json!(null)),
+        (
+            "endpoints/a",
+            r#"{"cluster_name": "a", "endpoints": [{"load_balancing_weight": 1, "loadBalancingWeight": 1}]}"#,
+            400,
+            "as \"load_balancing_weight\" and as \"loadBalancingWeight\"",
+            json!("endpoints[0].loadBalancingWeight"),
+        ),
+        (
+            "clusters/a",
+            r#"{"name": "a", "connect_timeout": "1s", "connect_timeout": "2s"}"#,
+            400,
+            "the key \"connect_timeout\" is there twice",
+            json!(null),
+        ),
+        (
+            "runtimes/a",
+            r#"{"name": "a"}"#,
+            404,
+            "clusters, endpoints, secrets, listeners and routes",
+            json!(null),
+        ),
     ] {
         let (found, problem) = ask(sds.url(&format!("/xds/v3/{path}")), Method::PUT, body).await;
         assert_eq!((found, &problem["field"]), (status, &field), "{path}: {problem}");

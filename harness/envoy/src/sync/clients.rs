@@ -103,6 +103,22 @@ impl Clients {
         found
     }
 
+    /// The types that the node asks for and that are not served, with the names of what it asks for.
+    pub(super) fn unserved(&self, node: &str) -> impl Iterator<Item = (String, Transport, Vec<String>)> {
+        let clients = self.clients.iter().filter(move |client| client.node.id == node);
+        clients.flat_map(|client| {
+            // Types that are served have a name, and the others a URL.
+            let types = client.types.iter().filter(|(name, _)| name.contains('/'));
+            types.filter_map(|(url, of)| Some((url.clone(), Transport::named(&client.transport)?, of.names.clone())))
+        })
+    }
+
+    /// What the node has subscribed to of a type that is not served.
+    pub(super) fn subscriptions_of(&self, node: &str, transport: Transport, url: &str) -> Vec<Subscription> {
+        let clients = self.of(node, transport);
+        clients.filter_map(|client| client.types.get(url).cloned()).collect()
+    }
+
     /// Over which transports the node has subscribed to which types.
     pub(super) fn topics(&self, node: &str) -> Vec<(Kind, Transport)> {
         let clients = self.clients.iter().filter(|client| client.node.id == node);

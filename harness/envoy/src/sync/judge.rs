@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Clients, Intended, Kind, Live, Node, Question, Resource, Row, Status, Transport,
-    asks::Ask,
+    Clients, Intended, Kind, Live, Node, Question, Resource, Row, Status, Topic, Transport,
+    asks::{Ask, Asks, Unserved},
     compare::compare,
     exchange::{Exchange, is_acknowledged},
     live::configured,
@@ -60,7 +60,7 @@ pub fn wanted(pods: &[Pod], clients: &Clients) -> BTreeSet<Question> {
             kind,
             name: None,
         });
-        let polls = view.asks.iter().filter(|ask| ask.transport == Transport::Rest);
+        let polls = view.asks.served.iter().filter(|ask| ask.transport == Transport::Rest);
         all.chain(polls.map(|ask| view.question(ask))).collect::<Vec<_>>()
     });
     each.collect()
@@ -71,9 +71,16 @@ pub fn rows(look: &Look<'_>) -> Vec<Row> {
     let each = look.pods.iter().flat_map(|pod| {
         let view = View::of(pod, look.clients);
         let topics = view.topics(look.clients);
+        let unserved = view.unserved(look.clients);
+        let own = view.clone();
         topics
             .into_iter()
             .map(move |(kind, transport)| view.row(look, kind, transport))
+            .chain(
+                unserved
+                    .into_iter()
+                    .map(move |(of, names)| own.unserved_row(look, of, &names)),
+            )
     });
     each.collect()
 }
@@ -83,7 +90,7 @@ pub fn rows(look: &Look<'_>) -> Vec<Row> {
 struct View<'a> {
     pod: &'a Pod,
     node: Node,
-    asks: Vec<Ask>,
+    asks: Asks,
 }
 
 impl<'a> View<'a> {
@@ -105,8 +112,46 @@ impl<'a> View<'a> {
         let is_live = matches!(self.pod.envoy, Answer::Live(_));
         let told = clients.topics(&self.node.id).into_iter();
         let told = told.filter(|(_, transport)| !(is_live && *transport == Transport::Rest));
-        let asked = self.asks.iter().map(|ask| (ask.kind, ask.transport));
+        let asked = self.asks.served.iter().map(|ask| (ask.kind, ask.transport));
         asked.chain(told).collect()
+    }
+
+    /// The types that it asks for and that are not served, with the names of what it asks for.
+    fn unserved(&self, clients: &Clients) -> BTreeMap<(String, Transport), BTreeSet<String>> {
+        let asked = self.asks.unserved.iter().map(|of| {
+            let Unserved {
+                type_url,
+                transport,
+                name,
+                ..
+            } = of.clone();
+            (type_url, transport, name.into_iter().collect())
+        });
+        let mut found: BTreeMap<(String, Transport), BTreeSet<String>> = BTreeMap::new();
+        for (url, transport, names) in asked.chain(clients.unserved(&self.node.id)) {
+            found.entry((url, transport)).or_default().extend::<Vec<String>>(names);
+        }
+        found
+    }
+
+    fn unserved_row(&self, look: &Look<'_>, (url, transport): (String, Transport), names: &BTreeSet<String>) -> Row {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let asked = if names.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", listed(&names))
+        };
+        Row {
+            pod: self.pod.name.clone(),
+            node: self.node.clone(),
+            transport,
+            status: Status::NotServed,
+            detail: format!("sds does not serve this type, and the Envoy asks for it{asked}"),
+            rejection: None,
+            subscriptions: look.clients.subscriptions_of(&self.node.id, transport, &url),
+            topic: Topic::Other(url),
+            resources: Vec::new(),
+        }
     }
 
     fn question(&self, ask: &Ask) -> Question {
@@ -122,6 +167,7 @@ impl<'a> View<'a> {
         if transport == Transport::Rest && matches!(self.pod.envoy, Answer::Live(_)) {
             let asks = || {
                 self.asks
+                    .served
                     .iter()
                     .filter(|ask| (ask.kind, ask.transport) == (kind, transport))
             };
@@ -132,7 +178,7 @@ impl<'a> View<'a> {
             pod: self.pod.name.clone(),
             node: self.node.clone(),
             transport,
-            kind,
+            topic: Topic::Served(kind),
             status: Status::Synced,
             detail: String::new(),
             rejection: None,
@@ -149,13 +195,14 @@ impl<'a> View<'a> {
             Answer::Live(live) => {
                 let asks = self
                     .asks
+                    .served
                     .iter()
                     .filter(|ask| (ask.kind, ask.transport) == (kind, transport));
                 let asks: Vec<&Ask> = asks.collect();
                 let none = BTreeMap::new();
                 let intended = look.intended.all(&self.node.cluster, kind).unwrap_or(&none);
                 row.resources = compare(live, kind, &asks, intended, look.name);
-                self.judge(&mut row, live, &asks, look.intended, exchange);
+                self.judge(&mut row, kind, live, &asks, look.intended, exchange);
             }
         }
         row
@@ -164,6 +211,7 @@ impl<'a> View<'a> {
     fn judge<'v>(
         &self,
         row: &mut Row,
+        kind: Kind,
         live: &'v Live,
         asks: &[&Ask],
         intended: &'v Intended,
@@ -204,12 +252,12 @@ impl<'a> View<'a> {
                 row.rejection = Some((*message).to_owned());
                 Status::Rejected
             }
-            Some(exchange @ Exchange::NotSent { .. }) if !nothing_to_send(row) => {
+            Some(exchange @ Exchange::NotSent { .. }) if !nothing_to_send(row, kind) => {
                 said = exchange.words();
                 Status::NotSent
             }
             Some(_) if refused => {
-                let message = self.pod.rejections.get(&row.kind);
+                let message = self.pod.rejections.get(&kind);
                 let message = message.map_or("the Envoy counts an answer that it refused", String::as_str);
                 row.rejection = Some(message.to_owned());
                 Status::Rejected
@@ -219,8 +267,13 @@ impl<'a> View<'a> {
                 Status::Stale
             }
             Some(Exchange::Done | Exchange::NotSent { .. }) => {
-                let differs = row.resources.iter().any(Resource::differs);
-                if differs { Status::Differs } else { Status::Synced }
+                if row.resources.iter().any(Resource::differs) {
+                    Status::Differs
+                } else if row.resources.iter().any(Resource::is_lacking) {
+                    Status::Lacking
+                } else {
+                    Status::Synced
+                }
             }
         };
         if let Some(message) = &row.rejection {
@@ -231,16 +284,27 @@ impl<'a> View<'a> {
         } else {
             let differing = row.resources.iter().filter(|of| of.differs());
             let differing = differing.map(|of| format!("{} {}", of.quoted(), of.differences.join(", ")));
-            sentence(std::iter::once(said).chain(differing))
+            // Of one that is not in sync for another reason, that is what is to be told.
+            let lacking = row.resources.iter().filter(|of| of.is_lacking());
+            let lacking = lacking.filter(|_| row.status == Status::Lacking);
+            let lacking = lacking.map(|of| {
+                let verb = if of.lacked_by.len() == 1 { "is" } else { "are" };
+                format!(
+                    "sds has no {}, and {} {verb} in use without it",
+                    of.quoted(),
+                    listed(&of.lacked_by)
+                )
+            });
+            sentence(std::iter::once(said).chain(differing).chain(lacking))
         };
     }
 }
 
 /// Whether the versions differ only since a State-of-the-World answer cannot say that endpoints or routes are gone: what
 /// is left of them was sent and acknowledged.
-fn nothing_to_send(row: &Row) -> bool {
+fn nothing_to_send(row: &Row, kind: Kind) -> bool {
     row.transport.is_state_of_the_world()
-        && !row.kind.is_whole()
+        && !kind.is_whole()
         && row.subscriptions.iter().all(is_acknowledged)
         && row.resources.iter().all(|of| of.is_withdrawn() || !of.differs())
 }

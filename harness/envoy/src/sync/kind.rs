@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A type of resource, in the order in which an Envoy takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -12,6 +12,8 @@ pub enum Kind {
     Clusters,
     /// EDS.
     Endpoints,
+    /// SDS, as Envoy means it: secrets.
+    Secrets,
     /// LDS.
     Listeners,
     /// RDS.
@@ -20,13 +22,20 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Clusters, Self::Endpoints, Self::Listeners, Self::Routes];
+    pub const ALL: [Self; 5] = [
+        Self::Clusters,
+        Self::Endpoints,
+        Self::Secrets,
+        Self::Listeners,
+        Self::Routes,
+    ];
 
     /// Its name in paths, such as that of `/v3/discovery:endpoints`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Clusters => "clusters",
             Self::Endpoints => "endpoints",
+            Self::Secrets => "secrets",
             Self::Listeners => "listeners",
             Self::Routes => "routes",
         }
@@ -37,6 +46,7 @@ impl Kind {
         match self {
             Self::Clusters => "cluster",
             Self::Endpoints => "endpoints",
+            Self::Secrets => "secret",
             Self::Listeners => "listener",
             Self::Routes => "routes",
         }
@@ -46,7 +56,7 @@ impl Kind {
     pub(super) fn name_field(self) -> &'static str {
         match self {
             Self::Endpoints => "cluster_name",
-            Self::Clusters | Self::Listeners | Self::Routes => "name",
+            Self::Clusters | Self::Secrets | Self::Listeners | Self::Routes => "name",
         }
     }
 
@@ -59,6 +69,31 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// A type that an Envoy asks for, be it served or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// One that is served.
+    Served(Kind),
+    /// One that the discovery service does not serve, by the URL of its message.
+    Other(String),
+}
+
+impl Topic {
+    /// Its name in tables and in JSON.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Served(kind) => kind.name(),
+            Self::Other(url) => url.rsplit_once('/').map_or(url, |(_, name)| name),
+        }
+    }
+}
+
+impl Serialize for Topic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

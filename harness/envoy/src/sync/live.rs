@@ -1,23 +1,24 @@
 //! What an Envoy has.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
 use super::{
     Kind, Node,
-    asks::{Ask, asks},
+    asks::{Ask, Asks, Part, asks},
 };
 use crate::admin::{Clusters, Stats};
 
 /// The statistics that a [`Live`] is read from: a filter for `/stats`.
-pub const STATS: &str = r"\.(version_text|update_rejected)$|control_plane\.connected_state$";
+pub const STATS: &str = r"\.(version_text|update_rejected)$|control_plane\.connected_state$|\.rds\..*\.(init_fetch_timeout|update_(attempt|failure|success))$";
 
 /// What an Envoy has, as its admin interface tells it.
 #[derive(Debug, Clone)]
 pub struct Live {
     pub(super) node: Node,
-    pub(super) asks: Vec<Ask>,
+    pub(super) asks: Asks,
     /// What it was given by discovery, by name; endpoints are in `clusters`.
     pub(super) resources: BTreeMap<Kind, BTreeMap<String, Found>>,
     pub(super) clusters: Clusters,
@@ -27,7 +28,11 @@ pub struct Live {
 /// A resource that an Envoy was given.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Found {
+    /// How often it is there: once for each way in which it is asked for.
+    pub(super) count: usize,
     pub(super) version: Option<String>,
+    /// When the youngest of them came, as Envoy writes it.
+    pub(super) updated: Option<String>,
     /// What it works with.
     pub(super) active: Option<Value>,
     /// What it will work with once the endpoints or routes for it are there.
@@ -52,24 +57,25 @@ impl Live {
         let bootstrap = &part(".BootstrapConfigDump")["bootstrap"];
         let all_clusters = part(".ClustersConfigDump");
         let all_listeners = part(".ListenersConfigDump");
-        let configured = |dump: &'static str, field: &'static str| {
-            let dump = if field == "cluster" {
-                all_clusters
-            } else {
-                all_listeners
-            }[dump]
-                .as_array();
-            dump.into_iter().flatten().filter_map(move |entry| entry.get(field))
-        };
-        let clusters_of = ["static_clusters", "dynamic_active_clusters", "dynamic_warming_clusters"];
-        let states = ["active_state", "warming_state"];
+        let clusters_of = [
+            ("static_clusters", true),
+            ("dynamic_active_clusters", true),
+            ("dynamic_warming_clusters", false),
+        ];
+        let clusters_asked = clusters_of.into_iter().flat_map(|(list, in_use)| {
+            let entries = all_clusters[list].as_array().into_iter().flatten();
+            entries.filter_map(move |entry| part_of(entry, "cluster", in_use))
+        });
+        let fixed = all_listeners["static_listeners"].as_array().into_iter().flatten();
+        let fixed = fixed.filter_map(|entry| part_of(entry, "listener", true));
+        let states = [("active_state", true), ("warming_state", false)];
         let dynamic = all_listeners["dynamic_listeners"].as_array().into_iter().flatten();
-        let dynamic = dynamic.flat_map(|entry| states.map(|state| &entry[state]["listener"]));
-        let asks = asks(
-            bootstrap,
-            clusters_of.into_iter().flat_map(|dump| configured(dump, "cluster")),
-            configured("static_listeners", "listener").chain(dynamic),
-        );
+        let dynamic = dynamic.flat_map(|entry| {
+            states
+                .into_iter()
+                .filter_map(move |(state, in_use)| part_of(&entry[state], "listener", in_use))
+        });
+        let asks = asks(bootstrap, clusters_asked, fixed.chain(dynamic));
         Ok(Self {
             node: node(bootstrap),
             asks,
@@ -77,15 +83,52 @@ impl Live {
                 (Kind::Clusters, found_clusters(all_clusters)),
                 (Kind::Listeners, found_listeners(all_listeners)),
                 (Kind::Routes, found_routes(part(".RoutesConfigDump"))),
+                (Kind::Secrets, found_secrets(part(".SecretsConfigDump"))),
             ]),
             clusters,
             stats,
         })
     }
 
+    /// Leaves out what it asks of others than the discovery service, by the addresses that the discovery service has.
+    #[must_use]
+    pub fn asking(mut self, is_discovery: impl Fn(IpAddr) -> bool) -> Self {
+        let clusters = &self.clusters;
+        let is_asked = |via: &Option<String>| {
+            let hosts = via.as_ref().and_then(|via| clusters.get(via));
+            let hosts = hosts.map_or(&[][..], |cluster| &cluster.hosts);
+            let mut addresses = hosts.iter().filter_map(|host| host.socket());
+            // Of one that leads nowhere it cannot be said.
+            hosts.is_empty() || addresses.any(|address| is_discovery(address.ip()))
+        };
+        self.asks.served.retain(|ask| is_asked(&ask.via));
+        self.asks.unserved.retain(|ask| is_asked(&ask.via));
+        self
+    }
+
     /// The version that it took last of what is asked for; empty as long as it took none.
     pub(super) fn version(&self, ask: &Ask) -> Option<&str> {
         self.stats.text(&format!("{}.version_text", ask.stat))
+    }
+
+    /// Whether routes that it has are those of others, such as of a listener that drains: it waited for them in vain, for more
+    /// than one that asks for them, and none came since the youngest of these is in use.
+    pub(super) fn went_on_without(&self, ask: &Ask, found: &Found) -> bool {
+        let count = |name: &str| self.stats.number(&format!("{}.{name}", ask.stat)).unwrap_or_default();
+        // An attempt is counted when it begins to ask, and with whatever comes of that.
+        let results = [
+            "update_success",
+            "update_failure",
+            "update_rejected",
+            "init_fetch_timeout",
+        ];
+        let results: u64 = results.into_iter().map(count).sum();
+        let asked = count("update_attempt").saturating_sub(results);
+        let is_older = match (&found.updated, &ask.since) {
+            (Some(routes), Some(since)) => routes < since,
+            _ => false,
+        };
+        ask.transport.is_aggregated() && count("init_fetch_timeout") > 0 && asked > 1 && is_older
     }
 
     /// Whether it ever refused an answer to this.
@@ -107,10 +150,26 @@ impl Live {
 }
 
 /// What a configuration asks for that no running Envoy tells of.
-pub(super) fn configured(bootstrap: &Value) -> (Node, Vec<Ask>) {
+pub(super) fn configured(bootstrap: &Value) -> (Node, Asks) {
     let resources = &bootstrap["static_resources"];
-    let list = |name: &str| resources[name].as_array().into_iter().flatten();
+    let list = |name: &str| {
+        let parts = resources[name].as_array().into_iter().flatten();
+        parts.map(|value| Part {
+            value,
+            in_use: false,
+            updated: None,
+        })
+    };
     (node(bootstrap), asks(bootstrap, list("clusters"), list("listeners")))
+}
+
+fn part_of<'a>(entry: &'a Value, field: &str, in_use: bool) -> Option<Part<'a>> {
+    let value = entry.get(field)?;
+    Some(Part {
+        value,
+        in_use,
+        updated: entry["last_updated"].as_str(),
+    })
 }
 
 fn node(bootstrap: &Value) -> Node {
@@ -129,6 +188,7 @@ fn found_clusters(dump: &Value) -> BTreeMap<String, Found> {
                 continue;
             };
             let of = found.entry(name.to_owned()).or_default();
+            of.count = 1;
             let cluster = Some(entry["cluster"].clone());
             if is_active {
                 of.active = cluster;
@@ -146,10 +206,12 @@ fn found_listeners(dump: &Value) -> BTreeMap<String, Found> {
     let found = listeners.filter_map(|entry| {
         let state = |name: &str| entry[name].get("listener").cloned();
         let of = Found {
+            count: 1,
             version: version(&entry["active_state"]),
             active: state("active_state"),
             warming: state("warming_state"),
             error: entry["error_state"]["details"].as_str().map(str::to_owned),
+            ..Found::default()
         };
         // One that was taken away serves on for a while.
         let is_there = of.active.is_some() || of.warming.is_some() || of.error.is_some();
@@ -159,17 +221,34 @@ fn found_listeners(dump: &Value) -> BTreeMap<String, Found> {
 }
 
 fn found_routes(dump: &Value) -> BTreeMap<String, Found> {
-    let routes = dump["dynamic_route_configs"].as_array().into_iter().flatten();
-    let found = routes.filter_map(|entry| {
-        let name = entry["route_config"]["name"].as_str()?.to_owned();
-        let of = Found {
+    found_each(&dump["dynamic_route_configs"], "route_config", |entry| {
+        &entry["route_config"]["name"]
+    })
+}
+
+/// Those that it has; one that it waits for has a name there, and nothing else.
+fn found_secrets(dump: &Value) -> BTreeMap<String, Found> {
+    found_each(&dump["dynamic_active_secrets"], "secret", |entry| &entry["name"])
+}
+
+/// What is there once for each way in which it is asked for: the first, and how often.
+fn found_each(list: &Value, field: &str, name: impl Fn(&Value) -> &Value) -> BTreeMap<String, Found> {
+    let mut found: BTreeMap<String, Found> = BTreeMap::new();
+    for entry in list.as_array().into_iter().flatten() {
+        let Some(name) = name(entry).as_str() else { continue };
+        let of = found.entry(name.to_owned()).or_insert_with(|| Found {
             version: version(entry),
-            active: entry.get("route_config").cloned(),
+            active: entry.get(field).cloned(),
             ..Found::default()
-        };
-        Some((name, of))
-    });
-    found.collect()
+        });
+        of.count += 1;
+        let updated = entry["last_updated"].as_str();
+        of.updated = of
+            .updated
+            .take()
+            .max(updated.map(|at| at.trim_end_matches('Z').to_owned()));
+    }
+    found
 }
 
 fn version(entry: &Value) -> Option<String> {

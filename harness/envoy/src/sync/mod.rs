@@ -21,7 +21,7 @@ mod tests;
 pub use clients::{Client, Clients, Nack, Node, Subscription};
 pub use intended::{Intended, Question};
 pub use judge::{Answer, Look, Pod, rows, wanted};
-pub use kind::{Kind, Transport};
+pub use kind::{Kind, Topic, Transport};
 pub use live::{Live, STATS};
 pub use log::rejections;
 pub use row::{Resource, Row, Status};

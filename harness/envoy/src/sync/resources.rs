@@ -7,6 +7,9 @@ use super::{Kind, live::Found, row::shortened};
 /// The longest value that is shown whole.
 const LONGEST: usize = 60;
 
+/// What Envoy shows in the place of a secret, as text and as bytes.
+const REDACTED: [&str; 2] = ["[redacted]", "W3JlZGFjdGVkXQ=="];
+
 /// How a resource that is intended differs from what the Envoy has of its name, in words that follow the name.
 pub(super) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -> Vec<String> {
     let Some(found) = found else {
@@ -19,7 +22,10 @@ pub(super) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -
             if let Some((path, is, should)) = first_difference(intended, active, String::new()) {
                 differences.push(
                     if warming.is_some_and(|warming| first_difference(intended, warming, String::new()).is_none()) {
-                        format!("is still as it was: the new one waits for its {}", waits_for(kind))
+                        format!(
+                            "is still as it was: the new one waits for its {}",
+                            waits_for(kind, intended)
+                        )
                     } else {
                         format!("has {is} in `{path}`, not {should}")
                     },
@@ -27,7 +33,10 @@ pub(super) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -
             }
         }
         None if warming.is_some() => {
-            differences.push(format!("is not in use yet: it waits for its {}", waits_for(kind)));
+            differences.push(format!(
+                "is not in use yet: it waits for its {}",
+                waits_for(kind, intended)
+            ));
         }
         None => differences.push("is not in use".to_owned()),
     }
@@ -39,10 +48,13 @@ pub(super) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -
     differences
 }
 
-fn waits_for(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Listeners => "routes",
-        _ => "endpoints",
+fn waits_for(kind: Kind, intended: &Value) -> &'static str {
+    let has_secrets = intended.to_string().contains("\"sds_config\"");
+    match (kind, has_secrets) {
+        (Kind::Listeners, false) => "routes",
+        (Kind::Listeners, true) => "routes or secrets",
+        (_, false) => "endpoints",
+        (_, true) => "endpoints or secrets",
     }
 }
 
@@ -50,7 +62,7 @@ fn waits_for(kind: Kind) -> &'static str {
 fn first_difference(intended: &Value, live: &Value, path: String) -> Option<(String, String, String)> {
     match (intended, live) {
         // A secret is not shown, and so not compared.
-        (_, Value::String(text)) if text == "[redacted]" => None,
+        (_, Value::String(text)) if REDACTED.contains(&text.as_str()) => None,
         (Value::Object(wanted), Value::Object(found)) => {
             let of = |name: &str| {
                 if path.is_empty() {

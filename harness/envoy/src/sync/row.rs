@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{Kind, Node, Subscription, Transport};
+use super::{Node, Subscription, Topic, Transport};
 
 /// How many names are told in a sentence.
 const FEW: usize = 5;
@@ -24,6 +24,10 @@ pub enum Status {
     Rejected,
     /// All is acknowledged, yet what is live is not what is intended.
     Differs,
+    /// All that is intended is live, and something that is in use needs what the discovery service does not have.
+    Lacking,
+    /// It asks for a type that the discovery service does not serve.
+    NotServed,
     /// The discovery service does not hear from it.
     Disconnected,
     /// Its admin interface does not answer, so that nobody knows what is live.
@@ -32,12 +36,14 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Synced,
         Self::NotSent,
         Self::Stale,
         Self::Rejected,
         Self::Differs,
+        Self::Lacking,
+        Self::NotServed,
         Self::Disconnected,
         Self::Unreachable,
     ];
@@ -50,6 +56,8 @@ impl Status {
             Self::Stale => "STALE",
             Self::Rejected => "REJECTED",
             Self::Differs => "DIFFERS",
+            Self::Lacking => "LACKING",
+            Self::NotServed => "NOT SERVED",
             Self::Disconnected => "DISCONNECTED",
             Self::Unreachable => "UNREACHABLE",
         }
@@ -79,7 +87,7 @@ pub struct Row {
     pub transport: Transport,
     /// The type.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub topic: Topic,
     /// How it stands.
     pub status: Status,
     /// What there is to say to it, in a sentence.
@@ -111,6 +119,9 @@ pub struct Resource {
     pub endpoints: Option<usize>,
     /// How it differs, in words that follow its name.
     pub differences: Vec<String>,
+    /// What is in use without it, where the discovery service does not have it, such as ``the listener `in` ``.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lacked_by: Vec<String>,
 }
 
 impl Resource {
@@ -121,6 +132,11 @@ impl Resource {
 
     pub(super) fn differs(&self) -> bool {
         !self.differences.is_empty()
+    }
+
+    /// Whether something is in use without it.
+    pub(super) fn is_lacking(&self) -> bool {
+        !self.lacked_by.is_empty()
     }
 
     /// Its name in a sentence.

@@ -67,6 +67,15 @@ impl Guard {
         }
     }
 
+    /// Refuses pages in a browser, and lets everybody else through: a layer for routes that tell what no page is to read. A
+    /// browser says on each request of such a kind which page makes it.
+    pub async fn keep_pages_out(State(guard): State<Self>, request: Request, next: Next) -> Response {
+        match guard.check_origin(request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => refused(problem),
+        }
+    }
+
     /// Lets a request through, or tells what is to be asked of the system first.
     fn admit(&self, request: &Request) -> Result<Option<Ask>, Problem> {
         host::check(request, &self.0.hosts)?;
@@ -99,7 +108,7 @@ impl Guard {
         {
             None => Ok(()),
             Some(origin) => Err(forbidden(format!(
-                "no page of {} may write here; one that may is given with --allow-origin",
+                "no page of {} may do this; one that may is given with --allow-origin",
                 String::from_utf8_lossy(origin.as_bytes())
             ))),
         }

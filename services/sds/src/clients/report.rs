@@ -16,7 +16,7 @@ pub(crate) struct ClientReport {
     /// Where it connects from; a REST client may come from another place each time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peer: Option<String>,
-    /// By type: `clusters`, `endpoints`, `listeners`, `routes`, or the URL of a type that is not served.
+    /// By type: `clusters`, `endpoints`, `secrets`, `listeners`, `routes`, or the URL of a type that is not served.
     pub(crate) types: BTreeMap<String, TypeReport>,
 }
 

@@ -12,10 +12,11 @@ use crate::kubernetes::{EnvoyPort, InvalidPort};
 const NAMESPACE: &str = "kubernetes.namespace";
 const API_HOST: &str = "kubernetes.api.host";
 const TOKEN_PATH: &str = "kubernetes.token.path";
+const CLUSTER_DOMAIN: &str = "kubernetes.cluster.domain";
 const ENVOY_PORT: &str = "envoy.port";
 
 /// All keys. They may be written with dots, as they are here, or as mappings within mappings.
-const KEYS: [&str; 4] = [NAMESPACE, API_HOST, TOKEN_PATH, ENVOY_PORT];
+const KEYS: [&str; 5] = [NAMESPACE, API_HOST, TOKEN_PATH, CLUSTER_DOMAIN, ENVOY_PORT];
 
 const NO_MAPPING: &str = "`key: value` is asked for";
 
@@ -28,6 +29,7 @@ pub(super) struct ConfigFile {
     pub(super) namespace: Option<String>,
     pub(super) api_host: Option<String>,
     pub(super) token_path: Option<PathBuf>,
+    pub(super) cluster_domain: Option<String>,
     pub(super) envoy_port: Option<EnvoyPort>,
 }
 
@@ -100,6 +102,7 @@ impl ConfigFile {
             namespace: text(NAMESPACE),
             api_host: text(API_HOST),
             token_path: text(TOKEN_PATH).map(PathBuf::from),
+            cluster_domain: text(CLUSTER_DOMAIN),
             envoy_port: port.transpose()?,
         })
     }
@@ -206,15 +209,16 @@ mod tests {
             namespace: Some("shop".to_owned()),
             api_host: Some("https://10.0.0.1:6443".to_owned()),
             token_path: Some("/token".into()),
+            cluster_domain: Some("example.org".to_owned()),
             envoy_port: Some("15006".parse().unwrap()),
         };
         for text in [
             "kubernetes:\n  namespace: shop\n  api:\n    host: https://10.0.0.1:6443\n  token:\n    path: /token\n\
-             envoy:\n  port: 15006\n",
+             \x20 cluster: {domain: example.org}\nenvoy:\n  port: 15006\n",
             "---\nkubernetes.namespace: shop\nkubernetes.api.host: https://10.0.0.1:6443\n\
-             kubernetes.token.path: /token\nenvoy.port: \"15006\"\n",
+             kubernetes.token.path: /token\nkubernetes.cluster.domain: example.org\nenvoy.port: \"15006\"\n",
             "kubernetes: {namespace: shop, api.host: 'https://10.0.0.1:6443'}\nkubernetes.token: {path: /token}\n\
-             envoy: {port: 15006}\n",
+             kubernetes.cluster: {domain: example.org}\nenvoy: {port: 15006}\n",
         ] {
             assert_eq!(ConfigFile::parse(text).unwrap(), expected, "{text}");
         }

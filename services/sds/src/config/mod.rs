@@ -28,7 +28,7 @@ pub struct SourceArgs {
     #[arg(long, env = "SOURCE", value_enum, default_value = "registry")]
     source: SourceKind,
 
-    /// YAML file with kubernetes.namespace, kubernetes.api.host, kubernetes.token.path and envoy.port
+    /// YAML file with kubernetes.namespace, kubernetes.api.host, kubernetes.token.path, kubernetes.cluster.domain and envoy.port
     #[arg(long, env = "CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -44,7 +44,11 @@ pub struct SourceArgs {
     #[arg(long, env = "KUBERNETES_TOKEN_PATH", value_name = "FILE")]
     kubernetes_token_path: Option<PathBuf>,
 
-    /// envoy.port: the port of each pod's Envoy, or the name of the port that is it [default: 10000]
+    /// kubernetes.cluster.domain: the domain of the cluster's DNS [default: cluster.local]
+    #[arg(long, env = "KUBERNETES_CLUSTER_DOMAIN", value_name = "DOMAIN")]
+    kubernetes_cluster_domain: Option<String>,
+
+    /// envoy.port: the port of each pod's Envoy, or the name of the port that is it, `:` for the one without [default: 10000]
     #[arg(long, env = "ENVOY_PORT", value_name = "PORT")]
     envoy_port: Option<String>,
 
@@ -98,6 +102,7 @@ impl SourceArgs {
             namespace: self.kubernetes_namespace.filter(given).or(file.namespace),
             api_host: self.kubernetes_api_host.filter(given).or(file.api_host),
             token_path: self.kubernetes_token_path.filter(path).or(file.token_path),
+            cluster_domain: self.kubernetes_cluster_domain.filter(given).or(file.cluster_domain),
             kubeconfig: self.kubeconfig,
             envoy_port: port.or(file.envoy_port).unwrap_or_default(),
             pace: Pace::default(),

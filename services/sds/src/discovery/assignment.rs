@@ -19,15 +19,17 @@ pub(crate) struct ClusterLoadAssignment<'a> {
 
 #[derive(Debug, Serialize)]
 struct LocalityLbEndpoints<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locality: Option<Locality<'a>>,
+    /// There even without a zone.
+    locality: Locality<'a>,
     lb_endpoints: Vec<LbEndpoint>,
+    load_balancing_weight: u32,
     #[serde(skip_serializing_if = "is_zero")]
     priority: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Locality<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     zone: &'a str,
 }
 
@@ -78,8 +80,9 @@ impl<'a> ClusterLoadAssignment<'a> {
         let endpoints = zones(service.hosts.as_slice())
             .into_iter()
             .map(|zone| LocalityLbEndpoints {
-                locality: (!zone.az.is_empty()).then_some(Locality { zone: zone.az }),
+                locality: Locality { zone: zone.az },
                 lb_endpoints: zone.hosts.into_iter().map(lb_endpoint).collect(),
+                load_balancing_weight: zone.weight.get(),
                 priority: zone.priority,
             })
             .collect();
@@ -160,8 +163,8 @@ mod tests {
                 "cluster_name": "pet",
                 "endpoints": [
                     {"locality": {"zone": "b"},
-                     "lb_endpoints": [endpoint("10.0.0.1", 7, false), endpoint("::1", 1, true)]},
-                    {"lb_endpoints": [endpoint("10.0.0.2", 1, false)]},
+                     "lb_endpoints": [endpoint("10.0.0.1", 7, false), endpoint("::1", 1, true)], "load_balancing_weight": 8},
+                    {"locality": {}, "lb_endpoints": [endpoint("10.0.0.2", 1, false)], "load_balancing_weight": 1},
                 ],
             })
         );
@@ -177,7 +180,10 @@ mod tests {
         draining["health_status"] = json!("DRAINING");
         assert_eq!(
             found["endpoints"],
-            json!([{"lb_endpoints": [endpoint("10.0.0.1", 1, false)]}, {"lb_endpoints": [draining], "priority": 1}])
+            json!([
+                {"locality": {}, "lb_endpoints": [endpoint("10.0.0.1", 1, false)], "load_balancing_weight": 1},
+                {"locality": {}, "lb_endpoints": [draining], "load_balancing_weight": 1, "priority": 1},
+            ])
         );
     }
 

@@ -76,6 +76,7 @@ fn invalid(kind: Kind, name: &str, resource: &Resource) -> Option<Resource> {
     match kind {
         Kind::Endpoints => break_assignment(&mut fields),
         Kind::Clusters => fields["connect_timeout"] = json!("0s"),
+        Kind::Secrets => make_nothing_of(&mut fields),
         Kind::Listeners => fields["connection_balance_config"] = json!({}),
         Kind::Routes => {
             let host = json!({"name": "invalid-on-purpose", "domains": []});
@@ -98,6 +99,11 @@ fn break_assignment(assignment: &mut Value) {
     if !found {
         add(&mut assignment["endpoints"], json!({"priority": 129}));
     }
+}
+
+/// A secret is a session's keys, and there is none of them.
+fn make_nothing_of(secret: &mut Value) {
+    *secret = json!({"name": secret["name"], "session_ticket_keys": {}});
 }
 
 fn add(items: &mut Value, item: Value) {
@@ -136,6 +142,12 @@ mod tests {
                 json!("0s"),
             ),
             (Kind::Listeners, json!({}), "/connection_balance_config", json!({})),
+            (
+                Kind::Secrets,
+                json!({"generic_secret": {"secret": {"inline_string": "s"}}}),
+                "/session_ticket_keys",
+                json!({}),
+            ),
             (
                 Kind::Routes,
                 json!({"virtual_hosts": [{"name": "x", "domains": ["*"]}]}),

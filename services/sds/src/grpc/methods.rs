@@ -9,6 +9,7 @@ use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service
 use envoy_types::pb::envoy::service::endpoint::v3::endpoint_discovery_service_server as endpoints;
 use envoy_types::pb::envoy::service::listener::v3::listener_discovery_service_server as listeners;
 use envoy_types::pb::envoy::service::route::v3::route_discovery_service_server as routes;
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server as secrets;
 use http::Request;
 use tonic::Status;
 
@@ -24,6 +25,7 @@ fn names(scope: Scope) -> (&'static str, &'static str) {
         Scope::Aggregated => (aggregated::SERVICE_NAME, "AggregatedResources"),
         Scope::One(Kind::Clusters) => (clusters::SERVICE_NAME, "Clusters"),
         Scope::One(Kind::Endpoints) => (endpoints::SERVICE_NAME, "Endpoints"),
+        Scope::One(Kind::Secrets) => (secrets::SERVICE_NAME, "Secrets"),
         Scope::One(Kind::Listeners) => (listeners::SERVICE_NAME, "Listeners"),
         Scope::One(Kind::Routes) => (routes::SERVICE_NAME, "Routes"),
     }

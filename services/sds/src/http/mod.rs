@@ -2,6 +2,7 @@
 
 mod edsservice;
 mod polls;
+mod redact;
 mod registration;
 mod resources;
 
@@ -18,6 +19,7 @@ use crate::clients::Clients;
 use crate::faults::{self, Faults};
 use crate::metrics::{Metrics, Surface};
 use crate::registry::Registry;
+use crate::resources::Kind;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub(crate) fn routes(
     };
     // What changes the truth is for those who run the service; what tells it is for everybody.
     let guarded = |routes: Router<Context>| routes.route_layer(from_fn_with_state(guard.clone(), Guard::protect));
+    let open = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Secrets);
     meshkat_kit::router()
         .merge(counted(
             Surface::Registry,
@@ -56,7 +59,12 @@ pub(crate) fn routes(
         ))
         .merge(counted(Surface::V1, registration::routes()))
         .merge(counted(Surface::V2, polls::v2()))
-        .merge(counted(Surface::V3, polls::v3()))
+        .merge(counted(Surface::V3, polls::v3(open)))
+        .merge(counted(
+            Surface::V3,
+            // A page that was made to lead here could read the keys.
+            polls::v3([Kind::Secrets]).route_layer(from_fn_with_state(guard.clone(), Guard::keep_pages_out)),
+        ))
         .merge(counted(Surface::Resources, guarded(resources::routes())))
         .merge(faults::routes(faults, guard))
 }

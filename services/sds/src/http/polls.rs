@@ -27,8 +27,8 @@ pub(super) fn v2() -> Router<Context> {
     )
 }
 
-pub(super) fn v3() -> Router<Context> {
-    Kind::ALL.into_iter().fold(Router::new(), |routes, kind| {
+pub(super) fn v3(kinds: impl IntoIterator<Item = Kind>) -> Router<Context> {
+    kinds.into_iter().fold(Router::new(), |routes, kind| {
         routes.route(
             &format!("/v3/discovery:{}", kind.plural()),
             post(move |State(context), connection, JsonBody(request)| async move {

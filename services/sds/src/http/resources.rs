@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Context;
+use super::redact::redact;
 use crate::resources::{InvalidResource, Kind, Layer, Placed, Resource};
 use crate::state::StateError;
 
@@ -54,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Place {
             .find(|known| known.plural() == kind)
             .ok_or_else(|| {
                 Problem::not_found(format!(
-                    "there are clusters, endpoints, listeners and routes, and no {kind}"
+                    "there are clusters, endpoints, secrets, listeners and routes, and no {kind}"
                 ))
             })?;
         let Query(For { node_cluster }) = Query::from_request_parts(parts, state)
@@ -157,6 +158,7 @@ fn body(status: StatusCode, resource: &Resource) -> Result<Response, Problem> {
     let json = resource.json().map_err(unwritable)?;
     let mut fields: Map<String, Value> = serde_json::from_str(json.get()).map_err(unwritable)?;
     fields.shift_remove("@type");
+    redact(&mut fields);
     Ok((status, Json(fields)).into_response())
 }
 

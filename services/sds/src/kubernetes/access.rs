@@ -41,6 +41,11 @@ pub enum AccessError {
     /// `kubernetes.namespace` is none.
     #[error("kubernetes.namespace: lower-case letters, digits and `-`, at most 63, are asked for, not {0:?}")]
     Namespace(String),
+    /// `kubernetes.cluster.domain` is none.
+    #[error(
+        "kubernetes.cluster.domain: names of lower-case letters, digits and `-`, joined by dots, are asked for, not {0:?}"
+    )]
+    Domain(String),
     /// No client can be made of it all, as of a certificate that is none.
     #[error("no client of the API server can be made: {}", chain(.0))]
     Client(#[source] kube::Error),

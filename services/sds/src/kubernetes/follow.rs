@@ -70,6 +70,7 @@ impl Follower {
             Trouble::Undecodable("metadata.resourceVersion: a list has to have one, to be watched from".to_owned())
         })?;
         self.registry.follow(self.store.replace(&slices));
+        self.status.passed_over(self.store.passed_over());
         tracing::info!(slices = slices.len(), version, "listed the EndpointSlices");
         self.status.listed(&self.readiness);
         Ok(version)
@@ -144,6 +145,7 @@ impl Follower {
         };
         self.status.event();
         self.registry.follow(changes);
+        self.status.passed_over(self.store.passed_over());
         if let Some(seen) = slice.metadata.resource_version {
             *version = seen;
         }

@@ -7,6 +7,7 @@ mod follow;
 mod gate;
 mod names;
 mod pace;
+mod passed;
 mod port;
 mod slice;
 mod status;
@@ -24,12 +25,16 @@ use store::Store;
 
 pub use access::AccessError;
 pub(crate) use gate::{Gate, pass};
-pub(crate) use names::{Names, ServiceKey};
+pub(crate) use names::Names;
 pub use pace::Pace;
 pub use port::{EnvoyPort, InvalidPort};
 pub(crate) use status::Status;
+pub(crate) use store::Change;
 
 use crate::registry::Registry;
+
+/// The domain of a cluster's DNS, unless it is told.
+const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// Which Kubernetes to follow, and how.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +48,8 @@ pub struct KubernetesSettings {
     pub token_path: Option<PathBuf>,
     /// The kubeconfig; `KUBECONFIG` if there is none, else the pod's service account, else that of the home folder.
     pub kubeconfig: Option<PathBuf>,
+    /// The domain of the cluster's DNS, which its full names of services end with; `cluster.local` if there is none.
+    pub cluster_domain: Option<String>,
     /// The port of every host.
     pub envoy_port: EnvoyPort,
     /// How long to wait for what.
@@ -65,6 +72,13 @@ impl Kubernetes {
         if let Some(namespace) = settings.namespace.as_deref().filter(|name| !names::is_label(name)) {
             return Err(AccessError::Namespace(namespace.to_owned()));
         }
+        if let Some(domain) = settings
+            .cluster_domain
+            .as_deref()
+            .filter(|domain| !names::is_domain(domain))
+        {
+            return Err(AccessError::Domain(domain.to_owned()));
+        }
         let access = Access::find(
             settings.kubeconfig.as_deref(),
             settings.api_host.as_deref(),
@@ -76,7 +90,8 @@ impl Kubernetes {
     /// The names that its services go by.
     pub(crate) fn names(&self) -> Names {
         let own = self.settings.namespace.as_deref().unwrap_or(self.access.namespace());
-        Names::new(own.to_owned())
+        let domain = self.settings.cluster_domain.as_deref().unwrap_or(CLUSTER_DOMAIN);
+        Names::new(own.to_owned(), domain)
     }
 
     /// Follows it without end, into a registry of its own.

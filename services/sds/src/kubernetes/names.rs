@@ -4,8 +4,14 @@ use std::borrow::Cow;
 
 use crate::name::ServiceName;
 
-/// What a cluster's DNS calls services, after the namespace. The short form is the DNS of a pod's search path.
-const ENDINGS: [&str; 2] = [".svc.cluster.local", ".svc"];
+/// What a pod's search path lets one leave out after it.
+const SHORT_ENDING: &str = ".svc";
+
+/// What stands between a service and the name of one of its ports.
+const PORT: char = ':';
+
+/// The longest domain, in bytes: with a service and its namespace before it, as long as a name of DNS may be.
+const LONGEST_DOMAIN: usize = 253 - 2 * (LONGEST_LABEL + 1) - ".svc".len();
 
 /// The longest label of DNS, in bytes.
 const LONGEST_LABEL: usize = 63;
@@ -41,36 +47,58 @@ impl ServiceKey {
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     own: String,
+    /// What the cluster's DNS calls services, after the namespace, the longer one first.
+    endings: [String; 2],
 }
 
 impl Names {
-    /// `own` is the namespace of a service that is called by its name alone.
-    pub(crate) fn new(own: String) -> Self {
-        Self { own }
+    /// `own` is the namespace of a service that is called by its name alone, and `domain` that of the cluster's DNS.
+    pub(crate) fn new(own: String, domain: &str) -> Self {
+        Self {
+            own,
+            endings: [format!("{SHORT_ENDING}.{domain}"), SHORT_ENDING.to_owned()],
+        }
     }
 
     /// The name under which a service is listed that is called by any of its names; `None` if no service has such a name.
     pub(crate) fn listed<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
-        let ending = ENDINGS.into_iter().find(|ending| name.ends_with(ending));
+        let mut endings = self.endings.iter().map(String::as_str);
+        let ending = endings.find(|ending| name.ends_with(ending));
         let plain = ending.and_then(|ending| name.strip_suffix(ending)).unwrap_or(name);
         match (plain.split('.').count(), ending) {
             (1, None) => Some(Cow::Owned(format!("{plain}.{}", self.own))),
             // A namespace may be called `svc`.
-            (1, Some(".svc")) => Some(Cow::Borrowed(name)),
+            (1, Some(SHORT_ENDING)) => Some(Cow::Borrowed(name)),
             (2, _) => Some(Cow::Borrowed(plain)),
             _ => None,
         }
     }
 
     /// All other names of a service.
-    pub(crate) fn aliases(&self, service: &ServiceKey) -> Vec<ServiceName> {
+    pub(crate) fn aliases(&self, service: &ServiceKey) -> Vec<String> {
         let listed = &service.listed;
-        let mut aliases: Vec<String> = ENDINGS.iter().map(|ending| format!("{listed}{ending}")).collect();
+        let mut aliases: Vec<String> = self.endings.iter().map(|ending| format!("{listed}{ending}")).collect();
         if service.namespace == self.own {
             aliases.push(service.name.clone());
         }
-        aliases.iter().filter_map(|name| name.parse().ok()).collect()
+        aliases
     }
+
+    /// The names of a service at one of its ports, which has this name; the port without a name has an empty one.
+    pub(crate) fn at_port(&self, service: &ServiceKey, port: &str) -> Vec<String> {
+        let mut names = self.aliases(service);
+        names.push(service.listed.to_string());
+        for name in &mut names {
+            name.push(PORT);
+            name.push_str(port);
+        }
+        names
+    }
+}
+
+/// Whether a text can be the domain of a cluster's DNS.
+pub(super) fn is_domain(text: &str) -> bool {
+    text.len() <= LONGEST_DOMAIN && text.split('.').all(is_label)
 }
 
 /// Whether a text can be the name of a namespace or a service (RFC 1123).
@@ -88,13 +116,13 @@ mod tests {
     use super::*;
 
     fn names() -> Names {
-        Names::new("shop".to_owned())
+        Names::new("shop".to_owned(), "cluster.local")
     }
 
     #[test]
     fn every_name_of_a_service_leads_to_the_one_that_is_listed() {
         let key = ServiceKey::new("pet", "shop").unwrap();
-        let mut all: Vec<_> = names().aliases(&key).iter().map(ToString::to_string).collect();
+        let mut all = names().aliases(&key);
         assert_eq!(all, ["pet.shop.svc.cluster.local", "pet.shop.svc", "pet"]);
         all.push(key.listed().to_string());
         for name in all {
@@ -105,9 +133,49 @@ mod tests {
     #[test]
     fn a_name_alone_is_of_the_own_namespace() {
         let key = ServiceKey::new("pet", "other").unwrap();
-        let aliases: Vec<_> = names().aliases(&key).iter().map(ToString::to_string).collect();
+        let aliases = names().aliases(&key);
         assert_eq!(aliases, ["pet.other.svc.cluster.local", "pet.other.svc"]);
         assert_eq!(names().listed("pet.svc").as_deref(), Some("pet.svc"));
+    }
+
+    #[test]
+    fn the_domain_of_the_cluster_may_be_another() {
+        let names = Names::new("shop".to_owned(), "k8s.example.org");
+        let key = ServiceKey::new("pet", "shop").unwrap();
+        assert_eq!(
+            names.aliases(&key),
+            ["pet.shop.svc.k8s.example.org", "pet.shop.svc", "pet"]
+        );
+        assert_eq!(
+            names.listed("pet.shop.svc.k8s.example.org").as_deref(),
+            Some("pet.shop")
+        );
+        assert_eq!(names.listed("pet.shop.svc.cluster.local"), None);
+        for domain in ["cluster.local", "local", "a-1.b"] {
+            assert!(is_domain(domain), "{domain}");
+        }
+        for domain in ["", ".local", "local.", "a..b", "Local", "a b", &"a.".repeat(99)] {
+            assert!(!is_domain(domain), "{domain}");
+        }
+    }
+
+    #[test]
+    fn each_port_has_the_names_of_its_service() {
+        let key = ServiceKey::new("pet", "shop").unwrap();
+        assert_eq!(
+            names().at_port(&key, "http"),
+            [
+                "pet.shop.svc.cluster.local:http",
+                "pet.shop.svc:http",
+                "pet:http",
+                "pet.shop:http"
+            ]
+        );
+        let other = ServiceKey::new("pet", "other").unwrap();
+        assert_eq!(
+            names().at_port(&other, ""),
+            ["pet.other.svc.cluster.local:", "pet.other.svc:", "pet.other:"]
+        );
     }
 
     #[test]

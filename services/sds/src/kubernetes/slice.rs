@@ -7,48 +7,123 @@ use std::num::NonZeroU16;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointSlice};
 
 use super::names::ServiceKey;
+use super::passed::{Passed, Reason, shown};
 use super::port::EnvoyPort;
 use crate::host::{Health, Host, Hosts, Service, Tags};
 
 /// The label that says which service a slice is part of.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// The service that a slice is part of, and the hosts that it adds to it.
-///
-/// `None` if it is part of no service, or if it has names instead of addresses, which Envoy does not take here.
-pub(super) fn read(slice: &EndpointSlice, port: &EnvoyPort) -> Option<(ServiceKey, Vec<Host>)> {
-    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME)?;
-    let service = ServiceKey::new(name, slice.metadata.namespace.as_deref()?)?;
-    if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
-        tracing::debug!(service = %service.listed(), kind = slice.address_type, "ignored a slice without IP addresses");
-        return None;
-    }
-    let Some(port) = port_of(slice, port) else {
-        return Some((service, Vec::new()));
-    };
-    let hosts = slice.endpoints.iter().filter_map(|endpoint| host(endpoint, port));
-    Some((service, hosts.collect()))
+/// What a slice adds to a service.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Its endpoints. Their port is another for each of the service's names.
+    endpoints: Vec<Host>,
+    /// The port at which the service is, unless it is asked for at another; `None` if the slice does not have it.
+    port: Option<NonZeroU16>,
+    /// The slice's own ports, by name; the one without has an empty one.
+    ports: BTreeMap<String, NonZeroU16>,
 }
 
-fn port_of(slice: &EndpointSlice, port: &EnvoyPort) -> Option<NonZeroU16> {
-    match port {
-        EnvoyPort::Number(number) => Some(*number),
-        EnvoyPort::Name(name) => {
-            let mut ports = slice.ports.iter().flatten();
-            let named = ports.find(|port| {
-                port.name.as_deref() == Some(name) && port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP")
-            })?;
-            NonZeroU16::new(u16::try_from(named.port?).ok()?)
+impl Part {
+    /// The names of the slice's ports.
+    pub(super) fn ports(&self) -> impl Iterator<Item = &String> {
+        self.ports.keys()
+    }
+
+    /// Its endpoints, and their port, where the service is asked for without one.
+    pub(super) fn plain(&self) -> Option<(&[Host], NonZeroU16)> {
+        Some((&self.endpoints, self.port?))
+    }
+
+    /// Its endpoints, and their port, where the service is asked for at a port of this name.
+    pub(super) fn at(&self, port: &str) -> Option<(&[Host], NonZeroU16)> {
+        Some((&self.endpoints, *self.ports.get(port)?))
+    }
+}
+
+/// What a slice says: the service that it is part of, what it adds to that, and what of it is passed over.
+///
+/// `None` if it is part of no service. One that has no service that can be called has only what is passed over.
+pub(super) fn read(slice: &EndpointSlice, port: &EnvoyPort) -> Option<(Option<ServiceKey>, Part, Passed)> {
+    let name = slice.metadata.labels.as_ref()?.get(SERVICE_NAME)?;
+    let namespace = slice.metadata.namespace.as_deref()?;
+    let mut passed = Passed::default();
+    let Some(service) = ServiceKey::new(name, namespace) else {
+        passed.add(Reason::Service, slice.endpoints.len(), || {
+            format!(
+                "its label {SERVICE_NAME} is {}, which is no name of a service",
+                shown(name)
+            )
+        });
+        return Some((None, Part::default(), passed));
+    };
+    let kind = slice.address_type.as_str();
+    if !matches!(kind, "IPv4" | "IPv6") {
+        // One at least: that there is such a slice is what is to be known.
+        passed.add(Reason::AddressType, slice.endpoints.len().max(1), || {
+            format!(
+                "a slice has addresses of type {}, and Envoy takes IP addresses alone",
+                shown(kind)
+            )
+        });
+        return Some((Some(service), Part::default(), passed));
+    }
+    let mut endpoints = Vec::new();
+    for endpoint in &slice.endpoints {
+        match host(endpoint) {
+            Ok(host) => endpoints.push(host),
+            Err(why) => passed.add(Reason::Address, 1, || why),
         }
     }
+    let ports = ports_of(slice);
+    let found = match port {
+        EnvoyPort::Number(number) => Some(*number),
+        EnvoyPort::Name(name) => ports.get(name).copied(),
+    };
+    if found.is_none() {
+        passed.add(Reason::Port, endpoints.len(), || {
+            format!("a slice has no TCP port of the name that envoy.port asks for, {port}")
+        });
+    }
+    let part = Part {
+        endpoints,
+        port: found,
+        ports,
+    };
+    Some((Some(service), part, passed))
 }
 
-fn host(endpoint: &Endpoint, port: NonZeroU16) -> Option<Host> {
+/// The ports that one can connect to; of two with one name, the first.
+fn ports_of(slice: &EndpointSlice) -> BTreeMap<String, NonZeroU16> {
+    let mut found = BTreeMap::new();
+    for port in slice.ports.iter().flatten() {
+        let number = port.port.and_then(|number| u16::try_from(number).ok());
+        let is_tcp = port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+        if let Some(number) = number.and_then(NonZeroU16::new).filter(|_| is_tcp) {
+            found.entry(port.name.clone().unwrap_or_default()).or_insert(number);
+        }
+    }
+    found
+}
+
+fn host(endpoint: &Endpoint) -> Result<Host, String> {
     // Kubernetes gives a meaning to the first alone.
-    let ip_address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
-    Some(Host {
+    let address = endpoint.addresses.first();
+    let address = address.ok_or_else(|| "an endpoint has no address".to_owned())?;
+    let ip_address: IpAddr = address.parse().map_err(|_| {
+        let mut parts = address.split('.');
+        let is_ambiguous = parts.any(|part| part.len() > 1 && part.starts_with('0'));
+        let why = if is_ambiguous {
+            ": what begins with 0 may mean either of two numbers; write it without"
+        } else {
+            ""
+        };
+        format!("the address {} is no IP address{why}", shown(address))
+    })?;
+    Ok(Host {
         ip_address,
-        port,
+        port: NonZeroU16::MIN,
         tags: Tags {
             az: endpoint.zone.clone().unwrap_or_default(),
             health: Some(health(endpoint.conditions.as_ref())),
@@ -70,21 +145,23 @@ fn health(conditions: Option<&EndpointConditions>) -> Health {
     }
 }
 
-/// The hosts of all slices of a service together. While an endpoint moves from one slice to another it may be in both; the
-/// one that can do more counts.
-pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a Vec<Host>>) -> Service {
+/// The hosts of all slices of a service together, each with its port. While an endpoint moves from one slice to another it may
+/// be in both; the one that can do more counts.
+pub(super) fn merge<'a>(slices: impl IntoIterator<Item = (&'a [Host], NonZeroU16)>) -> Service {
     let mut hosts: BTreeMap<(IpAddr, NonZeroU16), &Host> = BTreeMap::new();
-    for host in slices.into_iter().flatten() {
-        let place = hosts.entry((host.ip_address, host.port)).or_insert(host);
-        if rank(host) > rank(place) {
-            *place = host;
+    for (endpoints, port) in slices {
+        for host in endpoints {
+            let place = hosts.entry((host.ip_address, port)).or_insert(host);
+            if rank(host) > rank(place) {
+                *place = host;
+            }
         }
     }
     // In the order of their addresses, so that the same hosts are the same to every process.
-    let hosts: Vec<Host> = hosts.into_values().cloned().collect();
+    let hosts = hosts.into_iter().map(|((_, port), host)| Host { port, ..host.clone() });
     Service {
         // No address is there twice, and each weighs 1.
-        hosts: Hosts::try_from(hosts).unwrap_or_default(),
+        hosts: Hosts::try_from(hosts.collect::<Vec<_>>()).unwrap_or_default(),
     }
 }
 
@@ -115,14 +192,27 @@ mod tests {
     }
 
     fn hosts(slice: &EndpointSlice, port: &str) -> Option<Vec<(String, u16)>> {
-        let (_, hosts) = read(slice, &port.parse().unwrap())?;
-        let address = |host: Host| (host.ip_address.to_string(), host.port.get());
-        Some(hosts.into_iter().map(address).collect())
+        let (_, part, _) = read(slice, &port.parse().unwrap())?;
+        Some(addresses(part.plain()))
+    }
+
+    fn addresses(part: Option<(&[Host], NonZeroU16)>) -> Vec<(String, u16)> {
+        let service = merge(part);
+        let hosts = service.hosts.as_slice().iter();
+        hosts
+            .map(|host| (host.ip_address.to_string(), host.port.get()))
+            .collect()
     }
 
     fn host_of(endpoint: Value) -> Host {
         let slice = slice("IPv4", json!([endpoint]), json!(null));
-        read(&slice, &EnvoyPort::default()).unwrap().1.remove(0)
+        read(&slice, &EnvoyPort::default()).unwrap().1.endpoints.remove(0)
+    }
+
+    /// What is passed over, reason by reason.
+    fn passed(slice: &EndpointSlice, port: &str) -> Vec<String> {
+        let (_, _, passed) = read(slice, &port.parse().unwrap()).unwrap();
+        passed.whys().map(str::to_owned).collect()
     }
 
     #[test]
@@ -180,6 +270,15 @@ mod tests {
         assert_eq!(found("envoy"), at(15006));
         // No such port, and one that is every port.
         assert_eq!((found("other"), found("every")), (vec![], vec![]));
+        for port in ["other", "every", ":"] {
+            let told = passed(&slice_of(ports.clone()), port);
+            assert_eq!(
+                told,
+                [format!(
+                    "a slice has no TCP port of the name that envoy.port asks for, {port}"
+                )]
+            );
+        }
         // Envoy listens even if the service has no port.
         assert_eq!(hosts(&slice_of(json!(null)), "10000").unwrap(), at(10000));
         assert_eq!(hosts(&slice_of(json!([])), "10000").unwrap(), at(10000));
@@ -193,8 +292,56 @@ mod tests {
             json!(null),
         );
         assert_eq!(hosts(&v6, "10000").unwrap(), [("fd00::1".to_owned(), 10000)]);
-        let names = slice("FQDN", json!([{"addresses": ["pet.example.org"]}]), json!(null));
-        assert_eq!(hosts(&names, "10000"), None);
+        assert_eq!(passed(&v6, "10000"), ["an endpoint has no address"]);
+        // It is a service all the same, of which nobody is known.
+        for endpoints in [json!([{"addresses": ["pet.example.org"]}]), json!(null)] {
+            let names = slice("FQDN", endpoints, json!(null));
+            assert_eq!(hosts(&names, "10000").unwrap(), []);
+            assert_eq!(
+                passed(&names, "10000"),
+                ["a slice has addresses of type \"FQDN\", and Envoy takes IP addresses alone"]
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_and_the_others_are_taken() {
+        for (address, why) in [
+            (
+                "010.0.0.7",
+                "the address \"010.0.0.7\" is no IP address: what begins with 0 may mean either of two numbers; write it without",
+            ),
+            ("10.0.0", "the address \"10.0.0\" is no IP address"),
+            ("fe80::1%eth0", "the address \"fe80::1%eth0\" is no IP address"),
+        ] {
+            let slice = slice(
+                "IPv4",
+                json!([{"addresses": [address]}, {"addresses": ["10.0.0.1"]}, {"addresses": [address]}]),
+                json!(null),
+            );
+            assert_eq!(hosts(&slice, "10000").unwrap(), [("10.0.0.1".to_owned(), 10000)]);
+            assert_eq!(passed(&slice, "10000"), [why]);
+        }
+    }
+
+    #[test]
+    fn a_port_without_a_name_is_one_and_each_port_can_be_asked_for() {
+        for unnamed in [
+            json!({"port": 8080}),
+            json!({"name": "", "port": 8080, "protocol": "TCP"}),
+        ] {
+            let slice = slice(
+                "IPv4",
+                json!([{"addresses": ["10.0.0.1"]}]),
+                json!([unnamed, {"name": "admin", "port": 9000}]),
+            );
+            assert_eq!(hosts(&slice, ":").unwrap(), [("10.0.0.1".to_owned(), 8080)]);
+            let (_, part, _) = read(&slice, &EnvoyPort::default()).unwrap();
+            assert_eq!(part.ports().collect::<Vec<_>>(), ["", "admin"]);
+            assert_eq!(addresses(part.at("admin")), [("10.0.0.1".to_owned(), 9000)]);
+            assert_eq!(addresses(part.at("")), [("10.0.0.1".to_owned(), 8080)]);
+            assert_eq!(addresses(part.at("other")), []);
+        }
     }
 
     #[test]
@@ -208,15 +355,14 @@ mod tests {
     #[test]
     fn slices_are_merged_and_an_address_is_there_once() {
         let read = |endpoints| {
-            read(&slice("IPv4", endpoints, json!(null)), &EnvoyPort::default())
-                .unwrap()
-                .1
+            let (_, part, _) = read(&slice("IPv4", endpoints, json!(null)), &EnvoyPort::default()).unwrap();
+            part
         };
         let not_ready = |address: &str| json!({"addresses": [address], "conditions": {"ready": false}});
         let one = read(json!([not_ready("10.0.0.2"), {"addresses": ["10.0.0.1"], "zone": "a"}]));
         let two = read(json!([{"addresses": ["10.0.0.2"], "zone": "b"}, not_ready("10.0.0.1")]));
         for slices in [[&one, &two], [&two, &one]] {
-            let service = merge(slices);
+            let service = merge(slices.into_iter().filter_map(Part::plain));
             let found: Vec<_> = service
                 .hosts
                 .as_slice()

@@ -12,11 +12,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
+use super::passed::{PassedOver, Reason};
 use super::trouble::{Kind, Trouble};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct By {
     kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Because {
+    reason: Reason,
 }
 
 /// How well Kubernetes is followed.
@@ -32,6 +38,7 @@ pub(crate) struct Status {
     watches: Counter,
     events: Counter,
     errors: Family<By, Counter>,
+    passed: Family<Because, Gauge>,
 }
 
 #[derive(Debug)]
@@ -40,6 +47,7 @@ struct State {
     heard: (Instant, SystemTime),
     /// Why what is known may be out of date; `None` while a watch is open.
     away: Option<Away>,
+    passed: PassedOver,
 }
 
 #[derive(Debug)]
@@ -57,6 +65,7 @@ impl Default for Status {
             state: Mutex::new(State {
                 heard: now,
                 away: Some(Away { since: now, why: None }),
+                passed: PassedOver::default(),
             }),
             synced_gauge: Gauge::default(),
             watching: Gauge::default(),
@@ -65,6 +74,7 @@ impl Default for Status {
             watches: Counter::default(),
             events: Counter::default(),
             errors: Family::default(),
+            passed: Family::default(),
         }
     }
 }
@@ -123,8 +133,29 @@ impl Status {
         away.why = Some(why);
     }
 
-    /// What `/readyz` tells besides: why nothing is known yet, or why what is known may be out of date.
+    /// So much of what was told is passed over now.
+    pub(super) fn passed_over(&self, passed: PassedOver) {
+        let mut state = self.state();
+        if state.passed == passed {
+            return;
+        }
+        for reason in Reason::ALL {
+            let count = passed.counts.get(&reason).copied().unwrap_or_default();
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.passed.get_or_create(&Because { reason }).set(count);
+        }
+        state.passed = passed;
+    }
+
+    /// What `/readyz` tells besides, a line each: why nothing is known yet, or why what is known may be out of date, and what
+    /// is passed over.
     pub(super) fn note(&self) -> Option<String> {
+        let passed = self.state().passed.note();
+        let notes: Vec<String> = self.away().into_iter().chain(passed).collect();
+        (!notes.is_empty()).then(|| notes.join("\n"))
+    }
+
+    fn away(&self) -> Option<String> {
         let state = self.state();
         let away = state.away.as_ref()?;
         let why = away.why.as_deref().unwrap_or("it was not heard of yet");
@@ -164,6 +195,11 @@ impl Status {
             "kubernetes_errors",
             "Ends of watches and failures of requests, by kind",
             self.errors.clone(),
+        );
+        all.register(
+            "kubernetes_passed_over",
+            "Endpoints that nobody is told of, by reason",
+            self.passed.clone(),
         );
     }
 

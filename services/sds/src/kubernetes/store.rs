@@ -5,12 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::names::ServiceKey;
+use super::passed::{Passed, PassedOver};
 use super::port::EnvoyPort;
-use super::slice;
-use crate::host::{Host, Service};
+use super::slice::{self, Part};
+use crate::host::Service;
 
-/// What became of services: their hosts, or `None` if they are gone.
-pub(super) type Changes = Vec<(ServiceKey, Option<Service>)>;
+/// What became of a service.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) key: ServiceKey,
+    /// Its hosts, or `None` if it is gone.
+    pub(crate) service: Option<Service>,
+    /// The same at each of its ports, by the port's name. One that no slice has any more has no hosts.
+    pub(crate) ports: Vec<(String, Option<Service>)>,
+}
 
 /// A slice's namespace and name.
 type Id = (String, String);
@@ -19,9 +27,14 @@ type Id = (String, String);
 #[derive(Debug)]
 pub(super) struct Store {
     port: EnvoyPort,
-    slices: BTreeMap<Id, (ServiceKey, Vec<Host>)>,
+    slices: BTreeMap<Id, (ServiceKey, Part)>,
     /// The slices of each service; none of these sets is empty.
     services: BTreeMap<ServiceKey, BTreeSet<Id>>,
+    /// The names of the ports that each service had since it is there. One that is gone is told to have no hosts: a service
+    /// without endpoints has a slice without ports.
+    ports: BTreeMap<ServiceKey, BTreeSet<String>>,
+    /// What is passed over, by the slices of which something is.
+    passed: BTreeMap<Id, (String, Passed)>,
 }
 
 impl Store {
@@ -30,28 +43,40 @@ impl Store {
             port,
             slices: BTreeMap::new(),
             services: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            passed: BTreeMap::new(),
         }
     }
 
+    /// What is passed over of all slices.
+    pub(super) fn passed_over(&self) -> PassedOver {
+        PassedOver::of(self.passed.values().map(|(of, passed)| (of.as_str(), passed)))
+    }
+
     /// These are all slices that there are. Tells every service, and those that are gone.
-    pub(super) fn replace(&mut self, slices: &[EndpointSlice]) -> Changes {
+    pub(super) fn replace(&mut self, slices: &[EndpointSlice]) -> Vec<Change> {
         let mut touched: BTreeSet<ServiceKey> = self.services.keys().cloned().collect();
         self.slices.clear();
         self.services.clear();
+        let mut before = std::mem::take(&mut self.passed);
         for slice in slices {
+            if let Some(passed) = id(slice).and_then(|id| before.remove_entry(&id)) {
+                // What was told of is not told again.
+                self.passed.extend([passed]);
+            }
             touched.extend(self.put(slice));
         }
         self.changes(touched)
     }
 
     /// A slice is new, or another than before.
-    pub(super) fn apply(&mut self, slice: &EndpointSlice) -> Changes {
+    pub(super) fn apply(&mut self, slice: &EndpointSlice) -> Vec<Change> {
         let touched = self.put(slice);
         self.changes(touched)
     }
 
     /// A slice is gone.
-    pub(super) fn delete(&mut self, slice: &EndpointSlice) -> Changes {
+    pub(super) fn delete(&mut self, slice: &EndpointSlice) -> Vec<Change> {
         let touched = id(slice).and_then(|id| self.take(&id));
         self.changes(touched)
     }
@@ -60,16 +85,44 @@ impl Store {
     fn put(&mut self, slice: &EndpointSlice) -> BTreeSet<ServiceKey> {
         let mut touched = BTreeSet::new();
         let Some(id) = id(slice) else { return touched };
+        let before = self.passed.get(&id).cloned();
         touched.extend(self.take(&id));
-        if let Some((service, hosts)) = slice::read(slice, &self.port) {
+        let Some((service, part, passed)) = slice::read(slice, &self.port) else {
+            return touched;
+        };
+        if !passed.is_nothing() {
+            let of = service.as_ref().map_or_else(
+                || format!("the slice {}/{}", id.0, id.1),
+                |service| service.listed().to_string(),
+            );
+            let passed = (of, passed);
+            if before.as_ref() != Some(&passed) {
+                for why in passed.1.whys() {
+                    tracing::warn!(
+                        of = passed.0,
+                        slice = id.1,
+                        "endpoints of Kubernetes are passed over: {why}"
+                    );
+                }
+            }
+            self.passed.insert(id.clone(), passed);
+        }
+        if let Some(service) = service {
             touched.insert(service.clone());
             self.services.entry(service.clone()).or_default().insert(id.clone());
-            self.slices.insert(id, (service, hosts));
+            let ports = self.ports.entry(service.clone()).or_default();
+            for port in part.ports() {
+                if !ports.contains(port) {
+                    ports.insert(port.clone());
+                }
+            }
+            self.slices.insert(id, (service, part));
         }
         touched
     }
 
     fn take(&mut self, id: &Id) -> Option<ServiceKey> {
+        self.passed.remove(id);
         let (service, _) = self.slices.remove(id)?;
         if let Some(slices) = self.services.get_mut(&service) {
             slices.remove(id);
@@ -80,20 +133,30 @@ impl Store {
         Some(service)
     }
 
-    fn changes(&self, touched: impl IntoIterator<Item = ServiceKey>) -> Changes {
-        let service = |key: &ServiceKey| {
-            let slices = self.services.get(key)?.iter();
-            Some(slice::merge(
-                slices.filter_map(|id| self.slices.get(id)).map(|(_, hosts)| hosts),
-            ))
-        };
-        touched
-            .into_iter()
-            .map(|key| {
-                let service = service(&key);
-                (key, service)
-            })
-            .collect()
+    fn changes(&mut self, touched: impl IntoIterator<Item = ServiceKey>) -> Vec<Change> {
+        touched.into_iter().map(|key| self.change(key)).collect()
+    }
+
+    fn change(&mut self, key: ServiceKey) -> Change {
+        let parts: Option<Vec<&Part>> = self.services.get(&key).map(|ids| {
+            let parts = ids.iter().filter_map(|id| self.slices.get(id));
+            parts.map(|(_, part)| part).collect()
+        });
+        let service = parts
+            .as_ref()
+            .map(|parts| slice::merge(parts.iter().filter_map(|part| part.plain())));
+        let ports = self.ports.get(&key).into_iter().flatten();
+        let ports = ports.map(|port| {
+            let service = parts
+                .as_ref()
+                .map(|parts| slice::merge(parts.iter().filter_map(|part| part.at(port))));
+            (port.clone(), service)
+        });
+        let ports = ports.collect();
+        if service.is_none() {
+            self.ports.remove(&key);
+        }
+        Change { key, service, ports }
     }
 }
 
@@ -117,20 +180,78 @@ mod tests {
         .unwrap()
     }
 
+    /// `10.0.0.1 10.0.0.2`, or `gone`.
+    fn hosts(service: Option<&Service>) -> String {
+        let hosts = service.map_or(vec!["gone".to_owned()], |service| {
+            let hosts = service.hosts.as_slice().iter();
+            hosts.map(|host| host.ip_address.to_string()).collect()
+        });
+        hosts.join(" ")
+    }
+
     /// `pet.shop: 10.0.0.1 10.0.0.2`, or `pet.shop: gone`.
-    fn told(changes: &Changes) -> Vec<String> {
-        let text = |(key, service): &(ServiceKey, Option<Service>)| {
-            let hosts = service.as_ref().map_or(vec!["gone".to_owned()], |service| {
-                service
-                    .hosts
-                    .as_slice()
-                    .iter()
-                    .map(|host| host.ip_address.to_string())
-                    .collect()
-            });
-            format!("{}: {}", key.listed(), hosts.join(" "))
-        };
+    fn told(changes: &[Change]) -> Vec<String> {
+        let text = |Change { key, service, .. }: &Change| format!("{}: {}", key.listed(), hosts(service.as_ref()));
         changes.iter().map(text).collect()
+    }
+
+    fn at_ports(changes: &[Change]) -> Vec<String> {
+        let ports = changes.iter().flat_map(|change| &change.ports);
+        ports
+            .map(|(port, service)| format!("{port}: {}", hosts(service.as_ref())))
+            .collect()
+    }
+
+    #[test]
+    fn a_port_that_no_slice_has_any_more_is_there_without_hosts_as_long_as_its_service() {
+        let mut store = Store::new(EnvoyPort::default());
+        let mut one = slice("1", "pet", Some("10.0.0.1"));
+        one.ports = Some(serde_json::from_value(json!([{"name": "http", "port": 80}, {"port": 90}])).unwrap());
+        assert_eq!(at_ports(&store.apply(&one)), [": 10.0.0.1", "http: 10.0.0.1"]);
+        let none = slice("1", "pet", None);
+        assert_eq!(at_ports(&store.apply(&none)), [": ", "http: "]);
+        assert_eq!(at_ports(&store.replace(&[none])), [": ", "http: "]);
+        assert_eq!(
+            at_ports(&store.delete(&slice("1", "pet", None))),
+            [": gone", "http: gone"]
+        );
+        assert_eq!(at_ports(&store.apply(&slice("1", "pet", Some("10.0.0.1")))), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_passed_over_is_known_until_its_slice_is_put_right_or_gone() {
+        let mut store = Store::new(EnvoyPort::default());
+        let note = |store: &Store| store.passed_over().note();
+        let bad = slice("1", "pet", Some("010.0.0.7"));
+        assert_eq!(told(&store.apply(&bad)), ["pet.shop: "]);
+        let said = note(&store).unwrap();
+        assert!(
+            said.starts_with("passed over: 1 endpoint of Kubernetes, of pet.shop: "),
+            "{said}"
+        );
+        let mut names = slice("2", "far", Some("far.example.org"));
+        names.address_type = "FQDN".to_owned();
+        assert_eq!(told(&store.apply(&names)), ["far.shop: "]);
+        assert!(
+            note(&store)
+                .unwrap()
+                .starts_with("passed over: 2 endpoints of Kubernetes, as of pet.shop: ")
+        );
+        store.replace(&[bad.clone(), names.clone()]);
+        assert!(note(&store).unwrap().starts_with("passed over: 2 "));
+        store.apply(&slice("1", "pet", Some("10.0.0.7")));
+        assert!(
+            note(&store)
+                .unwrap()
+                .contains("1 endpoint of Kubernetes, of far.shop: ")
+        );
+        store.delete(&names);
+        assert_eq!(note(&store), None);
+        let nameless = slice("3", "no_name", Some("10.0.0.7"));
+        assert_eq!(told(&store.apply(&nameless)), [""; 0]);
+        assert!(note(&store).unwrap().contains("of the slice shop/3: its label "));
+        store.replace(&[]);
+        assert_eq!(note(&store), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ struct ByType {
 enum Resources {
     Clusters,
     Endpoints,
+    Secrets,
     Listeners,
     Routes,
     Unknown,
@@ -117,6 +118,7 @@ fn by_type(transport: Transport, kind: Option<Kind>) -> ByType {
     let resources = match kind {
         Some(Kind::Clusters) => Resources::Clusters,
         Some(Kind::Endpoints) => Resources::Endpoints,
+        Some(Kind::Secrets) => Resources::Secrets,
         Some(Kind::Listeners) => Resources::Listeners,
         Some(Kind::Routes) => Resources::Routes,
         None => Resources::Unknown,

@@ -11,16 +11,19 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, UInt32Value, Value};
 
 use crate::host::{Health, Host, Service, zones};
-use crate::name::ServiceName;
 
 /// The endpoints of a service, by zone and priority.
-pub(super) fn of_service(name: &ServiceName, service: &Service) -> ClusterLoadAssignment {
+pub(super) fn of_service(name: &str, service: &Service) -> ClusterLoadAssignment {
     let endpoints = zones(service.hosts.as_slice())
         .into_iter()
         .map(|zone| LocalityLbEndpoints {
-            locality: (!zone.az.is_empty()).then(|| Locality {
+            // There even without a zone: gRPC refuses an assignment in which one is missing.
+            locality: Some(Locality {
                 zone: zone.az.to_owned(),
                 ..Default::default()
+            }),
+            load_balancing_weight: Some(UInt32Value {
+                value: zone.weight.get(),
             }),
             lb_endpoints: zone.hosts.into_iter().map(lb_endpoint).collect(),
             priority: zone.priority,
@@ -28,7 +31,7 @@ pub(super) fn of_service(name: &ServiceName, service: &Service) -> ClusterLoadAs
         })
         .collect();
     ClusterLoadAssignment {
-        cluster_name: name.to_string(),
+        cluster_name: name.to_owned(),
         endpoints,
         ..Default::default()
     }

@@ -75,7 +75,7 @@ impl Cache {
                     Kind::Endpoints,
                     layer,
                     name.as_str(),
-                    Arc::new(Resource::of_service(name, service)),
+                    Arc::new(Resource::of_service(name.as_str(), service)),
                 );
             }
             None => {
@@ -85,15 +85,15 @@ impl Cache {
     }
 
     /// What the registry now says of several endpoints, as one change: what each is, or that it is not there.
-    pub(crate) fn register_all(&self, changes: Vec<(Layer<'_>, ServiceName, Option<Arc<Resource>>)>) {
+    pub(crate) fn register_all(&self, changes: Vec<(Layer<'_>, String, Option<Arc<Resource>>)>) {
         let kind = Kind::Endpoints;
         let _changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         self.current.send_if_modified(|world| {
             let mut changed = false;
             for (layer, name, resource) in changes {
-                let known = world.find(kind, layer, name.as_str()).map(|known| known.version);
+                let known = world.find(kind, layer, &name).map(|known| known.version);
                 if known != resource.as_ref().map(|resource| resource.version) {
-                    Arc::make_mut(world).set(kind, layer, name.as_str(), resource);
+                    Arc::make_mut(world).set(kind, layer, &name, resource);
                     changed = true;
                 }
             }
@@ -164,7 +164,7 @@ mod tests {
         let mut watch = cache.watch();
         let changes = |port: Option<u16>| {
             [(Layer::Registered, "pet.shop"), (Layer::Alias, "pet")]
-                .map(|(layer, name)| (layer, name.parse().unwrap(), port.map(|port| assignment(name, port))))
+                .map(|(layer, name)| (layer, name.to_owned(), port.map(|port| assignment(name, port))))
                 .to_vec()
         };
         cache.register_all(changes(Some(1)));

@@ -2,11 +2,11 @@
 
 use meshkat_kit::{JsonError, from_json};
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, SerializeOptions};
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::Value;
 
-use super::{Kind, Resource, descriptors};
+use super::strict::Strict;
+use super::{Kind, Resource, descriptors, proto_json};
 
 /// Why text is no resource.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +28,27 @@ pub(crate) enum InvalidResource {
 }
 
 impl InvalidResource {
-    fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Field {
             field: field.into(),
             message: message.into(),
+        }
+    }
+
+    /// The same without what was found in the place of something else.
+    fn without_values(self) -> Self {
+        match self {
+            Self::Field { field, message } => {
+                let found = ["invalid type: ", "invalid value: "]
+                    .iter()
+                    .any(|start| message.starts_with(start));
+                let message = match message.rsplit_once(", expected ") {
+                    Some((_, expected)) if found => format!("expected {expected}"),
+                    _ => message,
+                };
+                Self::Field { field, message }
+            }
+            other => other,
         }
     }
 }
@@ -40,9 +57,17 @@ impl Resource {
     /// Reads a resource of a type under its name.
     ///
     /// # Errors
-    /// The text is no such resource, or it has another name.
+    /// The text is no such resource, has something twice, or has another name.
     pub(crate) fn from_json(kind: Kind, name: &str, bytes: &[u8]) -> Result<Self, InvalidResource> {
-        let mut fields: Map<String, Value> = from_json(bytes)?;
+        Self::from_fields(kind, name, from_json(bytes)?)
+    }
+
+    /// The same of JSON that was read already.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn from_fields(kind: Kind, name: &str, fields: Strict) -> Result<Self, InvalidResource> {
+        let Strict(mut fields) = fields;
         let said = fields.shift_remove("@type");
         if said.as_ref().is_some_and(|said| said != kind.type_url()) {
             return Err(InvalidResource::field(
@@ -50,7 +75,10 @@ impl Resource {
                 format!("{} is put here", kind.type_url()),
             ));
         }
-        let message = read(kind, fields)?;
+        let message = proto_json::read(&descriptor(kind)?, fields).map_err(|error| match kind {
+            Kind::Secrets => error.without_values(),
+            _ => error,
+        })?;
 
         let field = kind.name_field();
         let found = message.get_field_by_name(field);
@@ -64,48 +92,26 @@ impl Resource {
                 format!("it is {found:?}, and {name:?} in the path"),
             ));
         }
-        let json = write(kind, &message).map_err(|error| InvalidResource::field(name, error.to_string()))?;
-        Ok(Self::written(kind, message.encode_to_vec(), json))
+        write(kind, &message)
+            .and_then(|json| Self::written(kind, message.encode_to_vec(), &json))
+            .map_err(|error| InvalidResource::field(name, error.to_string()))
     }
 }
 
-fn read(kind: Kind, fields: Map<String, Value>) -> Result<DynamicMessage, InvalidResource> {
+fn descriptor(kind: Kind) -> Result<MessageDescriptor, InvalidResource> {
     let pool = descriptors::pool().map_err(|error| InvalidResource::Descriptors(error.to_string()))?;
-    let descriptor = pool
-        .get_message_by_name(kind.message())
-        .ok_or_else(|| InvalidResource::Descriptors(format!("{} is not there", kind.message())))?;
-    let value = type_first(Value::Object(fields));
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    DynamicMessage::deserialize(descriptor, tracked).map_err(|error| {
-        // What has no `@type` yet cannot be read on, so this comes from the place itself.
-        let field = track.path().to_string();
-        InvalidResource::field(if field == "." { "the resource" } else { &field }, error.to_string())
-    })
-}
-
-/// Brings each `@type` to the front of its object: what comes before it is read without a path for errors.
-fn type_first(value: Value) -> Value {
-    match value {
-        Value::Object(mut fields) => {
-            let kind = fields.shift_remove_entry("@type");
-            let rest = fields.into_iter().map(|(name, value)| (name, type_first(value)));
-            Value::Object(kind.into_iter().chain(rest).collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(type_first).collect()),
-        other => other,
-    }
+    pool.get_message_by_name(kind.message())
+        .ok_or_else(|| InvalidResource::Descriptors(format!("{} is not there", kind.message())))
 }
 
 /// The canonical form: Envoy's own field names, in order, so that equal messages are equal text.
-fn write(kind: Kind, message: &DynamicMessage) -> serde_json::Result<Box<RawValue>> {
-    let options = SerializeOptions::new().use_proto_field_name(true);
-    let mut value = message.serialize_with_options(serde_json::value::Serializer, &options)?;
+fn write(kind: Kind, message: &DynamicMessage) -> serde_json::Result<Value> {
+    let mut value = proto_json::write(message)?;
     if let Some(fields) = value.as_object_mut() {
         fields.insert("@type".to_owned(), kind.type_url().into());
     }
     value.sort_all_objects();
-    to_raw_value(&value)
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -200,6 +206,86 @@ mod tests {
                 .to_string();
             assert!(error.contains(expected), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn of_a_secret_nothing_is_told_that_was_sent() {
+        for (body, expected) in [
+            (
+                json!({"name": "a", "tls_certificate": {"private_key": "KEY, expected KEY"}}),
+                "tls_certificate.private_key: expected a map",
+            ),
+            (
+                json!({"name": "a", "tls_certificate": {"private_key": {"inline_bytes": 7}}}),
+                "tls_certificate.private_key.inline_bytes: expected ",
+            ),
+            (
+                json!({"name": "a", "tls_certificate": {"private_kye": "KEY"}}),
+                "tls_certificate: unrecognized field name 'private_kye'",
+            ),
+        ] {
+            let error = Resource::from_json(Kind::Secrets, "a", body.to_string().as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(expected) && !error.contains("KEY"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_twice_is_named() {
+        let tcp = |more: &str| {
+            format!(
+                r#"{{"name": "in", "filter_chains": [{{"filters": [{{"name": "f", "typed_config": {{
+                    "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", {more}}}}}]}}]}}"#
+            )
+        };
+        for (kind, name, body, expected) in [
+            (
+                Kind::Clusters,
+                "a",
+                r#"{"name": "a", "connect_timeout": "1s", "connectTimeout": "2s"}"#.to_owned(),
+                "connectTimeout: it is there twice, as \"connect_timeout\" and as \"connectTimeout\"",
+            ),
+            (
+                Kind::Endpoints,
+                "a",
+                r#"{"cluster_name": "a", "endpoints": [{}, {"load_balancing_weight": 1, "loadBalancingWeight": 2}]}"#
+                    .to_owned(),
+                "endpoints[1].loadBalancingWeight: it is there twice",
+            ),
+            (
+                Kind::Clusters,
+                "a",
+                r#"{"name": "a", "name": "a"}"#.to_owned(),
+                "the key \"name\" is there twice",
+            ),
+            (
+                Kind::Listeners,
+                "in",
+                tcp(r#""stat_prefix": "a", "statPrefix": "b", "cluster": "c""#),
+                "filter_chains[0].filters[0].typed_config.statPrefix: it is there twice",
+            ),
+            (
+                Kind::Listeners,
+                "in",
+                tcp(r#""stat_prefix": "a", "cluster": "c", "weighted_clusters": {}"#),
+                "filter_chains[0].filters[0].typed_config.weighted_clusters: \"cluster\" is there already",
+            ),
+            (
+                Kind::Clusters,
+                "a",
+                r#"{"name": "a", "metadata": {"filter_metadata": {"x": {"a": 1, "a": 2}}}}"#.to_owned(),
+                "metadata.filter_metadata.x: the key \"a\" is there twice",
+            ),
+        ] {
+            let error = Resource::from_json(kind, name, body.as_bytes())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(expected), "{body}: {error}");
+        }
+        // In what is not typed, these are two.
+        let body = r#"{"name": "a", "metadata": {"filter_metadata": {"x": {"a_b": 1, "aB": 2}}}}"#;
+        Resource::from_json(Kind::Clusters, "a", body.as_bytes()).unwrap();
     }
 
     #[test]

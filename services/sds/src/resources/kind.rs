@@ -5,23 +5,31 @@ use prometheus_client::encoding::EncodeLabelValue;
 /// A type of resource that is served.
 ///
 /// In the order in which an Envoy can take a change of several without dropping a request: what is pointed at comes
-/// before what points at it.
+/// before what points at it. Clusters come before all that they point at, since an Envoy asks for that only then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelValue)]
 pub(crate) enum Kind {
     Clusters,
     Endpoints,
+    Secrets,
     Listeners,
     Routes,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Clusters, Self::Endpoints, Self::Listeners, Self::Routes];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Clusters,
+        Self::Endpoints,
+        Self::Secrets,
+        Self::Listeners,
+        Self::Routes,
+    ];
 
     /// The full name of its message.
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::Clusters => "envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Secrets => "envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::Listeners => "envoy.config.listener.v3.Listener",
             Self::Routes => "envoy.config.route.v3.RouteConfiguration",
         }
@@ -32,6 +40,7 @@ impl Kind {
         match self {
             Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Secrets => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Routes => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         }
@@ -46,6 +55,7 @@ impl Kind {
         match self {
             Self::Clusters => "clusters",
             Self::Endpoints => "endpoints",
+            Self::Secrets => "secrets",
             Self::Listeners => "listeners",
             Self::Routes => "routes",
         }
@@ -55,7 +65,7 @@ impl Kind {
     pub(crate) fn name_field(self) -> &'static str {
         match self {
             Self::Endpoints => "cluster_name",
-            Self::Clusters | Self::Listeners | Self::Routes => "name",
+            Self::Clusters | Self::Secrets | Self::Listeners | Self::Routes => "name",
         }
     }
 

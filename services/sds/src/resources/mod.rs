@@ -6,13 +6,17 @@ mod cache;
 mod descriptors;
 mod json;
 mod kind;
+mod proto_json;
 mod resource;
+mod strict;
 mod version;
 mod world;
 
+pub(crate) use awaits::Awaited;
 pub(crate) use cache::{Cache, Placed};
 pub(crate) use json::InvalidResource;
 pub(crate) use kind::Kind;
 pub(crate) use resource::Resource;
+pub(crate) use strict::Strict;
 pub(crate) use version::Version;
 pub(crate) use world::{Layer, View, World};

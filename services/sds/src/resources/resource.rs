@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use envoy_types::pb::google::protobuf::Any;
 use prost::Message as _;
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::awaits::Awaited;
 use super::{Kind, Version, assignment, awaits};
 use crate::discovery::{Api, ClusterLoadAssignment};
 use crate::host::Service;
-use crate::name::ServiceName;
 
 /// A resource in the forms in which it is sent. It never changes; a change makes another.
 #[derive(Debug)]
@@ -17,8 +18,8 @@ pub(crate) struct Resource {
     pub(crate) version: Version,
     /// For gRPC.
     pub(crate) any: Any,
-    /// The endpoints that it has to be sent before an Envoy uses it, if it is a cluster that waits for some.
-    pub(crate) awaits: Option<String>,
+    /// What has to be sent on its stream before an Envoy uses it.
+    pub(crate) awaits: Box<[Awaited]>,
     /// For REST, with its `@type`. Made when it is first asked for: most resources never go out as JSON.
     json: OnceLock<Arc<RawValue>>,
     origin: Origin,
@@ -26,13 +27,13 @@ pub(crate) struct Resource {
 
 #[derive(Debug)]
 enum Origin {
-    Registered(ServiceName, Arc<Service>),
+    Registered(Arc<str>, Arc<Service>),
     Written(Arc<RawValue>),
 }
 
 impl Resource {
     /// The endpoints of a service.
-    pub(crate) fn of_service(name: &ServiceName, service: &Arc<Service>) -> Self {
+    pub(crate) fn of_service(name: &str, service: &Arc<Service>) -> Self {
         let value = assignment::of_service(name, service).encode_to_vec();
         Self {
             version: Version::of_bytes(&value),
@@ -40,25 +41,35 @@ impl Resource {
                 type_url: Kind::Endpoints.type_url().to_owned(),
                 value,
             },
-            awaits: None,
+            awaits: Box::default(),
             json: OnceLock::new(),
-            origin: Origin::Registered(name.clone(), Arc::clone(service)),
+            origin: Origin::Registered(name.into(), Arc::clone(service)),
+        }
+    }
+
+    /// The service whose endpoints it is; `None` if it was written.
+    pub(crate) fn service(&self) -> Option<&Arc<Service>> {
+        match &self.origin {
+            Origin::Registered(_, service) => Some(service),
+            Origin::Written(_) => None,
         }
     }
 
     /// A resource that somebody wrote: its bytes, and the same as JSON with its `@type`.
-    pub(super) fn written(kind: Kind, value: Vec<u8>, json: Box<RawValue>) -> Self {
-        Self {
+    pub(super) fn written(kind: Kind, value: Vec<u8>, json: &Value) -> serde_json::Result<Self> {
+        let awaits = awaits::of(kind, json);
+        let json = to_raw_value(json)?;
+        Ok(Self {
             // Of the JSON, whose fields are in order: the bytes of two equal messages may differ in the order of maps.
             version: Version::of_bytes(json.get().as_bytes()),
-            awaits: (kind == Kind::Clusters).then(|| awaits::endpoints_of(&value)).flatten(),
+            awaits,
             any: Any {
                 type_url: kind.type_url().to_owned(),
                 value,
             },
             json: OnceLock::new(),
             origin: Origin::Written(json.into()),
-        }
+        })
     }
 
     /// The same with bytes for gRPC that are no message at all, and a version of their own. Its JSON stays what it is.
@@ -72,10 +83,10 @@ impl Resource {
                 type_url: self.any.type_url.clone(),
                 value: NO_MESSAGE.to_vec(),
             },
-            awaits: None,
+            awaits: Box::default(),
             json: OnceLock::new(),
             origin: match &self.origin {
-                Origin::Registered(name, service) => Origin::Registered(name.clone(), Arc::clone(service)),
+                Origin::Registered(name, service) => Origin::Registered(Arc::clone(name), Arc::clone(service)),
                 Origin::Written(json) => Origin::Written(Arc::clone(json)),
             },
         }
@@ -91,7 +102,7 @@ impl Resource {
         }
         let json: Arc<RawValue> = match &self.origin {
             Origin::Registered(name, service) => {
-                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name.as_str(), service))?.into()
+                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name, service))?.into()
             }
             Origin::Written(json) => Arc::clone(json),
         };

@@ -202,7 +202,7 @@ fn what_does_not_hold_is_named_and_left_alone() {
         ),
         ("{\"version\": 3, \"services\": {}}", "`version` is 3"),
         (
-            "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"secrets\"}]}",
+            "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"runtimes\"}]}",
             "resources[0].type",
         ),
         (
@@ -210,6 +210,14 @@ fn what_does_not_hold_is_named_and_left_alone() {
             "resources[0]: name",
         ),
         ("{\"version\": 1, \"services\": {}, \"more\": 1}", "`more`"),
+        (
+            "{\"version\": 1, \"services\": {\"a\": {\"hosts\": []}, \"a\": {\"hosts\": []}}}",
+            "the service a is there twice",
+        ),
+        (
+            "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"a\", \"name\": \"a\"}}]}",
+            "the key \"name\" is there twice",
+        ),
     ] {
         fs::write(&path, content).unwrap();
         let error = StateFile::open(&path).unwrap_err().to_string();

@@ -1,11 +1,16 @@
 //! A real Envoy, fed over every transport.
 
+mod any;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+#[path = "../common/envoy.rs"]
+mod found;
 mod kubernetes;
 mod process;
 mod refused;
+mod secrets;
+mod waiting;
 
 #[expect(dead_code, reason = "the API server is tried out elsewhere")]
 #[path = "../kubernetes/api.rs"]

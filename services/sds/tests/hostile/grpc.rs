@@ -9,11 +9,12 @@ use prost::Message;
 use crate::mutation::mutated;
 use crate::server::{frame, server};
 
-const TYPES: [&str; 4] = [
-    "cluster.v3.Cluster",
-    "endpoint.v3.ClusterLoadAssignment",
-    "listener.v3.Listener",
-    "route.v3.RouteConfiguration",
+const TYPES: [&str; 5] = [
+    "config.cluster.v3.Cluster",
+    "config.endpoint.v3.ClusterLoadAssignment",
+    "config.listener.v3.Listener",
+    "config.route.v3.RouteConfiguration",
+    "extensions.transport_sockets.tls.v3.Secret",
 ];
 
 fn methods(delta: bool) -> impl Strategy<Value = String> {
@@ -21,6 +22,7 @@ fn methods(delta: bool) -> impl Strategy<Value = String> {
         ("discovery", "Aggregated", "AggregatedResources"),
         ("cluster", "Cluster", "Clusters"),
         ("endpoint", "Endpoint", "Endpoints"),
+        ("secret", "Secret", "Secrets"),
         ("listener", "Listener", "Listeners"),
         ("route", "Route", "Routes"),
     ];
@@ -32,7 +34,7 @@ fn methods(delta: bool) -> impl Strategy<Value = String> {
 
 fn type_urls() -> impl Strategy<Value = String> {
     prop_oneof![
-        6 => prop::sample::select(TYPES.to_vec()).prop_map(|name| format!("type.googleapis.com/envoy.config.{name}")),
+        6 => prop::sample::select(TYPES.to_vec()).prop_map(|name| format!("type.googleapis.com/envoy.{name}")),
         1 => Just(String::new()),
         1 => "type.googleapis.com/[a-z.]{0,20}",
         1 => (1..200_000_usize).prop_map(|length| "t".repeat(length)),
@@ -175,7 +177,7 @@ fn what_is_deep_or_long_ends_its_own_stream_at_the_most() {
     let _turn = server.turn();
     let service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
     let many: Vec<String> = (0..200_000).map(|number| format!("name-{number}")).collect();
-    let type_url = format!("type.googleapis.com/envoy.config.{}", TYPES[1]);
+    let type_url = format!("type.googleapis.com/envoy.{}", TYPES[1]);
     let whole = DeltaDiscoveryRequest {
         type_url: type_url.clone(),
         resource_names_subscribe: many.clone(),

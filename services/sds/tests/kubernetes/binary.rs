@@ -163,6 +163,10 @@ fn what_does_not_hold_is_one_error_that_names_it() {
             with(&["--kubernetes-namespace", "Shop"]),
             vec!["kubernetes.namespace: ", "\"Shop\""],
         ),
+        (
+            with(&["--kubernetes-cluster-domain", "example..org"]),
+            vec!["kubernetes.cluster.domain: ", "\"example..org\""],
+        ),
         (with(&["--envoy-port", "0"]), vec!["envoy.port: a number of 1 to 65535"]),
         (
             vec!["--source", "kubernetes", "--kubernetes-api-host", "ftp://a"],

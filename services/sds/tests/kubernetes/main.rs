@@ -7,6 +7,7 @@ mod common;
 mod api;
 mod binary;
 mod outages;
+mod passed;
 mod services;
 mod setting;
 mod start;

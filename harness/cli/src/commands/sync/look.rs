@@ -1,6 +1,10 @@
 //! One look at a mesh: its discovery service, and its Envoys.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use meshkat_envoy::{
     admin::Admin,
@@ -28,6 +32,7 @@ pub(super) struct Mesh<'a> {
     folder: PathBuf,
     pods: Vec<&'a LedgerPod>,
     sds: Sds,
+    sds_address: IpAddr,
 }
 
 impl<'a> Mesh<'a> {
@@ -40,6 +45,7 @@ impl<'a> Mesh<'a> {
             folder,
             pods: pods.to_vec(),
             sds: Sds::new(sds.socket(Port::Application))?,
+            sds_address: sds.address,
         })
     }
 
@@ -73,7 +79,8 @@ impl<'a> Mesh<'a> {
                 process.pod == pod.name && process.container == Container::Envoy && process.identity.is_alive()
             });
             let (folder, name, admin) = (self.folder.clone(), pod.name.clone(), pod.socket(Port::Admin));
-            asked.spawn(async move { (place, pod_of(folder, name, admin, is_alive).await) });
+            let sds = self.sds_address;
+            asked.spawn(async move { (place, pod_of(folder, name, admin, sds, is_alive).await) });
         }
         let failed = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
         let mut pods = Vec::new();
@@ -97,9 +104,10 @@ impl<'a> Mesh<'a> {
     }
 }
 
-async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, is_alive: bool) -> Pod {
+async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, sds: IpAddr, is_alive: bool) -> Pod {
     let live = if is_alive {
-        ask(admin).await
+        // What it asks others for is theirs to answer.
+        ask(admin).await.map(|live| live.asking(|address| address == sds))
     } else {
         Err("its Envoy has ended".to_owned())
     };

@@ -108,7 +108,7 @@ fn table(rows: &[Row]) -> String {
         table.push_record([
             row.pod.as_str(),
             row.transport.name(),
-            row.kind.name(),
+            row.topic.name(),
             row.status.name(),
             &row.detail,
         ]);

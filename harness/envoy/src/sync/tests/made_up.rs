@@ -4,8 +4,15 @@ use serde_json::{Value, json};
 
 use super::{Answer, Clients, Kind, Nack, Pod, Recording, Status, lines, rejections};
 
+/// The recording, with a word of the one service that the discovery service did not know: that it has no hosts.
 fn synced() -> Recording {
-    Recording::parse(include_str!("recorded/synced.json"))
+    let mut seen = Recording::parse(include_str!("recorded/synced.json"));
+    let all = seen.intended.iter_mut();
+    for of in all.filter(|of| of.kind == "endpoints" && of.name.is_none()) {
+        let resources = of.answer["resources"].as_array_mut().unwrap();
+        resources.push(json!({"cluster_name": "echo", "endpoints": []}));
+    }
+    seen
 }
 
 /// The recording of one Envoy alone.
@@ -119,6 +126,179 @@ fn a_secret_is_not_compared() {
     assert_eq!(seen.rows()[0].status, Status::Synced, "{}", seen.lines());
 }
 
+/// The part of a dump with this end of its name.
+fn part<'a>(seen: &'a mut Recording, envoy: &str, name: &str) -> &'a mut Value {
+    let configs = seen.envoys.get_mut(envoy).unwrap().config_dump["configs"].as_array_mut();
+    let mut parts = configs.unwrap().iter_mut();
+    parts
+        .find(|part| part["@type"].as_str().unwrap().ends_with(name))
+        .unwrap()
+}
+
+/// Puts another listener in use, which asks for the same routes and waits otherwise.
+fn second_listener(seen: &mut Recording) {
+    let listeners = &mut part(seen, "delta-ads-all", ".ListenersConfigDump")["dynamic_listeners"];
+    let mut other = listeners[0].clone();
+    other["name"] = json!("other");
+    let listener = &mut other["active_state"]["listener"];
+    listener["name"] = json!("other");
+    let rds = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["rds"];
+    rds["config_source"]["initial_fetch_timeout"] = json!("3s");
+    listeners.as_array_mut().unwrap().push(other.clone());
+    intended(seen, "delta-ads-all", "listeners").push(other["active_state"]["listener"].clone());
+}
+
+#[test]
+fn routes_that_came_to_one_of_two_listeners_are_missing_in_the_other() {
+    let mut seen = alone("delta-ads-all");
+    second_listener(&mut seen);
+    let told = seen.lines();
+    let told = told.lines().last().unwrap();
+    insta::assert_snapshot!(told, @"delta-ads-all delta-ads routes DIFFERS: `to-pet` came 1 of the 2 times that it is waited for (by the listener `in` and the listener `other`): what it did not come to is in use without it");
+    // They came to both.
+    let routes = &mut part(&mut seen, "delta-ads-all", ".RoutesConfigDump")["dynamic_route_configs"];
+    let again = routes[0].clone();
+    routes.as_array_mut().unwrap().push(again);
+    assert!(
+        seen.rows().iter().all(|row| row.status == Status::Synced),
+        "{}",
+        seen.lines()
+    );
+}
+
+#[test]
+fn routes_of_a_listener_that_drains_are_not_those_of_the_one_that_waited_in_vain() {
+    let recorded = |attempts: u64, timeouts: u64, listener: &str, routes: &str| {
+        let mut seen = alone("delta-ads-all");
+        part(&mut seen, "delta-ads-all", ".ListenersConfigDump")["dynamic_listeners"][0]["active_state"]["last_updated"] =
+            json!(listener);
+        part(&mut seen, "delta-ads-all", ".RoutesConfigDump")["dynamic_route_configs"][0]["last_updated"] =
+            json!(routes);
+        let stats = seen.envoys.get_mut("delta-ads-all").unwrap().stats["stats"].as_array_mut();
+        let counted = [
+            ("update_attempt", attempts),
+            ("update_success", 1),
+            ("init_fetch_timeout", timeouts),
+        ];
+        let counted =
+            counted.map(|(name, value)| json!({"name": format!("http.in.rds.to-pet.{name}"), "value": value}));
+        stats.unwrap().extend(counted);
+        seen
+    };
+    let (before, after) = ("2026-11-29T09:57:07Z", "2026-11-29T09:57:07.051Z");
+    let told = recorded(4, 1, after, before).lines();
+    insta::assert_snapshot!(told.lines().last().unwrap(), @"delta-ads-all delta-ads routes DIFFERS: `to-pet` did not come in time to the listener `in`, in use without it");
+    for (what, seen) in [
+        ("it never waited in vain", recorded(3, 0, after, before)),
+        ("they came since", recorded(4, 1, before, after)),
+        ("it asked once", recorded(3, 1, after, before)),
+    ] {
+        assert!(
+            seen.rows().iter().all(|row| row.status == Status::Synced),
+            "{what}: {}",
+            seen.lines()
+        );
+    }
+}
+
+#[test]
+fn what_is_in_use_without_what_nobody_has_is_told() {
+    let mut seen = alone("delta-ads-all");
+    intended(&mut seen, "delta-ads-all", "routes").clear();
+    part(&mut seen, "delta-ads-all", ".RoutesConfigDump")["dynamic_route_configs"] = json!([]);
+    let told = seen.lines();
+    insta::assert_snapshot!(told.lines().last().unwrap(), @"delta-ads-all delta-ads routes LACKING: sds has no `to-pet`, and the listener `in` is in use without it");
+    let row = seen.rows().pop().unwrap();
+    assert_eq!(row.resources[0].lacked_by, ["the listener `in`"]);
+    // As long as it is not in use, it lacks nothing.
+    let listener = &mut part(&mut seen, "delta-ads-all", ".ListenersConfigDump")["dynamic_listeners"][0];
+    listener["warming_state"] = listener["active_state"].take();
+    assert_eq!(seen.rows().pop().unwrap().status, Status::Synced, "{}", seen.lines());
+}
+
+#[test]
+fn secrets_are_told_as_everything_else() {
+    let mut seen = alone("delta-ads-all");
+    let tls = |name: &str| {
+        let secret = json!({"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}});
+        json!({"name": "tls", "typed_config": {"common_tls_context": {"tls_certificate_sds_secret_configs": [secret]}}})
+    };
+    let clusters = part(&mut seen, "delta-ads-all", ".ClustersConfigDump");
+    clusters["dynamic_active_clusters"][0]["cluster"]["transport_socket"] = tls("client");
+    intended(&mut seen, "delta-ads-all", "clusters")[0]["transport_socket"] = tls("client");
+    let secret = |key: &str| json!({"name": "client", "tls_certificate": {"private_key": {"inline_string": key}}});
+    let version = json!("0123456789abcdef");
+    seen.intended.push(super::Question {
+        node_cluster: "delta-ads-all".to_owned(),
+        kind: "secrets".to_owned(),
+        name: None,
+        answer: json!({"version_info": version, "resources": [secret("key")]}),
+    });
+    seen.clients[0]["types"]["secrets"] = json!({"names": ["client"], "version_intended": version,
+        "version_sent": version, "version_acknowledged": version});
+    let dump = |secrets: Value| {
+        json!({"@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump",
+        "dynamic_active_secrets": secrets, "dynamic_warming_secrets": [{"name": "client"}]})
+    };
+    let configs = &mut seen.envoys.get_mut("delta-ads-all").unwrap().config_dump["configs"];
+    configs.as_array_mut().unwrap().push(dump(json!([])));
+    let row = |seen: &Recording| {
+        let told = seen.lines();
+        told.lines().find(|line| line.contains(" secrets ")).unwrap().to_owned()
+    };
+    insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets DIFFERS: `client` is missing: the Envoy has no such secret");
+    let entry = json!({"name": "client", "version_info": version, "secret": secret("[redacted]")});
+    *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([entry]));
+    insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets SYNCED: client");
+    *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([]));
+    seen.intended.last_mut().unwrap().answer["resources"] = json!([]);
+    insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets LACKING: sds has no `client`, and the cluster `pet` is in use without it");
+}
+
+#[test]
+fn a_type_that_is_not_served_is_told_whether_it_is_asked_for_on_a_stream_or_elsewhere() {
+    let mut seen = alone("ads");
+    seen.clients[0]["types"]["type.googleapis.com/envoy.service.runtime.v3.Runtime"] =
+        json!({"names": ["layer"], "version_intended": "0123456789abcdef"});
+    let layers = json!([{"name": "l", "rtds_layer": {"name": "layer", "rtds_config": {"ads": {}}}},
+        {"name": "m", "rtds_layer": {"name": "other", "rtds_config": {"ads": {}}}}]);
+    part(&mut seen, "ads", ".BootstrapConfigDump")["bootstrap"]["layered_runtime"]["layers"] = layers;
+    let filter = json!({"name": "f", "config_discovery": {"config_source": {"api_config_source": {
+        "api_type": "REST", "cluster_names": ["sds"]}}, "type_urls": ["x"]}});
+    let listener = json!({"name": "in", "filter_chains": [{"filters": [filter]}]});
+    part(&mut seen, "ads", ".ListenersConfigDump")["static_listeners"] = json!([{"listener": listener}]);
+    let told: Vec<String> = seen.lines().lines().skip(1).map(str::to_owned).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    ads rest envoy.config.core.v3.TypedExtensionConfig NOT SERVED: sds does not serve this type, and the Envoy asks for it: `f`
+    ads ads envoy.service.runtime.v3.Runtime NOT SERVED: sds does not serve this type, and the Envoy asks for it: `layer` and `other`
+    ");
+}
+
+#[test]
+fn what_is_asked_of_another_server_is_left_out() {
+    let mut seen = alone("ads");
+    let source = json!({"api_config_source": {"api_type": "GRPC", "grpc_services": [{"envoy_grpc": {"cluster_name": "agent"}}]}});
+    let secret = json!({"name": "spiffe", "sds_config": source});
+    let listener = json!({"name": "in", "transport_socket": {"typed_config": {"secret": secret}}});
+    part(&mut seen, "ads", ".ListenersConfigDump")["static_listeners"] = json!([{"listener": listener}]);
+    let agent = json!({"name": "agent", "host_statuses": [
+        {"address": {"socket_address": {"address": "10.9.9.9", "port_value": 1}}}]});
+    let clusters = &mut seen.envoys.get_mut("ads").unwrap().clusters["cluster_statuses"];
+    clusters.as_array_mut().unwrap().push(agent);
+    let pods: Vec<Pod> = seen
+        .pods()
+        .into_iter()
+        .map(|mut pod| {
+            if let Answer::Live(live) = pod.envoy {
+                pod.envoy = Answer::Live(Box::new(live.asking(|address| address.to_string() == "127.0.0.1")));
+            }
+            pod
+        })
+        .collect();
+    let rows = seen.rows_of(&pods);
+    assert_eq!(rows.len(), 1, "{}", lines(&rows));
+}
+
 #[test]
 fn a_nack_that_was_made_good_is_past() {
     let mut seen = alone("ads");
@@ -206,7 +386,7 @@ fn the_last_refusal_of_each_type_is_found_in_a_log() {
     let log = "[2026-11-24 05:35:51.169][1888][warning][config] [x.cc:132] REST config for /v3/discovery:endpoints rejected: one\n\
                {\"path\": \"/REST config for\"}\n\
                [x] REST config for /v3/discovery:endpoints rejected: two: rejected: three\n\
-               [x] REST config for /v3/discovery:secrets rejected: four\n";
+               [x] REST config for /v3/discovery:runtime rejected: four\n";
     let found = rejections(log);
     assert_eq!(found.len(), 1);
     assert_eq!(found[&Kind::Endpoints], "two: rejected: three");

@@ -106,7 +106,11 @@ fn lines(rows: &[Row]) -> String {
     let line = |row: &Row| {
         format!(
             "{} {} {} {}: {}",
-            row.pod, row.transport, row.kind, row.status, row.detail
+            row.pod,
+            row.transport,
+            row.topic.name(),
+            row.status,
+            row.detail
         )
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -6,27 +6,27 @@ use super::Recording;
 fn what_was_taken_is_in_sync() {
     let seen = Recording::parse(include_str!("recorded/synced.json"));
     insta::assert_snapshot!(seen.lines(), @r"
-    ads ads endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    ads ads endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     ads-all ads clusters SYNCED: pet
     ads-all ads endpoints SYNCED: pet (2)
     ads-all ads listeners SYNCED: in
     ads-all ads routes SYNCED: to-pet
-    delta-ads delta-ads endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    delta-ads delta-ads endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     delta-ads-all delta-ads clusters SYNCED: pet
     delta-ads-all delta-ads endpoints SYNCED: pet (2)
     delta-ads-all delta-ads listeners SYNCED: in
     delta-ads-all delta-ads routes SYNCED: to-pet
-    delta-grpc delta-grpc endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    delta-grpc delta-grpc endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     delta-grpc-all delta-grpc clusters SYNCED: pet
     delta-grpc-all delta-grpc endpoints SYNCED: pet (2)
     delta-grpc-all delta-grpc listeners SYNCED: in
     delta-grpc-all delta-grpc routes SYNCED: to-pet
-    grpc grpc endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    grpc grpc endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     grpc-all grpc clusters SYNCED: pet
     grpc-all grpc endpoints SYNCED: pet (2)
     grpc-all grpc listeners SYNCED: in
     grpc-all grpc routes SYNCED: to-pet
-    rest rest endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    rest rest endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     rest-all rest clusters SYNCED: pet
     rest-all rest endpoints SYNCED: pet (2)
     rest-all rest listeners SYNCED: in
@@ -70,11 +70,11 @@ fn what_is_refused_is_told_with_what_envoy_says() {
 fn what_was_refused_once_and_made_good_is_in_sync() {
     let seen = Recording::parse(include_str!("recorded/made-good.json"));
     insta::assert_snapshot!(seen.lines(), @r"
-    ads ads endpoints SYNCED: pet (2) and petstore (1); sds has no echo
-    delta-ads delta-ads endpoints SYNCED: pet (2) and petstore (1); sds has no echo
-    delta-grpc delta-grpc endpoints SYNCED: pet (2) and petstore (1); sds has no echo
-    grpc grpc endpoints SYNCED: pet (2) and petstore (1); sds has no echo
-    rest rest endpoints SYNCED: pet (2) and petstore (1); sds has no echo
+    ads ads endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
+    delta-ads delta-ads endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
+    delta-grpc delta-grpc endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
+    grpc grpc endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
+    rest rest endpoints LACKING: sds has no `echo`, and the cluster `echo` is in use without it
     ");
 }
 
@@ -111,6 +111,19 @@ fn who_is_not_heard_is_disconnected() {
     delta-grpc delta-grpc endpoints DISCONNECTED: has no stream to sds; `petstore` keeps 10.0.1.1, and sds does not know the service
     grpc grpc endpoints DISCONNECTED: has no stream to sds; `petstore` keeps 10.0.1.1, and sds does not know the service
     rest rest endpoints DISCONNECTED: does not poll sds; `petstore` keeps 10.0.1.1, and sds does not know the service
+    ");
+}
+
+#[test]
+fn what_went_into_use_without_its_routes_is_not_in_sync() {
+    let seen = Recording::parse(include_str!("recorded/without.json"));
+    let told = seen.lines();
+    let told: Vec<&str> = told.lines().filter(|line| line.contains(" routes ")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    ads-changed ads routes DIFFERS: `to-pet` did not come in time to the listener `in`, in use without it
+    ads-other ads routes DIFFERS: `to-pet` came 1 of the 2 times that it is waited for (by the listener `in` and the listener `other`): what it did not come to is in use without it
+    delta-ads-changed delta-ads routes DIFFERS: `to-pet` did not come in time to the listener `in`, in use without it
+    delta-ads-other delta-ads routes DIFFERS: `to-pet` came 1 of the 2 times that it is waited for (by the listener `in` and the listener `other`): what it did not come to is in use without it
     ");
 }
 

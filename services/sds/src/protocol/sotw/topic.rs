@@ -147,7 +147,7 @@ impl Topic {
         warming: &mut Warming,
     ) -> Option<Push<DiscoveryResponse>> {
         for name in warming.again(key.kind()) {
-            if self.sent.remove(name.as_str()).is_some() {
+            if self.sent.remove(name).is_some() {
                 self.seen = None;
             }
         }

@@ -48,7 +48,13 @@ fn check<M: Machine>(mut machine: M, request: impl Fn(Kind) -> M::Request) {
         machine.receive(request(kind)).unwrap();
     }
     assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
-    for kind in [Kind::Routes, Kind::Endpoints, Kind::Clusters, Kind::Listeners] {
+    for kind in [
+        Kind::Routes,
+        Kind::Endpoints,
+        Kind::Clusters,
+        Kind::Secrets,
+        Kind::Listeners,
+    ] {
         put(&cache, kind, Layer::Written, "a", 2);
     }
     assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
@@ -93,6 +99,67 @@ fn a_changed_cluster_has_its_endpoints_sent_once_more() {
     let mut wildcard = delta(Kind::Clusters);
     wildcard.resource_names_subscribe.clear();
     check_warming(Delta::new(Scope::Aggregated, 1), wildcard, delta(Kind::Endpoints));
+}
+
+/// A listener with these routes, found as `source` says, and with this secret.
+fn put_listener(cache: &Cache, name: &str, stat: &str, routes: &str, source: &str) {
+    let source = json!({source: {}, "resource_api_version": "V3"});
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": stat,
+        "rds": {"route_config_name": routes, "config_source": source},
+    });
+    let tls = json!({"name": "tls", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": "a", "sds_config": source}]},
+    }});
+    let chain = json!({"filters": [{"name": "http", "typed_config": manager}], "transport_socket": tls});
+    let body = json!({"name": name, "filter_chains": [chain]}).to_string();
+    let resource = Resource::from_json(Kind::Listeners, name, body.as_bytes()).unwrap();
+    cache.put(Kind::Listeners, Layer::Written, name, Arc::new(resource));
+}
+
+fn check_listeners<M: Machine>(mut machine: M, wildcard: M::Request, request: impl Fn(Kind) -> M::Request) {
+    use Kind::{Listeners, Routes, Secrets};
+    let cache = Cache::default();
+    for kind in [Secrets, Routes] {
+        put(&cache, kind, Layer::Written, "a", 1);
+    }
+    put_listener(&cache, "one", "1", "a", "ads");
+    machine.receive(wildcard).unwrap();
+    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
+    for kind in [Secrets, Routes] {
+        machine.receive(request(kind)).unwrap();
+    }
+    assert_eq!(kinds(&mut machine, &cache), [Secrets, Routes]);
+    assert_eq!(kinds(&mut machine, &cache), []);
+    // Changed, and another one that waits for the same.
+    put_listener(&cache, "one", "2", "a", "self");
+    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets, Routes]);
+    put_listener(&cache, "two", "1", "a", "ads");
+    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets, Routes]);
+    assert_eq!(kinds(&mut machine, &cache), []);
+    // What is not there, or not wanted, is waited for and comes once.
+    put_listener(&cache, "two", "2", "b", "ads");
+    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets]);
+    put(&cache, Routes, Layer::Written, "b", 1);
+    assert_eq!(kinds(&mut machine, &cache), []);
+    // Such a listener has them from elsewhere.
+    put_listener(&cache, "two", "3", "a", "path_config_source");
+    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
+    cache.remove(Listeners, Layer::Written, "one");
+    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
+    assert_eq!(kinds(&mut machine, &cache), []);
+}
+
+#[test]
+fn a_listener_has_its_routes_and_secrets_sent_once_more() {
+    let mut wildcard = sotw(Kind::Listeners);
+    wildcard.resource_names.clear();
+    check_listeners(Sotw::new(Scope::Aggregated, 1), wildcard, sotw);
+    let mut wildcard = delta(Kind::Listeners);
+    wildcard.resource_names_subscribe.clear();
+    check_listeners(Delta::new(Scope::Aggregated, 1), wildcard, delta);
 }
 
 /// What points at a cluster is told before that cluster goes; what is new is told before.

@@ -106,6 +106,7 @@ fn resource(kind: Kind, name: &str, content: u8) -> Resource {
     let body = match kind {
         Kind::Endpoints => json!({"cluster_name": name, "endpoints": [{"priority": content}]}),
         Kind::Clusters => json!({"name": name, "alt_stat_name": format!("{content}")}),
+        Kind::Secrets => json!({"name": name, "generic_secret": {"secret": {"inline_string": format!("{content}")}}}),
         Kind::Listeners => json!({"name": name, "stat_prefix": format!("{content}")}),
         Kind::Routes => json!({"name": name, "max_direct_response_body_size_bytes": content}),
     };
