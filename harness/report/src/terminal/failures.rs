@@ -121,7 +121,9 @@ fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
         }
         if cut.short {
             let all = format!("… all of it in {}", folder.join(EXPLANATION).display());
-            let _ = writeln!(out, "  {:11}{}", "", all.dimmed());
+            for line in wrapped(&all, look, LABEL) {
+                let _ = writeln!(out, "  {:11}{}", "", line.dimmed());
+            }
         }
     };
     field("promise", &line(&case.promise, 500));
