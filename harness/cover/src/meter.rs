@@ -76,7 +76,7 @@ impl Effort {
     /// Steps for telling what rules allow, and for a first array.
     pub(super) fn deciding(self) -> u64 {
         match self {
-            Self::Quick => 150_000_000,
+            Self::Quick => 300_000_000,
             Self::Default => 350_000_000,
             Self::High => 5_000_000_000,
         }
@@ -85,7 +85,7 @@ impl Effort {
     /// Steps for everything that [`cover()`](super::cover()) does, at the most.
     pub fn steps(self) -> u64 {
         match self {
-            Self::Quick => 160_000_000,
+            Self::Quick => 312_000_000,
             Self::Default => 700_000_000,
             Self::High => 33_000_000_000,
         }

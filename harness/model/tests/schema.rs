@@ -249,7 +249,8 @@ fn axes_overlays_and_files_for_cover_have_schemas() {
             file.display()
         );
     }
-    for name in ["a-list", "not-a-list", "odd-weight", "twice", "empty"] {
+    // What is no mapping at all is refused by the parser, before any schema is asked.
+    for name in ["not-a-list", "odd-weight", "twice", "empty"] {
         assert!(!axes.is_valid(&read(&broken("axes", name)).to_json()), "{name}");
     }
     for name in [

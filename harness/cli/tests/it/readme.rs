@@ -144,8 +144,8 @@ fn the_guide_shows_whether_the_envoys_follow() {
 fn the_recipes_that_it_names_are_there() {
     let justfile = fs::read_to_string(repository().join("justfile")).expect("there is a justfile");
     for recipe in [
-        "e2e *ARGS: build\n    target/debug/meshkat run \"$@\"\n",
-        "meshkat *ARGS: build\n    @target/debug/meshkat \"$@\"\n",
+        "e2e *ARGS: build\n    MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat run \"$@\"\n",
+        "meshkat *ARGS: build\n    @MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat \"$@\"\n",
         "test: build\n    @target/debug/meshkat envoy path\n    cargo test --workspace\n",
     ] {
         assert!(justfile.contains(recipe), "`{recipe}` is not in the justfile");
@@ -171,7 +171,7 @@ fn the_guide_shows_what_breaks_with_another_envoy() {
         "(only\n  │ with Envoy 1.38.3)",
         "all 3 failures have envoy=1.38, and none of the 4 passing cases has",
         "smallest   routing/petshop[petstores=1,pets=1,envoy=1.38]",
-        "reproduce  meshkat run 'routing/only-through-envoy[envoy=1.38]' --seed 0",
+        "target/debug/meshkat run 'routing/only-through-envoy[envoy=1.38]' --seed 0",
     ];
     assert!(
         parts.iter().all(|part| guide.contains(part)),

@@ -129,7 +129,7 @@ fn what_nobody_finds_out_is_told_at_its_place() {
     }
     for (text, first) in &hard {
         let told = within(text, Effort::Quick).unwrap_err();
-        let steps = "which combinations the constraints allow cannot be decided within 150,000,000 steps";
+        let steps = "which combinations the constraints allow cannot be decided within 300,000,000 steps";
         assert!(told.contains(steps) && told.contains("--effort high"), "{told}");
         // At one of the constraints, and not at the axes.
         let line: usize = told

@@ -136,8 +136,20 @@ fn a_step_with_a_condition_is_in_the_cases_of_which_it_is_true() {
 fn mistakes_are_told_in_the_order_of_the_file() {
     let text = "promise: ''\nmesh: petshop\ntags: [two words]\nsteps:\n  - kill: pet-9\n  - load: l\n    get: x\n    rate: 1/s\n  \
                 - get: /\n    that: stauts == 1 && foo(1)\n  - kill: {a: b}\n";
-    // What cannot be read comes first: nothing can be said of the rest before.
-    assert_eq!(told(text, json!({})), ["11:11 expected a text, found a mapping"]);
+    // A step that cannot be read hides nothing of the others; of what depends on all of them, as a load that nobody judges, nothing can
+    // be said then.
+    assert_eq!(
+        told(text, json!({})),
+        [
+            "1:10 the promise is empty",
+            "3:8 `two words` is not a tag",
+            "5:11 there is no pod `pet-9` in this mesh",
+            "7:10 a path begins with a slash",
+            "10:11 there is no variable `stauts` here",
+            "10:26 CEL has no function `foo`",
+            "11:11 expected a text, found a mapping",
+        ]
+    );
     let text = text.replace("{a: b}", "nobody");
     assert_eq!(
         told(&text, json!({})),

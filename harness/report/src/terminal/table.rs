@@ -40,21 +40,22 @@ pub(super) fn render(record: &Record, look: Look) -> String {
     fit(&mut lines, look.width);
     let with_promise = lines[0].iter().any(|cell| cell == "promise");
     let first_number = if with_promise { 2 } else { 1 };
+    let column_of = |status: Status| lines[0].iter().position(|cell| cell == status.word());
+    let columns: Vec<(Status, usize)> = shown
+        .iter()
+        .filter_map(|status| Some((*status, column_of(*status)?)))
+        .collect();
 
     let mut table = Builder::from_iter(lines).build();
     table
         .with(Style::rounded())
         .modify(Columns::new(first_number..), Alignment::right());
     for (at, row) in rows.iter().enumerate() {
-        let mut column = first_number + 2;
         for (status, n) in others(&row.totals) {
-            if !shown.contains(&status) {
-                continue;
+            let column = columns.iter().find(|(shown, _)| *shown == status);
+            if let Some((_, column)) = column.filter(|_| n > 0 && look.color) {
+                table.modify(Cell::new(at + 1, *column), color(status));
             }
-            if n > 0 && look.color {
-                table.modify(Cell::new(at + 1, column), color(status));
-            }
-            column += 1;
         }
     }
     table.to_string()
@@ -130,7 +131,7 @@ fn squeeze(lines: &mut [Vec<String>], width: usize) {
         };
         (from..columns).map(widest).sum::<usize>() + 3 * columns + 1
     };
-    for least in ["requests", "checks", "time"] {
+    for least in ["requests", "checks", "time", "passed"] {
         if taken(lines, 0) <= width {
             return;
         }
