@@ -193,7 +193,7 @@ fn a_host_that_is_routed_to_somebody_else() {
     let failure = lab.failure(HOPS);
     assert_eq!(failure.step, "get /anything for foo.com");
     assert!(
-        failure.actual.starts_with("404, served by petstore-1: "),
+        failure.actual.starts_with("(1) 404, served by petstore-1: "),
         "{}",
         failure.actual
     );

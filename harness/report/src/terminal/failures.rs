@@ -109,7 +109,9 @@ fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
     );
     let mut out = format!("{head}\n");
     if case.status == Status::Errored {
-        let _ = writeln!(out, "  {}", explain::meaning(case.status).style(style(case.status)));
+        for line in wrapped(explain::meaning(case.status), look, 2) {
+            let _ = writeln!(out, "  {}", line.style(style(case.status)));
+        }
     }
     let mut field = |label: &str, value: &str| {
         let cut = cut(value, VALUE_LINES, VALUE_CHARS);
