@@ -182,9 +182,7 @@ pub(crate) fn cases(
                 scenarios.push(scenario);
             }
             Err(more) => {
-                let text = project
-                    .read_or_tell(path)
-                    .map_or_else(|wrong| wrong.source, |source| source);
+                let text = project.read_or_tell(path).unwrap_or_else(|wrong| wrong.source);
                 if means(id, text.text()) {
                     wrong.extend(more);
                 } else {

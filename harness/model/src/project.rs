@@ -80,6 +80,9 @@ impl Meshes for MeshFiles {
     }
 }
 
+/// What is told of files that have the id of another one, each with that id.
+pub type Doubles = Vec<(String, Diagnostic)>;
+
 impl Project {
     /// The project that `folder` lies in: the nearest folder upwards that has `scenarios/` and `envoy-configs/`.
     pub fn find(folder: &Path) -> Option<Self> {
@@ -162,7 +165,7 @@ impl Project {
     ///
     /// # Errors
     /// A folder that cannot be read.
-    pub fn scenario_files_and_doubles(&self) -> io::Result<(BTreeMap<String, PathBuf>, Vec<(String, Diagnostic)>)> {
+    pub fn scenario_files_and_doubles(&self) -> io::Result<(BTreeMap<String, PathBuf>, Doubles)> {
         let base = self.scenarios();
         let is_other = |path: &Path| ["meshes", "invalid"].iter().any(|name| path == base.join(name));
         let files = yaml_below(&base, is_other)?

@@ -233,7 +233,7 @@ impl Look {
                 "config_discovery",
                 "config_source",
                 "envoy.config.core.v3.TypedExtensionConfig",
-                name.clone(),
+                name,
             ),
             (
                 "leds_cluster_locality_config",

@@ -291,7 +291,10 @@ fn abstracted(node: &mut IdedExpr, atoms: &mut Vec<Atom>, written: &mut Written)
                 Expr::Literal(literal) => Some(literal),
                 _ => None,
             });
-            return literals.map(|literal| Some(written.literal(literal?))).collect();
+            for literal in literals {
+                written.literal(literal?);
+            }
+            return Some(());
         }
         Expr::Ident(name) if name == "params" => return None,
         Expr::Ident(name) if NUMBERS.contains(&name.as_str()) => AtomKind::Number,

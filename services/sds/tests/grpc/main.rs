@@ -80,7 +80,10 @@ async fn refusals(sds: &Running) -> Vec<Value> {
         .collect()
 }
 
-async fn registered(names: &[(&'static str, fn(u16) -> Value)]) {
+/// The hosts of a service whose server listens at a port.
+type Hosts = fn(u16) -> Value;
+
+async fn registered(names: &[(&'static str, Hosts)]) {
     let Some(grpcio) = grpcio() else { return };
     let sds = start(Registry::in_memory()).await;
     let mut peer = Peer::start(grpcio, &sds.address().to_string());

@@ -80,7 +80,7 @@ fn whole(message: &MessageDescriptor, path: &Path<'_>, value: Value) -> Result<D
     let value = closed(message, path, value)?;
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    DynamicMessage::deserialize(message.clone(), tracked).or_else(|error| {
+    DynamicMessage::deserialize(message.clone(), tracked).map_err(|error| {
         let below = track.path().to_string();
         let below = if below == "." { String::new() } else { below };
         let text = path.text();
@@ -91,7 +91,7 @@ fn whole(message: &MessageDescriptor, path: &Path<'_>, value: Value) -> Result<D
         };
         let field = format!("{text}{joint}{below}");
         let field = if field.is_empty() { "the resource" } else { &field };
-        Err(InvalidResource::field(field, error.to_string()))
+        InvalidResource::field(field, error.to_string())
     })
 }
 
