@@ -6,22 +6,24 @@ use crate::lab::{Lab, meshkat};
 
 const HOSTS: &str = "edge/host-routing";
 
+/// Another program, in the lab's project and with the environment that its commands have.
+fn in_the_lab(lab: &Lab, program: &str) -> Command {
+    let of_lab = lab.command(&[]);
+    let environment = of_lab.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    let mut command = Command::new(program);
+    command.envs(environment).current_dir(lab.project());
+    command
+}
+
 #[test]
 fn too_few_open_files_are_the_environments() {
     let lab = Lab::new();
     for args in [&["run", HOSTS][..], &["up", "edge"], &["doctor"]] {
-        let mut command = lab.command(&[]);
-        let environment: Vec<_> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        command = Command::new("sh");
+        let mut command = in_the_lab(&lab, "sh");
         command
             .args(["-c", "ulimit -n 256; exec \"$@\"", "sh"])
             .arg(meshkat())
-            .args(args)
-            .envs(environment)
-            .current_dir(lab.project());
+            .args(args);
         lab.tell_command(command).exits(3).says(&[
             "this process may have 256 files open, and a run needs 1,024",
             "ulimit -n 4096",
@@ -57,21 +59,14 @@ fn a_full_disk_is_the_environments() {
                 continue;
             }
             let full = lab.path("said").display().to_string();
-            let mut command = lab.command(&[]);
-            let environment: Vec<_> = command
-                .get_envs()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-                .collect();
-            command = Command::new("unshare");
+            let mut command = in_the_lab(&lab, "unshare");
             command
                 .args(["--map-root-user", "--mount", "sh", "-c"])
                 .arg("mount -t tmpfs -o size=1m none \"$0\" && exec \"$@\"")
                 .args([&full])
                 .arg(meshkat())
                 .args(args)
-                .envs(environment)
-                .env(variable, &full)
-                .current_dir(lab.project());
+                .env(variable, &full);
             lab.tell_command(command).exits(3).says(&[
                 &format!("there is no room in {full} {told}"),
                 "MiB are needed",
@@ -85,33 +80,18 @@ fn a_full_disk_is_the_environments() {
 fn output_that_cannot_be_written_is_an_error() {
     let lab = Lab::new();
     for args in ["list edge", "schema", "--help", "completions bash"] {
-        let mut command = lab.command(&[]);
-        let environment: Vec<_> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        command = Command::new("sh");
         let script = format!("exec '{}' {args} > /dev/full", meshkat().display());
-        command
-            .args(["-c", &script])
-            .envs(environment)
-            .current_dir(lab.project());
+        let mut command = in_the_lab(&lab, "sh");
+        command.args(["-c", &script]);
         lab.tell_command(command)
             .exits(3)
             .says(&["failed to write to standard output: No space left on device"]);
     }
     // A reader that has gone away has what it wanted.
-    let mut command = lab.command(&[]);
-    let environment: Vec<_> = command
-        .get_envs()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-        .collect();
-    command = Command::new("sh");
     let script = format!("'{}' list 2>&1 >&3 3>&- | cat", meshkat().display());
-    command
-        .args(["-c", &format!("exec 3>&1; {{ {script}; }} 3>&1 | true")])
-        .envs(environment)
-        .current_dir(lab.project());
+    let script = format!("exec 3>&1; {{ {script}; }} 3>&1 | true");
+    let mut command = in_the_lab(&lab, "sh");
+    command.args(["-c", &script]);
     lab.tell_command(command).exits(0);
 }
 

@@ -94,17 +94,7 @@ fn cells(row: &ScenarioCount, shown: &[Status]) -> Vec<String> {
 
 /// Cuts the promises so that every line is at most `width` wide, or takes their column away, and others if need be.
 fn fit(lines: &mut [Vec<String>], width: usize) {
-    let columns = lines[0].len();
-    let widest = |column: usize| {
-        lines
-            .iter()
-            .map(|row| measure_text_width(&row[column]))
-            .max()
-            .unwrap_or(0)
-    };
-    // Each column has a space on either side and a border, and there is one border more.
-    let taken: usize = (0..columns).filter(|column| *column != 1).map(widest).sum::<usize>() + 3 * columns + 1;
-    let left = width.saturating_sub(taken);
+    let left = width.saturating_sub(taken(lines, 1));
     let fits = left >= PROMISE;
     for row in lines.iter_mut() {
         if fits {
@@ -118,28 +108,31 @@ fn fit(lines: &mut [Vec<String>], width: usize) {
     }
 }
 
+/// How wide the widest cell of a column is.
+fn widest(lines: &[Vec<String>], column: usize) -> usize {
+    let widths = lines.iter().map(|row| measure_text_width(&row[column]));
+    widths.max().unwrap_or(0)
+}
+
+/// What a line takes beside the text of one column: each column has a space on either side and a border, and there is one border
+/// more.
+fn taken(lines: &[Vec<String>], beside: usize) -> usize {
+    let columns = lines[0].len();
+    let others = (0..columns).filter(|column| *column != beside);
+    others.map(|column| widest(lines, column)).sum::<usize>() + 3 * columns + 1
+}
+
 /// Takes away the columns that say the least, the last first, and then cuts the names, until every line is at most `width` wide.
 fn squeeze(lines: &mut [Vec<String>], width: usize) {
-    let taken = |lines: &[Vec<String>], from: usize| {
-        let columns = lines[0].len();
-        let widest = |column: usize| {
-            lines
-                .iter()
-                .map(|row| measure_text_width(&row[column]))
-                .max()
-                .unwrap_or(0)
-        };
-        (from..columns).map(widest).sum::<usize>() + 3 * columns + 1
-    };
     for least in ["requests", "checks", "time", "passed"] {
-        if taken(lines, 0) <= width {
+        if taken(lines, 0) + widest(lines, 0) <= width {
             return;
         }
         if let Some(column) = lines[0].iter().position(|cell| cell == least) {
             lines.iter_mut().for_each(|row| drop(row.remove(column)));
         }
     }
-    let left = width.saturating_sub(taken(lines, 1)).max(NAME);
+    let left = width.saturating_sub(taken(lines, 0)).max(NAME);
     for row in lines {
         row[0] = truncate_str(&row[0], left, "…").into_owned();
     }
