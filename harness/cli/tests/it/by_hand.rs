@@ -201,7 +201,7 @@ fn who_asks_for_a_url_gets_one_when_the_mesh_is_ready_and_nothing_else() {
 fn a_failure_tells_that_somebody_else_has_changed_the_mesh() {
     let lab = Lab::new();
     lab.remove_scenarios();
-    // It waits for what never comes, so that there is time for a slip of the hand; it ends with the kill.
+    // It waits for what never comes, so that there is time for a slip of the hand.
     lab.write(
         "scenarios/mine/waits.yaml",
         "promise: It waits.\nmesh: neighbours\nsteps:\n  - {get: /stores/77, status: 200, within: 30s}\n",
