@@ -1,7 +1,6 @@
 //! The bare script: the same twelve processes, started at once, with everything prepared beforehand.
 
 use std::{
-    collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::process::CommandExt as _,
@@ -12,7 +11,7 @@ use std::{
 
 use meshkat_envoy::{
     command,
-    config::{Bootstrap, Rebind},
+    config::{Bootstrap, Hosts, Rebind},
 };
 use meshkat_model::mesh::Port;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -89,7 +88,7 @@ impl Bare {
         let folder = tempfile::tempdir()?;
         let state = folder.path().join("sds.json");
         fill_registry(bin, &state)?;
-        let hosts: BTreeMap<String, IpAddr> = BTreeMap::from([("sds".to_owned(), address("sds"))]);
+        let hosts = Hosts::from([("sds".to_owned(), address("sds"))]);
         let mut lines = vec!["#!/bin/sh".to_owned()];
         for pod in &PODS {
             if let Some(service) = pod.service {
@@ -111,6 +110,7 @@ impl Bare {
                     address: Some(address(pod.name)),
                     node_id: pod.name.to_owned(),
                     hosts: hosts.clone(),
+                    ..Rebind::default()
                 };
                 let file = folder.path().join(format!("{}.json", pod.name));
                 fs::write(

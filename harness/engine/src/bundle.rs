@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use meshkat_envoy::access;
 use meshkat_model::{event::Artifact, mesh::Container};
 use meshkat_runtime::{ContainerState, Pod};
 
@@ -79,9 +80,9 @@ async fn of_pod(mesh: &RunningMesh, pod: &Pod) -> Vec<Artifact> {
     if pod.envoy.is_none() {
         return files;
     }
-    // Envoy's access log is JSON on its standard output, its own log is text: both come in one stream.
+    // Envoy's access log, in whatever format, and its own log come in one stream.
     let all = log(Container::Envoy);
-    let (access, own): (Vec<&str>, Vec<&str>) = all.lines().partition(|line| line.starts_with('{'));
+    let (own, access) = access::split(&all);
     files.push(file("envoy.log", own.join("\n")));
     files.push(file("access.log", access.join("\n")));
     if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {

@@ -3,10 +3,9 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
-use meshkat_envoy::admin::Stat;
+use meshkat_envoy::{access::Access, admin::Stat};
 use meshkat_model::{mesh::Container, observation::shorten};
 use meshkat_runtime::{ContainerState, Pod};
-use serde::Deserialize;
 
 use crate::mesh::RunningMesh;
 
@@ -154,22 +153,6 @@ async fn rejected_updates(mesh: &RunningMesh, pod: &Pod, before: &Before, alike:
     }
 }
 
-/// A line of the access log of `envoy-configs/`.
-#[derive(Debug, Deserialize)]
-struct Access {
-    listener: String,
-    start_time: Option<String>,
-    method: Option<String>,
-    authority: Option<String>,
-    path: Option<String>,
-    response_code: u16,
-    response_code_details: Option<String>,
-    response_flags: Option<String>,
-    duration: Option<u64>,
-    upstream_cluster: Option<String>,
-    upstream_host: Option<String>,
-}
-
 /// Requests that failed alike: who answered them, how often, and in how many milliseconds.
 #[derive(Default)]
 struct Failures {
@@ -187,20 +170,22 @@ fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
         let Ok(log) = mesh.lease().log(&pod.name, Container::Envoy, LOG) else {
             continue;
         };
-        for access in log.lines().filter_map(|line| serde_json::from_str::<Access>(line).ok()) {
-            let details = access.response_code_details.as_deref().unwrap_or("-");
-            let is_earlier = access.start_time.as_deref().is_some_and(|start| start < began);
-            if access.response_code < 400 || details == "via_upstream" || is_earlier {
+        for access in log.lines().filter_map(|line| mesh.read_access(&pod.group, line)) {
+            let is_earlier = access.start.as_deref().is_some_and(|start| start < began);
+            let Some(code) = access.code.filter(|_| is_refused(&access) && !is_earlier) else {
                 continue;
-            }
+            };
+            let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+            let listener = access.listener.as_ref().map(|name| format!("({name}) "));
+            // Where the format has no details, its flags have to do.
             let sentence = format!(
-                "({}) answered {} {} for {} with {}: {details}, flags {}",
-                access.listener,
-                access.method.as_deref().unwrap_or("-"),
-                access.path.as_deref().unwrap_or("-"),
-                access.authority.as_deref().unwrap_or("-"),
-                access.response_code,
-                access.response_flags.as_deref().unwrap_or("-"),
+                "{}answered {} {} for {} with {code}: {}, flags {}",
+                listener.unwrap_or_default(),
+                or_none(&access.method),
+                or_none(&access.path),
+                or_none(&access.authority),
+                or_none(&access.details),
+                or_none(&access.flags),
             );
             let failures = alike
                 .entry((shorten(&sentence, 300), asked(&access, &pods)))
@@ -209,8 +194,8 @@ fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
             if !failures.pods.contains(&pod.name) {
                 failures.pods.push(pod.name.clone());
             }
-            failures.shortest = access.duration.into_iter().chain(failures.shortest).min();
-            failures.longest = access.duration.into_iter().chain(failures.longest).max();
+            failures.shortest = access.duration_ms.into_iter().chain(failures.shortest).min();
+            failures.longest = access.duration_ms.into_iter().chain(failures.longest).max();
         }
     }
     let mut alike: Vec<_> = alike.into_iter().collect();
@@ -230,22 +215,29 @@ fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
     alike.into_iter().map(sentence).collect()
 }
 
-/// Whom an Envoy asked, and where, as far as it came to that.
-fn asked(access: &Access, pods: &[Pod]) -> String {
-    let Some(cluster) = access.upstream_cluster.as_deref().filter(|cluster| *cluster != "-") else {
-        return String::new();
+/// Whether the Envoy answered itself, or could not answer. A format without details tells that by its flags.
+fn is_refused(access: &Access) -> bool {
+    let by_itself = match (&access.details, &access.flags) {
+        (Some(details), _) => details != "via_upstream",
+        (None, flags) => flags.is_some(),
     };
-    let host = access.upstream_host.as_deref().filter(|host| *host != "-");
-    let host = host.map(|host| match host.parse::<SocketAddr>() {
+    access.code.is_some_and(|code| code >= 400) && by_itself
+}
+
+/// Whom an Envoy asked, and where, as far as it came to that and the format tells it.
+fn asked(access: &Access, pods: &[Pod]) -> String {
+    let host = access.upstream.as_deref().map(|host| match host.parse::<SocketAddr>() {
         Ok(socket) => match pods.iter().find(|pod| pod.address == socket.ip()) {
             Some(pod) => format!("{} at {host}", pod.name),
             None => host.to_owned(),
         },
         Err(_) => host.to_owned(),
     });
-    match host {
-        Some(host) => format!(", asking {host} (cluster `{cluster}`)"),
-        None => format!(", cluster `{cluster}`"),
+    match (host, &access.cluster) {
+        (Some(host), Some(cluster)) => format!(", asking {host} (cluster `{cluster}`)"),
+        (Some(host), None) => format!(", asking {host}"),
+        (None, Some(cluster)) => format!(", cluster `{cluster}`"),
+        (None, None) => String::new(),
     }
 }
 

@@ -1,17 +1,27 @@
 //! Envoy's configuration as data: read, asked, changed by overlays, rebound to a pod, written back, validated. No text
 //! templates.
 
+mod blame;
 mod bootstrap;
 mod discovery;
+mod document;
 mod error;
+mod files;
+mod fits;
 mod harmless;
+mod hosts;
+mod kind;
 mod lint;
+mod logs;
+mod number;
 mod overlay;
 mod path;
 mod place;
+mod ports;
 mod query;
 mod readable;
 mod rebind;
+mod resources;
 mod said;
 mod select;
 mod state;
@@ -21,9 +31,12 @@ mod yaml;
 
 pub use bootstrap::Bootstrap;
 pub use error::{ConfigError, ValidateError};
-pub use lint::{Diagnostic, lint, lint_overlay};
+pub use fits::MeshLint;
+pub use hosts::{Found, Hosts};
+pub use kind::{Document, kind_of};
+pub use lint::{Diagnostic, Use, lint, lint_overlay, lint_resources};
 pub use overlay::Overlay;
 pub use path::DocPath;
-pub use query::{EdsCluster, Listener};
-pub use rebind::Rebind;
+pub use query::{EdsCluster, Listener, NamedEndpoint};
+pub use rebind::{Rebind, Rebound};
 pub use validate::Validator;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use insta::{Settings, assert_snapshot};
-use meshkat_envoy::config::{Diagnostic, lint, lint_overlay};
+use meshkat_envoy::config::{Diagnostic, Use, lint, lint_overlay};
 use support::{CONFIGS, file, validator};
 
 fn folder(below: &str) -> PathBuf {
@@ -28,9 +28,11 @@ struct Corpus {
 
 fn corpora() -> [Corpus; 2] {
     let overlay = |broken: &Path| {
-        let configs: Vec<PathBuf> = CONFIGS.iter().map(|name| file(name)).collect();
-        let other = folder("../../envoy-configs/overlays/xds-grpc.yaml");
-        lint_overlay(broken, &configs, &[other], Some(&validator()))
+        let uses = CONFIGS.map(|name| Use {
+            config: file(name),
+            before: Vec::new(),
+        });
+        lint_overlay(broken, &uses, Some(&validator()))
     };
     [
         Corpus {

@@ -49,9 +49,12 @@ fn a_poll_that_would_crash_envoy() {
 #[test]
 fn every_gap_is_told_at_once() {
     let told = lint_changed("pet", |text| {
-        text.replace("node: {id: pet, cluster: pet}", "node: {id: pet}")
-            .replace("port_value: 8081", "port_value: 9901")
-            .replace("port_value: 9900", "port_value: 8080")
+        text.replacen(
+            "address: 0.0.0.0, port_value: 10000",
+            "address: 10.1.2.3, port_value: 8081",
+            1,
+        )
+        .replace("port_value: 9900", "port_value: 8080")
     });
     insta::assert_snapshot!(told);
 }
@@ -81,4 +84,57 @@ fn a_file_that_is_no_yaml_and_one_that_is_not_there() {
         missing.len() == 1 && missing[0].message.contains("No such file"),
         "{missing:?}"
     );
+}
+
+#[test]
+fn what_envoy_refuses_is_told_at_the_line_that_it_quotes() {
+    let route = "route: {cluster: local_service, timeout: 5s}";
+    let timeout = "connect_timeout: 0.25s";
+    let domains = "domains: [\"*\"]";
+    for (from, to) in [
+        (route, "route: {cluster: local_servce, timeout: 5s}"),
+        (route, "route: {cluster: local_service, timout: 5s}"),
+        (route, "route: {cluster: local_service, timeout: -5s}"),
+        (
+            route,
+            "route: {cluster: local_service, retry_policy: {num_retries: -1}}",
+        ),
+        (domains, "domains: [\"*\", \"*\"]"),
+        (domains, "domains: [a, b, a]"),
+        (timeout, "connect_timeout: -0.5s"),
+        (timeout, "connect_timeout: 0.25s\n    lb_policy: ROUND"),
+        (
+            timeout,
+            "connect_timeout: 0.25s\n    outlier_detection: {max_ejection_percent: 200}",
+        ),
+        (
+            timeout,
+            "connect_timeout: 0.25s\n    circuit_breakers: {thresholds: [{priority: LOW}]}",
+        ),
+        ("port_value: 8080", "port_value: 80800"),
+        ("- match: {prefix: /}", "- match: {safe_regex: {regex: \"(\"}}"),
+        ("stat_prefix: ingress_http", "stat_prefix: \"\""),
+        ("v3.StdoutAccessLog", "v3.StdoutAccesLog"),
+        ("name: local_service\n    type: STATIC", "name: \"\"\n    type: STATIC"),
+    ] {
+        let mut line = 0;
+        let told = lint_changed("pet", |text| {
+            let changed = text.replacen(from, to, 1);
+            // The last line of what was put there is the wrong one, but where its first is.
+            let at = changed.find(to).expect("it was put there");
+            let within = if to.contains("type: STATIC") {
+                0
+            } else {
+                to.matches('\n').count()
+            };
+            line = changed[..at].matches('\n').count() + 1 + within;
+            changed
+        });
+        assert!(
+            told.starts_with(&format!("Some(({line}, ")),
+            "{to}, in line {line}: {told}"
+        );
+        assert!(told.contains("Envoy refuses it: "), "{told}");
+        assert!(!told.contains("goo.gle"), "{told}");
+    }
 }

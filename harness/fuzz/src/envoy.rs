@@ -1,10 +1,10 @@
 //! Envoy configurations, overlays, and what an Envoy's admin interface answers.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, path::Path, sync::LazyLock};
+use std::{net::Ipv4Addr, path::Path, sync::LazyLock};
 
 use meshkat_envoy::{
     admin::{Clusters, Stats},
-    config::{Bootstrap, ConfigError, Overlay, Rebind, lint, lint_overlay},
+    config::{Bootstrap, ConfigError, Hosts, Overlay, Rebind, lint, lint_overlay},
     sync::Live,
 };
 
@@ -39,7 +39,8 @@ pub fn envoy_config(data: &[u8]) {
         Err(error) => return told(&error, data),
     };
     survives(&config);
-    let (_, _, _, _) = (
+    let (_, _, _, _, _) = (
+        config.named_endpoints(),
         config.listeners(),
         config.admin(),
         config.clusters(),
@@ -50,7 +51,9 @@ pub fn envoy_config(data: &[u8]) {
         let rebind = Rebind {
             address,
             node_id: "pet-1".to_owned(),
-            hosts: BTreeMap::from([("sds".to_owned(), Ipv4Addr::new(127, 64, 0, 2).into())]),
+            hosts: Hosts::from([("sds".to_owned(), Ipv4Addr::new(127, 64, 0, 2).into())]),
+            ports: config.ports(address.is_some(), true),
+            ..Rebind::default()
         };
         match config.rebind(&rebind) {
             Ok(rebound) => survives(&rebound),
@@ -66,7 +69,7 @@ pub fn overlay(data: &[u8]) {
     }
     FOLDER.with(|folder| {
         let file = folder.write("overlays/made-up.yaml", data);
-        for wrong in lint_overlay(&file, &[], &[], None) {
+        for wrong in lint_overlay(&file, &[], None) {
             inside(wrong.line, data, &wrong.message);
         }
     });

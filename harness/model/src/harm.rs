@@ -3,7 +3,7 @@
 use crate::{
     case::Case,
     expression::Expression,
-    mesh::MeshSpec,
+    mesh::{MeshSpec, Service},
     scenario::step::{EnvoyStep, Hosts, RegisterStep, Step},
 };
 
@@ -70,11 +70,12 @@ impl Case {
 }
 
 impl MeshSpec {
-    /// Whether all of it is there from the start: every pod runs, and every service is registered.
+    /// Whether all of it is there from the start: every pod runs, and every service is registered, where there is a registry.
     pub fn is_whole(&self) -> bool {
+        let has_registry = self.groups.values().any(|group| group.service == Some(Service::Sds));
         self.groups.values().all(|group| {
-            let is_service = group.service.is_some() && group.envoy.is_some();
-            group.started && (group.registered || !is_service)
+            let is_service = group.service.is_some_and(|service| service != Service::Sds);
+            group.started && (group.registered || !is_service || !has_registry)
         })
     }
 }

@@ -9,6 +9,7 @@ pub mod culprit;
 pub mod event;
 pub mod expression;
 pub mod harm;
+pub mod host;
 pub mod limits;
 pub mod mesh;
 pub mod mesh_file;

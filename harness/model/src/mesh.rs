@@ -1,6 +1,6 @@
 //! A mesh, resolved: every group of pods, with its application and its Envoy's configuration.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,10 @@ pub enum Port {
 }
 
 impl Port {
-    /// The number: 10000, 9900, 8081 and 8080.
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Inbound, Self::Outbound, Self::Admin, Self::Application];
+
+    /// The number: 10000, 9900, 8081 and 8080, where an Envoy's configuration has no other.
     pub const fn number(self) -> u16 {
         match self {
             Self::Inbound => 10000,
@@ -54,6 +57,47 @@ impl Port {
             Self::Admin => 8081,
             Self::Application => 8080,
         }
+    }
+}
+
+/// The numbers of a pod's ports: those of [`Port::number`], where its Envoy's configuration has no others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodPorts {
+    /// Where its Envoy is reached by other pods.
+    pub inbound: u16,
+    /// Where its application reaches others.
+    pub outbound: u16,
+    /// Where its Envoy's admin interface is.
+    pub admin: u16,
+    /// The ports of the configuration that are elsewhere in the pod: where the configuration has them, and where they are.
+    pub moved: BTreeMap<u16, u16>,
+}
+
+impl Default for PodPorts {
+    fn default() -> Self {
+        Self {
+            inbound: Port::Inbound.number(),
+            outbound: Port::Outbound.number(),
+            admin: Port::Admin.number(),
+            moved: BTreeMap::new(),
+        }
+    }
+}
+
+impl PodPorts {
+    /// The number of a port.
+    pub fn number(&self, port: Port) -> u16 {
+        match port {
+            Port::Inbound => self.inbound,
+            Port::Outbound => self.outbound,
+            Port::Admin => self.admin,
+            Port::Application => port.number(),
+        }
+    }
+
+    /// Where what configurations call this port of the pod is.
+    pub fn real(&self, port: u16) -> u16 {
+        self.moved.get(&port).copied().unwrap_or(port)
     }
 }
 

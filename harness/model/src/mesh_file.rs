@@ -156,7 +156,7 @@ impl MeshUse {
                 let message = format!("`{}` is not in the registry anyway", name.value);
                 let never = (!group.registered).then(|| {
                     Diagnostic::new(source, name.place, message, "never registered")
-                        .help("pods with a service and an Envoy are; remove this one")
+                        .help("pods with a service are, but for `sds`; remove this one")
                 });
                 group.registered = false;
                 never
@@ -272,7 +272,7 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
         }
         let envoy = spec.envoy.map(|file| configs.join(&file.value));
         let is_sds = spec.service == Some(Service::Sds);
-        let registered = spec.service.is_some() && envoy.is_some() && !is_sds;
+        let registered = spec.service.is_some() && !is_sds;
         let replicas = spec.replicas.map(|count| count.value);
         let spec = GroupSpec {
             service: spec.service,

@@ -49,6 +49,11 @@ impl MeshFiles {
     pub fn invalid(&self) -> &BTreeMap<String, Vec<Diagnostic>> {
         &self.invalid
     }
+
+    /// Those whose groups are known, by the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &MeshSpec> {
+        self.read.values()
+    }
 }
 
 /// Why a mesh cannot be started.

@@ -78,6 +78,14 @@ pub trait Lease: Send + Sync {
     /// Also when the application lives: it would write it again.
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError>;
 
+    /// Makes a group's host name mean these of its pods, in the configurations of all Envoys: at first it means all of them, and a
+    /// pod that is added is not meant before this says so. Returns when it is written; that an Envoy has followed is for the caller
+    /// to find out.
+    async fn name(&self, group: &str, pods: &[String]) -> Result<(), RuntimeError> {
+        let (_, _) = (group, pods);
+        Ok(())
+    }
+
     /// Harms all that a pod and its `peers` send one another, in both directions, until [`Lease::heal_network`]. No peers
     /// are all other pods that there are. What was done between the same two pods before is replaced. Returns when it is so.
     ///

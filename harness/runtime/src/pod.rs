@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use meshkat_model::mesh::{Container, Port};
+use meshkat_model::mesh::{Container, PodPorts, Port};
 use serde::{Deserialize, Serialize};
 
 /// What to do something to: a pod, or one container of it.
@@ -119,17 +119,33 @@ pub struct Pod {
     pub published: BTreeMap<Port, SocketAddr>,
     /// Where its own application and Envoy reach one another.
     pub loopback: IpAddr,
+    /// The numbers of its ports.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub ports: PodPorts,
     /// Its application's state; none when it has no application.
     pub application: Option<ContainerState>,
     /// Its Envoy's state; none when it has no Envoy.
     pub envoy: Option<ContainerState>,
 }
 
+fn is_usual(ports: &PodPorts) -> bool {
+    *ports == PodPorts::default()
+}
+
 impl Pod {
     /// Where this machine reaches one of its ports.
     pub fn socket(&self, port: Port) -> SocketAddr {
         let published = self.published.get(&port).copied();
-        published.unwrap_or_else(|| SocketAddr::new(self.address, port.number()))
+        published.unwrap_or_else(|| SocketAddr::new(self.address, self.ports.number(port)))
+    }
+
+    /// Where other pods reach it, wherever this machine does: at its Envoy or, if it has none, at its application.
+    pub fn endpoint(&self) -> SocketAddr {
+        let port = match self.envoy {
+            Some(_) => Port::Inbound,
+            None => Port::Application,
+        };
+        SocketAddr::new(self.address, self.ports.number(port))
     }
 
     /// The state of one of its containers; none when it has no such container.

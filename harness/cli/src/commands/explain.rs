@@ -1,7 +1,7 @@
 //! `meshkat explain`: a case as it would run.
 
 use meshkat_envoy::config::Bootstrap;
-use meshkat_model::{case::Case, limits::listed};
+use meshkat_model::{case::Case, limits::listed, mesh::Service};
 use meshkat_plan::why_not;
 
 use crate::{
@@ -39,7 +39,8 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
         };
         let pods = group.pod_names(name).join(", ");
         let started = if group.started { "" } else { ", not started" };
-        let registered = if group.registered || group.service.is_none() || group.envoy.is_none() {
+        let is_never = group.service.is_none_or(|service| service == Service::Sds);
+        let registered = if group.registered || is_never {
             ""
         } else {
             ", not registered"

@@ -2,19 +2,19 @@
 //! validation.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
 use meshkat_envoy::{
     Sandbox,
     binary::Envoy,
-    config::{self, Validator, lint as lint_config, lint_overlay},
+    config::{self, Document, MeshLint, Use, Validator, kind_of, lint as lint_config, lint_overlay, lint_resources},
 };
 use meshkat_model::{
     mesh::MeshSpec,
     mesh_file::read_mesh,
-    project::{Project, yaml_below},
+    project::{MeshFiles, Project, yaml_below},
     scenario::{INVALID_ELSEWHERE, Meshes as _, SharedAxes},
     source::{Diagnostic, Place, Source},
 };
@@ -27,7 +27,7 @@ use crate::{
     limits,
     load::{self, Wanted},
     output::say,
-    used::of_config,
+    used,
 };
 
 /// What a file is, by where it lies.
@@ -36,6 +36,8 @@ enum Kind {
     Mesh,
     Axes,
     Config,
+    /// xDS resources that a configuration names the file of.
+    Resources,
     Overlay,
 }
 
@@ -67,6 +69,11 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         }
     }
     let mut cases = 0;
+    let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
+    let in_use = match has_overlays {
+        true => overlays_in_use(&project, &meshes, &axes)?,
+        false => BTreeMap::new(),
+    };
     for file in &files {
         match kind(&project, file) {
             Kind::Mesh => {
@@ -75,7 +82,10 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     .map(|name| name.to_string_lossy().into_owned())
                     .unwrap_or_default();
                 match project.read_or_tell(file) {
-                    Ok(source) => wrong.extend(read_mesh(&name, &source, &project.configs()).err().unwrap_or_default()),
+                    Ok(source) => match read_mesh(&name, &source, &project.configs()) {
+                        Ok(mesh) => wrong.extend(of_configs(&project, MeshLint::default().check(&mesh))),
+                        Err(more) => wrong.extend(more),
+                    },
                     Err(unread) => wrong.push(unread),
                 }
             }
@@ -95,7 +105,9 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 Ok((_, more)) => {
                     cases += more.cases.len();
                     let is_valid = |mesh: &&MeshSpec| !meshes.is_invalid(&mesh.name);
-                    load::check_overlays(more.cases.iter().map(|case| &case.mesh).filter(is_valid))?;
+                    let valid = || more.cases.iter().map(|case| &case.mesh).filter(is_valid);
+                    load::check_overlays(valid())?;
+                    wrong.extend(used::fit(&project, valid()));
                     // A mesh that is invalid is told, whoever uses it.
                     if !more.cases.iter().all(|case| is_valid(&&case.mesh)) {
                         wrong.extend(mesh_problems.iter().cloned());
@@ -110,22 +122,34 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 }
             },
             Kind::Overlay => {
-                let configs = configs(&project)?;
-                let overlays = project
-                    .overlay_files()
-                    .map_err(|error| load::cannot_read(&project.overlays(), &error))?;
-                let others: Vec<PathBuf> = overlays.into_values().filter(|other| !file.ends_with(other)).collect();
+                let uses: Vec<Use> = in_use.get(file).into_iter().flatten().cloned().collect();
+                if uses.is_empty() {
+                    let name = shown(&project, file);
+                    say(&format!(
+                        "warning: {name} is an overlay that no scenario uses: Envoy is not asked about it"
+                    ));
+                }
                 let path = file.clone();
-                let found = with_each(&envoys, move |envoy| {
-                    lint_overlay(&path, &configs, &others, Some(envoy))
-                })
-                .await?;
-                wrong.extend(found.into_iter().map(|problem| of_config(&project, file, problem)));
+                let found = with_each(&envoys, move |envoy| lint_overlay(&path, &uses, Some(envoy))).await?;
+                wrong.extend(of_configs(&project, found));
             }
+            Kind::Resources => wrong.extend(of_configs(&project, lint_resources(file))),
             Kind::Config => {
                 let path = file.clone();
                 let found = with_each(&envoys, move |envoy| lint_config(&path, Some(envoy))).await?;
-                wrong.extend(found.into_iter().map(|problem| of_config(&project, file, problem)));
+                wrong.extend(of_configs(&project, found));
+                // What it lacks in the meshes that have it.
+                let is_it = |used: &PathBuf| std::fs::canonicalize(used).is_ok_and(|used| used == *file);
+                for mesh in meshes.all().filter(|mesh| !meshes.is_invalid(&mesh.name)) {
+                    let has_it = mesh.groups.values().filter_map(|group| group.envoy.as_ref()).any(is_it);
+                    if has_it {
+                        let of_file = MeshLint::default()
+                            .check(mesh)
+                            .into_iter()
+                            .filter(|problem| is_it(&problem.file));
+                        wrong.extend(of_configs(&project, of_file.collect()));
+                    }
+                }
             }
         }
     }
@@ -160,9 +184,19 @@ fn kind(project: &Project, file: &Path) -> Kind {
     } else if std::fs::canonicalize(project.axes()).is_ok_and(|axes| axes == file) {
         Kind::Axes
     } else if under(project.configs()) || in_folder("envoy-configs") || in_folder("configs") {
-        Kind::Config
-    } else {
+        match kind_of(file) {
+            Document::Resources => Kind::Resources,
+            Document::Configuration | Document::Other => Kind::Config,
+        }
+    } else if under(project.scenarios()) {
         Kind::Scenario
+    } else {
+        // Elsewhere a file is what stands in it.
+        match kind_of(file) {
+            Document::Configuration => Kind::Config,
+            Document::Resources => Kind::Resources,
+            Document::Other => Kind::Scenario,
+        }
     }
 }
 
@@ -203,21 +237,33 @@ fn unreadable(project: &Project, path: &Path, error: &std::io::Error) -> Diagnos
     .help("mend it, or take it out of the project")
 }
 
-/// The configurations that overlays change.
-fn configs(project: &Project) -> Result<Vec<PathBuf>, Exit> {
-    let entries =
-        std::fs::read_dir(project.configs()).map_err(|error| load::cannot_read(&project.configs(), &error))?;
-    let files = entries.flatten().map(|entry| entry.path());
-    let mut configs: Vec<PathBuf> = files
-        .filter(|path| {
-            path.is_file()
-                && path
-                    .extension()
-                    .is_some_and(|ending| ending == "yaml" || ending == "yml")
-        })
-        .collect();
-    configs.sort();
-    Ok(configs)
+/// With which configurations, and after which others, scenarios use each overlay. Of scenarios that cannot be read nothing is
+/// known.
+fn overlays_in_use(
+    project: &Project,
+    meshes: &MeshFiles,
+    axes: &SharedAxes,
+) -> Result<BTreeMap<PathBuf, BTreeSet<Use>>, Exit> {
+    let files = project
+        .scenario_files()
+        .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
+    let mut found: BTreeMap<PathBuf, BTreeSet<Use>> = BTreeMap::new();
+    for path in files.values() {
+        let (asked, coverage) = (Asked::default(), CoverageChoice::pairwise());
+        let read = load::scenario_cases(project, path, meshes, axes, &asked, &Wanted::Any, coverage)?;
+        let Ok((_, read)) = read else { continue };
+        for group in read.cases.iter().flat_map(|case| case.mesh.groups.values()) {
+            let Some(config) = &group.envoy else { continue };
+            for (index, overlay) in group.overlays.iter().enumerate() {
+                let overlay = std::fs::canonicalize(overlay).unwrap_or_else(|_| overlay.clone());
+                found.entry(overlay).or_default().insert(Use {
+                    config: config.clone(),
+                    before: group.overlays[..index].to_vec(),
+                });
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
@@ -230,7 +276,8 @@ fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {
     Ok(())
 }
 
-/// What is wrong with each Envoy: once where it is the same with all of them, and otherwise with the versions.
+/// What is wrong with each Envoy: once where it is the same with all of them, and otherwise with the versions. Versions that
+/// refuse the same place say the same, whatever their words are.
 async fn with_each(
     envoys: &[(Envoy, Validator)],
     lint: impl Fn(&Validator) -> Vec<config::Diagnostic> + Send + 'static,
@@ -238,20 +285,40 @@ async fn with_each(
     let judges: Vec<Validator> = envoys.iter().map(|(_, judge)| judge.clone()).collect();
     let all = tokio::task::spawn_blocking(move || -> Vec<_> { judges.iter().map(lint).collect() }).await;
     let all = all.map_err(|error| Exit::environment(error.to_string()))?;
-    let mut found: Vec<(config::Diagnostic, Vec<String>)> = Vec::new();
-    for ((envoy, _), problems) in envoys.iter().zip(all) {
+    let mut found: Vec<(config::Diagnostic, BTreeSet<usize>)> = Vec::new();
+    for (index, problems) in all.into_iter().enumerate() {
         for problem in problems {
-            match found.iter_mut().find(|(known, _)| *known == problem) {
-                Some((_, with)) => with.push(envoy.version.to_string()),
-                None => found.push((problem, vec![envoy.version.to_string()])),
+            let known = found.iter_mut().find(|(known, with)| {
+                let other_words = known.is_refusal() && problem.is_refusal() && !with.contains(&index);
+                let same_place = known.line.is_some() && known.place() == problem.place();
+                *known == problem || (other_words && same_place)
+            });
+            match known {
+                Some((_, with)) => drop(with.insert(index)),
+                None => found.push((problem, BTreeSet::from([index]))),
             }
         }
     }
-    let tell = |(mut problem, with): (config::Diagnostic, Vec<String>)| {
+    let tell = |(mut problem, with): (config::Diagnostic, BTreeSet<usize>)| {
         if with.len() < envoys.len() {
-            problem.message = format!("{} (only with Envoy {})", problem.message, with.join(", "));
+            let versions: Vec<String> = with.iter().map(|index| envoys[*index].0.version.to_string()).collect();
+            problem.message = format!("{} (only with Envoy {})", problem.message, versions.join(", "));
         }
         problem
     };
     Ok(found.into_iter().map(tell).collect())
+}
+
+/// Problems of Envoy configurations, shown like all others.
+fn of_configs(project: &Project, problems: Vec<config::Diagnostic>) -> Vec<Diagnostic> {
+    problems
+        .into_iter()
+        .map(|problem| used::of_config(project, problem))
+        .collect()
+}
+
+/// A file as it is named to a person.
+fn shown(project: &Project, file: &Path) -> String {
+    let root = std::fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
+    file.strip_prefix(root).unwrap_or(file).display().to_string()
 }

@@ -12,6 +12,7 @@ mod permit;
 mod process;
 
 mod apart;
+mod as_it_is;
 mod by_hand;
 mod compose;
 mod daemon;

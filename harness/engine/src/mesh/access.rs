@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use meshkat_envoy::admin::Stat;
+use meshkat_envoy::{access, admin::Stat};
 use meshkat_model::mesh::Container;
 use meshkat_runtime::{ContainerState, Pod};
 
@@ -46,6 +46,6 @@ impl RunningMesh {
             })
             .sum();
         let log = self.lease.log(&pod.name, Container::Envoy, LOG).unwrap_or_default();
-        log.lines().filter(|line| line.starts_with('{')).count() as u64 >= completed
+        access::count(&log) as u64 >= completed
     }
 }

@@ -1,14 +1,14 @@
 //! Waiting until every live Envoy has the endpoints that the registry was told.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use futures::future::join_all;
-use meshkat_envoy::config::EdsCluster;
-use meshkat_model::mesh::Port;
+use meshkat_envoy::admin::{Clusters, Host};
+use meshkat_envoy::config::{EdsCluster, Hosts};
 use meshkat_runtime::{ContainerState, Pod};
 
 use super::{ANSWER, MeshError, RunningMesh};
@@ -60,7 +60,8 @@ impl RunningMesh {
     /// is not registered nothing is asked.
     pub(super) async fn endpoints_differ(&self, pod: &Pod) -> Option<String> {
         let asked = self.eds_clusters(&pod.group);
-        if asked.is_empty() {
+        let named = self.named_clusters(&pod.group);
+        if asked.is_empty() && named.is_empty() {
             return None;
         }
         let clusters = match self.admin(pod).clusters(ANSWER).await {
@@ -74,27 +75,77 @@ impl RunningMesh {
             let expected: BTreeSet<SocketAddr> = hosts
                 .iter()
                 .filter_map(|name| self.lease.pod(name))
-                // Where the other pods reach it, wherever this machine does.
-                .map(|host| SocketAddr::new(host.address, Port::Inbound.number()))
+                .map(|host| host.endpoint())
                 .collect();
-            let Some(cluster) = clusters.get(&eds.cluster) else {
-                return Some(format!(
-                    "the Envoy of {} has no cluster `{}` yet",
-                    pod.name, eds.cluster
-                ));
-            };
-            let actual: BTreeSet<SocketAddr> = cluster.hosts.iter().filter_map(|host| host.socket()).collect();
-            if actual != expected {
-                return Some(format!(
-                    "the Envoy of {} has {} in cluster `{}`, and should have {}",
-                    pod.name,
-                    self.names(&actual),
-                    eds.cluster,
-                    self.names(&expected)
-                ));
+            let all = |_: &Host| true;
+            if let Some(difference) = self.cluster_differs(pod, &clusters, &eds.cluster, &expected, all) {
+                return Some(difference);
             }
         }
-        None
+        // What passes its health check is kept until it does not, though no name means it any more.
+        let is_meant = |host: &Host| !host.health.pending_dynamic_removal;
+        named
+            .iter()
+            .find_map(|(cluster, expected)| self.cluster_differs(pod, &clusters, cluster, expected, is_meant))
+    }
+
+    fn cluster_differs(
+        &self,
+        pod: &Pod,
+        clusters: &Clusters,
+        cluster: &str,
+        expected: &BTreeSet<SocketAddr>,
+        counts: impl Fn(&Host) -> bool,
+    ) -> Option<String> {
+        let Some(found) = clusters.get(cluster) else {
+            return Some(format!("the Envoy of {} has no cluster `{cluster}` yet", pod.name));
+        };
+        let actual: BTreeSet<SocketAddr> = found
+            .hosts
+            .iter()
+            .filter(|host| counts(host))
+            .filter_map(|host| host.socket())
+            .collect();
+        (actual != *expected).then(|| {
+            format!(
+                "the Envoy of {} has {} in cluster `{cluster}`, and should have {}",
+                pod.name,
+                self.names(&actual),
+                self.names(expected)
+            )
+        })
+    }
+
+    /// The clusters of a group's Envoys that are found by host names of groups whose pods come and go, each with the endpoints
+    /// that the names mean now. One that has other endpoints as well is left out: those are not known here.
+    fn named_clusters(&self, group: &str) -> BTreeMap<String, BTreeSet<SocketAddr>> {
+        let pods = self.pods();
+        let mut hosts = Hosts::default();
+        for (name, group) in &self.spec.groups {
+            let ports = pods.iter().find(|pod| pod.group == *name).map(|pod| pod.ports.clone());
+            hosts.add_group(name, group.replicas.is_some(), ports.unwrap_or_default());
+        }
+        let named = self.state().named.clone();
+        let is_meant = |pod: &&Pod| named.get(&pod.group).is_none_or(|named| named.contains(&pod.name));
+        for pod in pods.iter().filter(is_meant) {
+            hosts.add_pod(&pod.group, &pod.name, pod.address);
+        }
+        let mut clusters: BTreeMap<String, BTreeSet<SocketAddr>> = BTreeMap::new();
+        let mut others = BTreeSet::new();
+        for endpoint in self.named.get(group).map_or(&[][..], Vec::as_slice) {
+            match (hosts.find(&endpoint.host), endpoint.port) {
+                (Some(found), Some(port)) if found.changes => {
+                    let most = if endpoint.first_alone { 1 } else { usize::MAX };
+                    let sockets = found.sockets(port).take(most);
+                    clusters.entry(endpoint.cluster.clone()).or_default().extend(sockets);
+                }
+                _ => {
+                    others.insert(endpoint.cluster.clone());
+                }
+            }
+        }
+        clusters.retain(|cluster, _| !others.contains(cluster));
+        clusters
     }
 
     fn names(&self, sockets: &BTreeSet<SocketAddr>) -> String {
@@ -110,11 +161,15 @@ impl RunningMesh {
     }
 }
 
-/// The pod behind an endpoint; the port is told where it is not an Envoy's inbound one.
+/// The pod behind an endpoint; the port is told where it is not the one at which others reach the pod.
 pub(super) fn name_of(pods: &[Pod], socket: SocketAddr) -> String {
     match pods.iter().find(|pod| pod.address == socket.ip()) {
-        Some(pod) if socket.port() == Port::Inbound.number() => pod.name.clone(),
+        Some(pod) if is_reached_at(pod, socket.port()) => pod.name.clone(),
         Some(pod) => format!("{}:{}", pod.name, socket.port()),
         None => socket.to_string(),
     }
+}
+
+fn is_reached_at(pod: &Pod, port: u16) -> bool {
+    port == pod.endpoint().port()
 }

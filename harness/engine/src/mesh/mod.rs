@@ -22,8 +22,9 @@ use std::{
 
 use meshkat_driver::{ReadError, read_all};
 use meshkat_envoy::{
+    access::{Access, AccessFormats},
     admin::Admin,
-    config::{Bootstrap, ConfigError, EdsCluster},
+    config::{Bootstrap, ConfigError, EdsCluster, NamedEndpoint},
 };
 use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
@@ -171,6 +172,10 @@ pub struct RunningMesh {
     asking: HashSet<String>,
     /// The groups that run from the start and whose Envoys start when all others are ready.
     late: Vec<String>,
+    /// The endpoints of each group's Envoy that are found by a host name.
+    named: HashMap<String, Vec<NamedEndpoint>>,
+    /// The formats of each group's access logs.
+    formats: HashMap<String, AccessFormats>,
     state: Mutex<State>,
 }
 
@@ -179,6 +184,8 @@ pub struct RunningMesh {
 struct State {
     /// What the registry was told: for each service, the pods that are its hosts.
     registry: BTreeMap<String, Vec<String>>,
+    /// The pods that the host names of groups mean, of groups whose names do not mean all of them.
+    named: BTreeMap<String, Vec<String>>,
     /// The weights of pods in services whose hosts have some.
     weights: BTreeMap<String, BTreeMap<String, u32>>,
     /// Whether the registry has been told all of it. It has not before `sds` runs for the first time.
@@ -199,6 +206,7 @@ impl RunningMesh {
             .timeout(ANSWER)
             .build()?;
         let (mut eds, mut discovery, mut asking) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let (mut named, mut formats) = (HashMap::new(), HashMap::new());
         for (group, of) in &spec.groups {
             if let Some(file) = &of.envoy {
                 let config = Bootstrap::read_with(file, &of.overlays)?;
@@ -207,6 +215,8 @@ impl RunningMesh {
                 if config.asks_a_control_plane() {
                     asking.insert(group.clone());
                 }
+                named.insert(group.clone(), config.named_endpoints());
+                formats.insert(group.clone(), AccessFormats::of(&config));
             }
         }
         Ok(Self {
@@ -217,6 +227,8 @@ impl RunningMesh {
             discovery,
             asking,
             late: late.to_vec(),
+            named,
+            formats,
             state: Mutex::default(),
         })
     }
@@ -280,6 +292,11 @@ impl RunningMesh {
             Err(error) => return Err(unreadable(error.to_string())),
         };
         serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// What a line of the access log of a group's Envoys says; none of a line that is none.
+    pub(crate) fn read_access(&self, group: &str, line: &str) -> Option<Access> {
+        self.formats.get(group)?.read(line)
     }
 
     /// What runs the mesh.

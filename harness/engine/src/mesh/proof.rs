@@ -134,7 +134,7 @@ impl RunningMesh {
             let wanted: BTreeSet<SocketAddr> = names
                 .iter()
                 .filter_map(|name| self.lease.pod(name))
-                .map(|pod| SocketAddr::new(pod.address, Port::Inbound.number()))
+                .map(|pod| pod.endpoint())
                 .collect();
             let hosts = registry.services[service].hosts.iter();
             let now: BTreeSet<SocketAddr> = hosts.map(|host| SocketAddr::new(host.ip_address, host.port)).collect();

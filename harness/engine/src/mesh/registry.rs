@@ -27,6 +27,10 @@ impl RunningMesh {
     /// What the registry is to say of a new mesh: the hosts of each service. Of a service that is never told of, an Envoy that
     /// comes up waits for the whole initial_fetch_timeout.
     pub(super) fn planned_registry(&self) -> BTreeMap<String, Vec<String>> {
+        // Where nobody can be told, nobody is registered.
+        if !self.spec.groups.contains_key("sds") {
+            return BTreeMap::new();
+        }
         let absent = self.absent_services().into_iter().map(|service| (service, Vec::new()));
         let groups = self.spec.groups.iter().filter(|(_, group)| group.registered);
         absent
@@ -100,9 +104,10 @@ impl RunningMesh {
         let hosts: Vec<Value> = pods
             .iter()
             .filter_map(|name| now.iter().find(|pod| pod.name == *name))
-            // The port of the pod's Envoy, never the application's: that is what makes it a mesh.
+            // The port of the pod's Envoy, and the application's only where there is no Envoy: that is what makes it a mesh.
             .map(|pod| {
-                let mut host = json!({"ip_address": pod.address, "port": Port::Inbound.number()});
+                let endpoint = pod.endpoint();
+                let mut host = json!({"ip_address": endpoint.ip(), "port": endpoint.port()});
                 if let Some(weight) = weights.get(&pod.name) {
                     host["tags"] = json!({"load_balancing_weight": weight});
                 }

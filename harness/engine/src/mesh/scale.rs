@@ -9,7 +9,7 @@ use super::{MeshError, RunningMesh};
 
 impl RunningMesh {
     /// Brings a group to `count` pods. Pods that come are registered once they are ready. Pods that go, the latest first,
-    /// are taken out of the registry, and stopped once no Envoy has them.
+    /// are taken out of the registry and out of what the group's host name means, and stopped once no Envoy has them.
     ///
     /// # Errors
     /// Why the mesh did not follow.
@@ -19,6 +19,8 @@ impl RunningMesh {
             let new = try_join_all((now.len()..count).map(|_| self.lease.add(group))).await?;
             let deadline = Instant::now() + limit;
             try_join_all(new.iter().map(|pod| self.pod_ready(pod, deadline, limit))).await?;
+            let all = now.iter().chain(&new).map(|pod| pod.name.clone());
+            self.name(group, all.collect()).await?;
             let hosts = self.registered(group).map(|mut hosts| {
                 hosts.extend(new.iter().map(|pod| pod.name.clone()));
                 hosts
@@ -26,6 +28,8 @@ impl RunningMesh {
             self.follow(group, hosts.filter(|_| !new.is_empty()), limit).await
         } else {
             let gone: Vec<&str> = now[count..].iter().map(|pod| pod.name.as_str()).collect();
+            self.name(group, now[..count].iter().map(|pod| pod.name.clone()).collect())
+                .await?;
             let hosts = self.registered(group).map(|mut hosts| {
                 hosts.retain(|host| !gone.contains(&host.as_str()));
                 hosts
@@ -37,10 +41,21 @@ impl RunningMesh {
         }
     }
 
-    /// Registers a service's new hosts and waits for the mesh to follow; a service that is not registered stays so.
+    /// Makes the host name of a group mean these pods.
+    async fn name(&self, group: &str, pods: Vec<String>) -> Result<(), MeshError> {
+        self.lease.name(group, &pods).await?;
+        self.state().named.insert(group.to_owned(), pods);
+        Ok(())
+    }
+
+    /// Registers a service's new hosts and waits for the mesh to follow, host names too; a service that is not registered stays
+    /// so.
     async fn follow(&self, service: &str, hosts: Option<Vec<String>>, limit: Duration) -> Result<(), MeshError> {
-        let Some(hosts) = hosts else { return Ok(()) };
-        self.register(service, hosts).await?;
+        if let Some(hosts) = hosts {
+            self.register(service, hosts).await?;
+        } else if self.named.values().all(Vec::is_empty) {
+            return Ok(());
+        }
         self.converge(limit).await
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::{ConfigError, validate::LARGEST, yaml};
+use super::{ConfigError, validate::LARGEST};
 
 /// A complete Envoy configuration (its `Bootstrap` message) and the file that it came from.
 ///
@@ -33,8 +33,7 @@ impl Bootstrap {
     /// # Errors
     /// Where the text is not one document that is a mapping.
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        super::readable::check(file, text)?;
-        let (document, _) = yaml::read(text).map_err(|fault| ConfigError::not_yaml(file, fault))?;
+        let document = super::document::read(file, text)?;
         if !document.is_mapping() {
             return Err(ConfigError::unexpected(
                 file,

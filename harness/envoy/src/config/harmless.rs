@@ -8,7 +8,6 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use rustix::fs::{Access, access};
 use serde_yaml::Value;
 
 use super::{
@@ -23,19 +22,18 @@ const NO_FILES: [&str; 3] = ["/dev/stdout", "/dev/stderr", "/dev/null"];
 /// What a variable that a configuration asks for has as its value.
 const PLACEHOLDER: &str = "placeholder";
 
-/// The configuration with its access logs going nowhere, where it has any that go to files, and the paths of those. Envoy opens
-/// them while it judges, and a log at a place that it may not write to would be a reason to refuse the configuration.
-pub(super) fn without_log_files(config: &Bootstrap) -> (Option<Bootstrap>, Vec<PathBuf>) {
-    let mut logs = Vec::new();
+/// The configuration with its access logs going nowhere, where it has any that go to files: Envoy opens them while it judges, and
+/// in a run nobody opens them, as they go to standard output there.
+pub(super) fn without_log_files(config: &Bootstrap) -> Option<Bootstrap> {
+    let mut has_logs = false;
     walk(config.document(), &DocPath::root(), &mut |_, value| {
-        logs.extend(log_of(value).map(PathBuf::from));
+        has_logs |= log_of(value).is_some();
     });
-    if logs.is_empty() {
-        return (None, logs);
-    }
-    let mut quiet = config.clone();
-    silence(quiet.document_mut());
-    (Some(quiet), logs)
+    has_logs.then(|| {
+        let mut quiet = config.clone();
+        silence(quiet.document_mut());
+        quiet
+    })
 }
 
 /// The file that this value logs to, if it is an access log of a file.
@@ -65,23 +63,6 @@ fn silence(value: &mut Value) {
         Value::Sequence(items) => items.iter_mut().for_each(silence),
         _ => {}
     }
-}
-
-/// Why Envoy could not open a log at `path`, in its own words.
-pub(super) fn problem_of_log(path: &Path) -> Option<String> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let reason = match fs::metadata(path) {
-        Ok(about) if about.is_dir() => io::Error::from(io::ErrorKind::IsADirectory),
-        Ok(_) => access(path, Access::WRITE_OK).err()?.into(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            access(folder, Access::WRITE_OK | Access::EXEC_OK).err()?.into()
-        }
-        Err(error) => error,
-    };
-    Some(format!("unable to open file '{}': {reason}", path.display()))
 }
 
 /// The variables that a configuration reads and this process has, with values that are nobody's secret.
@@ -162,28 +143,13 @@ mod tests {
         let written = config(&format!(
             "{{a: [{{b: {{{log}, path: /x, n: 1}}}}, {{{log}, path: /dev/stdout}}], admin: {{accessLogPath: z.log}}, c: {{path: /z}}}}"
         ));
-        let (quiet, logs) = without_log_files(&written);
-        assert_eq!(logs, [Path::new("/x"), Path::new("z.log")]);
+        let quiet = without_log_files(&written);
         let expected = config(&format!(
             "{{a: [{{b: {{{log}, path: /dev/null, n: 1}}}}, {{{log}, path: /dev/stdout}}], admin: {{accessLogPath: /dev/null}}, \
              c: {{path: /z}}}}"
         ));
         assert_eq!(quiet.unwrap(), expected);
-        assert_eq!(without_log_files(&config("{c: {path: /z}}")).0, None);
-    }
-
-    #[test]
-    fn a_log_that_envoy_could_not_open_is_told_in_its_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        assert_eq!(problem_of_log(&at("new")), None);
-        assert!(
-            problem_of_log(&at("none/new"))
-                .unwrap()
-                .ends_with("No such file or directory (os error 2)")
-        );
-        assert!(problem_of_log(folder.path()).unwrap().contains("directory"));
-        assert!(!at("new").exists());
+        assert_eq!(without_log_files(&config("{c: {path: /z}}")), None);
     }
 
     #[test]

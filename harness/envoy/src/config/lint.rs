@@ -1,22 +1,26 @@
 //! What is wrong with a configuration's file, told with its place. Starts no Envoy, but asks one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap, ConfigError, DocPath, Overlay, ValidateError, Validator,
+    Bootstrap, ConfigError, DocPath, Overlay, ValidateError, Validator, blame,
+    number::port,
     place::Places,
+    ports::socket_of,
     query::text,
     rebind::{is_any, is_local},
+    resources,
     validate::LARGEST,
     value::{dig, get, walk},
+    yaml,
 };
 
-/// The ports that are the same in every pod.
-const INBOUND: u16 = 10_000;
-const OUTBOUND: u16 = 9_900;
-const ADMIN: u16 = 8_081;
+/// The application's port, the same in every pod.
 const APPLICATION: u16 = 8_080;
 
 /// Envoy takes less, and below a millisecond crashes on its first poll.
@@ -37,8 +41,23 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-/// Checks one configuration file: that it is YAML, that a pod can be made of it, that it does not crash Envoy, and, where
-/// there is an `envoy` to ask, that it takes it. Empty when all is well.
+/// What the message of a configuration begins with that Envoy does not take.
+const REFUSES: &str = "Envoy refuses ";
+
+impl Diagnostic {
+    /// Where it is.
+    pub fn place(&self) -> (&Path, Option<usize>, Option<usize>) {
+        (&self.file, self.line, self.column)
+    }
+
+    /// Whether it is Envoy that says so.
+    pub fn is_refusal(&self) -> bool {
+        self.message.starts_with(REFUSES)
+    }
+}
+
+/// Checks one configuration file: that it is YAML, that a pod can be made of it, that the files are there that it names, that it
+/// does not crash Envoy, and, where there is an `envoy` to ask, that it takes it. Empty when all is well.
 pub fn lint(file: &Path, envoy: Option<&Validator>) -> Vec<Diagnostic> {
     let read = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
         file: file.to_owned(),
@@ -57,24 +76,29 @@ pub fn lint(file: &Path, envoy: Option<&Validator>) -> Vec<Diagnostic> {
         places: Places::of(&text),
         found: Vec::new(),
     };
-    lint.node(&config);
     lint.ports(&config);
     let crashes = lint.refresh_delays(&config);
-    if let (Some(envoy), false) = (envoy, crashes) {
-        lint.ask(envoy);
+    if let Err(error) = config.with_files() {
+        lint.tell(&error);
+    } else if let (Some(envoy), false) = (envoy, crashes) {
+        lint.ask(&config, envoy);
     }
     lint.found
 }
 
-/// Checks one overlay: that it can be read, that it changes one of `configs` at least, and that Envoy takes each that it
-/// changes. One that changes none of them as they are is put over each of the `others`, as one that refines another is meant
-/// to be. Empty when all is well.
-pub fn lint_overlay(
-    file: &Path,
-    configs: &[PathBuf],
-    others: &[PathBuf],
-    envoy: Option<&Validator>,
-) -> Vec<Diagnostic> {
+/// A configuration that an overlay is put over, after others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Use {
+    /// The configuration's file.
+    pub config: PathBuf,
+    /// The overlays that are put over it before, in this order.
+    pub before: Vec<PathBuf>,
+}
+
+/// Checks one overlay: that it can be read and, of the configurations that it is used with, that it changes one at least, and that
+/// Envoy takes each that it changes. A configuration that Envoy does not take by itself is told as that, and not as the overlay's
+/// fault. Empty when all is well.
+pub fn lint_overlay(file: &Path, uses: &[Use], envoy: Option<&Validator>) -> Vec<Diagnostic> {
     let text = match meshkat_files::read_to_string(file, LARGEST) {
         Ok(text) => text,
         Err(source) => {
@@ -88,8 +112,37 @@ pub fn lint_overlay(
         found: Vec::new(),
     };
     match Overlay::parse(file, &text) {
-        Ok(overlay) => lint.overlay(&overlay, configs, others, envoy),
+        Ok(overlay) => {
+            // What would crash Envoy does so wherever it is put.
+            if let Ok((document, _)) = yaml::read(&text) {
+                lint.refresh_delays_at(&document, None);
+            }
+            lint.overlay(&overlay, uses, envoy);
+        }
         Err(error) => lint.tell(&error),
+    }
+    lint.found
+}
+
+/// Checks a file of xDS resources: that it can be read, and that each resource says what it is. Envoy judges it with the
+/// configuration that names it.
+pub fn lint_resources(file: &Path) -> Vec<Diagnostic> {
+    let document = match resources::read(file) {
+        Ok(document) => document,
+        Err(error) => return vec![of_error(file, &error)],
+    };
+    let text = meshkat_files::read_to_string(file, LARGEST).unwrap_or_default();
+    let mut lint = Lint {
+        file,
+        places: Places::of(&text),
+        found: Vec::new(),
+    };
+    for (index, resource) in resources::of(&document).iter().enumerate() {
+        if resources::kind(resource).is_none() {
+            let path = DocPath::root().field("resources").item(index);
+            let help = "write for example '@type': type.googleapis.com/envoy.config.cluster.v3.Cluster";
+            lint.say(&path, "this resource does not say what it is", help);
+        }
     }
     lint.found
 }
@@ -120,7 +173,12 @@ struct Lint<'a> {
 
 impl Lint<'_> {
     fn say(&mut self, path: &DocPath, message: impl Into<String>, help: impl Into<String>) {
-        let place = self.places.find(path);
+        self.say_perhaps(Some(path), message, help);
+    }
+
+    /// The same, at no place where none is known.
+    fn say_perhaps(&mut self, path: Option<&DocPath>, message: impl Into<String>, help: impl Into<String>) {
+        let place = path.and_then(|path| self.places.find(path));
         self.found.push(Diagnostic {
             file: self.file.to_owned(),
             line: place.map(|(line, _)| line),
@@ -138,39 +196,56 @@ impl Lint<'_> {
         }
     }
 
-    fn overlay(&mut self, overlay: &Overlay, configs: &[PathBuf], others: &[PathBuf], envoy: Option<&Validator>) {
-        // What cannot be read is told by its own lint.
-        let beneath = |other: Option<&PathBuf>| {
-            let other = other.map(std::slice::from_ref).unwrap_or_default();
-            let read = configs.iter().filter_map(|file| Bootstrap::read_with(file, other).ok());
-            read.collect::<Vec<_>>()
-        };
-        let ways = std::iter::once(None).chain(others.iter().map(Some));
-        for mut configs in ways.map(beneath) {
-            let mut changes_any = false;
-            for config in &mut configs {
-                match overlay.apply(config) {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        changes_any = true;
-                        self.changed(config, envoy);
+    fn overlay(&mut self, overlay: &Overlay, uses: &[Use], envoy: Option<&Validator>) {
+        let (mut read, mut changes_any) = (false, false);
+        for one in uses {
+            // What cannot be read is told by its own lint.
+            let Ok(mut config) = Bootstrap::read_with(&one.config, &one.before) else {
+                continue;
+            };
+            read = true;
+            let base = config.clone();
+            match overlay.apply(&mut config) {
+                Ok(false) => {}
+                Ok(true) => {
+                    changes_any = true;
+                    if !self.is_refused_without(&base, one, envoy) {
+                        self.changed(&config, envoy);
                     }
-                    Err(error) => return self.tell(&error),
                 }
-            }
-            if changes_any {
-                return;
+                Err(error) => return self.tell(&error),
             }
         }
-        let path = DocPath::root().field("needs");
-        let message = "no configuration has what it needs, nor has one with another overlay: it changes nothing";
-        self.say(&path, message, "");
+        if read && !changes_any {
+            let path = DocPath::root().field("needs");
+            let message = "no configuration that it is used with has what it needs: it changes nothing";
+            self.say(&path, message, "");
+        }
+    }
+
+    /// Whether Envoy refuses a configuration before the overlay is put over it, which is told where it belongs.
+    fn is_refused_without(&mut self, base: &Bootstrap, one: &Use, envoy: Option<&Validator>) -> bool {
+        let Some(envoy) = envoy else { return false };
+        let told = match one.before.split_last() {
+            None => lint(&one.config, Some(envoy)),
+            Some(_) if envoy.validate(base).is_ok() => return false,
+            Some((last, before)) => {
+                let one = Use {
+                    config: one.config.clone(),
+                    before: before.to_owned(),
+                };
+                lint_overlay(last, &[one], Some(envoy))
+            }
+        };
+        let is_refused = !told.is_empty();
+        self.found.extend(told);
+        is_refused
     }
 
     /// Looks at a configuration that this file changed.
     fn changed(&mut self, config: &Bootstrap, envoy: Option<&Validator>) {
         let changes = DocPath::root().field("changes");
-        let crashes = self.refresh_delays_at(config, Some(&changes));
+        let crashes = self.refresh_delays_at(config.document(), Some(&changes));
         if let (Some(envoy), false) = (envoy, crashes) {
             self.ask_over(envoy, config, &changes);
         }
@@ -188,78 +263,43 @@ impl Lint<'_> {
                     .to_string_lossy()
                     .into_owned();
                 let reason = reason(&error);
-                self.say(at, format!("Envoy refuses {name} with it: {reason}"), help(&error));
+                self.say(at, format!("{REFUSES}{name} with it: {reason}"), help(&error));
             }
             Err(other) => self.say(at, other.to_string(), help(&other)),
         }
     }
 
-    fn node(&mut self, config: &Bootstrap) {
-        let path = DocPath::root().field("node");
-        for field in ["id", "cluster"] {
-            let set = get(config.document(), "node")
-                .and_then(|node| text(node, field))
-                .is_some_and(|text| !text.is_empty());
-            if !set {
-                self.say(
-                    &path,
-                    format!("`node.{field}` is missing"),
-                    "write node: {id: NAME, cluster: NAME}",
-                );
-            }
-        }
-    }
-
+    /// What a pod cannot have: no listener at all, one at an address of its own, two at one port.
     fn ports(&mut self, config: &Bootstrap) {
-        let root = DocPath::root();
-        match config.admin() {
-            Some((_, ADMIN)) => {}
-            Some((_, port)) => {
-                let path = root
-                    .field("admin")
-                    .field("address")
-                    .field("socket_address")
-                    .field("port_value");
-                self.say(
-                    &path,
-                    format!("the admin interface is on port {port}, not {ADMIN}"),
-                    "every pod keeps the same four ports",
-                );
-            }
-            None => self.say(
-                &root.field("admin"),
-                "there is no admin interface with a socket",
-                format!("write admin: {{address: {{socket_address: {{address: 0.0.0.0, port_value: {ADMIN}}}}}}}"),
-            ),
-        }
-        let listeners = config.listeners();
-        let all = root.field("static_resources").field("listeners");
-        let has = |port| listeners.iter().any(|listener| listener.port == port);
-        if !has(INBOUND) {
-            self.say(
-                &all,
-                format!("no listener is on port {INBOUND}, where a pod is reached"),
-                "",
-            );
-        }
-        if stands_beside_an_application(config) && !has(OUTBOUND) {
-            let message = format!("no listener is on port {OUTBOUND}, where the pod's application reaches others");
-            self.say(&all, message, "");
-        }
+        let all = DocPath::root().field("static_resources").field("listeners");
         let written = dig(config.document(), &["static_resources", "listeners"]).and_then(Value::as_sequence);
-        for (index, listener) in written.into_iter().flatten().enumerate() {
+        let written = written.map_or(&[][..], Vec::as_slice);
+        let from_elsewhere = dig(config.document(), &["dynamic_resources", "lds_config"]).is_some();
+        if written.is_empty() && !from_elsewhere {
+            self.say(&all, "there is no listener: nobody reaches this Envoy", "");
+        }
+        let mut taken = BTreeMap::new();
+        if let Some(admin) = get(config.document(), "admin").and_then(socket_of) {
+            taken.insert((admin.port, false), "the admin interface");
+        }
+        for (index, listener) in written.iter().enumerate() {
             let Some(socket) = dig(listener, &["address", "socket_address"]) else {
                 continue;
             };
             let path = all.item(index).field("address").field("socket_address");
-            let taken = get(socket, "port_value").and_then(Value::as_u64);
-            if let Some(port) = taken.filter(|port| [u64::from(ADMIN), u64::from(APPLICATION)].contains(port)) {
-                let whose = if port == u64::from(ADMIN) {
-                    "the admin interface's"
-                } else {
-                    "the application's"
-                };
-                self.say(&path.field("port_value"), format!("port {port} is {whose}"), "");
+            if let Some(found) = socket_of(listener).filter(|found| found.port != 0) {
+                let port = found.port;
+                if port == APPLICATION && stands_beside_an_application(config) {
+                    self.say(
+                        &path.field("port_value"),
+                        format!("port {port} is the application's"),
+                        "",
+                    );
+                }
+                if let Some(other) = taken.insert((port, found.is_udp), "another listener") {
+                    let message = format!("{other} is at port {port}, too: a pod has one address");
+                    self.say(&path.field("port_value"), message, "give one of them another port");
+                }
             }
             if let Some(address) = text(socket, "address").filter(|address| !is_any(address) && !is_local(address)) {
                 let message = format!("the listener stands at {address}");
@@ -274,13 +314,13 @@ impl Lint<'_> {
 
     /// Whether one was found that would crash Envoy.
     fn refresh_delays(&mut self, config: &Bootstrap) -> bool {
-        self.refresh_delays_at(config, None)
+        self.refresh_delays_at(config.document(), None)
     }
 
     /// The same; what was found is told at `at`, where the configuration is not what stands in the file.
-    fn refresh_delays_at(&mut self, config: &Bootstrap, at: Option<&DocPath>) -> bool {
+    fn refresh_delays_at(&mut self, document: &Value, at: Option<&DocPath>) -> bool {
         let mut short = Vec::new();
-        walk(config.document(), &DocPath::root(), &mut |path, value| {
+        walk(document, &DocPath::root(), &mut |path, value| {
             let delay = get(value, "refresh_delay").and_then(Value::as_str);
             if let Some(delay) = delay.filter(|delay| seconds(delay).is_some_and(|s| s < SHORTEST_REFRESH_SECONDS)) {
                 short.push((path.field("refresh_delay"), delay));
@@ -298,15 +338,16 @@ impl Lint<'_> {
         !short.is_empty()
     }
 
-    fn ask(&mut self, envoy: &Validator) {
+    fn ask(&mut self, config: &Bootstrap, envoy: &Validator) {
         match envoy.validate_file(self.file) {
             Ok(()) => {}
             Err(error @ ValidateError::Refused { .. }) => {
                 let reason = reason(&error);
-                let path = place_in(&reason).unwrap_or_else(DocPath::root);
-                self.say(&path, format!("Envoy refuses it: {reason}"), help(&error));
+                let path = blame::place(config.document(), &reason);
+                self.say_perhaps(path.as_ref(), format!("{REFUSES}it: {reason}"), help(&error));
             }
-            Err(other) => self.say(&DocPath::root(), other.to_string(), help(&other)),
+            Err(ValidateError::Config(error)) => self.tell(&error),
+            Err(other) => self.say_perhaps(None, other.to_string(), help(&other)),
         }
     }
 }
@@ -331,9 +372,9 @@ fn stands_beside_an_application(config: &Bootstrap) -> bool {
             let Some(socket) = get(value, "socket_address") else {
                 return;
             };
-            let port = get(socket, "port_value").and_then(Value::as_u64);
+            let port = get(socket, "port_value").and_then(port);
             let local = text(socket, "address").is_some_and(|address| is_local(&address));
-            found |= local && port == Some(u64::from(APPLICATION));
+            found |= local && port == Some(APPLICATION);
         });
     }
     found
@@ -342,10 +383,4 @@ fn stands_beside_an_application(config: &Bootstrap) -> bool {
 /// A duration as protobuf's JSON writes it: `0.2s`.
 fn seconds(duration: &str) -> Option<f64> {
     duration.strip_suffix('s')?.parse().ok()
-}
-
-/// Where Envoy says that the mistake is: `… @ static_resources.listeners[0].name: string …`.
-fn place_in(message: &str) -> Option<DocPath> {
-    let (_, after) = message.split_once(" @ ")?;
-    DocPath::parse(after.split_once(':')?.0.trim())
 }

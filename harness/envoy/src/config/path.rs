@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::value::get;
+
 /// Where in a document something stands: `static_resources.listeners[0].address`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DocPath(Vec<Step>);
@@ -42,6 +44,20 @@ impl DocPath {
     /// What it stands in; the document stands in itself.
     pub(super) fn parent(&self) -> Self {
         Self(self.0.split_last().map_or_else(Vec::new, |(_, around)| around.to_vec()))
+    }
+
+    /// This place, and from there on the other.
+    #[must_use]
+    pub(super) fn join(&self, below: &Self) -> Self {
+        Self(self.0.iter().chain(&below.0).cloned().collect())
+    }
+
+    /// What stands there in a document; nothing where that has no such place.
+    pub(super) fn look<'a>(&self, document: &'a serde_yaml::Value) -> Option<&'a serde_yaml::Value> {
+        self.0.iter().try_fold(document, |value, step| match step {
+            Step::Field(name) => get(value, name),
+            Step::Item(index) => value.as_sequence()?.get(*index),
+        })
     }
 
     pub(super) fn steps(&self) -> &[Step] {

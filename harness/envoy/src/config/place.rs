@@ -1,6 +1,6 @@
 //! Lines and columns of the places in a document.
 
-use super::{DocPath, path::Step, yaml};
+use super::{DocPath, path::Step, value::camel_case, yaml};
 
 /// The places of a document. Knows none where it is no YAML.
 pub(super) struct Places(Option<Node>);
@@ -54,7 +54,11 @@ impl Node {
     fn step(&self, step: &Step) -> Option<&Self> {
         match (step, &self.below) {
             (Step::Field(name), Below::Fields(fields)) => {
-                fields.iter().find(|(spelled, _)| spelled == name).map(|(_, node)| node)
+                let camel = camel_case(name);
+                let mut fields = fields.iter();
+                fields
+                    .find(|(spelled, _)| spelled == name || *spelled == camel)
+                    .map(|(_, node)| node)
             }
             (Step::Item(index), Below::Items(items)) => items.get(*index),
             _ => None,

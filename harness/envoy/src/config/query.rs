@@ -1,12 +1,19 @@
 //! Questions about a configuration.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap,
-    value::{dig, get, items},
+    Bootstrap, DocPath,
+    files::{Beside, Kind, each_file},
+    number,
+    rebind::{is_local, takes_the_first},
+    resources,
+    value::{dig, get, items, walk},
 };
 
 /// A listener with a socket.
@@ -29,23 +36,108 @@ pub struct EdsCluster {
     pub service: String,
 }
 
-impl Bootstrap {
-    /// The static listeners that have a socket address, in the order of the file.
-    pub fn listeners(&self) -> Vec<Listener> {
-        let Some(resources) = get(self.document(), "static_resources") else {
-            return Vec::new();
+/// An endpoint that a configuration finds by a host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedEndpoint {
+    /// The name of its cluster.
+    pub cluster: String,
+    /// The host's name.
+    pub host: String,
+    /// The port, as it is written; none where that is no port, and of a further address of an endpoint.
+    pub port: Option<u16>,
+    /// Whether the cluster takes the first address that the name has, and not all.
+    pub first_alone: bool,
+    /// The file that it stands in: the configuration's, or one of resources.
+    pub file: PathBuf,
+    /// Where the name stands there.
+    pub path: DocPath,
+}
+
+fn named_of(cluster: &Value, file: &Path, path: &DocPath, found: &mut Vec<NamedEndpoint>) {
+    if let Some(assignment) = get(cluster, "load_assignment") {
+        let name = text(cluster, "name").unwrap_or_default();
+        let of = (name.as_str(), takes_the_first(cluster));
+        named_in(assignment, file, &path.field("load_assignment"), &of, found);
+    }
+}
+
+fn named_in(assignment: &Value, file: &Path, path: &DocPath, of: &(&str, bool), found: &mut Vec<NamedEndpoint>) {
+    walk(assignment, path, &mut |path, value| {
+        let Some(socket) = get(value, "socket_address") else {
+            return;
         };
-        items(resources, "listeners")
-            .iter()
-            .filter_map(|listener| {
-                let (address, port) = socket(listener)?;
-                Some(Listener {
-                    name: text(listener, "name").unwrap_or_default(),
-                    address,
-                    port,
-                })
+        let Some(host) = text(socket, "address") else { return };
+        if host.is_empty() || is_local(&host) || host.parse::<IpAddr>().is_ok() {
+            return;
+        }
+        found.push(NamedEndpoint {
+            cluster: of.0.to_owned(),
+            host,
+            port: get(socket, "port_value")
+                .and_then(number::port)
+                .filter(|_| path.to_string().ends_with(".endpoint.address")),
+            first_alone: of.1,
+            file: file.to_owned(),
+            path: path.field("socket_address").field("address"),
+        });
+    });
+}
+
+impl Bootstrap {
+    /// The listeners that have a socket address, those of the file in its order, and then those of the files of resources that
+    /// it names.
+    pub fn listeners(&self) -> Vec<Listener> {
+        let read = |listener: &Value| {
+            let (address, port) = socket(listener)?;
+            Some(Listener {
+                name: text(listener, "name").unwrap_or_default(),
+                address,
+                port,
             })
-            .collect()
+        };
+        self.listener_values().iter().filter_map(read).collect()
+    }
+
+    pub(super) fn listener_values(&self) -> Vec<Value> {
+        let own = get(self.document(), "static_resources").map_or(&[][..], |resources| items(resources, "listeners"));
+        own.iter().cloned().chain(self.resources_of("Listener")).collect()
+    }
+
+    /// The resources of a kind in files that the configuration names; what cannot be read is left out.
+    pub(crate) fn resources_of(&self, kind: &str) -> Vec<Value> {
+        let mut found = Vec::new();
+        self.each_resource(&mut |_, _, resource| {
+            if resources::kind(resource) == Some(kind) {
+                found.push(resource.clone());
+            }
+        });
+        found
+    }
+
+    /// Calls `visit` for each resource in files that the configuration names, with the file and the place in it.
+    pub(super) fn each_resource(&self, visit: &mut impl FnMut(&Path, &DocPath, &Value)) {
+        let Ok(beside) = Beside::of(self.file()) else { return };
+        let mut open = vec![self.document().clone()];
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(mut document) = open.pop() {
+            let mut files = Vec::new();
+            let _: Result<(), ()> = each_file(&mut document, &mut |_, kind, named| {
+                if kind == Kind::Resources {
+                    files.extend(beside.find(named).ok().flatten());
+                }
+                Ok(())
+            });
+            for file in files {
+                if !seen.insert(file.clone()) {
+                    continue;
+                }
+                let Ok(document) = resources::read(&file) else { continue };
+                for (index, resource) in resources::of(&document).iter().enumerate() {
+                    visit(&file, &DocPath::root().field("resources").item(index), resource);
+                }
+                open.push(document);
+            }
+        }
     }
 
     /// The address and port of the admin interface, as they are written; `None` where it has none.
@@ -61,17 +153,45 @@ impl Bootstrap {
             .collect()
     }
 
-    /// The static clusters whose endpoints come from the discovery service, in the order of the file.
+    /// The clusters whose endpoints come from the discovery service, in the order of the file. Those whose endpoints are in a
+    /// file of their own are none.
     pub fn eds_clusters(&self) -> Vec<EdsCluster> {
-        self.cluster_values()
+        let all = self
+            .cluster_values()
             .iter()
-            .filter_map(|value| {
-                let eds = get(value, "eds_cluster_config")?;
-                let cluster = text(value, "name")?;
-                let service = text(eds, "service_name").unwrap_or_else(|| cluster.clone());
-                Some(EdsCluster { cluster, service })
-            })
-            .collect()
+            .cloned()
+            .chain(self.resources_of("Cluster"));
+        all.filter_map(|value| {
+            let value = &value;
+            let eds = get(value, "eds_cluster_config")?;
+            let config = get(eds, "eds_config");
+            if config.is_some_and(|config| {
+                ["path", "path_config_source"]
+                    .iter()
+                    .any(|of| get(config, of).is_some())
+            }) {
+                return None;
+            }
+            let cluster = text(value, "name")?;
+            let service = text(eds, "service_name").unwrap_or_else(|| cluster.clone());
+            Some(EdsCluster { cluster, service })
+        })
+        .collect()
+    }
+
+    /// The endpoints that are found by a name, with the names.
+    pub fn named_endpoints(&self) -> Vec<NamedEndpoint> {
+        let mut found = Vec::new();
+        let path = DocPath::root().field("static_resources").field("clusters");
+        for (index, cluster) in self.cluster_values().iter().enumerate() {
+            named_of(cluster, self.file(), &path.item(index), &mut found);
+        }
+        self.each_resource(&mut |file, path, resource| match resources::kind(resource) {
+            Some("Cluster") => named_of(resource, file, path, &mut found),
+            Some("ClusterLoadAssignment") => named_in(resource, file, path, &("", false), &mut found),
+            _ => {}
+        });
+        found
     }
 
     pub(super) fn cluster_values(&self) -> &[Value] {
@@ -87,8 +207,7 @@ pub(super) fn text(value: &Value, name: &str) -> Option<String> {
 /// The address and port of `address.socket_address`.
 fn socket(value: &Value) -> Option<(String, u16)> {
     let socket = dig(value, &["address", "socket_address"])?;
-    let port = get(socket, "port_value")?.as_u64()?;
-    Some((text(socket, "address")?, u16::try_from(port).ok()?))
+    Some((text(socket, "address")?, number::port(get(socket, "port_value")?)?))
 }
 
 impl Listener {

@@ -1,9 +1,11 @@
 //! Envoy's own judgement of a configuration, without starting it.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -21,7 +23,22 @@ pub struct Validator {
     limit: Duration,
     readable: Vec<PathBuf>,
     sandbox: Sandbox,
+    known: Known,
 }
+
+/// What was asked already: the texts with the folders that they were for, and why they were refused. Several meshes have the
+/// same configurations.
+#[derive(Debug, Clone, Default)]
+struct Known(Arc<Mutex<HashMap<(PathBuf, String), Option<String>>>>);
+
+/// What a judge remembers is no part of who it is.
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
 
 impl Validator {
     /// For how long Envoy may think by default. It takes some 60 ms where nothing else runs.
@@ -35,6 +52,7 @@ impl Validator {
             limit: Self::LIMIT,
             readable: Vec::new(),
             sandbox: Sandbox::offered(),
+            known: Known::default(),
         }
     }
 
@@ -89,10 +107,44 @@ impl Validator {
         self.ask(&config, &text, ending)
     }
 
-    /// Asks about `text`, which is `config` as it is written.
+    /// Asks about `text`, which is `config` as it is written, once.
     fn ask(&self, config: &Bootstrap, text: &str, ending: &str) -> Result<(), ValidateError> {
+        let with_files = config.with_files()?;
+        // Where files are named by where the configuration lies, Envoy is given where they are.
+        let (config, text, ending) = match with_files == *config {
+            true => (config, text.to_owned(), ending),
+            false => (&with_files, with_files.to_json()?, "json"),
+        };
+        let folder = config.file().parent().unwrap_or(Path::new("")).to_owned();
+        let key = (folder, text);
+        let known = self
+            .known
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        let told = match known {
+            Some(None) => Ok(()),
+            Some(Some(message)) => Err(ValidateError::Refused { message }),
+            None => self.ask_envoy(config, &key.1, ending),
+        };
+        let remembered = match &told {
+            Ok(()) => None,
+            Err(ValidateError::Refused { message }) => Some(message.clone()),
+            Err(_) => return told,
+        };
+        self.known
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, remembered);
+        told
+    }
+
+    fn ask_envoy(&self, config: &Bootstrap, text: &str, ending: &str) -> Result<(), ValidateError> {
         let folder = tempfile::Builder::new().prefix("meshkat-").tempdir()?;
-        let (quiet, logs) = harmless::without_log_files(config);
+        let quiet = harmless::without_log_files(config);
         let (file, text) = match &quiet {
             Some(quiet) => (folder.path().join("configuration.json"), &quiet.to_json()?),
             None => (folder.path().join(format!("configuration.{ending}")), &text.to_owned()),
@@ -125,11 +177,7 @@ impl Validator {
             };
             return Err(ValidateError::Refused { message });
         }
-        // Envoy itself was not let near them.
-        match logs.iter().find_map(|log| harmless::problem_of_log(log)) {
-            Some(message) => Err(ValidateError::Refused { message }),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn all_readable(&self, config: &Bootstrap) -> Vec<PathBuf> {

@@ -12,7 +12,8 @@ fn spelling(mapping: &Mapping, name: &str) -> Option<String> {
         .find(|spelled| mapping.contains_key(spelled.as_str()))
 }
 
-fn camel_case(name: &str) -> String {
+/// `load_assignment` as `loadAssignment`.
+pub(super) fn camel_case(name: &str) -> String {
     let mut camel = String::with_capacity(name.len());
     for (index, part) in name.split('_').enumerate() {
         let mut letters = part.chars();
@@ -96,36 +97,6 @@ pub(super) fn walk<'a>(value: &'a Value, path: &DocPath, visit: &mut impl FnMut(
         }
         _ => {}
     }
-}
-
-/// Calls `change` for every mapping in field `name` at or below the value, with its place, until one fails.
-pub(super) fn change_all<E>(
-    value: &mut Value,
-    name: &str,
-    path: &DocPath,
-    change: &mut impl FnMut(&DocPath, &mut Value) -> Result<(), E>,
-) -> Result<(), E> {
-    match value {
-        Value::Mapping(mapping) => {
-            let camel = camel_case(name);
-            for (key, below) in mapping.iter_mut() {
-                let Some(key) = key.as_str() else { continue };
-                let path = path.field(key);
-                if key == name || key == camel {
-                    change(&path, below)?;
-                } else {
-                    change_all(below, name, &path, change)?;
-                }
-            }
-        }
-        Value::Sequence(items) => {
-            for (index, below) in items.iter_mut().enumerate() {
-                change_all(below, name, &path.item(index), change)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reading the YAML of strangers: in safe Rust, within limits, and with the place of everything.
 //!
 //! Scalars are what Envoy takes them for: it has no floating point numbers before it knows a field's type, `1.10` is a text
-//! until then, and `yes` is a boolean.
+//! until then, and `yes` is a boolean. Keys are texts, whatever they look like.
 
 use std::collections::HashMap;
 
@@ -95,7 +95,10 @@ impl Reader {
         let at = (marker.line(), marker.col() + 1);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let value = scalar(text, style, tag.as_ref());
+                let value = match self.open.last().map(|open| &open.content) {
+                    Some(Content::Fields(_, _, None)) => key(text, style, tag.as_ref()),
+                    _ => scalar(text, style, tag.as_ref()),
+                };
                 self.put(value, Node::at(at.0, at.1), anchor, marker, 1)
             }
             Event::Alias(anchor) => {
@@ -175,7 +178,8 @@ impl Reader {
                 None if value.is_mapping() || value.is_sequence() => {
                     return Err(Fault::at(marker, "a key is a text or a number, and no list or mapping"));
                 }
-                None => *key = Some((value, marker)),
+                // What an alias stands for may be a number.
+                None => *key = Some((Value::String(spelled(&value)), marker)),
                 Some((name, at)) => {
                     let spelled = spelled(&name);
                     if fields.contains_key(&name) {
@@ -229,23 +233,41 @@ fn depth_of(value: &Value) -> usize {
     }
 }
 
+/// What Envoy takes a scalar for. A tag of its own, be it `!!str`, makes it look at the text as if it had no quotes.
 fn scalar(text: String, style: TScalarStyle, tag: Option<&Tag>) -> Value {
-    let is_text = tag.is_some_and(|tag| tag.suffix == "str" || (tag.handle == "!" && tag.suffix.is_empty()));
-    if style == TScalarStyle::Plain && !is_text {
-        plain(text)
-    } else {
-        Value::String(text)
+    match tag {
+        Some(tag) if is_of_no_type(tag) => Value::String(text),
+        Some(_) => typed(text),
+        None if style == TScalarStyle::Plain && is_null(&text) => Value::Null,
+        None if style == TScalarStyle::Plain => typed(text),
+        None => Value::String(text),
     }
 }
 
-/// What Envoy takes a scalar without quotes for.
-fn plain(text: String) -> Value {
+/// Envoy takes each key for a text, as it is written.
+fn key(text: String, style: TScalarStyle, tag: Option<&Tag>) -> Value {
+    let is_null = style == TScalarStyle::Plain && tag.is_none() && is_null(&text);
+    Value::String(if is_null { "null".to_owned() } else { text })
+}
+
+/// `!` alone: a text.
+fn is_of_no_type(tag: &Tag) -> bool {
+    (tag.handle == "!" && tag.suffix.is_empty()) || (tag.handle.is_empty() && tag.suffix == "!")
+}
+
+fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// A number or a boolean, where it looks like one. Numbers that a JavaScript could not tell apart are texts.
+fn typed(text: String) -> Value {
+    const SAFE: u64 = (1 << 53) - 1;
     match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         word if is_one_of(word, &["y", "yes", "true", "on"]) => Value::Bool(true),
         word if is_one_of(word, &["n", "no", "false", "off"]) => Value::Bool(false),
         number => match integer(number) {
-            Some(number) => Value::from(number),
+            Some(number) if number.unsigned_abs() < SAFE => Value::from(number),
+            Some(number) => Value::String(number.to_string()),
             None => Value::String(text),
         },
     }
@@ -303,8 +325,35 @@ mod tests {
             ("010", "8"),
             ("08", r#""08""#),
             ("1_000", r#""1_000""#),
-            ("9223372036854775807", "9223372036854775807"),
+            // Measured with Envoy 1.40: what it prints of a configuration that it refuses for something else.
+            ("9007199254740990", "9007199254740990"),
+            ("9007199254740991", r#""9007199254740991""#),
+            ("-9007199254740991", r#""-9007199254740991""#),
+            ("0x7FFFFFFFFFFFFFFF", r#""9223372036854775807""#),
             ("9223372036854775808", r#""9223372036854775808""#),
+            ("-0", "0"),
+            ("-0x10", "-16"),
+            ("0o17", r#""0o17""#),
+            ("2024-01-02", r#""2024-01-02""#),
+            (".nan", r#"".nan""#),
+            ("1,000", r#""1,000""#),
+            ("!!str 1", "1"),
+            ("!!str \"yes\"", "true"),
+            ("!!int \"5\"", "5"),
+            ("!!int abc", r#""abc""#),
+            ("!!str ~", r#""~""#),
+            ("!!null x", r#""x""#),
+            ("!!str", r#""""#),
+            ("!other 0x10", "16"),
+            ("! 1", r#""1""#),
+            ("! yes", r#""yes""#),
+            ("|\n  5\n", r#""5\n""#),
+            (
+                "{1: a, 0x10: b, yes: c, 010: d, ~: e, 1.10: f, 'y': g}",
+                r#"{"1":"a","0x10":"b","yes":"c","010":"d","null":"e","1.10":"f","y":"g"}"#,
+            ),
+            ("{<<: {a: 1}, b: 2}", r#"{"<<":{"a":1},"b":2}"#),
+            ("{a: &x 5, *x : 6}", r#"{"a":5,"5":6}"#),
             ("y", "true"),
             ("Off", "false"),
             ("YES", "true"),
@@ -313,7 +362,6 @@ mod tests {
             ("", "null"),
             ("'y'", r#""y""#),
             ("\"1\"", r#""1""#),
-            ("!!str 1", r#""1""#),
             ("0.25s", r#""0.25s""#),
             ("é", r#""é""#),
         ] {

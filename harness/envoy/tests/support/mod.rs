@@ -51,6 +51,7 @@ pub(crate) fn rebound(name: &str, pod: &str, address: IpAddr, sds: IpAddr) -> Bo
         address: Some(address),
         node_id: pod.to_owned(),
         hosts: [("sds".to_owned(), sds)].into(),
+        ..Rebind::default()
     };
     Bootstrap::read(&file(name)).unwrap().rebind(&rebind).unwrap()
 }

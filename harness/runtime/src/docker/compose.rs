@@ -12,11 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::image::{Images, POD};
+use super::launch::FILES;
 use super::limits::Limits;
 use super::subnets::Subnet;
 use crate::pods::addresses::Addresses;
-use crate::pods::bootstraps::Bootstraps;
-use crate::pods::members::{Place, Places, hosts};
+use crate::pods::bootstraps::{Bootstraps, write_files};
+use crate::pods::members::{Place, Places};
 use crate::run::folder::failed;
 use crate::run::token;
 use crate::{Printable, RuntimeError};
@@ -72,14 +73,19 @@ impl Compose {
     /// A configuration that does not hold, a folder that cannot be written, or one in which files of these names are that no
     /// export has written.
     pub fn write(&self, mesh: &MeshSpec, folder: &Path) -> Result<Exported, RuntimeError> {
-        let bootstraps = Bootstraps::read(mesh)?;
-        let mut places = Places::new(Addresses::new(self.network, 2, 254), Some(Ipv4Addr::LOCALHOST.into()));
+        let bootstraps = Bootstraps::read(mesh, false)?;
+        let mut places = Places::new(
+            Addresses::new(self.network, 2, 254),
+            Some(Ipv4Addr::LOCALHOST.into()),
+            mesh,
+            &bootstraps,
+        );
         let all = places.initial(mesh)?;
         let path = folder.join("compose.yaml");
         check_folder(folder, &path)?;
         let configurations = meshkat_files::folder_below(folder, Path::new("envoy"));
         let configurations = configurations.map_err(failed("make the folder", &folder.join("envoy")))?;
-        let names = hosts(&all);
+        let names = places.hosts(mesh, &all);
         let mut services = BTreeMap::new();
         let mut edge = None;
         for place in &all {
@@ -98,13 +104,19 @@ impl Compose {
             let rebind = Rebind {
                 address: None,
                 node_id: place.name.clone(),
+                group: place.group.clone(),
                 hosts: names.clone(),
+                ports: place.ports.clone(),
+                folder: Some(FILES.into()),
+                carried: Some(FILES.into()),
             };
             let path = configurations.join(format!("{}.json", place.name));
-            if let Some(text) = bootstraps.text(group, &rebind)? {
-                write(&path, text)?;
+            if let Some(rebound) = bootstraps.rebound(group, &rebind)? {
+                let files = configurations.join(format!("{}.d", place.name));
+                let has_files = write_files(&rebound, &files, false)?.is_some();
+                write(&path, rebound.config.to_json()?)?;
                 let name = format!("{}-{}", place.name, Container::Envoy);
-                services.insert(name, self.envoy(place, mesh));
+                services.insert(name, self.envoy(place, mesh, has_files));
             }
         }
         self.write_seed(mesh, &all, bootstraps.services(), folder)?;
@@ -133,7 +145,7 @@ impl Compose {
         sandbox["entrypoint"] = json!([format!("/usr/local/bin/{POD}"), "sandbox"]);
         sandbox["networks"] = json!({NETWORK: {"ipv4_address": place.address.to_string(), "aliases": [place.group]}});
         if is_edge {
-            sandbox["ports"] = json!([format!("127.0.0.1:{}:{}", self.port, Port::Inbound.number())]);
+            sandbox["ports"] = json!([format!("127.0.0.1:{}:{}", self.port, place.ports.inbound)]);
         }
         sandbox
     }
@@ -169,7 +181,7 @@ impl Compose {
         application
     }
 
-    fn envoy(&self, place: &Place, mesh: &MeshSpec) -> Value {
+    fn envoy(&self, place: &Place, mesh: &MeshSpec, has_files: bool) -> Value {
         let parameters: Vec<String> = command::parameters(&command::Options::default())
             .into_iter()
             .map(|word| word.to_string_lossy().into_owned())
@@ -180,7 +192,11 @@ impl Compose {
             "ENVOY_CONFIG_PATH": CONFIGURATION,
             "ENVOY_STARTUP_PARAMS": parameters.join(" "),
         });
-        envoy["volumes"] = json!([format!("./envoy/{}.json:{CONFIGURATION}:ro", place.name)]);
+        let mut volumes = vec![format!("./envoy/{}.json:{CONFIGURATION}:ro", place.name)];
+        if has_files {
+            volumes.push(format!("./envoy/{}.d:{FILES}:ro", place.name));
+        }
+        envoy["volumes"] = json!(volumes);
         // An Envoy asks the discovery service as soon as it runs, and if nobody answers, not again for a while.
         let discovery = mesh
             .groups
@@ -211,10 +227,14 @@ impl Compose {
         for absent in asked.into_iter().filter(|service| !mesh.groups.contains_key(service)) {
             services.insert(absent, json!({ "hosts": [] }));
         }
-        for (name, _) in mesh.groups.iter().filter(|(_, group)| group.registered) {
+        for (name, group) in mesh.groups.iter().filter(|(_, group)| group.registered) {
             let hosts = places.iter().filter(|place| place.group == *name);
+            let port = match group.envoy {
+                Some(_) => Port::Inbound,
+                None => Port::Application,
+            };
             let hosts: Vec<Value> = hosts
-                .map(|place| json!({"ip_address": place.address, "port": Port::Inbound.number()}))
+                .map(|place| json!({"ip_address": place.address, "port": place.ports.number(port)}))
                 .collect();
             services.insert(name.clone(), json!({ "hosts": hosts }));
         }

@@ -1,7 +1,7 @@
 //! What each container of a pod is made from.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bollard::models::{ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig};
 use meshkat_envoy::command;
@@ -12,6 +12,7 @@ use super::labels;
 use super::limits::Limits;
 use super::options::DockerOptions;
 use super::reach::{Reach, exposed};
+use crate::pods::bootstraps::Configuration;
 use crate::pods::members::Place;
 use crate::run::LeaseId;
 use crate::run::folder::RunFolder;
@@ -39,6 +40,9 @@ pub(super) struct Launcher {
 /// Where the file of an Envoy's configuration is in its container.
 const CONFIGURATION: &str = "/etc/envoy/envoy.json";
 
+/// Where the files that it names are.
+pub(super) const FILES: &str = "/etc/envoy/files";
+
 /// Where `sds` keeps its registry.
 const STATE: &str = "/var/lib/meshkat/sds.json";
 
@@ -59,14 +63,14 @@ impl Launcher {
         // What cuts the network runs in here, and nothing else: the application and Envoy have no such right.
         body.user = Some("0:0".to_owned());
         body.entrypoint = Some(vec![format!("/usr/local/bin/{POD}"), "sandbox".to_owned()]);
-        body.exposed_ports = Some(exposed());
+        body.exposed_ports = Some(exposed(&place.ports));
         body.networking_config = Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(network.clone(), endpoint)])),
         });
         body.host_config = Some(HostConfig {
             network_mode: Some(network),
             cap_add: Some(vec!["NET_ADMIN".to_owned()]),
-            port_bindings: self.reach.bindings(),
+            port_bindings: self.reach.bindings(&place.ports),
             ..Limits::Sandbox.host_config()
         });
         Launch {
@@ -112,7 +116,7 @@ impl Launcher {
         options: &DockerOptions,
         folder: &RunFolder,
         place: &Place,
-        configuration: &Path,
+        configuration: &Configuration,
     ) -> Launch {
         let parameters = command::parameters(&options.envoy_options);
         let parameters: Vec<String> = parameters
@@ -124,8 +128,12 @@ impl Launcher {
             format!("ENVOY_CONFIG_PATH={CONFIGURATION}"),
             format!("ENVOY_STARTUP_PARAMS={}", parameters.join(" ")),
         ]);
+        let mut binds = vec![format!("{}:{CONFIGURATION}:ro", configuration.file.display())];
+        // The folder, and not its files one by one: what is moved to the place of a file is seen only so.
+        let files = configuration.folder.iter();
+        binds.extend(files.map(|files| format!("{}:{FILES}:ro", files.display())));
         body.host_config = Some(HostConfig {
-            binds: Some(vec![format!("{}:{CONFIGURATION}:ro", configuration.display())]),
+            binds: Some(binds),
             ..self.beside(place, Limits::Envoy)
         });
         self.launch(folder, place, Container::Envoy, body)

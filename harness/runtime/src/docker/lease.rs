@@ -1,13 +1,13 @@
 //! A running mesh of containers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use futures::future::{join_all, try_join, try_join_all};
-use meshkat_envoy::config::Rebind;
+use meshkat_envoy::config::{Hosts, Rebind};
 use meshkat_model::mesh::{Container, MeshSpec, Service};
 use tokio::sync::{RwLock, watch};
 
@@ -15,7 +15,7 @@ use super::backend::Core;
 use super::cut::{Cuts, Node};
 use super::image::Images;
 use super::labels;
-use super::launch::Launcher;
+use super::launch::{FILES, Launcher};
 use super::reach::Reach;
 use super::remove;
 use super::sandbox::Sandbox;
@@ -24,7 +24,7 @@ use super::subnets::Subnet;
 use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
-use crate::pods::members::{Member, Members, Place, Places, each, hosts};
+use crate::pods::members::{Member, Members, Place, Places, each};
 use crate::pods::release::Release;
 use crate::run::LeaseId;
 use crate::run::by_hand::done_by_hand;
@@ -81,7 +81,7 @@ impl DockerLease {
         run: LeaseId,
         mesh: MeshSpec,
     ) -> Result<Self, RuntimeError> {
-        let bootstraps = Bootstraps::read(&mesh)?;
+        let bootstraps = Bootstraps::read(&mesh, false)?;
         let state_dir = &core.options.state_dir;
         let folder = Arc::new(RunFolder::create(state_dir, &run)?);
         let path = folder.ledger();
@@ -108,6 +108,8 @@ impl DockerLease {
         let mut members = Members::new(Places::new(
             Addresses::new(subnet.0, PODS.0, PODS.1),
             Some(Ipv4Addr::LOCALHOST.into()),
+            &mesh,
+            &bootstraps,
         ));
         let launcher = Launcher {
             run,
@@ -148,14 +150,15 @@ impl DockerLease {
             .set_block(subnet.to_string())
             .map_err(failed("write", &self.folder.ledger()))?;
         for place in &places {
-            let member = self.member(place.clone(), hosts(&places))?;
+            let hosts = self.members().hosts_of(&self.mesh, &places);
+            let member = self.member(place.clone(), hosts)?;
             self.members().insert(Arc::new(member));
         }
         self.note_members()
     }
 
     /// A pod at a place, not started; `hosts` are all that its configuration may name.
-    fn member(&self, place: Place, hosts: BTreeMap<String, IpAddr>) -> Result<Member<Slot>, RuntimeError> {
+    fn member(&self, place: Place, hosts: Hosts) -> Result<Member<Slot>, RuntimeError> {
         let options = &self.core.options;
         let unknown = || RuntimeError::UnknownGroup {
             group: place.group.clone(),
@@ -176,13 +179,8 @@ impl DockerLease {
             let launch = self.launcher.application(&self.folder, &place, service);
             slot(Container::Application, launch)
         });
-        let rebind = Rebind {
-            // It has a network of its own, as the file expects.
-            address: None,
-            node_id: place.name.clone(),
-            hosts,
-        };
-        let configuration = self.bootstraps.write(spec, &rebind, &self.folder, true)?;
+        let rebind = rebind(&place, hosts);
+        let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
         let envoy = configuration.map(|configuration| {
             let launch = self.launcher.envoy(options, &self.folder, &place, &configuration);
             slot(Container::Envoy, launch)
@@ -229,7 +227,7 @@ impl DockerLease {
             sandbox.up().await?;
         }
         if self.launcher.reach == Reach::Published {
-            let published = sandbox.published().await?;
+            let published = sandbox.published(&member.place.ports).await?;
             // Who came first has seen the same.
             let _ = member.published.set(published);
         }
@@ -309,12 +307,7 @@ impl DockerLease {
         self.sandboxes().remove(pod);
         self.members().forget(member);
         self.shared.changed();
-        let configuration = self.folder.configuration(pod);
-        if let Err(error) = std::fs::remove_file(&configuration)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(failed("remove", &configuration)(error));
-        }
+        self.folder.remove_configuration(pod)?;
         self.note_members()
     }
 
@@ -326,6 +319,20 @@ impl DockerLease {
             slot.end();
         }
         remove::run(&self.shared.docker, &self.launcher.run).await.map(drop)
+    }
+}
+
+/// How a pod's configuration is made.
+fn rebind(place: &Place, hosts: Hosts) -> Rebind {
+    Rebind {
+        // It has a network of its own, as the file expects.
+        address: None,
+        node_id: place.name.clone(),
+        group: place.group.clone(),
+        hosts,
+        ports: place.ports.clone(),
+        folder: Some(FILES.into()),
+        carried: Some(FILES.into()),
     }
 }
 
@@ -405,6 +412,20 @@ impl Lease for DockerLease {
         self.check_open().await?;
         let slots = self.members().living("resume", target)?;
         each(slots, async |slot| slot.resume().await).await
+    }
+
+    async fn name(&self, group: &str, pods: &[String]) -> Result<(), RuntimeError> {
+        self.check_open().await?;
+        let mut members = self.members();
+        members.name(group, pods);
+        let hosts = members.hosts(&self.mesh);
+        for member in members.all() {
+            if let Some(spec) = self.mesh.groups.get(&member.place.group) {
+                let rebind = rebind(&member.place, hosts.clone());
+                self.bootstraps.follow(spec, &rebind, &self.folder)?;
+            }
+        }
+        Ok(())
     }
 
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError> {

@@ -5,15 +5,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use bollard::models::{PortBinding, PortMap};
-use meshkat_model::mesh::Port;
+use meshkat_model::mesh::{PodPorts, Port};
 
 use crate::RuntimeError;
 
 /// The variable that names a way.
 pub const REACH: &str = "MESHKAT_DOCKER_REACH";
-
-/// The ports of a pod.
-const PORTS: [Port; 4] = [Port::Inbound, Port::Outbound, Port::Admin, Port::Application];
 
 /// How this machine reaches the ports of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +48,7 @@ impl Reach {
     }
 
     /// What a sandbox publishes.
-    pub(super) fn bindings(self) -> Option<PortMap> {
+    pub(super) fn bindings(self, ports: &PodPorts) -> Option<PortMap> {
         let binding = |_| {
             Some(vec![PortBinding {
                 host_ip: Some("127.0.0.1".to_owned()),
@@ -61,30 +58,33 @@ impl Reach {
         };
         match self {
             Self::Addresses => None,
-            Self::Published => Some(PORTS.map(|port| (key(port), binding(port))).into()),
+            Self::Published => Some(Port::ALL.map(|port| (key(ports, port), binding(port))).into()),
         }
     }
 }
 
 /// What the daemon calls a port.
-fn key(port: Port) -> String {
-    format!("{}/tcp", port.number())
+fn key(ports: &PodPorts, port: Port) -> String {
+    format!("{}/tcp", ports.number(port))
 }
 
-/// The ports that a sandbox exposes.
-pub(super) fn exposed() -> Vec<String> {
-    PORTS.map(key).into()
+/// The ports that the sandbox of a pod exposes.
+pub(super) fn exposed(ports: &PodPorts) -> Vec<String> {
+    Port::ALL.map(|port| key(ports, port)).into()
 }
 
-/// Where the published ports of a sandbox are.
-pub(super) fn published(ports: &HashMap<String, Option<Vec<PortBinding>>>) -> BTreeMap<Port, SocketAddr> {
+/// Where the published ports of a pod's sandbox are.
+pub(super) fn published(
+    of_pod: &PodPorts,
+    ports: &HashMap<String, Option<Vec<PortBinding>>>,
+) -> BTreeMap<Port, SocketAddr> {
     let of = |port: Port| {
-        let bindings = ports.get(&key(port))?.as_ref()?;
+        let bindings = ports.get(&key(of_pod, port))?.as_ref()?;
         let found = bindings.iter().find_map(|binding| {
             let host = binding.host_ip.as_deref()?.parse().ok()?;
             Some(SocketAddr::new(host, binding.host_port.as_deref()?.parse().ok()?))
         });
         found.map(|socket| (port, socket))
     };
-    PORTS.into_iter().filter_map(of).collect()
+    Port::ALL.into_iter().filter_map(of).collect()
 }

@@ -9,7 +9,7 @@ use bollard::models::EndpointSettings;
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
 use bollard::query_parameters::InspectContainerOptions;
 use futures::StreamExt;
-use meshkat_model::mesh::Port;
+use meshkat_model::mesh::{PodPorts, Port};
 use tokio::sync::OnceCell;
 
 use super::container;
@@ -52,17 +52,17 @@ impl Sandbox {
     }
 
     /// Where this machine reaches its ports, if they are published.
-    pub(super) async fn published(&self) -> Result<BTreeMap<Port, SocketAddr>, RuntimeError> {
+    pub(super) async fn published(&self, ports: &PodPorts) -> Result<BTreeMap<Port, SocketAddr>, RuntimeError> {
         let seen = self
             .docker
             .inspect_container(&self.launch.name, None::<InspectContainerOptions>)
             .await
             .map_err(failed(format!("inspect the container {}", self.launch.name)))?;
-        let ports = seen
+        let seen = seen
             .network_settings
             .and_then(|settings| settings.ports)
             .unwrap_or_default();
-        Ok(published(&ports))
+        Ok(published(ports, &seen))
     }
 
     /// Runs `meshkat-pod` in it.

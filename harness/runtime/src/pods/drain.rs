@@ -70,6 +70,7 @@ mod tests {
             address,
             published: std::collections::BTreeMap::new(),
             loopback: address,
+            ports: meshkat_model::mesh::PodPorts::default(),
             application: None,
             envoy: Some(envoy),
         }

@@ -1,13 +1,15 @@
 //! Who is in a mesh now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use futures::future::join_all;
-use meshkat_model::mesh::{Container, MeshSpec, Port};
+use meshkat_envoy::config::Hosts;
+use meshkat_model::mesh::{Container, MeshSpec, PodPorts, Port};
 
 use super::addresses::Addresses;
+use super::bootstraps::Bootstraps;
 use super::roster;
 use crate::run::ledger::LedgerPod;
 use crate::{ContainerState, Pod, Printable, RuntimeError, Target};
@@ -20,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) address: IpAddr,
     /// Where its own application and Envoy reach one another.
     pub(crate) loopback: IpAddr,
+    /// The numbers of its ports.
+    pub(crate) ports: PodPorts,
     /// The group's place in the mesh, and the pod's number in the group.
     order: (usize, u32),
 }
@@ -69,6 +73,7 @@ impl<S: Stateful> Member<S> {
             address: self.place.address,
             published: self.published.get().cloned().unwrap_or_default(),
             loopback: self.place.loopback,
+            ports: self.place.ports.clone(),
             application: self.application.as_ref().map(|slot| slot.state()),
             envoy: self.envoy.as_ref().map(|slot| slot.state()),
         }
@@ -80,12 +85,30 @@ impl<S: Stateful> Member<S> {
 pub(crate) struct Places {
     addresses: Addresses,
     loopback: Option<IpAddr>,
+    ports: HashMap<String, PodPorts>,
 }
 
 impl Places {
     /// `loopback` is where the containers of each pod reach one another; none is at the pod's address.
-    pub(crate) fn new(addresses: Addresses, loopback: Option<IpAddr>) -> Self {
-        Self { addresses, loopback }
+    pub(crate) fn new(
+        addresses: Addresses,
+        loopback: Option<IpAddr>,
+        mesh: &MeshSpec,
+        bootstraps: &Bootstraps,
+    ) -> Self {
+        let ports = mesh
+            .groups
+            .iter()
+            .map(|(name, group)| (name.clone(), bootstraps.ports(group)));
+        Self {
+            addresses,
+            loopback,
+            ports: ports.collect(),
+        }
+    }
+
+    fn ports_of(&self, group: &str) -> PodPorts {
+        self.ports.get(group).cloned().unwrap_or_default()
     }
 
     /// Places for every pod that the mesh has at the start. Their addresses are taken from now on.
@@ -99,6 +122,18 @@ impl Places {
         Ok(places)
     }
 
+    /// Whom names mean, where these pods are all that they mean.
+    pub(crate) fn hosts<'a>(&self, mesh: &MeshSpec, places: impl IntoIterator<Item = &'a Place>) -> Hosts {
+        let mut hosts = Hosts::default();
+        for (name, group) in &mesh.groups {
+            hosts.add_group(name, group.replicas.is_some(), self.ports_of(name));
+        }
+        for place in places {
+            hosts.add_pod(&place.group, &place.name, place.address);
+        }
+        hosts
+    }
+
     fn place(&mut self, group: &str, index: usize, ordinal: u32, name: String) -> Result<Place, RuntimeError> {
         check_name(&name)?;
         let address = self.addresses.take()?;
@@ -107,6 +142,7 @@ impl Places {
             name,
             address,
             loopback: self.loopback.unwrap_or(address),
+            ports: self.ports_of(group),
             order: (index, ordinal),
         })
     }
@@ -133,6 +169,8 @@ fn check_name(name: &str) -> Result<(), RuntimeError> {
 pub(crate) struct Members<S> {
     all: Vec<Arc<Member<S>>>,
     places: Places,
+    /// The pods that a group's name means, of groups whose name does not mean all of them.
+    named: BTreeMap<String, Vec<String>>,
 }
 
 impl<S: Stateful> Members<S> {
@@ -141,6 +179,7 @@ impl<S: Stateful> Members<S> {
         Self {
             all: Vec::new(),
             places,
+            named: BTreeMap::new(),
         }
     }
 
@@ -154,14 +193,20 @@ impl<S: Stateful> Members<S> {
         &mut self,
         mesh: &MeshSpec,
         group: &str,
-        make: impl FnOnce(Place, BTreeMap<String, IpAddr>) -> Result<Member<S>, RuntimeError>,
+        make: impl FnOnce(Place, Hosts) -> Result<Member<S>, RuntimeError>,
     ) -> Result<Arc<Member<S>>, RuntimeError> {
         let (index, _, spec) = mesh.groups.get_full(group).ok_or_else(|| RuntimeError::UnknownGroup {
             group: group.to_owned(),
         })?;
         let (ordinal, name) = roster::next_free(group, spec, |name| self.get(name).is_ok());
+        // It is there from now on, but nobody's name means it before that is said.
+        if !self.named.contains_key(group) {
+            let now = self.all.iter().filter(|member| member.place.group == group);
+            let now = now.map(|member| member.place.name.clone()).collect();
+            self.named.insert(group.to_owned(), now);
+        }
         let place = self.places.place(group, index, ordinal, name)?;
-        let hosts = hosts(self.all.iter().map(|member| &member.place).chain([&place]));
+        let hosts = self.hosts(mesh);
         match make(place.clone(), hosts) {
             Ok(member) => {
                 let member = Arc::new(member);
@@ -173,6 +218,26 @@ impl<S: Stateful> Members<S> {
                 Err(error)
             }
         }
+    }
+
+    /// Makes the name of a group mean these of its pods.
+    pub(crate) fn name(&mut self, group: &str, pods: &[String]) {
+        self.named.insert(group.to_owned(), pods.to_owned());
+    }
+
+    /// Whom names mean now.
+    pub(crate) fn hosts(&self, mesh: &MeshSpec) -> Hosts {
+        let is_meant = |place: &&Place| match self.named.get(&place.group) {
+            Some(named) => named.contains(&place.name),
+            None => true,
+        };
+        let places = self.all.iter().map(|member| &member.place).filter(is_meant);
+        self.places.hosts(mesh, places)
+    }
+
+    /// The same of pods that are not yet members.
+    pub(crate) fn hosts_of(&self, mesh: &MeshSpec, places: &[Place]) -> Hosts {
+        self.places.hosts(mesh, places)
     }
 
     /// Gives back the address of a place that no pod has.
@@ -191,6 +256,10 @@ impl<S: Stateful> Members<S> {
         let before = self.all.len();
         self.all.retain(|other| !Arc::ptr_eq(other, member));
         if self.all.len() < before {
+            // Another pod may have its name later.
+            if let Some(named) = self.named.get_mut(&member.place.group) {
+                named.retain(|name| *name != member.place.name);
+            }
             self.give_back(&member.place);
         }
     }
@@ -242,20 +311,18 @@ impl<S: Stateful> Members<S> {
             name: member.place.name.clone(),
             group: member.place.group.clone(),
             address: member.place.address,
-            published: member.published.get().cloned().unwrap_or_default(),
+            published: sockets(member),
         };
         self.all.iter().map(listed).collect()
     }
 }
 
-/// Where the names that a configuration holds are: every pod's, and every group's for the first of its pods.
-pub(crate) fn hosts<'a>(places: impl IntoIterator<Item = &'a Place>) -> BTreeMap<String, IpAddr> {
-    let mut hosts = BTreeMap::new();
-    for place in places {
-        hosts.insert(place.name.clone(), place.address);
-        hosts.entry(place.group.clone()).or_insert(place.address);
-    }
-    hosts
+/// Where this machine reaches the ports of a pod that are elsewhere than usual.
+fn sockets<S: Stateful>(member: &Member<S>) -> BTreeMap<Port, SocketAddr> {
+    let pod = member.pod();
+    let usual = |port: &Port| pod.socket(*port) == SocketAddr::new(pod.address, port.number());
+    let others = Port::ALL.into_iter().filter(|port| !usual(port));
+    others.map(|port| (port, pod.socket(port))).collect()
 }
 
 /// Does something to each of some containers at the same time; the first error, once all are through.

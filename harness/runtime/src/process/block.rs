@@ -7,11 +7,12 @@
 //! Who has a block holds a UDP socket bound to its last address. Every process of the mesh inherits that socket, so the
 //! kernel frees the block at the moment when the last of them is gone, however they ended: not before, not later.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use meshkat_model::mesh::Port;
+use meshkat_model::mesh::{PodPorts, Port};
 
 use crate::RuntimeError;
 use crate::pods::addresses::Addresses;
@@ -66,14 +67,18 @@ impl Block {
         }
     }
 
-    /// Fails when something already listens on all addresses at a port that every pod needs.
-    pub(super) fn check_ports(&self) -> Result<(), RuntimeError> {
+    /// Fails when something already listens on all addresses at a port that pods of these ports need.
+    pub(super) fn check_ports(&self, pods: &[PodPorts]) -> Result<(), RuntimeError> {
         let address = in_block(self.prefix, TRIAL);
-        for port in [Port::Inbound, Port::Outbound, Port::Admin, Port::Application] {
-            match TcpListener::bind((address, port.number())) {
+        let needed: BTreeSet<u16> = pods
+            .iter()
+            .flat_map(|ports| Port::ALL.map(|port| ports.number(port)))
+            .collect();
+        for port in needed {
+            match TcpListener::bind((address, port)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(RuntimeError::PortTaken { port: port.number() });
+                    return Err(RuntimeError::PortTaken { port });
                 }
                 Err(error) => return Err(bind_error(address, error)),
             }
@@ -111,8 +116,6 @@ fn bind_error(address: IpAddr, source: io::Error) -> RuntimeError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -138,10 +141,16 @@ mod tests {
     #[test]
     fn a_listener_on_all_addresses_is_told() {
         let block = Block::take().expect("there are free blocks");
-        block.check_ports().expect("the ports are free");
+        let usual = [PodPorts::default()];
+        block.check_ports(&usual).expect("the ports are free");
         let address = in_block(block.prefix, TRIAL);
         let _listener = TcpListener::bind((address, Port::Admin.number())).expect("the port is free");
-        let error = block.check_ports().expect_err("the port is taken");
+        let error = block.check_ports(&usual).expect_err("the port is taken");
         assert!(matches!(error, RuntimeError::PortTaken { port: 8081 }), "{error}");
+        let elsewhere = PodPorts {
+            admin: 9901,
+            ..PodPorts::default()
+        };
+        block.check_ports(&[elsewhere]).expect("nobody needs the port");
     }
 }

@@ -1,13 +1,11 @@
 //! A mesh of processes.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use meshkat_envoy::config::Rebind;
+use meshkat_envoy::config::{Hosts, Rebind};
 use meshkat_model::mesh::{Container, MeshSpec, Service};
 use tokio::sync::watch;
 
@@ -17,7 +15,7 @@ use super::prepare;
 use super::slot::{Shared, Slot};
 use crate::pods::bootstraps::Bootstraps;
 use crate::pods::drain::drain;
-use crate::pods::members::{Member, Members, Place, Places, Stateful as _, each, hosts};
+use crate::pods::members::{Member, Members, Place, Places, Stateful as _, each};
 use crate::pods::release::Release;
 use crate::run::LeaseId;
 use crate::run::by_hand::done_by_hand;
@@ -65,10 +63,11 @@ impl ProcessLease {
     /// Everything but the processes.
     fn prepare(core: Arc<Core>, id: LeaseId, mesh: MeshSpec) -> Result<Self, RuntimeError> {
         prepare::check_programs(&core.options, &mesh)?;
-        let bootstraps = Bootstraps::read(&mesh)?;
+        let bootstraps = Bootstraps::read(&mesh, true)?;
         let block = Arc::new(Block::take()?);
-        block.check_ports()?;
-        let mut members = Members::new(Places::new(block.addresses(), None));
+        let ports = mesh.groups.values().map(|group| bootstraps.ports(group));
+        block.check_ports(&ports.collect::<Vec<_>>())?;
+        let mut members = Members::new(Places::new(block.addresses(), None, &mesh, &bootstraps));
         let places = members.initial(&mesh)?;
         let folder = Arc::new(RunFolder::create(&core.options.state_dir, &id)?);
         let path = folder.ledger();
@@ -105,7 +104,8 @@ impl ProcessLease {
             release: tokio::sync::Mutex::default(),
         };
         for place in &places {
-            let member = lease.member(place.clone(), hosts(&places))?;
+            let hosts = lease.members().hosts_of(&lease.mesh, &places);
+            let member = lease.member(place.clone(), hosts)?;
             lease.members().insert(Arc::new(member));
         }
         lease.note_members()?;
@@ -113,7 +113,7 @@ impl ProcessLease {
     }
 
     /// A pod at a place, not started; `hosts` are all that its configuration may name.
-    fn member(&self, place: Place, hosts: BTreeMap<String, IpAddr>) -> Result<Member<Slot>, RuntimeError> {
+    fn member(&self, place: Place, hosts: Hosts) -> Result<Member<Slot>, RuntimeError> {
         let options = &self.core.options;
         let spec = self
             .mesh
@@ -129,17 +129,14 @@ impl ProcessLease {
                 prepare::application(options, &self.id, &self.token, &self.folder, &place, service),
             )
         });
-        let rebind = Rebind {
-            address: Some(place.address),
-            node_id: place.name.clone(),
-            hosts,
-        };
-        let configuration = self.bootstraps.write(spec, &rebind, &self.folder, false)?;
+        let rebind = self.rebind(&place, hosts);
+        let configuration = self.bootstraps.write(spec, &rebind, &self.folder)?;
         let envoy = match configuration {
             None => None,
             Some(configuration) => {
                 let program = options.envoys.of(&self.mesh)?;
-                let launch = prepare::envoy(options, program, &self.id, &self.folder, &place, &configuration);
+                let file = &configuration.file;
+                let launch = prepare::envoy(options, program, &self.id, &self.folder, &place, file);
                 Some(slot(Container::Envoy, launch))
             }
         };
@@ -150,6 +147,19 @@ impl ProcessLease {
             published: OnceLock::new(),
             leaving: tokio::sync::Mutex::new(()),
         })
+    }
+
+    /// How a pod's configuration is made.
+    fn rebind(&self, place: &Place, hosts: Hosts) -> Rebind {
+        Rebind {
+            address: Some(place.address),
+            node_id: place.name.clone(),
+            group: place.group.clone(),
+            hosts,
+            ports: place.ports.clone(),
+            folder: Some(self.folder.resources(&place.name)),
+            carried: None,
+        }
     }
 
     /// Starts every pod of a group that is to run from the start: the discovery service before all others, as they ask it
@@ -220,7 +230,7 @@ impl ProcessLease {
         stopped?;
         self.members().forget(member);
         self.shared.changed();
-        remove_if_there(&self.folder.configuration(&member.place.name))?;
+        self.folder.remove_configuration(&member.place.name)?;
         remove_if_there(&self.folder.sds_state(&member.place.name))?;
         self.note_members()
     }
@@ -311,6 +321,20 @@ impl Lease for ProcessLease {
     async fn resume(&self, target: &Target) -> Result<(), RuntimeError> {
         let slots = self.living("resume", target)?;
         each(slots, async |slot| slot.resume().await).await
+    }
+
+    async fn name(&self, group: &str, pods: &[String]) -> Result<(), RuntimeError> {
+        self.check_open()?;
+        let mut members = self.members();
+        members.name(group, pods);
+        let hosts = members.hosts(&self.mesh);
+        for member in members.all() {
+            if let Some(spec) = self.mesh.groups.get(&member.place.group) {
+                let rebind = self.rebind(&member.place, hosts.clone());
+                self.bootstraps.follow(spec, &rebind, &self.folder)?;
+            }
+        }
+        Ok(())
     }
 
     async fn forget(&self, pod: &str) -> Result<(), RuntimeError> {

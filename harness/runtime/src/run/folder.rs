@@ -7,7 +7,7 @@
 //!     authorization      the header of those who may change what the services do
 //!     lock               held (flock) as long as the run lives
 //!     ledger.json        what it started
-//!     envoy/<pod>.json   configurations with the pods' addresses
+//!     envoy/<pod>.json   configurations with the pods' addresses, and in envoy/<pod>.d/ the files that they name
 //!     logs/<pod>.<container>.log, and what came before it was cut in .log.1
 //!     sds/<pod>.json     what a discovery service keeps
 //!   kept/<lease id>/     folders of ended runs that were asked to be kept
@@ -99,6 +99,19 @@ impl RunFolder {
 
     pub(crate) fn configuration(&self, pod: &str) -> PathBuf {
         configuration_file(&self.path, pod)
+    }
+
+    /// Where the files are that the configuration of a pod names.
+    pub(crate) fn resources(&self, pod: &str) -> PathBuf {
+        self.path.join("envoy").join(format!("{pod}.d"))
+    }
+
+    /// Removes a pod's configuration and the files that it names.
+    pub(crate) fn remove_configuration(&self, pod: &str) -> Result<(), RuntimeError> {
+        for entry in [self.configuration(pod), self.resources(pod)] {
+            remove_entry(&entry).map_err(failed("remove", &entry))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn log(&self, pod: &str, container: Container) -> PathBuf {

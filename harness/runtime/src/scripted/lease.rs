@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use meshkat_model::mesh::{Container, MeshSpec};
+use meshkat_model::mesh::{Container, MeshSpec, PodPorts};
 use tokio::sync::watch;
 
 use super::script::{Call, Script};
@@ -85,6 +85,7 @@ impl ScriptedLease {
             address,
             published: std::collections::BTreeMap::new(),
             loopback: address,
+            ports: PodPorts::default(),
             application: spec.service.map(|_| state()),
             envoy: spec.envoy.as_ref().map(|_| state()),
         };

@@ -101,7 +101,7 @@ impl Check<'_> {
             if let Endpoints::Pods(pods) = endpoints {
                 for (index, pod) in pods.iter().enumerate() {
                     let place = self.item(&["endpoints", cluster.as_str()], index);
-                    self.with_envoy(&At {
+                    self.pod_or_group(&At {
                         place,
                         value: pod.clone(),
                     });
@@ -216,10 +216,10 @@ impl Check<'_> {
         for (service, hosts) in services {
             self.group(service);
             match hosts {
-                Hosts::Pods(pods) => pods.iter().for_each(|pod| self.with_envoy(pod)),
+                Hosts::Pods(pods) => pods.iter().for_each(|pod| self.pod_or_group(pod)),
                 Hosts::Weighted(pods) => {
                     for (pod, weight) in pods {
-                        self.with_envoy(pod);
+                        self.pod_or_group(pod);
                         if weight.value == 0 {
                             let help = "a weight is 1 or more; leave out whoever is to get nothing";
                             self.wrong(weight.place, "0 is not a weight", "out of range", help);
