@@ -205,7 +205,8 @@ impl Group {
                 if self.options.keep != Keep::Never {
                     why.files = bundle::collect(&mesh).await;
                 }
-                why.hints = diagnose(&mesh, &Before::nothing()).await;
+                why.hints = by_others(&mesh);
+                why.hints.extend(diagnose(&mesh, &Before::nothing()).await);
                 self.release(&mesh).await;
                 Err(why)
             }
