@@ -304,16 +304,21 @@ fn a_variable_that_it_asks_for_has_no_value_of_ours() {
 }
 
 #[test]
-fn what_is_named_by_a_relative_path_is_found_from_where_we_are() {
-    // Tests run in the crate's folder.
+fn what_is_named_by_a_relative_path_is_found_beside_the_configuration() {
+    // Wherever we are: tests run in the crate's folder, which has a file of the second name.
     let machine = Machine::new();
-    let config = machine.with_body_of(Path::new("Cargo.toml"));
-    let judge = validator().reads_project(Path::new("."));
-    judge.validate_file(&config).unwrap();
-    let error = judge
-        .validate_file(&machine.with_body_of(Path::new("No.toml")))
+    let config = machine.with_body_of(Path::new("body.txt"));
+    std::fs::write(config.with_file_name("body.txt"), "hello").unwrap();
+    validator().validate_file(&config).unwrap();
+    let error = validator()
+        .validate_file(&machine.with_body_of(Path::new("Cargo.toml")))
         .unwrap_err();
-    assert!(error.to_string().contains("No.toml"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("there is no file `Cargo.toml` beside the configuration"),
+        "{error}"
+    );
 }
 
 #[test]

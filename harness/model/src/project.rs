@@ -89,11 +89,14 @@ impl Meshes for MeshFiles {
 pub type Doubles = Vec<(String, Diagnostic)>;
 
 impl Project {
-    /// The project that `folder` lies in: the nearest folder upwards that has `scenarios/` and `envoy-configs/`.
+    /// The project that `folder` lies in: the nearest folder upwards that has `scenarios/` and `envoy-configs/`. Where there is none,
+    /// the nearest that has configurations alone, which can be checked before anything is promised of them.
     pub fn find(folder: &Path) -> Option<Self> {
-        let root = folder
+        let has = |up: &Path, name: &str| up.join(name).is_dir();
+        let whole = folder
             .ancestors()
-            .find(|up| up.join("scenarios").is_dir() && up.join("envoy-configs").is_dir())?;
+            .find(|up| has(up, "scenarios") && has(up, "envoy-configs"));
+        let root = whole.or_else(|| folder.ancestors().find(|up| has(up, "envoy-configs")))?;
         Some(Self { root: root.to_owned() })
     }
 

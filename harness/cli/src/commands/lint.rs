@@ -135,11 +135,21 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             }
             Kind::Resources => wrong.extend(of_configs(&project, lint_resources(file))),
             Kind::Config => {
+                let is_it = |used: &PathBuf| std::fs::canonicalize(used).is_ok_and(|used| used == *file);
+                let mut used = meshes.all().flat_map(|mesh| mesh.groups.values());
+                let is_used = used.any(|group| group.envoy.as_ref().is_some_and(is_it));
+                // What lies beside a configuration that somebody brought is nobody's mistake.
+                if !is_used && !is_named(file, &args.paths) && kind_of(file) == Document::Foreign {
+                    let name = shown(&project, file);
+                    say(&format!(
+                        "warning: {name} is no configuration of an Envoy, and no mesh uses it: it is passed over"
+                    ));
+                    continue;
+                }
                 let path = file.clone();
                 let found = with_each(&envoys, move |envoy| lint_config(&path, Some(envoy))).await?;
                 wrong.extend(of_configs(&project, found));
                 // What it lacks in the meshes that have it.
-                let is_it = |used: &PathBuf| std::fs::canonicalize(used).is_ok_and(|used| used == *file);
                 for mesh in meshes.all().filter(|mesh| !meshes.is_invalid(&mesh.name)) {
                     let has_it = mesh.groups.values().filter_map(|group| group.envoy.as_ref()).any(is_it);
                     if has_it {
@@ -186,7 +196,7 @@ fn kind(project: &Project, file: &Path) -> Kind {
     } else if under(project.configs()) || in_folder("envoy-configs") || in_folder("configs") {
         match kind_of(file) {
             Document::Resources => Kind::Resources,
-            Document::Configuration | Document::Other => Kind::Config,
+            Document::Configuration | Document::Foreign | Document::Other => Kind::Config,
         }
     } else if under(project.scenarios()) {
         Kind::Scenario
@@ -195,7 +205,7 @@ fn kind(project: &Project, file: &Path) -> Kind {
         match kind_of(file) {
             Document::Configuration => Kind::Config,
             Document::Resources => Kind::Resources,
-            Document::Other => Kind::Scenario,
+            Document::Foreign | Document::Other => Kind::Scenario,
         }
     }
 }
@@ -315,6 +325,12 @@ fn of_configs(project: &Project, problems: Vec<config::Diagnostic>) -> Vec<Diagn
         .into_iter()
         .map(|problem| used::of_config(project, problem))
         .collect()
+}
+
+/// Whether a file itself is among these paths.
+fn is_named(file: &Path, paths: &[PathBuf]) -> bool {
+    let mut paths = paths.iter();
+    paths.any(|path| std::fs::canonicalize(path).is_ok_and(|path| path == file))
 }
 
 /// A file as it is named to a person.

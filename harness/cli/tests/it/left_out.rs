@@ -156,14 +156,14 @@ fn two_files_of_one_name_stop_only_who_mean_them() {
 fn what_a_run_uses_is_checked_as_lint_does() {
     let lab = Lab::new();
     let inbound = "  - name: inbound\n    address: {socket_address: {address: 0.0.0.0, port_value: 10000}}";
-    lab.edit("envoy-configs/pet.yaml", inbound, &inbound.replace("10000", "10001"));
+    lab.edit("envoy-configs/pet.yaml", inbound, &inbound.replace("10000", "8080"));
     let told = "envoy-configs/pet.yaml:";
     for args in [&["run", SHOP][..], &["up", "petshop"]] {
-        lab.tell(args).exits(2).says(&[told, "10000"]);
+        lab.tell(args).exits(2).says(&[told, "port 8080 is the application's"]);
     }
     lab.tell(&["lint", "envoy-configs/pet.yaml"])
         .exits(2)
-        .says(&[told, "10000"]);
+        .says(&[told, "port 8080 is the application's"]);
     assert_eq!(lab.runs(), [""; 0], "nothing was started");
     // Who has nothing to do with it runs.
     lab.run(&[HOSTS]).exits(0);

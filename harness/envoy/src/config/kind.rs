@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use meshkat_model::suggest::nearest;
 use serde_yaml::Value;
 
 use super::{document, resources, validate::LARGEST, value::get};
@@ -13,6 +14,9 @@ pub enum Document {
     Configuration,
     /// xDS resources, which a configuration names the file of.
     Resources,
+    /// Something of another program, such as a compose file: it has nothing that a configuration has, nor anything that is spelled
+    /// nearly so.
+    Foreign,
     /// Nothing that is known, or it cannot be read.
     Other,
 }
@@ -30,6 +34,48 @@ const FIELDS: [&str; 9] = [
     "overload_manager",
 ];
 
+/// All other fields of a configuration of Envoy 1.40, and the two below them that people put in their place.
+const MORE_FIELDS: [&str; 33] = [
+    "node_context_params",
+    "hds_config",
+    "flags_path",
+    "stats_sinks",
+    "deferred_stat_options",
+    "stats_flush_interval",
+    "stats_flush_on_admin",
+    "stats_eviction_interval",
+    "watchdog",
+    "watchdogs",
+    "tracing",
+    "enable_dispatcher_stats",
+    "header_prefix",
+    "stats_server_version_override",
+    "use_tcp_for_dns_lookups",
+    "dns_resolution_config",
+    "typed_dns_resolver_config",
+    "fatal_actions",
+    "config_sources",
+    "default_config_source",
+    "default_socket_interface",
+    "certificate_provider_instances",
+    "inline_headers",
+    "perf_tracing_file_path",
+    "default_regex_engine",
+    "xds_delegate_extension",
+    "xds_config_tracker_extension",
+    "listener_manager",
+    "application_log_config",
+    "grpc_async_client_manager_config",
+    "memory_allocator_manager",
+    "listeners",
+    "clusters",
+];
+
+/// Whether a word is a field of a configuration, or is spelled nearly as one.
+fn resembles_a_field(word: &str) -> bool {
+    nearest(word, FIELDS.into_iter().chain(MORE_FIELDS)).is_some()
+}
+
 /// What a file is.
 pub fn kind_of(file: &Path) -> Document {
     let text = meshkat_files::read_to_string(file, LARGEST).unwrap_or_default();
@@ -42,6 +88,11 @@ pub fn kind_of(file: &Path) -> Document {
             Document::Configuration
         }
         Ok(document) if resources::is_one(&document) => Document::Resources,
+        Ok(Value::Mapping(fields))
+            if !fields.is_empty() && !fields.keys().any(|key| key.as_str().is_none_or(resembles_a_field)) =>
+        {
+            Document::Foreign
+        }
         _ => Document::Other,
     }
 }
@@ -58,7 +109,12 @@ mod tests {
             ("{admin: {}}", Document::Configuration),
             ("{staticResources: {}, resources: []}", Document::Configuration),
             ("{version_info: '1', resources: [{}]}", Document::Resources),
-            ("{promise: x, mesh: y, steps: []}", Document::Other),
+            ("{promise: x, mesh: y, steps: []}", Document::Foreign),
+            ("{version: '3', services: {}}", Document::Foreign),
+            ("{services: {}, static_resource: {}}", Document::Other),
+            ("{staticresources: {}}", Document::Other),
+            ("{admn: {}}", Document::Other),
+            ("{}", Document::Other),
             ("{node: sometimes}", Document::Other),
             ("- 1", Document::Other),
             ("{", Document::Other),

@@ -2,10 +2,19 @@
 
 /// Envoy's message without the log's prefix, the file's name, and the copy of the whole document that may follow.
 pub(super) fn clean(log: &str) -> String {
+    let mut in_copy = false;
     let messages: Vec<String> = log
         .lines()
         .filter(|line| !line.trim().is_empty() && !is_about_the_sandbox(line))
-        .map(clean_line)
+        .filter_map(|line| {
+            // The copy may be spread over lines.
+            if in_copy {
+                in_copy = !line.starts_with('}');
+                return None;
+            }
+            in_copy = line.ends_with("): {");
+            Some(clean_line(line.strip_suffix(": {").filter(|_| in_copy).unwrap_or(line)))
+        })
         .collect();
     without_the_copy(&messages.join("\n"))
 }

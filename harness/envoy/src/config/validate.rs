@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Bootstrap, ConfigError, ValidateError, harmless, said::clean};
+use super::{Bootstrap, ConfigError, ValidateError, harmless, query::text, said::clean, value::get};
 use crate::sandbox::{self, Ended, Job, Sandbox};
 
 /// The largest configuration that is read: a hundred times what people write.
@@ -155,7 +155,8 @@ impl Validator {
         let mut environment = sandbox::environment(folder.path());
         environment.extend(harmless::variables(config));
         let arguments = ["--mode", "validate", "--log-level", "critical", "-c"].map(OsString::from);
-        let arguments: Vec<OsString> = arguments.into_iter().chain([file.into_os_string()]).collect();
+        let mut arguments: Vec<OsString> = arguments.into_iter().chain([file.into_os_string()]).collect();
+        arguments.extend(missing_names(config).map(OsString::from));
         let job = Job {
             program: &self.envoy,
             arguments: &arguments,
@@ -191,4 +192,21 @@ impl Validator {
             format!("{}: {error}", self.envoy.display()),
         ))
     }
+}
+
+/// What a pod's names are given by where a configuration has none, which Envoy asks for as soon as it asks anybody for resources.
+fn missing_names(config: &Bootstrap) -> impl Iterator<Item = &'static str> {
+    let node = get(config.document(), "node");
+    let is_missing = move |field: &str| {
+        node.and_then(|node| text(node, field))
+            .is_none_or(|name| name.is_empty())
+    };
+    let flags = [
+        ("id", ["--service-node", "pod"]),
+        ("cluster", ["--service-cluster", "group"]),
+    ];
+    flags
+        .into_iter()
+        .filter(move |(field, _)| is_missing(field))
+        .flat_map(|(_, flag)| flag)
 }
