@@ -112,6 +112,22 @@ pub enum Event {
     },
 }
 
+/// The version of a line of the event log; it grows when a reader of an older one would be misled.
+pub const LOG_SCHEMA: u32 = 1;
+
+/// A line of the event log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Logged {
+    /// In the first line alone: [`LOG_SCHEMA`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<u32>,
+    /// Milliseconds since the first event.
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
 /// A case as the plan has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedCase {
@@ -132,6 +148,7 @@ pub struct PlannedCase {
 pub struct Artifact {
     /// Path below the case's folder, such as `petstore-1/config_dump.json`.
     pub path: String,
-    /// The content.
+    /// The content. In the event log it is left out: the file is in the case's folder.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
 }

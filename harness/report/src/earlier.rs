@@ -2,7 +2,7 @@
 //!
 //! | what is removed | is known by |
 //! |---|---|
-//! | `results.json`, `junit.xml`, `summary.md`, `index.html` | how they begin; another file of that name is left, and told of |
+//! | `events.jsonl`, `results.json`, `junit.xml`, `summary.md`, `index.html` | how they begin; another file of that name is left, and told of |
 //! | a file below `failures/` | the list of what runs wrote there, [`WRITTEN`] |
 //! | a folder below `failures/` | a file of the list was in it, and it is empty now |
 //! | a temporary file | a name that only ours have; nobody else writes, for the folder is held |
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::is_plain;
 use crate::error::ReportError;
-use crate::folder::{FAILURES, INDEX, JUNIT, RESULTS, SUMMARY, TIMES, real_folder};
+use crate::folder::{EVENTS, FAILURES, INDEX, JUNIT, RESULTS, SUMMARY, TIMES, real_folder};
 
 /// The list of the files below `failures/`, a line of JSON for each, after one that says what it is.
 const WRITTEN: &str = ".meshkat-report";
@@ -72,7 +72,7 @@ impl Written {
 /// Removes what an earlier run left in `dir`, but for its times. Where something of that name is not a run's, nothing is
 /// removed at all.
 pub(crate) fn remove(dir: &Path) -> Result<(), ReportError> {
-    for name in [RESULTS, JUNIT, SUMMARY, INDEX, TIMES, WRITTEN] {
+    for name in [EVENTS, RESULTS, JUNIT, SUMMARY, INDEX, TIMES, WRITTEN] {
         check(&dir.join(name), name)?;
     }
     let written = dir.join(WRITTEN);
@@ -85,7 +85,7 @@ pub(crate) fn remove(dir: &Path) -> Result<(), ReportError> {
         gone(&times)?;
     }
     // The results go last, so that a preparation that was cut short is known for what it was.
-    for name in [JUNIT, SUMMARY, INDEX, RESULTS] {
+    for name in [JUNIT, SUMMARY, INDEX, EVENTS, RESULTS] {
         gone(&dir.join(name))?;
     }
     Ok(())
@@ -116,6 +116,7 @@ fn check(path: &Path, name: &str) -> Result<(), ReportError> {
 fn is_ours(name: &str, head: &str) -> bool {
     let fields = |names: [&str; 2]| head.starts_with('{') && names.iter().all(|name| head.contains(name));
     match name {
+        EVENTS => fields([r#""schema""#, r#""at_ms""#]),
         RESULTS => fields([r#""schema""#, r#""run""#]),
         TIMES => fields([r#""schema""#, r#""runtimes""#]),
         JUNIT => head.contains(r#"<testsuites name="meshkat""#),

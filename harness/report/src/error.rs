@@ -62,6 +62,12 @@ pub enum ReportError {
         /// Why.
         why: String,
     },
+    /// There is no log of what happened in a run.
+    #[error("{} is not there: of a run without its events nothing can be shown or merged", path.display())]
+    NoEvents {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file does not hold the times of earlier runs.
     #[error("failed to read {}: it does not hold the times of earlier runs: {why}", path.display())]
     NotTimes {
@@ -113,6 +119,9 @@ impl ReportError {
             Self::Elsewhere { .. } => Some("remove the link; the next run makes it again"),
             Self::NotOurs { .. } => Some("move it away, or choose another folder with `--report-dir`"),
             Self::Busy { .. } => Some("wait for it, or choose another folder with `--report-dir`"),
+            Self::NoEvents { .. } => Some(
+                "name the folder of a run's report, such as `reports/latest`; what versions without event logs wrote has to be run again",
+            ),
             _ => None,
         }
     }
@@ -125,6 +134,7 @@ impl ReportError {
                 | Self::Elsewhere { .. }
                 | Self::NotOurs { .. }
                 | Self::NotAReport { .. }
+                | Self::NoEvents { .. }
                 | Self::NotTimes { .. }
         )
     }

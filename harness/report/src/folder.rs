@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::earlier;
 use crate::error::ReportError;
 
+pub(crate) const EVENTS: &str = "events.jsonl";
 pub(crate) const RESULTS: &str = "results.json";
 pub(crate) const JUNIT: &str = "junit.xml";
 pub(crate) const SUMMARY: &str = "summary.md";

@@ -3,13 +3,15 @@
 //!
 //! What is [printed], and what reports are written from, is fit for others to see: see there and [`Secrets`].
 //!
-//! Whether the events come from a run that goes on or from a list makes no difference: [`replay`] writes the same files.
+//! Whether the events come from a run that goes on, from a list or from the log of a run makes no difference: [`replay`] and
+//! [`replay_log`] write the same files.
 
 mod bundle;
 mod culprit;
 mod documents;
 mod earlier;
 mod error;
+mod event_log;
 mod explain;
 mod folder;
 mod html;
@@ -30,11 +32,12 @@ mod times;
 pub use bundle::{Bundles, bundle_folder};
 pub use documents::Documents;
 pub use error::ReportError;
+pub use event_log::read_events;
 pub use json::{Json, read_results};
 pub use merge::events_of;
 pub use options::{ColorChoice, ReportOptions, UnknownColorChoice};
 pub use record::{Record, ScenarioCount};
-pub use reporter::{Reporter, Reporters, replay};
+pub use reporter::{Reporter, Reporters, replay, replay_log};
 pub use runs::{KEPT, Runs};
 pub use secrets::Secrets;
 pub use terminal::{Look, Terminal};

@@ -1,103 +1,168 @@
-//! The events that earlier reports stand for, so that several can be made into one.
+//! The events of several runs as those of one.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use indexmap::{IndexMap, IndexSet};
-use meshkat_model::culprit::Culprit;
-use meshkat_model::event::{Artifact, Event, PlannedCase};
-use meshkat_model::results::{CaseResult, Results, RunInfo, Status};
+use indexmap::IndexMap;
+use meshkat_model::event::{Artifact, Event, Logged, PlannedCase};
+use meshkat_model::results::{RunInfo, Status};
 
 use crate::bundle::{EXPLANATION, bundle_folder};
 use crate::error::ReportError;
+use crate::event_log::read_events;
 use crate::folder::real_folder;
-use crate::json::read_results;
 
-/// The events that give the reports in `dirs`, as one run. Of a case that several have, the last one counts; one in which it
-/// was skipped counts only where it ran in none. What each of them found out about failures comes along as it is, and can be
-/// put together by who knows how to reason about it.
+/// The events of the runs whose reports are in `dirs`, as those of one run, in the order of their times. Of a case that several
+/// have, the last one counts, and nothing is told of it from another; one in which it was skipped counts only where it ran in none.
+/// What each of them found out about failures comes along as it is, and can be put together by who knows how to reason about it.
 ///
-/// The run took as long as the longest of them, for shards run side by side. Bundles come along. All is read before this
-/// returns, so one of `dirs` may be where the new report goes.
+/// The run took as long as the longest of them, for shards run side by side; one whose end is not in its log was interrupted. Bundles
+/// come along. All is read before this returns, so one of `dirs` may be where the new report goes.
 ///
 /// # Errors
-/// When a folder has no `results.json` that this version knows, or a bundle cannot be read.
-pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Event>, ReportError> {
-    let mut cases: IndexMap<String, (CaseResult, &Path)> = IndexMap::new();
+/// When a folder has no `events.jsonl` that this version knows, or a bundle cannot be read.
+pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
+    let logs: Vec<Vec<Logged>> = dirs.iter().map(|dir| read_events(dir)).collect::<Result<_, _>>()?;
+    let counts = which_counts(&logs);
     let mut run: Option<RunInfo> = None;
-    let mut culprits: Vec<Culprit> = Vec::new();
-    let mut not_run: Vec<String> = Vec::new();
-    for dir in dirs {
-        let Results {
-            run: more,
-            cases: list,
-            culprits: found,
-            not_run: left,
-            ..
-        } = read_results(dir)?;
-        run = Some(match run {
-            None => more,
-            Some(run) => join(run, &more),
-        });
-        culprits.extend(found);
-        not_run.extend(left);
-        for case in list {
-            let ran = |known: &CaseResult| known.status != Status::Skipped;
-            // That one runtime cannot run it says nothing about what another one found.
-            if case.status == Status::Skipped && cases.get(&case.id).is_some_and(|(known, _)| ran(known)) {
-                continue;
-            }
-            cases.insert(case.id.clone(), (case, dir.as_path()));
-        }
-    }
-    let Some(run) = run else { return Ok(Vec::new()) };
-    let (duration_ms, interrupted) = (run.duration_ms, run.interrupted);
-
-    // What one did not come to may have ended in another.
-    let not_run: IndexSet<String> = not_run.into_iter().filter(|id| !cases.contains_key(id)).collect();
-    let planned = cases.values().map(|(case, _)| planned(case));
-    let planned = planned.chain(not_run.into_iter().map(unknown)).collect();
-    let mut events = vec![Event::RunStarted {
-        run,
-        cases: planned,
-        meshes: 0,
-    }];
+    let mut planned: IndexMap<String, PlannedCase> = IndexMap::new();
+    let mut events = Vec::new();
     let mut room = Room {
         bytes: LARGEST,
         files: MOST,
     };
-    for (id, (case, dir)) in cases {
-        let below = bundle_folder(&id);
-        let folder = real_folder(dir, Path::new(&below)).map_err(|why| ReportError::read(&dir.join(&below), why))?;
-        let (mut files, mut left_out) = (Vec::new(), Vec::new());
-        match folder {
-            Some(folder) => collect(&folder, "", &mut room, &mut files, &mut left_out)?,
-            // There is none, or it is somewhere else.
-            None => left_out.extend(first_link(dir, Path::new(&below))),
+    let mut meshes = 0;
+    for (number, (log, dir)) in logs.into_iter().zip(dirs).enumerate() {
+        let last = log.last().map_or(0, |logged| logged.at_ms);
+        let mut end = (last, true);
+        let before = meshes;
+        for mut logged in log {
+            if of_case(&logged.event).is_some_and(|id| counts.get(id).is_some_and(|counts| *counts != number)) {
+                continue;
+            }
+            match &mut logged.event {
+                Event::RunStarted {
+                    run: more,
+                    cases,
+                    meshes: more_meshes,
+                } => {
+                    meshes += *more_meshes;
+                    planned.extend(cases.drain(..).map(|case| (case.id.clone(), case)));
+                    run = Some(match run {
+                        None => more.clone(),
+                        Some(run) => join(run, more),
+                    });
+                    continue;
+                }
+                Event::RunFinished {
+                    duration_ms,
+                    interrupted,
+                } => {
+                    end = (*duration_ms, *interrupted);
+                    continue;
+                }
+                Event::MeshStarting { mesh, .. } | Event::MeshReady { mesh, .. } | Event::MeshRepaired { mesh, .. } => {
+                    *mesh = mesh.saturating_add(before);
+                }
+                // They are in the case's folder, which is read when it has ended.
+                Event::Artifacts { .. } => continue,
+                Event::CaseFinished { case } => events.extend(bundle(dir, &case.id, logged.at_ms, &mut room)?),
+                _ => {}
+            }
+            events.push(logged);
         }
-        if !files.is_empty() {
-            events.push(Event::Artifacts { id, files });
+        if let Some(run) = &mut run {
+            run.duration_ms = run.duration_ms.max(end.0);
+            run.interrupted |= end.1;
         }
-        events.extend(left_out.into_iter().map(|path| Event::Warning {
-            message: format!("{} is a link or no regular file: it was left out", path.display()),
-        }));
-        events.push(Event::CaseFinished { case: Box::new(case) });
     }
-    events.extend(culprits.into_iter().map(|culprit| Event::Culprit {
-        culprit: Box::new(culprit),
-    }));
-    events.push(Event::RunFinished {
+    let Some(mut run) = run else { return Ok(Vec::new()) };
+    events.sort_by_key(|logged| logged.at_ms);
+    let last = events.last().map_or(0, |logged| logged.at_ms);
+    // As at the start of a run, of whose end nobody knows.
+    let duration_ms = std::mem::take(&mut run.duration_ms);
+    let interrupted = std::mem::take(&mut run.interrupted);
+    let cases = planned.into_values().collect();
+    events.insert(0, at(0, Event::RunStarted { run, cases, meshes }));
+    let end = Event::RunFinished {
         duration_ms,
         interrupted,
-    });
+    };
+    events.push(at(last.max(duration_ms), end));
+    Ok(events)
+}
+
+/// The number of the log that counts for each case that has ended.
+fn which_counts(logs: &[Vec<Logged>]) -> HashMap<String, usize> {
+    let mut ran: HashMap<String, (usize, bool)> = HashMap::new();
+    for (number, log) in logs.iter().enumerate() {
+        for logged in log {
+            let Event::CaseFinished { case } = &logged.event else {
+                continue;
+            };
+            let is_run = case.status != Status::Skipped;
+            // That one runtime cannot run it says nothing about what another one found.
+            if is_run || !ran.get(&case.id).is_some_and(|(_, ran)| *ran) {
+                ran.insert(case.id.clone(), (number, is_run));
+            }
+        }
+    }
+    ran.into_iter().map(|(id, (number, _))| (id, number)).collect()
+}
+
+/// The case that an event is of.
+fn of_case(event: &Event) -> Option<&str> {
+    match event {
+        Event::CaseStarted { id, .. }
+        | Event::StepStarted { id, .. }
+        | Event::StepFinished { id, .. }
+        | Event::Artifacts { id, .. } => Some(id),
+        Event::CaseFinished { case } => Some(&case.id),
+        Event::RunStarted { .. }
+        | Event::MeshStarting { .. }
+        | Event::MeshReady { .. }
+        | Event::MeshRepaired { .. }
+        | Event::Trying { .. }
+        | Event::Culprit { .. }
+        | Event::Warning { .. }
+        | Event::RunFinished { .. } => None,
+    }
+}
+
+fn at(at_ms: u64, event: Event) -> Logged {
+    Logged {
+        schema: None,
+        at_ms,
+        event,
+    }
+}
+
+/// What a case has left to look at, and what of it is left out.
+fn bundle(dir: &Path, id: &str, at_ms: u64, room: &mut Room) -> Result<Vec<Logged>, ReportError> {
+    let below = bundle_folder(id);
+    let folder = real_folder(dir, Path::new(&below)).map_err(|why| ReportError::read(&dir.join(&below), why))?;
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
+    match folder {
+        Some(folder) => collect(&folder, "", room, &mut files, &mut left_out)?,
+        // There is none, or it is somewhere else.
+        None => left_out.extend(first_link(dir, Path::new(&below))),
+    }
+    let mut events = Vec::new();
+    if !files.is_empty() {
+        let id = id.to_owned();
+        events.push(at(at_ms, Event::Artifacts { id, files }));
+    }
+    events.extend(left_out.into_iter().map(|path| {
+        let message = format!("{} is a link or no regular file: it was left out", path.display());
+        at(at_ms, Event::Warning { message })
+    }));
     Ok(events)
 }
 
 /// Two runs as one. What differs and cannot be put together is the first one's.
 fn join(mut run: RunInfo, more: &RunInfo) -> RunInfo {
-    run.duration_ms = run.duration_ms.max(more.duration_ms);
-    run.interrupted |= more.interrupted;
     run.shard = None;
     if more.started < run.started {
         run.started.clone_from(&more.started);
@@ -108,27 +173,6 @@ fn join(mut run: RunInfo, more: &RunInfo) -> RunInfo {
         }
     }
     run
-}
-
-fn planned(case: &CaseResult) -> PlannedCase {
-    PlannedCase {
-        id: case.id.clone(),
-        scenario: case.scenario.clone(),
-        promise: case.promise.clone(),
-        params: case.params.clone(),
-        tags: case.tags.clone(),
-    }
-}
-
-/// A case of which no more than its id is known.
-fn unknown(id: String) -> PlannedCase {
-    PlannedCase {
-        scenario: id.split('[').next().unwrap_or_default().to_owned(),
-        promise: String::new(),
-        params: IndexMap::new(),
-        tags: Vec::new(),
-        id,
-    }
 }
 
 /// All bundles of a merge are in memory together.

@@ -1,9 +1,11 @@
 //! What a run's events come to, counted and put in order.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
-use meshkat_model::event::{Event, PlannedCase};
-use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
+use meshkat_model::event::{Event, Logged, PlannedCase};
+use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Status, Totals};
 
 use crate::text::{count, number, time};
 
@@ -42,6 +44,15 @@ pub struct ScenarioCount {
 }
 
 impl Record {
+    /// Of a run's log.
+    pub fn of<'a>(log: impl IntoIterator<Item = &'a Logged>) -> Self {
+        let mut record = Self::default();
+        for logged in log {
+            record.see(&logged.event);
+        }
+        record
+    }
+
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
         match event {
@@ -74,6 +85,22 @@ impl Record {
             | Event::Trying { .. }
             | Event::Artifacts { .. } => {}
         }
+    }
+
+    /// What `results.json` says of it; none before the run started.
+    pub fn results(self) -> Option<Results> {
+        let totals = self.totals();
+        let ended: HashSet<&str> = self.cases.iter().map(|case| case.id.as_str()).collect();
+        let ids = self.planned.iter().map(|case| &case.id);
+        let not_run = ids.filter(|id| !ended.contains(id.as_str())).cloned().collect();
+        Some(Results {
+            schema: SCHEMA,
+            run: self.run?,
+            totals,
+            not_run,
+            culprits: self.culprits,
+            cases: self.cases,
+        })
     }
 
     /// Counted over the cases that have ended.

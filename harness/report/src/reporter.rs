@@ -2,11 +2,12 @@
 
 use std::io;
 
-use meshkat_model::event::Event;
+use meshkat_model::event::{Event, Logged};
 
 use crate::bundle::Bundles;
 use crate::documents::Documents;
 use crate::error::ReportError;
+use crate::event_log::EventLog;
 use crate::folder;
 use crate::json::Json;
 use crate::options::ReportOptions;
@@ -27,6 +28,8 @@ pub trait Reporter {
 /// others.
 #[derive(Default)]
 pub struct Reporters {
+    /// Comes before all others: what they show has happened.
+    log: Option<EventLog>,
     list: Vec<Box<dyn Reporter + Send>>,
     errors: Vec<ReportError>,
     /// None are those of this process.
@@ -50,16 +53,8 @@ impl Reporters {
     /// When the folder cannot be made, emptied or written to, is behind a link, has a file in it that a report would replace
     /// and no run wrote, or is another run's.
     pub fn for_run(options: &ReportOptions) -> Result<Self, ReportError> {
-        let hold = folder::prepare(&options.dir)?;
-        let mut reporters = Self {
-            hold: Some(hold),
-            ..Self::new()
-        };
+        let mut reporters = Self::for_files(&options.dir)?;
         // Files first: what the terminal points to is there when it is told of.
-        reporters.add(Json::new(&options.dir));
-        reporters.add(Bundles::new(&options.dir));
-        reporters.add(Documents::new(&options.dir));
-        reporters.add(TimesFile::new(&options.dir));
         reporters.add(Terminal::stderr(options));
         Ok(reporters)
     }
@@ -69,9 +64,9 @@ impl Reporters {
     /// # Errors
     /// As for [`Reporters::for_run`].
     pub fn for_files(dir: &std::path::Path) -> Result<Self, ReportError> {
-        let hold = folder::prepare(dir)?;
         let mut reporters = Self {
-            hold: Some(hold),
+            hold: Some(folder::prepare(dir)?),
+            log: Some(EventLog::new(dir)),
             ..Self::new()
         };
         reporters.add(Json::new(dir));
@@ -94,9 +89,21 @@ impl Reporters {
 
     /// Gives `event` to all. What goes wrong is kept for [`Reporters::finish`].
     pub fn event(&mut self, event: &Event) {
+        self.take(None, event);
+    }
+
+    /// Gives them an event of a run that was, as it is in its log.
+    pub fn logged(&mut self, logged: &Logged) {
+        self.take(Some(logged.at_ms), &logged.event);
+    }
+
+    fn take(&mut self, at_ms: Option<u64>, event: &Event) {
         // Before anything is cut or escaped: half a secret is not found any more.
         let secrets = self.secrets.as_ref().unwrap_or_else(|| Secrets::of_this_process());
         let event = secrets.redact_event(event);
+        if let Some(Err(error)) = self.log.as_mut().map(|log| log.add(at_ms, &event)) {
+            keep(&mut self.errors, error);
+        }
         for reporter in &mut self.list {
             if let Err(error) = reporter.event(&event) {
                 keep(&mut self.errors, error);
@@ -126,6 +133,17 @@ impl Reporters {
 pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>, reporters: &mut Reporters) -> Result<(), ReportError> {
     for event in events {
         reporters.event(event);
+    }
+    reporters.finish()
+}
+
+/// Makes reports from the log of a run that was.
+///
+/// # Errors
+/// As for [`Reporters::finish`].
+pub fn replay_log<'a>(log: impl IntoIterator<Item = &'a Logged>, reporters: &mut Reporters) -> Result<(), ReportError> {
+    for logged in log {
+        reporters.logged(logged);
     }
     reporters.finish()
 }

@@ -12,6 +12,7 @@ mod fault;
 mod lint;
 mod list;
 pub(crate) mod reap;
+mod replay;
 mod report;
 mod rerun;
 mod run;
@@ -47,6 +48,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::Schema(schema) => schema::run(&schema),
         Command::Completions { shell } => completions::run(shell),
         Command::Envoy { command } => envoy::run(command).await,
+        Command::Replay(replay) => replay::run(replay, args.color).await,
         Command::Report { command } => report::run(command),
         Command::Reap { prefix } => {
             // Handled before anything else is set up.

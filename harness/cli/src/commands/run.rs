@@ -5,7 +5,7 @@ use std::time::Duration;
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
 use meshkat_model::results::RunInfo;
 use meshkat_plan::{Plan, by_cause};
-use meshkat_report::{ColorChoice, ReportOptions, Reporters};
+use meshkat_report::{ReportOptions, Reporters};
 
 use crate::{
     args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
@@ -61,11 +61,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     options.culprit.cases = all;
     let report = ReportOptions {
         dir: reports.make(&options.info.id)?,
-        color: match color {
-            Color::Auto => ColorChoice::Auto,
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-        },
+        color: color.of_report(),
         progress: true,
     };
     let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::report(&error))?;

@@ -39,7 +39,14 @@ fn all_passed_is_0() {
     );
     assert_eq!(
         names(&lab.report()),
-        ["index.html", "junit.xml", "results.json", "summary.md", "times.json"]
+        [
+            "events.jsonl",
+            "index.html",
+            "junit.xml",
+            "results.json",
+            "summary.md",
+            "times.json"
+        ]
     );
 }
 

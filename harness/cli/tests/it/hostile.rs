@@ -10,18 +10,17 @@ use crate::{
 const TOKEN: &str = "Tok3n/of \"the\" runner & nobody else's";
 const COMMANDS: &str = "\n::stop-commands::x\n##[error]y\n  ::add-mask::z\r::error::r\u{1b}]0;t\u{7}\n##vso[task.complete]\n--- fold\nsection_start:1:a\r\u{1b}[0K";
 
-/// A report as somebody could send it, with one case that failed.
-fn report(id: &str, actual: &str) -> String {
+/// The events of a run as somebody could send them, with one case that failed.
+fn log(id: &str, actual: &str) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     format!(
-        r#"{{"schema": 1, "run": {{"id": "1", "seed": 0, "started": "2026-01-01T00:00:00Z", "duration_ms": 1, "runtime": {odd},
-        "meshkat": "0.1.0", "envoy": [{odd}], "coverage": {odd}, "shard": null, "interrupted": false}},
-        "totals": {{"cases": 1, "passed": 0, "failed": 1, "errored": 0, "skipped": 0, "flaky": 0, "checks": 1, "requests": 1}},
-        "cases": [{{"id": {id}, "scenario": {id}, "promise": {odd}, "params": {{}}, "tags": [], "status": "failed",
-        "attempts": 1, "duration_ms": 1, "checks": 1, "requests": 1, "reproduce": {odd},
-        "steps": [{{"name": {odd}, "status": "failed", "started_ms": 0, "duration_ms": 1, "checks": 1}}],
-        "failure": {{"step": {odd}, "file": {odd}, "line": 1, "message": {odd}, "expected": {odd}, "actual": {odd},
-        "hints": [{odd}]}}}}]}}"#,
+        r#"{{"schema":1,"at_ms":0,"event":"run-started","run":{{"id":"1","seed":0,"started":"2026-01-01T00:00:00Z","duration_ms":0,"runtime":{odd},"meshkat":"0.1.0","envoy":[{odd}],"coverage":{odd},"shard":null,"interrupted":false}},"cases":[{{"id":{id},"scenario":{id},"promise":{odd},"params":{{}},"tags":[]}}],"meshes":1}}
+{{"at_ms":1,"event":"mesh-starting","mesh":0,"name":{odd},"cases":[{id}]}}
+{{"at_ms":1,"event":"step-started","id":{id},"index":0,"of":1,"name":{odd}}}
+{{"at_ms":1,"event":"case-finished","case":{{"id":{id},"scenario":{id},"promise":{odd},"params":{{}},"tags":[],"status":"failed","attempts":1,"duration_ms":1,"checks":1,"requests":1,"reproduce":{odd},"steps":[{{"name":{odd},"status":"failed","started_ms":0,"duration_ms":1,"checks":1}}],"failure":{{"step":{odd},"file":{odd},"line":1,"message":{odd},"expected":{odd},"actual":{odd},"hints":[{odd}]}}}}}}
+{{"at_ms":2,"event":"warning","message":{odd}}}
+{{"at_ms":2,"event":"run-finished","duration_ms":2,"interrupted":false}}
+"#,
         id = text(id),
         odd = text(actual),
     )
@@ -82,8 +81,8 @@ fn what_others_wrote_is_printed_and_not_obeyed() {
         "axes\n::error::a.yaml",
         "axes:\n  \"##[error]x\": [\"a\\n::error::b\", \"c\\e[2J\"]\n  b: [1, 2]\n",
     );
-    lab.write("sent/results.json", &report(&format!("a/b{COMMANDS}"), COMMANDS));
-    lab.write("wrong/results.json", "{\"\\n::error::x\": 1}");
+    lab.write("sent/events.jsonl", &log(&format!("a/b{COMMANDS}"), COMMANDS));
+    lab.write("wrong/events.jsonl", "{\"\\n::error::x\": 1}\n");
     for args in [
         &["lint"][..],
         &["list"],
@@ -97,6 +96,9 @@ fn what_others_wrote_is_printed_and_not_obeyed() {
         &["report", "merge", "sent"],
         &["report", "merge", "\n::error::x"],
         &["report", "merge", "wrong"],
+        &["replay", "sent"],
+        &["replay", "wrong"],
+        &["replay", "\n::error::x"],
         &["list", "--times", "\n##[error]x"],
         &["fault", "kill", "\n::error::x"],
         &["envoy", "fetch", "\n::error::x"],
@@ -124,7 +126,7 @@ fn a_report_tells_no_secret_of_the_environment() {
     let all_of_it = [TOKEN, &quoted, &split, url, basic].join(" | ");
     // So long that every report cuts it, somewhere in the middle of one.
     let long = format!("{all_of_it} {}", format!("{TOKEN} ").repeat(2_000));
-    lab.write("sent/results.json", &report(&format!("a/{TOKEN}"), &long));
+    lab.write("sent/events.jsonl", &log(&format!("a/{TOKEN}"), &long));
     for file in ["pet-1/envoy.log", "pet-1/config_dump.json"] {
         lab.write(&format!("sent/failures/a/{file}"), "not of this case");
     }
@@ -186,7 +188,7 @@ fn a_run_redacts_what_its_mesh_says() {
 fn links_of_a_checkout_lead_no_report_elsewhere() {
     for link in ["reports", "reports/latest", "reports/ci", "reports/merged"] {
         let lab = Lab::new();
-        lab.write("sent/results.json", &report("a/b", "503"));
+        lab.write("sent/events.jsonl", &log("a/b", "503"));
         let precious = lab.path("precious");
         for name in [
             "results.json",
@@ -221,7 +223,7 @@ fn links_of_a_checkout_lead_no_report_elsewhere() {
 #[test]
 fn a_folder_outside_of_the_project_is_the_users_own_word() {
     let lab = Lab::new();
-    lab.write("sent/results.json", &report("a/b", "503"));
+    lab.write("sent/events.jsonl", &log("a/b", "503"));
     fs::create_dir(lab.path("disk")).expect("the folder is the test's own");
     symlink(lab.path("disk"), lab.path("way")).expect("the folder is the test's own");
     let dir = lab.path("way/new/report").display().to_string();
@@ -259,6 +261,7 @@ fn times_and_results_that_never_end_are_usage() {
     ] {
         lab.tell(&["list", "--times", file]).exits(2).says(&[part]);
         lab.tell(&["report", "merge", file]).exits(2).says(&[file]);
+        lab.tell(&["replay", file]).exits(2).says(&[file]);
         let folder = lab.project().join("report");
         fs::create_dir_all(&folder).expect("the folder is the test's own");
         symlink(lab.project().join(file), folder.join("results.json")).expect("the folder is the test's own");

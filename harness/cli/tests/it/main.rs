@@ -26,6 +26,7 @@ mod permit;
 mod planned;
 mod process;
 mod readme;
+mod replay;
 mod reports;
 mod rerun;
 mod room;

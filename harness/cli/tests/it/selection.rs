@@ -157,6 +157,10 @@ fn parts_are_run_and_merged_to_one_report() {
     let merged: BTreeSet<(String, &str)> = lab.verdicts().into_iter().collect();
     assert_eq!(merged, select.map(|id| (id.to_owned(), "passed")).into());
     assert_eq!(lab.results().totals.passed, 3);
+    // It is made of what happened in each, with the meshes of all.
+    let log = std::fs::read_to_string(lab.report().join("events.jsonl")).expect("it is written");
+    let meshes = |event: &str| log.lines().filter(|line| line.contains(event)).count();
+    assert_eq!((meshes("\"mesh-ready\""), meshes("\"run-started\"")), (3, 1), "{log}");
 }
 
 #[test]

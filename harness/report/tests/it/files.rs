@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::model::{case, finished, fixture, fixtures, planned, run, started};
 use meshkat_model::event::{Artifact, Event};
 use meshkat_model::results::Status;
-use meshkat_report::{ReportError, Reporter, Reporters, events_of, read_results, replay};
+use meshkat_report::{ReportError, Reporter, Reporters, events_of, read_events, read_results, replay, replay_log};
 
 /// Every file below `dir`, with its content.
 fn tree(dir: &Path) -> BTreeMap<String, String> {
@@ -21,11 +21,22 @@ fn tree(dir: &Path) -> BTreeMap<String, String> {
                 todo.push(path);
             } else {
                 let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
-                files.insert(name, fs::read_to_string(&path).unwrap());
+                let mut text = fs::read_to_string(&path).unwrap();
+                if name == "events.jsonl" {
+                    text = what_happened(dir);
+                }
+                files.insert(name, text);
             }
         }
     }
     files
+}
+
+/// The events of a log, without their times.
+fn what_happened(dir: &Path) -> String {
+    let log = read_events(dir).unwrap();
+    let lines = log.iter().map(|logged| serde_json::to_string(&logged.event).unwrap());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -46,6 +57,100 @@ fn a_replay_writes_what_the_run_wrote() {
         let events: Vec<Event> = kept.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         replay(&events, &mut Reporters::for_files(replayed.path()).unwrap()).unwrap();
         assert_eq!(tree(live.path()), tree(replayed.path()), "{}", fixture.name);
+    }
+}
+
+#[test]
+fn what_is_made_of_a_log_is_what_the_run_wrote() {
+    for fixture in fixtures() {
+        let (live, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        replay(&fixture.events, &mut Reporters::for_files(live.path()).unwrap()).unwrap();
+        let events = events_of(&[live.path().to_owned()]).unwrap();
+        replay_log(&events, &mut Reporters::for_files(again.path()).unwrap()).unwrap();
+        let (mut live, mut again) = (tree(live.path()), tree(again.path()));
+        // One whose end was not told ends here.
+        if fixture
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::RunFinished { .. }))
+        {
+            assert_eq!(live, again, "{}", fixture.name);
+        } else {
+            for files in [&mut live, &mut again] {
+                files.retain(|name, _| name.starts_with("failures/"));
+            }
+            assert_eq!(live, again, "{}", fixture.name);
+        }
+    }
+}
+
+#[test]
+fn a_log_has_all_that_had_happened_when_a_run_is_killed() {
+    for fixture in fixtures() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut reporters = Reporters::for_files(dir.path()).unwrap();
+        for (index, event) in fixture.events.iter().enumerate() {
+            reporters.event(event);
+            assert_eq!(read_events(dir.path()).unwrap().len(), index + 1, "{}", fixture.name);
+        }
+        drop(reporters);
+        // In the middle of a line.
+        let path = dir.path().join("events.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 2]).unwrap();
+        let events = events_of(&[dir.path().to_owned()]).unwrap();
+        let over = fixture
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::RunFinished { .. }));
+        assert!(
+            matches!(
+                events.last().unwrap().event,
+                Event::RunFinished { interrupted: true, .. }
+            ) || !over,
+            "{}",
+            fixture.name
+        );
+    }
+}
+
+#[test]
+fn what_is_no_log_is_told_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.jsonl");
+    let error = read_events(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("events.jsonl is not there") && error.help().is_some());
+    replay(
+        &fixture("one-failed").events,
+        &mut Reporters::for_files(dir.path()).unwrap(),
+    )
+    .unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let first = text.lines().next().unwrap();
+    for (content, why) in [
+        (String::new(), "no event is in it"),
+        ("{}\n".to_owned(), "line 1: missing field `at_ms`"),
+        (
+            format!("{text}{first}\n"),
+            "a run starts with its first event, and once",
+        ),
+        (
+            text.lines().skip(1).map(|line| format!("{line}\n")).collect(),
+            "line 1: a run starts",
+        ),
+        (
+            text.replacen("\"schema\":1", "\"schema\":2", 1),
+            "line 1: its schema is 2",
+        ),
+        (
+            text.replacen("mesh-starting", "mesh-stirring", 1),
+            "unknown variant `mesh-stirring`",
+        ),
+    ] {
+        fs::write(&path, content).unwrap();
+        let error = read_events(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(events_of(&[dir.path().to_owned()]).is_err());
     }
 }
 
@@ -209,7 +314,7 @@ fn a_case_that_ran_anywhere_is_not_skipped_in_the_whole() {
     }
     let events = events_of(&dirs.each_ref().map(|dir| dir.path().to_owned())).unwrap();
     let all = tempfile::tempdir().unwrap();
-    replay(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    replay_log(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
     let merged = read_results(all.path()).unwrap();
     let told = merged
         .cases
@@ -243,7 +348,7 @@ fn shards_become_one_report() {
     .unwrap();
 
     let events = events_of(&[one.path().to_owned(), two.path().to_owned()]).unwrap();
-    replay(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    replay_log(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
     let results = read_results(all.path()).unwrap();
     assert_eq!(
         (results.totals.cases, results.totals.passed, results.totals.failed),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::model::{case, failure, finished, fixture, started};
-use meshkat_model::event::{Artifact, Event};
+use meshkat_model::event::{Artifact, Event, Logged};
 use meshkat_model::results::{CaseResult, Status};
-use meshkat_report::{ReportError, Reporters, events_of, read_results, read_times, replay};
+use meshkat_report::{ReportError, Reporters, events_of, read_results, read_times, replay, replay_log};
 use tempfile::{TempDir, tempdir};
 
-const REPORTS: [&str; 4] = ["results.json", "junit.xml", "summary.md", "index.html"];
+const REPORTS: [&str; 5] = ["events.jsonl", "results.json", "junit.xml", "summary.md", "index.html"];
 
 fn report_into(dir: &Path) -> Result<(), ReportError> {
     replay(&failed("a/b", "seen"), &mut Reporters::for_files(dir)?)
@@ -69,7 +69,7 @@ impl Precious {
             assert_eq!(text, Some(format!("precious {name}")), "{name}");
         }
         let count = |folder: &str| fs::read_dir(self.path(folder)).unwrap().count();
-        assert_eq!((count("."), count("failures"), count("failures/a/b")), (6, 2, 1));
+        assert_eq!((count("."), count("failures"), count("failures/a/b")), (7, 2, 1));
     }
 }
 
@@ -320,10 +320,10 @@ fn sent(id: &str) -> TempDir {
     dir
 }
 
-fn merged(dir: &Path) -> (Vec<Event>, String) {
+fn merged(dir: &Path) -> (Vec<Logged>, String) {
     let all = tempdir().unwrap();
     let events = events_of(&[dir.to_owned()]).unwrap();
-    replay(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    replay_log(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
     let mut text = String::new();
     let mut todo = vec![all.path().to_owned()];
     while let Some(folder) = todo.pop() {
@@ -355,7 +355,8 @@ fn no_file_of_this_machine_comes_into_a_merged_report() {
         symlink(precious.path(target), &link).unwrap();
         let (events, text) = merged(dir.path());
         assert!(!text.contains("precious"), "{place}");
-        let told = |event: &Event| matches!(event, Event::Warning { message } if message.contains("left out"));
+        let told =
+            |logged: &Logged| matches!(&logged.event, Event::Warning { message } if message.contains("left out"));
         assert!(events.iter().any(told), "{place}: it is told");
     }
 }
@@ -383,7 +384,9 @@ fn a_report_that_is_a_pipe_a_link_or_without_end_is_told_of() {
         make(&path, &precious.path().join("results.json"));
         let error = read_results(dir.path()).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
-        assert!(events_of(&[dir.path().to_owned()]).is_err());
+        make(&dir.path().join("events.jsonl"), &precious.path().join("results.json"));
+        let error = events_of(&[dir.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
         let times = dir.path().join("times.json");
         make(&times, &precious.path().join("times.json"));
         assert!(read_times(dir.path()).is_err(), "{why}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Buffer, Fixture, case, failure, finished, fixture, fixtures, started};
 use meshkat_model::event::Event;
 use meshkat_model::results::{Status, Totals};
-use meshkat_report::{Documents, Look, Record, Reporter as _, Reporters, Terminal, read_results, replay};
+use meshkat_report::{Documents, Look, Record, Reporter as _, Reporters, Terminal, read_results, replay, replay_log};
 
 /// The files' folder, for one fixture.
 fn files(fixture: &Fixture) -> tempfile::TempDir {
@@ -91,7 +91,7 @@ fn what_failures_have_in_common_is_in_the_json_as_it_was_told_and_survives_a_mer
     assert_eq!(read_results(dir.path()).unwrap().culprits, told);
     let merged = tempfile::tempdir().unwrap();
     let events = meshkat_report::events_of(&[dir.path().to_owned()]).unwrap();
-    replay(&events, &mut Reporters::for_files(merged.path()).unwrap()).unwrap();
+    replay_log(&events, &mut Reporters::for_files(merged.path()).unwrap()).unwrap();
     assert_eq!(read_results(merged.path()).unwrap().culprits, told);
 }
 

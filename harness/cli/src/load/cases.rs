@@ -1,0 +1,148 @@
+//! The cases that words can mean.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
+};
+
+use meshkat_envoy::config::Bootstrap;
+use meshkat_model::{
+    case::Case,
+    limits::{self, grouped},
+    project::{MeshFiles, Project},
+    scenario::{INVALID_ELSEWHERE, Scenario},
+};
+use meshkat_plan::Selection;
+
+use super::{
+    causes::with_causes,
+    project::meshes,
+    scenario::{scenario_cases, with_an_envoy},
+    wanted::Wanted,
+};
+use crate::{args::CoverageChoice, aside::Aside, envoys::Asked, exit::Exit};
+
+/// The cases of a project that words can mean, with the file of each scenario.
+pub(crate) struct Loaded {
+    pub(crate) cases: Vec<Case>,
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) files: BTreeMap<String, PathBuf>,
+    /// The meshes, to tell which of them are invalid.
+    pub(super) meshes: MeshFiles,
+    /// The scenarios that have too many cases, of which a coverage has chosen already.
+    pub(super) chosen: HashSet<String>,
+}
+
+/// Reads the scenarios that words and tags can mean; all, without any. One that they do mean and that is invalid stops everything,
+/// before anything starts: nobody wants half a run. What is wrong with others is a warning. Of the words, the whole ids that name
+/// an Envoy are cases, too.
+///
+/// # Errors
+/// Everything that is wrong with what is meant, shown; an Envoy that nobody knows; more cases than a command can look at.
+pub(crate) fn cases(
+    project: &Project,
+    asked: &Asked,
+    words: &[String],
+    tags: &[String],
+    choice: CoverageChoice,
+) -> Result<Loaded, Exit> {
+    let (meshes, of_meshes) = meshes(project)?;
+    let (files, doubles) = project
+        .scenario_files_and_doubles()
+        .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
+    let (shared, of_axes) = project.read_axes_partly();
+    let selection = Selection::new(words, tags, |path| std::fs::canonicalize(path).ok());
+    let means = |id: &str, text: &str| {
+        let file = files.get(id).and_then(|path| std::fs::canonicalize(path).ok());
+        selection.may_mean(id, file.as_deref(), text)
+    };
+    let (mut wrong, mut aside) = (Vec::new(), Aside::default());
+    let (mut cases, mut scenarios, mut chosen) = (Vec::new(), Vec::new(), HashSet::new());
+    for (id, path) in &files {
+        let wanted = Wanted::new(words, id, path);
+        if wanted.is_none() {
+            aside.glance(project, path, &meshes, &shared);
+            continue;
+        }
+        match scenario_cases(project, path, &meshes, &shared, asked, &wanted, choice)? {
+            Ok((scenario, more)) => {
+                if !more.are_all {
+                    chosen.insert(scenario.id.clone());
+                }
+                cases.extend(more.cases);
+                scenarios.push(scenario);
+            }
+            Err(more) => {
+                let text = project.read_or_tell(path).unwrap_or_else(|wrong| wrong.source);
+                if means(id, text.text()) {
+                    wrong.extend(more);
+                } else {
+                    aside.add(more);
+                }
+            }
+        }
+        if cases.len() > limits::CASES_OF_ALL {
+            let message = format!("there are more than {} cases", grouped(limits::CASES_OF_ALL as u64));
+            return Err(Exit::usage(message).help("name the scenarios or the folder that you want"));
+        }
+    }
+    for (id, double) in doubles {
+        match means(&id, "") {
+            true => wrong.push(double),
+            false => aside.add(vec![double]),
+        }
+    }
+    // Without any word, the meshes and the shared values are meant, too, whoever uses them.
+    if words.is_empty() && tags.is_empty() {
+        let mut all = of_meshes;
+        all.extend(of_axes);
+        all.extend(wrong.into_iter().filter(|wrong| wrong.label != INVALID_ELSEWHERE));
+        wrong = all;
+    } else {
+        wrong = with_causes(wrong, &of_meshes, &of_axes, &meshes);
+        aside.add(of_meshes);
+        aside.add(of_axes);
+    }
+    if !wrong.is_empty() {
+        return Err(Exit::diagnostics(&wrong));
+    }
+    for id in words {
+        if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, asked)? {
+            cases.insert(at, case);
+        }
+    }
+    keep_apart(&mut cases);
+    aside.tell();
+    Ok(Loaded {
+        cases,
+        scenarios,
+        files,
+        meshes,
+        chosen,
+    })
+}
+
+/// Sees to it that nobody shares a mesh whose Envoys remember what they have served: a proof that it is as it was would not see
+/// that. A configuration that cannot be read is told elsewhere.
+fn keep_apart(cases: &mut [Case]) {
+    let mut known: HashMap<(PathBuf, Vec<PathBuf>), Option<String>> = HashMap::new();
+    for case in cases {
+        if case.mesh.alone.is_some() {
+            continue;
+        }
+        for group in case.mesh.groups.values() {
+            let Some(file) = &group.envoy else { continue };
+            let of = (file.clone(), group.overlays.clone());
+            let why = known.entry(of).or_insert_with(|| {
+                let kept = Bootstrap::read_with(file, &group.overlays).ok()?.keeps_state();
+                let kept: Vec<&str> = kept.into_iter().collect();
+                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+                (!kept.is_empty()).then(|| format!("an Envoy with {name} keeps {}", kept.join(", ")))
+            });
+            if why.is_some() {
+                case.mesh.alone.clone_from(why);
+                break;
+            }
+        }
+    }
+}
