@@ -35,7 +35,7 @@ const OF_AXES: &str = "for example `axes: {os: [linux, {value: mac, weight: 3}, 
 /// Reads a file. `strength` is taken rather than that of the file, if it is given.
 ///
 /// # Errors
-/// Everything that does not hold.
+/// Everything that is invalid.
 pub fn read(source: &Source, strength: Option<Strength>) -> Result<Asked, Vec<Diagnostic>> {
     let node = yaml::parse(source).map_err(|mut wrong| {
         wrong.help.get_or_insert_with(|| EXAMPLE.to_owned());

@@ -45,7 +45,7 @@ pub struct Axis {
 pub struct Choice {
     /// The value.
     pub value: Value,
-    /// Where the rows leave a choice, the heaviest is taken. 1 where nothing is said.
+    /// Where the rows leave a choice, the heaviest is taken. 1 by default.
     pub weight: u32,
     /// What it is for.
     pub kind: Kind,

@@ -126,7 +126,7 @@ impl Request {
         self
     }
 
-    /// Over which connections it goes, each time that it is sent: those that all requests of the client share where nothing is said.
+    /// Over which connections it goes, each time that it is sent: those that all requests of the client share by default.
     pub fn connections(mut self, connections: Connections) -> Self {
         self.is_fresh = connections == Connections::Fresh;
         self.pool = match connections {

@@ -96,7 +96,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
 /// A mesh of the project by its name, with its Envoys changed by overlays.
 ///
 /// # Errors
-/// There is no such mesh or overlay, or one does not hold.
+/// There is no such mesh or overlay, or one is invalid.
 pub(crate) fn mesh(project: &Project, name: &str, overlays: &[String]) -> Result<MeshSpec, Exit> {
     let (meshes, wrong) = load::meshes(project)?;
     let spec = meshes.valid(name).map_err(|none| match none {

@@ -25,7 +25,7 @@ pub(crate) fn project() -> Result<Project, Exit> {
 /// Reads the meshes.
 ///
 /// # Errors
-/// A file that cannot be read. What does not hold is given beside the meshes that do.
+/// A file that cannot be read. What is invalid is given beside the meshes that are valid.
 pub(crate) fn meshes(project: &Project) -> Result<(MeshFiles, Vec<Diagnostic>), Exit> {
     project
         .read_meshes()

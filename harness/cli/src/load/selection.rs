@@ -30,7 +30,7 @@ use crate::{
 /// of these capabilities, and those that are named by their whole id.
 ///
 /// # Errors
-/// What does not hold; nothing that was asked for; a word that matches nothing.
+/// What is invalid; nothing that was asked for; a word that matches nothing.
 pub(crate) fn selected(
     project: &Project,
     asked: &Asked,
@@ -45,7 +45,7 @@ pub(crate) fn selected(
 /// The cases that were asked for, among all that there are.
 ///
 /// # Errors
-/// As of [`selected`], but for what does not hold.
+/// As of [`selected`], but for what is invalid.
 pub(crate) fn select_from(
     loaded: Loaded,
     select: &Select,
