@@ -100,9 +100,8 @@ pub(crate) fn measure(quick: bool) -> Result<String, Error> {
         "time",
     ];
     let left_out = other.err().map(|why| format!("allpairspy is left out: {why}"));
-    let mut notes = vec![
-        "rows, fewer are better; PICT and the best of six tools as published on pairwise.org; t=2 by default",
-    ];
+    let mut notes =
+        vec!["rows, fewer are better; PICT and the best of six tools as published on pairwise.org; t=2 by default"];
     notes.extend(left_out.as_deref());
     Ok(table::render("covering arrays", header, rows, &notes))
 }

@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::{
     board::Board,
-    problem::{Level, Partial, Row},
+    level::{Level, Partial, Row},
     solver::Solver,
 };
 

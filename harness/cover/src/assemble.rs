@@ -18,8 +18,11 @@ use meshkat_model::{
 };
 use serde_json::Value;
 
-use super::problem::{Axis, Choice, Failure, Kind, Level, Partial, Problem, Row, Strength, What};
 use super::rule::{Rule, TABLE};
+use super::{
+    level::{Level, Partial, Row},
+    problem::{Axis, Choice, Failure, Kind, Problem, Strength, What},
+};
 
 /// A problem, and where its parts were written.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use super::{
+    level::{Level, Partial},
     meter::Meter,
-    problem::{Kind, Level, Partial, Problem},
+    problem::{Kind, Problem},
     rule::Rule,
     solver::Solver,
 };

@@ -1,7 +1,7 @@
 //! Rows, and what they cover: the state that is changed one entry at a time.
 
 use super::{
-    problem::{Level, Row},
+    level::{Level, Row},
     tuples::Tuples,
 };
 

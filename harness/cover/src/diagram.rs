@@ -8,7 +8,7 @@ mod grow;
 
 use std::collections::HashMap;
 
-use super::{domains::Domains, problem::Level};
+use super::{domains::Domains, level::Level};
 
 /// What no row has.
 const DEAD: u32 = u32::MAX;

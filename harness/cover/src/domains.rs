@@ -1,6 +1,6 @@
 //! Which levels each axis may still have.
 
-use super::problem::Level;
+use super::level::Level;
 
 /// A set of levels for each axis, as bits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,10 @@ use super::{
     anneal::{Budget, Guard, reduce},
     board::Many,
     greedy::Greedy,
+    level::{Level, Row},
     meter::Meter,
     pairs::Pairs,
-    problem::{Failure, Level, Problem, Row, Strength},
+    problem::{Failure, Problem, Strength},
     solver::Solver,
     tuples::Tuples,
 };
@@ -110,13 +111,13 @@ impl Fill<'_> {
             .map(|axis| self.solver.base().levels(axis).collect())
             .collect();
         let levels = left.iter().map(Vec::len).max()?;
-        let uniform = left.iter().all(|left| left.len() == levels);
+        let is_uniform = left.iter().all(|left| left.len() == levels);
         // Of axes that differ, the smaller ones leave much of the array unused.
         let most_alike = left.iter().filter(|left| left.len() == levels).count() * 2 >= axes;
         if !most_alike {
             return None;
         }
-        let array = algebra::smallest(axes, levels, ways, budget, self.solver.meter(), rng)?;
+        let array = algebra::smallest(axes, levels, ways, budget, self.solver.meter(), rng, uniform)?;
         // What is found is made whole in any case.
         self.solver.meter().allow(u64::MAX);
         let mut greedy = Greedy::new(self.tuples, self.solver, self.weights, needed);
@@ -132,7 +133,8 @@ impl Fill<'_> {
             greedy.cover(&row);
             rows.push(row);
         }
-        let is_best = uniform && algebra::is_best(levels, ways) && greedy.still_needed().iter().all(|needed| !needed);
+        let is_best =
+            is_uniform && algebra::is_best(levels, ways) && greedy.still_needed().iter().all(|needed| !needed);
         rows.extend(greedy.rows(1, rng));
         (!self.solver.is_exhausted()).then_some((rows, is_best))
     }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::{
     MOST_ROWS,
     board::Open,
-    problem::{Level, Partial, Row},
+    level::{Level, Partial, Row},
     solver::Solver,
     tuples::Tuples,
 };

@@ -16,6 +16,7 @@ mod domains;
 pub mod file;
 mod fill;
 mod greedy;
+mod level;
 mod meter;
 mod pairs;
 mod prefer;
@@ -32,8 +33,9 @@ use fastrand::Rng;
 use self::{anneal::Budget, blame::blame, fill::Fill, greedy::Greedy, meter::Meter, solver::Solver, tuples::Tuples};
 pub use self::{
     assemble::Asked,
+    level::{Level, Partial, Row},
     prefer::cover_preferring,
-    problem::{Axis, Choice, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, Stronger, What},
+    problem::{Axis, Choice, Effort, Failure, Kind, Problem, Strength, Stronger, What},
     rule::{Question, Rule},
 };
 

@@ -2,7 +2,7 @@
 
 use super::{
     board::{Board, Open},
-    problem::{Level, Row},
+    level::{Level, Row},
     tuples::Tuples,
 };
 

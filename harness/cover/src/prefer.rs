@@ -4,8 +4,9 @@ use fastrand::Rng;
 
 use super::{
     begin, blame, by_strength, impossible,
+    level::{Partial, Row},
     meter::Meter,
-    problem::{Effort, Failure, Partial, Problem, Row},
+    problem::{Effort, Failure, Problem},
     rule::Rule,
     solver::Solver,
     too_many, unanswered,

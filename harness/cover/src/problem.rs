@@ -3,16 +3,10 @@
 pub use meshkat_model::combine::{Strength, Stronger};
 use serde_json::Value;
 
-use super::rule::Rule;
-
-/// The number of a value within its axis, from 0.
-pub type Level = u16;
-
-/// One level for each axis.
-pub type Row = Vec<Level>;
-
-/// Levels for some axes.
-pub type Partial = Vec<Option<Level>>;
+use super::{
+    level::{Level, Partial},
+    rule::Rule,
+};
 
 /// A covering problem. Rows are of levels in the order of `axes`.
 #[derive(Debug, Default)]

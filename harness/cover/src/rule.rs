@@ -13,7 +13,7 @@ use meshkat_model::expression::formula::Formula;
 
 use super::{
     diagram::Diagram,
-    problem::{Level, Partial},
+    level::{Level, Partial},
 };
 
 /// How many combinations are asked once and for all. Rules over more are asked when they matter, and answers kept.

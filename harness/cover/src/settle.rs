@@ -1,7 +1,7 @@
 //! What rows leave open is given the heaviest value.
 
 use super::{
-    problem::{Level, Row},
+    level::{Level, Row},
     solver::Solver,
     tuples::Tuples,
 };

@@ -8,8 +8,9 @@ use std::{
 use super::{
     diagram::Walk,
     domains::Domains,
+    level::{Level, Partial, Row},
     meter::Meter,
-    problem::{Failure, Kind, Level, Partial, Problem, Row},
+    problem::{Failure, Kind, Problem},
     rule::Rule,
 };
 

@@ -1,7 +1,8 @@
 //! Combinations of levels, numbered.
 
 use super::{
-    problem::{Failure, Level, Problem, Strength},
+    level::Level,
+    problem::{Failure, Problem, Strength},
     solver::Solver,
 };
 

@@ -6,6 +6,7 @@ mod pool;
 mod read;
 mod record;
 mod request;
+mod sample;
 mod slice;
 mod verbatim;
 

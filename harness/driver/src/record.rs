@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use meshkat_model::observation::{Response, shorten};
 
-use crate::slice::{Over, Slice};
+use crate::{
+    sample::{Outcome, Sample},
+    slice::{Over, Slice},
+};
 
 /// From this status on an answer is an error.
 const ERROR_FROM: u16 = 400;
@@ -30,28 +33,8 @@ pub(crate) struct Record {
     sent: u64,
 }
 
-/// What became of a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
-    /// Microseconds from when it was due to its end; an hour and more fits.
-    pub(crate) latency: u32,
-    /// A number into the outcomes, or [`OPEN`].
-    pub(crate) outcome: u32,
-}
-
 /// It has not ended.
 const OPEN: u32 = u32::MAX;
-
-/// What becomes of many requests.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Outcome {
-    /// 0 where there was no answer.
-    pub(crate) status: u16,
-    /// Who took part, joined by commas.
-    pub(crate) served_by: String,
-    /// Why it is an error.
-    pub(crate) failure: Option<String>,
-}
 
 /// How far a load has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use indexmap::IndexMap;
 use meshkat_model::observation::{Latency, Window};
 
-use crate::record::{Outcome, Sample};
+use crate::sample::{Outcome, Sample};
 
 /// Why no request begins any more.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::{
     mesh::{MeshError, RunningMesh},
-    run::Sink,
+    sink::Sink,
 };
 
 /// So many loads are told of when a case takes too long.

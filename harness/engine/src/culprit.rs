@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     case::millis,
     group,
-    run::{Keep, RunOptions, Sink},
+    options::{Keep, RunOptions},
+    sink::Sink,
 };
 
 /// The cases of each scenario, and how those that ran have ended.

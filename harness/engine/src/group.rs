@@ -18,7 +18,8 @@ use crate::{
     case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
     mesh::{BringUp, MeshError, RunningMesh},
-    run::{Keep, RunOptions, Sink, reproduce},
+    options::{Keep, RunOptions, reproduce},
+    sink::Sink,
 };
 
 /// How long the Envoys may take to write down what they have answered, before a failure is explained. They do so every

@@ -9,8 +9,11 @@ mod culprit;
 mod diagnose;
 mod group;
 pub mod mesh;
+mod options;
 mod run;
+mod sink;
 mod steps;
 mod wait;
 
-pub use run::{CulpritOptions, Keep, RunOptions, Summary, run};
+pub use options::{CulpritOptions, Keep, RunOptions};
+pub use run::{Summary, run};

@@ -1,70 +1,24 @@
 //! The dispatcher: it owns the order of events, and counts.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, stream};
 use meshkat_model::{
     case::Case,
     event::Event,
-    results::{CaseResult, RunInfo, Status, Totals},
+    results::{CaseResult, Status, Totals},
 };
 use meshkat_plan::{Plan, Skipped};
 use meshkat_runtime::Backend;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     case::millis,
     culprit::{self, Suspects},
     group,
+    options::{RunOptions, reproduce},
+    sink::Sink,
 };
-
-/// Whose evidence (logs, dumps, access logs) is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Nobody's.
-    Never,
-    /// That of cases that did not pass.
-    Failed,
-    /// Everybody's.
-    Always,
-}
-
-/// How a plan is run.
-#[derive(Debug, Clone)]
-pub struct RunOptions {
-    /// What every report begins with.
-    pub info: RunInfo,
-    /// How many meshes run at the same time.
-    pub jobs: usize,
-    /// How often a case that did not pass is tried again, each time on a mesh of its own.
-    pub retries: u32,
-    /// Stop after the first case that did not pass.
-    pub fail_fast: bool,
-    /// Whose evidence is kept.
-    pub keep: Keep,
-    /// How long a mesh may take to be ready.
-    pub ready_within: Duration,
-    /// How long the repair of a mesh may take, with its proof. Then the next case has a new one.
-    pub repaired_within: Duration,
-    /// The words that begin the line that reproduces a case, such as `meshkat` or the path that was typed.
-    pub program: String,
-    /// What follows the case's id in the line that reproduces it.
-    pub reproduce: String,
-    /// How it is found out why some cases of a scenario fail and others do not.
-    pub culprit: CulpritOptions,
-}
-
-/// How it is found out why some cases of a scenario fail and others do not.
-#[derive(Debug, Clone, Default)]
-pub struct CulpritOptions {
-    /// How long cases may be run for it after all others have ended; with 0 what was seen has to do. With `fail_fast`
-    /// nothing is looked for at all.
-    pub within: Duration,
-    /// Every case that the scenarios have, in the order of their files, also those that are not in the plan. What is in the
-    /// plan and not here is added.
-    pub cases: Vec<Case>,
-}
 
 /// What came of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,24 +27,6 @@ pub struct Summary {
     pub totals: Totals,
     /// Whether it ended early.
     pub interrupted: bool,
-}
-
-/// Where executors tell what happens. They never speak to a reporter.
-#[derive(Debug, Clone)]
-pub(crate) struct Sink(mpsc::UnboundedSender<Event>);
-
-impl Sink {
-    /// Where to tell, and where it is heard.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Event>) {
-        let (sender, events) = mpsc::unbounded_channel();
-        (Self(sender), events)
-    }
-
-    pub(crate) fn send(&self, event: Event) {
-        // The dispatcher listens for as long as any executor runs.
-        let sent = self.0.send(event);
-        debug_assert!(sent.is_ok(), "the dispatcher is gone");
-    }
 }
 
 /// Runs every case of `plan`, and gives `tell` each event in order. The cases that are skipped end before any other begins.
@@ -185,11 +121,6 @@ fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
         failure: None,
         earlier_failures: Vec::new(),
     }
-}
-
-/// The command line that runs a case again.
-pub(crate) fn reproduce(case: &Case, options: &RunOptions) -> String {
-    format!("{} run '{}'{}", options.program, case.id, options.reproduce)
 }
 
 fn count(totals: &mut Totals, case: &CaseResult) {

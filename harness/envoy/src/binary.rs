@@ -10,6 +10,7 @@ mod locate;
 mod program;
 mod release;
 mod remembered;
+mod task;
 mod version;
 
 pub use cache::{Cached, cached, list};

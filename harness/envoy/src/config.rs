@@ -1,6 +1,7 @@
 //! Envoy's configuration as data: read, asked, changed by overlays, rebound to a pod, written back, validated. No text
 //! templates.
 
+mod address;
 mod blame;
 mod bootstrap;
 mod discovery;
@@ -13,6 +14,8 @@ mod hosts;
 mod kind;
 mod lint;
 mod logs;
+mod naming;
+mod node;
 mod number;
 mod overlay;
 mod path;

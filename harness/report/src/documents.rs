@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use meshkat_model::event::Event;
 
 use crate::error::ReportError;
-use crate::folder::{self, INDEX, JUNIT, SUMMARY};
+use crate::place::{self, INDEX, JUNIT, SUMMARY};
 use crate::printed::harmless;
 use crate::record::Record;
 use crate::reporter::Reporter;
@@ -34,7 +34,7 @@ impl Reporter for Documents {
     }
 
     fn finish(&mut self) -> Result<(), ReportError> {
-        let write = |name: &str, content: String| folder::write(&self.dir.join(name), content);
+        let write = |name: &str, content: String| place::write(&self.dir.join(name), content);
         let done = [
             junit::render(&self.record).and_then(|content| write(JUNIT, content)),
             write(SUMMARY, harmless(&markdown::render(&self.record)).into_owned()),

@@ -14,9 +14,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::bundle::is_plain;
+use crate::bundle_path::is_plain;
 use crate::error::ReportError;
-use crate::folder::{EVENTS, FAILURES, INDEX, JUNIT, RESULTS, SUMMARY, TIMES, real_folder};
+use crate::place::{EVENTS, FAILURES, INDEX, JUNIT, RESULTS, SUMMARY, TIMES, real_folder};
 
 /// The list of the files below `failures/`, a line of JSON for each, after one that says what it is.
 const WRITTEN: &str = ".meshkat-report";

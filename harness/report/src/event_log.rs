@@ -8,7 +8,7 @@ use std::time::Instant;
 use meshkat_model::event::{Artifact, Event, LOG_SCHEMA, Logged};
 
 use crate::error::ReportError;
-use crate::folder::EVENTS;
+use crate::place::EVENTS;
 
 /// The largest log that is read: some fifty thousand cases.
 const LARGEST: u64 = 256 << 20;

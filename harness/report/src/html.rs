@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use meshkat_model::results::{CaseResult, Status};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::bundle_path::{EXPLANATION, bundle_folder};
 use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::record::{Record, ScenarioCount, others};

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::error::ReportError;
-use crate::folder::{self, RESULTS};
+use crate::place::{self, RESULTS};
 use crate::record::add;
 use crate::reporter::Reporter;
 
@@ -96,7 +96,7 @@ impl Json {
         text.push(b'\n');
         // Also after a failure: a disk that is full is not asked again at every event.
         self.written = Some(Instant::now());
-        folder::write(&self.path, text)?;
+        place::write(&self.path, text)?;
         self.behind = false;
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! [`replay_log`] write the same files.
 
 mod bundle;
+mod bundle_path;
 mod culprit;
 mod documents;
 mod earlier;
@@ -20,16 +21,19 @@ mod junit;
 mod markdown;
 mod merge;
 mod options;
+mod place;
 pub mod printed;
 mod record;
 mod reporter;
+mod reporters;
 mod runs;
 mod secrets;
 mod terminal;
 mod text;
 mod times;
 
-pub use bundle::{Bundles, bundle_folder};
+pub use bundle::Bundles;
+pub use bundle_path::bundle_folder;
 pub use documents::Documents;
 pub use error::ReportError;
 pub use event_log::read_events;
@@ -37,7 +41,8 @@ pub use json::{Json, read_results};
 pub use merge::events_of;
 pub use options::{ColorChoice, ReportOptions, UnknownColorChoice};
 pub use record::{Record, ScenarioCount};
-pub use reporter::{Reporter, Reporters, replay, replay_log};
+pub use reporter::Reporter;
+pub use reporters::{Reporters, replay, replay_log};
 pub use runs::{KEPT, Runs};
 pub use secrets::Secrets;
 pub use terminal::{Look, Terminal};

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use meshkat_model::results::{CaseResult, Status};
 
-use crate::bundle::bundle_folder;
+use crate::bundle_path::bundle_folder;
 use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::record::{Record, others};

@@ -9,10 +9,10 @@ use indexmap::IndexMap;
 use meshkat_model::event::{Artifact, Event, Logged, PlannedCase};
 use meshkat_model::results::{RunInfo, Status};
 
-use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::bundle_path::{EXPLANATION, bundle_folder};
 use crate::error::ReportError;
 use crate::event_log::read_events;
-use crate::folder::real_folder;
+use crate::place::real_folder;
 
 /// The events of the runs whose reports are in `dirs`, as those of one run, in the order of their times. Of a case that several
 /// have, the last one counts, and nothing is told of it from another; one in which it was skipped counts only where it ran in none.

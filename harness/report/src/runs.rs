@@ -11,8 +11,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::earlier;
 use crate::error::ReportError;
-use crate::folder::{self, RESULTS, TIMES};
+use crate::folder;
 use crate::json::read_results;
+use crate::place::{self, RESULTS, TIMES};
 
 /// The link to the last run.
 const LATEST: &str = "latest";
@@ -76,7 +77,7 @@ impl Runs {
         };
         let folder = self.new_folder(id)?;
         if let Some(times) = times {
-            folder::write(&folder.join(TIMES), times)?;
+            place::write(&folder.join(TIMES), times)?;
         }
         Ok(folder)
     }

@@ -9,8 +9,8 @@ use meshkat_model::results::RunInfo;
 use meshkat_model::times::{SCHEMA, Times};
 
 use crate::error::ReportError;
-use crate::folder::{self, TIMES};
 use crate::json::read_results;
+use crate::place::{self, TIMES};
 use crate::reporter::Reporter;
 
 /// The largest `times.json` that is read: five times of each of a hundred thousand cases.
@@ -78,7 +78,7 @@ impl Reporter for TimesFile {
             why,
         })?;
         text.push(b'\n');
-        folder::write(&self.path, text)
+        place::write(&self.path, text)
     }
 }
 

@@ -15,9 +15,6 @@ use crate::patience::Patience;
 use crate::probes::{self, Readiness};
 use crate::problem::{unknown_method, unknown_path};
 
-/// The endpoints that are the kit's own. No fault ever applies to them.
-pub(crate) const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/whoami", "/faults", "/metrics"];
-
 /// What Prometheus and OpenMetrics call their text format.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

@@ -11,8 +11,8 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::crowd::Member;
-use crate::guard::Owner;
 use crate::lane::Standing;
+use crate::owner::{Owner, owner};
 use crate::problem::Problem;
 
 /// The connection that a request came on: who is at its ends, and the means to cut it.
@@ -68,7 +68,7 @@ impl Connection {
     pub(crate) async fn owner(&self) -> Owner {
         let (peer, local) = (self.peer(), self.local());
         let ask = || async move {
-            let asked = tokio::task::spawn_blocking(move || crate::guard::owner(peer, local));
+            let asked = tokio::task::spawn_blocking(move || owner(peer, local));
             asked.await.unwrap_or(Owner::Unknown)
         };
         *self.0.owner.get_or_init(ask).await

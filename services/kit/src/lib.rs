@@ -17,6 +17,7 @@ mod lane;
 mod launch;
 mod log;
 mod memory;
+mod owner;
 mod path;
 mod patience;
 mod probes;

@@ -4,7 +4,7 @@
 //! a set of ⌊n/2⌋ rows, the first among them: two of them differ in both ways, meet in the first row, and leave a row out.
 
 use super::Array;
-use crate::problem::Level;
+use crate::level::Level;
 
 /// The smallest array for pairs of so many axes of two levels.
 pub(super) fn pairs(axes: usize) -> Array {

@@ -10,10 +10,17 @@ mod starter;
 
 use fastrand::Rng;
 
-use super::{anneal::Budget, fill, meter::Meter, problem::Level};
+use super::{
+    anneal::Budget,
+    level::{Level, Row},
+    meter::Meter,
+};
 
 /// Rows in which some entries may be anything.
 pub(super) type Array = Vec<Vec<Option<Level>>>;
+
+/// What finds rows for every pair of so many axes with as many levels each, in whatever way serves.
+pub(super) type Uniform = fn(usize, usize, Budget, &Meter, &mut Rng) -> Vec<Row>;
 
 /// The smallest array of `axes` axes with `levels` levels each that is known here, if any is: not all have a construction.
 pub(super) fn smallest(
@@ -23,6 +30,7 @@ pub(super) fn smallest(
     budget: Budget,
     meter: &Meter,
     rng: &mut Rng,
+    uniform: Uniform,
 ) -> Option<Array> {
     let mut all = Vec::new();
     if ways < 2 || axes < ways || levels < 2 {
@@ -37,9 +45,9 @@ pub(super) fn smallest(
     }
     let smallest = |all: &[Array]| all.iter().map(Vec::len).min().unwrap_or(usize::MAX);
     if ways == 2 && smallest(&all) > levels * levels {
-        all.extend(product(axes, levels, budget, meter, rng));
+        all.extend(product(axes, levels, budget, meter, rng, uniform));
         let most = smallest(&all);
-        all.extend(starter::array(axes, levels, most, budget, meter, rng));
+        all.extend(starter::array(axes, levels, most, budget, meter, rng, uniform));
     }
     all.into_iter().min_by_key(Vec::len)
 }
@@ -50,8 +58,8 @@ pub(super) fn is_best(levels: usize, ways: usize) -> bool {
 }
 
 /// An array for fewer axes or levels, found by whatever serves.
-fn smaller(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng) -> Array {
-    let rows = fill::uniform(axes, levels, Budget(budget.0 / 16), meter, rng);
+fn smaller(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng, uniform: Uniform) -> Array {
+    let rows = uniform(axes, levels, Budget(budget.0 / 16), meter, rng);
     rows.into_iter()
         .map(|row| row.into_iter().map(Some).collect())
         .collect()
@@ -62,13 +70,20 @@ fn smaller(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut 
 ///
 /// From C. Colbourn, S. Martirosyan, G. Mullen, D. Shasha, G. Sherwood, J. Yucas: Products of mixed covering arrays of strength
 /// two (2006).
-fn product(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng) -> Option<Array> {
+fn product(
+    axes: usize,
+    levels: usize,
+    budget: Budget,
+    meter: &Meter,
+    rng: &mut Rng,
+    uniform: Uniform,
+) -> Option<Array> {
     let field = field::Field::new(levels)?;
     if axes <= 2 * levels {
         return None;
     }
     let narrow = axes.div_ceil(levels);
-    let over = smaller(narrow, levels, budget, meter, rng);
+    let over = smaller(narrow, levels, budget, meter, rng, uniform);
     let over = over
         .iter()
         .map(|row| (0..axes).map(|axis| row[axis % narrow]).collect());
@@ -84,7 +99,7 @@ fn product(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{problem::Problem, tuples::Tuples};
+    use crate::{fill::uniform, problem::Problem, tuples::Tuples};
 
     /// How many combinations no row of an array has; an entry that may be anything counts for none.
     pub(super) fn missing(array: &Array, axes: usize, levels: usize, ways: usize) -> usize {
@@ -104,11 +119,19 @@ mod tests {
     fn products_cover_every_pair() {
         let mut rng = Rng::with_seed(0);
         for (axes, levels) in [(7, 3), (20, 3), (40, 4), (23, 5)] {
-            let array = product(axes, levels, Budget(1_000_000), &Meter::new(u64::MAX), &mut rng).unwrap();
+            let array = product(
+                axes,
+                levels,
+                Budget(1_000_000),
+                &Meter::new(u64::MAX),
+                &mut rng,
+                uniform,
+            )
+            .unwrap();
             assert_eq!(missing(&array, axes, levels, 2), 0, "{axes} of {levels}");
         }
         assert_eq!(
-            product(40, 6, Budget(0), &Meter::new(u64::MAX), &mut rng),
+            product(40, 6, Budget(0), &Meter::new(u64::MAX), &mut rng, uniform),
             None,
             "6 is no power of a prime"
         );

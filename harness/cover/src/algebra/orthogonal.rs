@@ -4,7 +4,7 @@
 //! `q` elements, the columns their values and their leading coefficient: any `ways` columns determine the polynomial.
 
 use super::{Array, field::Field};
-use crate::problem::Level;
+use crate::level::Level;
 
 /// An array over the smallest field that is large enough. Where it has more elements than `levels`, these may be anything.
 pub(super) fn array(axes: usize, levels: usize, ways: usize) -> Option<Array> {

@@ -6,10 +6,7 @@
 //! and quadruples.
 
 use super::Array;
-use crate::{
-    problem::{Level, Problem},
-    tuples::Tuples,
-};
+use crate::{level::Level, problem::Problem, tuples::Tuples};
 
 const PRIMES: [usize; 10] = [3, 7, 11, 19, 23, 31, 43, 47, 59, 67];
 

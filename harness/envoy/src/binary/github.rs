@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use super::{Attempt, EnvoyError, Platform, Version, fetch::Fetch, program, remembered::sha256};
+use super::{Attempt, EnvoyError, Platform, Version, program, remembered::sha256, task::Fetch};
 
 const NAME: &str = "curl, from Envoy's own releases";
 

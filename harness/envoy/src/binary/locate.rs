@@ -8,7 +8,7 @@ use std::{
 
 use etcetera::BaseStrategy;
 
-use super::{EnvoyError, KnownHashes, Platform, Version, cache::Slot, fetch::Fetch, program, remembered};
+use super::{EnvoyError, KnownHashes, Platform, Version, cache::Slot, program, remembered, task::Fetch};
 
 /// What is asked for, and all of the machine that the answer depends on.
 #[derive(Debug, Clone)]

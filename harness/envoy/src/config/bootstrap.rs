@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::{ConfigError, validate::LARGEST};
+use super::{ConfigError, document::LARGEST};
 
 /// A complete Envoy configuration (its `Bootstrap` message) and the file that it came from.
 ///

@@ -6,8 +6,7 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap,
-    query::text,
-    value::{dig, get, items},
+    value::{dig, get, items, text},
 };
 
 impl Bootstrap {

@@ -6,6 +6,9 @@ use serde_yaml::Value;
 
 use super::{ConfigError, yaml};
 
+/// The largest configuration that is read: a hundred times what people write.
+pub(super) const LARGEST: u64 = 16 << 20;
+
 /// Reads the document that `text`, the content of `file`, is.
 ///
 /// # Errors

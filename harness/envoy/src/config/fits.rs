@@ -11,7 +11,7 @@ use meshkat_model::{
 };
 use serde_yaml::Value;
 
-use super::{Bootstrap, Diagnostic, DocPath, NamedEndpoint, place::Places, ports::socket_of, validate::LARGEST, yaml};
+use super::{Bootstrap, Diagnostic, DocPath, NamedEndpoint, document::LARGEST, place::Places, ports::socket_of, yaml};
 
 /// Looks at whether the configurations of meshes, each with its overlays, fit into them: that somebody has the name of each
 /// host, and that the application beside has the ports that it needs. Starts nothing, and asks no Envoy. Each is read once.

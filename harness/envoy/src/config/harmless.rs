@@ -12,8 +12,7 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, DocPath,
-    query::text,
-    value::{get, get_mut, walk},
+    value::{get, get_mut, text, walk},
 };
 
 /// Envoy's own output, and nothing at all: no files.

@@ -5,7 +5,7 @@ use std::path::Path;
 use meshkat_model::suggest::nearest;
 use serde_yaml::Value;
 
-use super::{document, resources, validate::LARGEST, value::get};
+use super::{document, document::LARGEST, resources, value::get};
 
 /// What a file is for an Envoy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,15 +8,15 @@ use std::{
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap, ConfigError, DocPath, Overlay, ValidateError, Validator, blame,
+    Bootstrap, ConfigError, DocPath, Overlay, ValidateError, Validator,
+    address::{is_any, is_local},
+    blame,
+    document::LARGEST,
     number::port,
     place::Places,
     ports::socket_of,
-    query::text,
-    rebind::{is_any, is_local},
     resources,
-    validate::LARGEST,
-    value::{dig, get, walk},
+    value::{dig, get, text, walk},
     yaml,
 };
 

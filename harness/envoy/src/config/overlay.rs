@@ -7,8 +7,8 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, ConfigError, DocPath,
+    document::LARGEST,
     select::{Selector, merge},
-    validate::LARGEST,
     yaml,
 };
 

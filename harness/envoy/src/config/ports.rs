@@ -7,10 +7,9 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap,
+    address::is_local,
     number::port,
-    query::text,
-    rebind::is_local,
-    value::{dig, get, items},
+    value::{dig, get, items, text},
 };
 
 /// Below it only root may listen, where the machine does not say otherwise.

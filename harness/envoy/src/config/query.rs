@@ -9,11 +9,11 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, DocPath,
+    address::is_local,
     files::{Beside, Kind, each_file},
-    number,
-    rebind::{is_local, takes_the_first},
-    resources,
-    value::{dig, get, items, walk},
+    naming::takes_the_first,
+    number, resources,
+    value::{dig, get, items, text, walk},
 };
 
 /// A listener with a socket.
@@ -197,11 +197,6 @@ impl Bootstrap {
     pub(super) fn cluster_values(&self) -> &[Value] {
         get(self.document(), "static_resources").map_or(&[], |resources| items(resources, "clusters"))
     }
-}
-
-/// The text in field `name`.
-pub(super) fn text(value: &Value, name: &str) -> Option<String> {
-    get(value, name)?.as_str().map(str::to_owned)
 }
 
 /// The address and port of `address.socket_address`.

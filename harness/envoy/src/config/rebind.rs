@@ -12,12 +12,13 @@ use serde_yaml::{Mapping, Value};
 
 use super::{
     Bootstrap, ConfigError, DocPath, Hosts,
+    address::{is_any, is_local},
     files::{Beside, Kind, each_file, located},
     logs,
+    naming::{Naming, naming},
     number::port,
-    query::text,
     resources,
-    value::{child, get, get_mut, remove, set},
+    value::{child, get, get_mut, remove, set, text},
 };
 
 /// The pod that a configuration is rebound to.
@@ -122,17 +123,6 @@ struct Pod<'a> {
     files: BTreeMap<String, String>,
     carried: BTreeMap<String, PathBuf>,
     depth: usize,
-}
-
-/// How many addresses a name gives, as the kind of a cluster says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Naming {
-    /// It is found by other means; a name is a mistake that is mended.
-    None,
-    /// Each address is an endpoint.
-    Strict,
-    /// The first address is the endpoint.
-    Logical,
 }
 
 impl Pod<'_> {
@@ -530,30 +520,6 @@ impl Pod<'_> {
     }
 }
 
-/// Whether a cluster takes the first address of a name alone.
-pub(super) fn takes_the_first(cluster: &Value) -> bool {
-    naming(cluster) == Naming::Logical
-}
-
-fn naming(cluster: &Value) -> Naming {
-    let kind = get(cluster, "type").and_then(Value::as_str);
-    let custom = get(cluster, "cluster_type");
-    let extension = custom.and_then(|custom| get(custom, "name")).and_then(Value::as_str);
-    match (kind, extension) {
-        (Some("LOGICAL_DNS"), _) | (_, Some("envoy.cluster.logical_dns")) => Naming::Logical,
-        (Some("STRICT_DNS"), _) | (_, Some("envoy.cluster.strict_dns")) => Naming::Strict,
-        (_, Some("envoy.clusters.dns" | "envoy.cluster.dns")) => {
-            let config = custom.and_then(|custom| get(custom, "typed_config"));
-            let single = config.and_then(|config| get(config, "all_addresses_in_single_endpoint"));
-            match single.and_then(Value::as_bool) {
-                Some(true) => Naming::Logical,
-                _ => Naming::Strict,
-            }
-        }
-        _ => Naming::None,
-    }
-}
-
 /// A name as a part of a file's.
 fn in_a_file_name(name: &str) -> String {
     let safe = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
@@ -561,14 +527,4 @@ fn in_a_file_name(name: &str) -> String {
         .take(60)
         .map(|letter| if safe(letter) { letter } else { '-' })
         .collect()
-}
-
-/// Whether an address stands for every address of the machine.
-pub(super) fn is_any(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())
-}
-
-/// Whether an address is the pod's own, seen from inside. The rest of 127.0.0.0/8 belongs to other pods.
-pub(super) fn is_local(address: &str) -> bool {
-    address == "localhost" || address == "127.0.0.1" || address == "::1"
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_yaml::{Mapping, Value};
 
-use super::{ConfigError, DocPath, document, validate::LARGEST, value::get};
+use super::{ConfigError, DocPath, document, document::LARGEST, value::get};
 
 /// Reads a file of resources.
 ///

@@ -9,11 +9,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Bootstrap, ConfigError, ValidateError, harmless, query::text, said::clean, value::get};
+use super::{
+    Bootstrap, ConfigError, ValidateError,
+    document::LARGEST,
+    harmless,
+    said::clean,
+    value::{get, text},
+};
 use crate::sandbox::{self, Ended, Job, Sandbox};
-
-/// The largest configuration that is read: a hundred times what people write.
-pub(super) const LARGEST: u64 = 16 << 20;
 
 /// Asks an Envoy whether it would start with configurations of strangers. Envoy opens what a configuration names, the files
 /// that it would log to as well, and resolves names: so it is asked in a [`Sandbox`] and within a time limit.

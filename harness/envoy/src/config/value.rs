@@ -99,6 +99,11 @@ pub(super) fn walk<'a>(value: &'a Value, path: &DocPath, visit: &mut impl FnMut(
     }
 }
 
+/// The text in field `name`.
+pub(super) fn text(value: &Value, name: &str) -> Option<String> {
+    get(value, name)?.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use yaml_rust2::{
     scanner::{Marker, ScanError, TScalarStyle},
 };
 
-use super::place::{Below, Node};
+use super::node::{Below, Node};
 
 /// How many values may stand in one another: those who read them call themselves for each.
 const DEEPEST: usize = 128;

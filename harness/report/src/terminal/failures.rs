@@ -7,10 +7,10 @@ use meshkat_model::results::{CaseResult, Status};
 use owo_colors::OwoColorize as _;
 
 use super::look::{Look, style};
-use crate::bundle::{EXPLANATION, bundle_folder};
+use crate::bundle_path::{EXPLANATION, bundle_folder};
 use crate::culprit::details;
 use crate::explain::{self, Group};
-use crate::folder::SUMMARY;
+use crate::place::SUMMARY;
 use crate::record::Record;
 use crate::text::{count, cut, line, number, time};
 

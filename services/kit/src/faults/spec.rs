@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::app::OWN_PATHS;
+/// The endpoints that are the kit's own. No fault ever applies to them.
+const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/whoami", "/faults", "/metrics"];
 
 /// The longest delay that can be asked for: an hour, in milliseconds.
 const LONGEST_DELAY_MS: u64 = 60 * 60 * 1000;

@@ -8,7 +8,6 @@
 mod args;
 mod content;
 mod host;
-mod peer;
 mod token;
 
 use std::sync::Arc;
@@ -19,10 +18,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::connection::Connection;
+use crate::owner::Owner;
 use crate::problem::Problem;
 
 pub use args::{GuardArgs, InvalidGuard, TOKEN_VARIABLE};
-pub(crate) use peer::{Owner, owner};
 pub use token::{InvalidToken, Token};
 
 /// Who may change what a service does. Without a token, whoever comes over the loopback interface and is this user or root.
