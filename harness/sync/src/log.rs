@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Kind;
+use meshkat_discovery::Kind;
 
 /// The last message of each type over REST, in a log that has the level `warning`.
 pub fn rejections(log: &str) -> BTreeMap<Kind, String> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use meshkat_envoy::admin::Host;
 use serde_json::Value;
 
-use super::row::listed;
-use crate::admin::Host;
+use crate::row::listed;
 
 /// What is compared of an endpoint. What Envoy adds of its own, such as the state of its health checks, is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ type Endpoints = BTreeMap<String, Endpoint>;
 
 /// How the endpoints of a cluster differ from a ClusterLoadAssignment, in words that follow the cluster's name. Endpoints
 /// that are no sockets are not compared.
-pub(super) fn differences(intended: &Value, live: &[Host], name: &dyn Fn(&str) -> String) -> Vec<String> {
+pub(crate) fn differences(intended: &Value, live: &[Host], name: &dyn Fn(&str) -> String) -> Vec<String> {
     let intended = of_assignment(intended);
     let leaving = |address: &str| {
         let mut same = live.iter().filter(|host| address_of(host).as_deref() == Some(address));
@@ -69,7 +69,7 @@ pub(super) fn differences(intended: &Value, live: &[Host], name: &dyn Fn(&str) -
 }
 
 /// The addresses of a cluster's endpoints.
-pub(super) fn addresses(live: &[Host]) -> Vec<String> {
+pub(crate) fn addresses(live: &[Host]) -> Vec<String> {
     of_hosts(live).into_keys().collect()
 }
 

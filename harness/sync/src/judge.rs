@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshkat_discovery::{Clients, Kind, Node, Transport};
 use serde_json::Value;
 
-use super::{
-    Clients, Intended, Kind, Live, Node, Question, Resource, Row, Status, Topic, Transport,
+use crate::{
     asks::{Ask, Asks, Unserved},
     compare::compare,
     exchange::{Exchange, is_acknowledged},
-    live::configured,
-    row::{listed, shortened},
+    intended::{Intended, Question},
+    live::{Live, configured},
+    row::{Resource, Row, Status, listed, shortened},
+    topic::Topic,
 };
 
 /// A pod that has an Envoy. Its name is the `node.id` of the Envoy.
@@ -20,7 +22,7 @@ pub struct Pod {
     pub name: String,
     /// What its Envoy answers.
     pub envoy: Answer,
-    /// What its Envoy's log says of refused answers, as [`super::rejections`] finds it.
+    /// What its Envoy's log says of refused answers, as [`crate::rejections`] finds it.
     pub rejections: BTreeMap<Kind, String>,
 }
 

@@ -1,10 +1,10 @@
-//! What the discovery service tells of its clients.
+//! Who is connected to the discovery service, and how far each is.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Transport};
+use crate::{kind::Kind, transport::Transport};
 
 /// The answer of `GET /xds/v3/clients`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -70,17 +70,9 @@ pub struct Nack {
 }
 
 impl Clients {
-    /// Reads the answer.
-    ///
-    /// # Errors
-    /// It is something else.
-    pub fn read(body: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(body)
-    }
-
     /// What the node has subscribed to over one transport. Of two streams for the same, the younger counts: the older one
     /// is a connection that was lost and not yet missed.
-    pub(super) fn subscriptions(&self, node: &str, transport: Transport, kind: Kind) -> Vec<&Subscription> {
+    pub fn subscriptions(&self, node: &str, transport: Transport, kind: Kind) -> Vec<&Subscription> {
         let mut found: Vec<&Subscription> = Vec::new();
         let told = self
             .of(node, transport)
@@ -104,7 +96,7 @@ impl Clients {
     }
 
     /// The types that the node asks for and that are not served, with the names of what it asks for.
-    pub(super) fn unserved(&self, node: &str) -> impl Iterator<Item = (String, Transport, Vec<String>)> {
+    pub fn unserved(&self, node: &str) -> impl Iterator<Item = (String, Transport, Vec<String>)> {
         let clients = self.clients.iter().filter(move |client| client.node.id == node);
         clients.flat_map(|client| {
             // Types that are served have a name, and the others a URL.
@@ -114,13 +106,13 @@ impl Clients {
     }
 
     /// What the node has subscribed to of a type that is not served.
-    pub(super) fn subscriptions_of(&self, node: &str, transport: Transport, url: &str) -> Vec<Subscription> {
+    pub fn subscriptions_of(&self, node: &str, transport: Transport, url: &str) -> Vec<Subscription> {
         let clients = self.of(node, transport);
         clients.filter_map(|client| client.types.get(url).cloned()).collect()
     }
 
     /// Over which transports the node has subscribed to which types.
-    pub(super) fn topics(&self, node: &str) -> Vec<(Kind, Transport)> {
+    pub fn topics(&self, node: &str) -> Vec<(Kind, Transport)> {
         let clients = self.clients.iter().filter(|client| client.node.id == node);
         let topics = clients.flat_map(|client| {
             let kinds = Kind::ALL
@@ -134,7 +126,7 @@ impl Clients {
     }
 
     /// The `node.cluster` that the node gives.
-    pub(super) fn node_cluster(&self, node: &str) -> Option<&str> {
+    pub fn node_cluster(&self, node: &str) -> Option<&str> {
         let client = self.clients.iter().rfind(|client| client.node.id == node)?;
         Some(&client.node.cluster)
     }

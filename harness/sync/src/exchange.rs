@@ -1,10 +1,12 @@
 //! How far the discovery service and an Envoy have come with one another.
 
-use super::{Subscription, row::shortened};
+use meshkat_discovery::Subscription;
+
+use crate::row::shortened;
 
 /// How far a subscription is; the greatest is the one to tell.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Exchange<'a> {
+pub(crate) enum Exchange<'a> {
     Done,
     Stale {
         sent: &'a str,
@@ -18,7 +20,7 @@ pub(super) enum Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    pub(super) fn of(subscription: &'a Subscription) -> Self {
+    pub(crate) fn of(subscription: &'a Subscription) -> Self {
         let intended = subscription.version_intended.as_str();
         let acknowledged = subscription.version_acknowledged.as_deref();
         match subscription.version_sent.as_deref() {
@@ -36,7 +38,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         match self {
             Self::Done => String::new(),
             Self::Stale { sent, acknowledged } => {
@@ -53,6 +55,6 @@ impl<'a> Exchange<'a> {
     }
 }
 
-pub(super) fn is_acknowledged(subscription: &Subscription) -> bool {
+pub(crate) fn is_acknowledged(subscription: &Subscription) -> bool {
     subscription.version_sent.is_some() && subscription.version_sent == subscription.version_acknowledged
 }

@@ -5,11 +5,12 @@ mod recorded;
 
 use std::collections::BTreeMap;
 
+use meshkat_discovery::{Clients, Kind, Nack};
+use meshkat_envoy::admin::{Clusters as AdminClusters, Stats};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::*;
-use crate::admin::{Clusters as AdminClusters, Stats};
 
 /// A file in `recorded/`.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,8 +44,7 @@ impl Recording {
     }
 
     fn clients(&self) -> Clients {
-        let body = serde_json::json!({ "clients": self.clients });
-        Clients::read(body.to_string().as_bytes()).unwrap()
+        serde_json::from_value(serde_json::json!({ "clients": self.clients })).unwrap()
     }
 
     fn intended(&self) -> Intended {
@@ -56,7 +56,7 @@ impl Recording {
                 kind,
                 name: of.name.clone(),
             };
-            intended.add(question, of.answer.to_string().as_bytes()).unwrap();
+            intended.add(question, serde_json::from_value(of.answer.clone()).unwrap());
         }
         intended
     }

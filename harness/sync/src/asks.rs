@@ -2,57 +2,56 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshkat_discovery::{Kind, Transport};
 use serde_json::{Map, Value};
-
-use super::{Kind, Transport};
 
 /// Something that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ask {
-    pub(super) kind: Kind,
-    pub(super) transport: Transport,
+pub(crate) struct Ask {
+    pub(crate) kind: Kind,
+    pub(crate) transport: Transport,
     /// `None` is everything.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// For endpoints, the cluster that they are for.
-    pub(super) cluster: Option<String>,
+    pub(crate) cluster: Option<String>,
     /// What the names of its statistics begin with.
-    pub(super) stat: String,
+    pub(crate) stat: String,
     /// The cluster that leads to the discovery service.
-    pub(super) via: Option<String>,
+    pub(crate) via: Option<String>,
     /// What of the Envoy's configuration is in use and asks for it, such as ``the listener `in` ``, by the words in which it
     /// asks: to an Envoy, what is asked for in other words is another thing to wait for.
-    pub(super) users: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) users: BTreeMap<String, BTreeSet<String>>,
     /// When the youngest of these was put in use, as Envoy writes it.
-    pub(super) since: Option<String>,
+    pub(crate) since: Option<String>,
 }
 
 /// A type that is asked for and not served.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Unserved {
+pub(crate) struct Unserved {
     /// The URL of its message.
-    pub(super) type_url: String,
-    pub(super) transport: Transport,
+    pub(crate) type_url: String,
+    pub(crate) transport: Transport,
     /// What is asked for, if it has a name.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The cluster that leads to the discovery service.
-    pub(super) via: Option<String>,
+    pub(crate) via: Option<String>,
 }
 
 /// What a configuration asks for.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asks {
-    pub(super) served: Vec<Ask>,
-    pub(super) unserved: BTreeSet<Unserved>,
+pub(crate) struct Asks {
+    pub(crate) served: Vec<Ask>,
+    pub(crate) unserved: BTreeSet<Unserved>,
 }
 
 /// A part of an Envoy's configuration, as proto3 JSON with the names of the protocol's fields.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) value: &'a Value,
+pub(crate) struct Part<'a> {
+    pub(crate) value: &'a Value,
     /// Whether it is in use: not only on its way to be.
-    pub(super) in_use: bool,
+    pub(crate) in_use: bool,
     /// When it was, as Envoy writes it.
-    pub(super) updated: Option<&'a str>,
+    pub(crate) updated: Option<&'a str>,
 }
 
 /// What of the configuration asks for something, if it is in use.
@@ -63,7 +62,7 @@ struct User<'a> {
 }
 
 /// What a bootstrap, clusters and listeners ask for.
-pub(super) fn asks<'a>(
+pub(crate) fn asks<'a>(
     bootstrap: &Value,
     clusters: impl IntoIterator<Item = Part<'a>>,
     listeners: impl IntoIterator<Item = Part<'a>>,

@@ -2,12 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshkat_discovery::Kind;
 use serde_json::Value;
 
-use super::{Kind, Live, Resource, asks::Ask, endpoints, live::Found, resources, row::listed};
+use crate::{
+    asks::Ask,
+    endpoints,
+    live::{Found, Live},
+    resources,
+    row::{Resource, listed},
+};
 
 /// Each resource that is asked for, or that is there.
-pub(super) fn compare(
+pub(crate) fn compare(
     live: &Live,
     kind: Kind,
     asks: &[&Ask],

@@ -1,8 +1,9 @@
 //! Clusters, listeners and routes: the resource that is intended against the one that is live.
 
+use meshkat_discovery::Kind;
 use serde_json::Value;
 
-use super::{Kind, live::Found, row::shortened};
+use crate::{live::Found, row::shortened};
 
 /// The longest value that is shown whole.
 const LONGEST: usize = 60;
@@ -11,7 +12,7 @@ const LONGEST: usize = 60;
 const REDACTED: [&str; 2] = ["[redacted]", "W3JlZGFjdGVkXQ=="];
 
 /// How a resource that is intended differs from what the Envoy has of its name, in words that follow the name.
-pub(super) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -> Vec<String> {
+pub(crate) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -> Vec<String> {
     let Some(found) = found else {
         return vec![format!("is missing: the Envoy has no such {}", kind.singular())];
     };

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use meshkat_discovery::{Node, Subscription, Transport};
 use serde::{Serialize, Serializer};
 
-use super::{Node, Subscription, Topic, Transport};
+use crate::topic::Topic;
 
 /// How many names are told in a sentence.
 const FEW: usize = 5;
@@ -126,21 +127,21 @@ pub struct Resource {
 
 impl Resource {
     /// Whether the Envoy keeps what the discovery service does not have any more.
-    pub(super) fn is_withdrawn(&self) -> bool {
+    pub(crate) fn is_withdrawn(&self) -> bool {
         self.live && !self.intended
     }
 
-    pub(super) fn differs(&self) -> bool {
+    pub(crate) fn differs(&self) -> bool {
         !self.differences.is_empty()
     }
 
     /// Whether something is in use without it.
-    pub(super) fn is_lacking(&self) -> bool {
+    pub(crate) fn is_lacking(&self) -> bool {
         !self.lacked_by.is_empty()
     }
 
     /// Its name in a sentence.
-    pub(super) fn quoted(&self) -> String {
+    pub(crate) fn quoted(&self) -> String {
         match &self.cluster {
             Some(cluster) if *cluster != self.name => format!("`{}` (cluster `{cluster}`)", self.name),
             _ => format!("`{}`", self.name),
@@ -149,7 +150,7 @@ impl Resource {
 }
 
 /// `a`, `a and b`, `a, b and c`; of many the first few.
-pub(super) fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),
         [only] => only.clone(),
@@ -159,7 +160,7 @@ pub(super) fn listed(names: &[String]) -> String {
 }
 
 /// A message in a sentence: one line, and not too long.
-pub(super) fn shortened(message: &str) -> String {
+pub(crate) fn shortened(message: &str) -> String {
     let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);

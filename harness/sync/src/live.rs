@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use meshkat_discovery::{Kind, Node};
+use meshkat_envoy::admin::{Clusters, Stats};
 use serde_json::Value;
 
-use super::{
-    Kind, Node,
-    asks::{Ask, Asks, Part, asks},
-};
-use crate::admin::{Clusters, Stats};
+use crate::asks::{Ask, Asks, Part, asks};
 
 /// The statistics that a [`Live`] is read from: a filter for `/stats`.
 pub const STATS: &str = r"\.(version_text|update_rejected)$|control_plane\.connected_state$|\.rds\..*\.(init_fetch_timeout|update_(attempt|failure|success))$";
@@ -17,28 +15,28 @@ pub const STATS: &str = r"\.(version_text|update_rejected)$|control_plane\.conne
 /// What an Envoy has, as its admin interface tells it.
 #[derive(Debug, Clone)]
 pub struct Live {
-    pub(super) node: Node,
-    pub(super) asks: Asks,
+    pub(crate) node: Node,
+    pub(crate) asks: Asks,
     /// What it was given by discovery, by name; endpoints are in `clusters`.
-    pub(super) resources: BTreeMap<Kind, BTreeMap<String, Found>>,
-    pub(super) clusters: Clusters,
+    pub(crate) resources: BTreeMap<Kind, BTreeMap<String, Found>>,
+    pub(crate) clusters: Clusters,
     stats: Stats,
 }
 
 /// A resource that an Envoy was given.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// How often it is there: once for each way in which it is asked for.
-    pub(super) count: usize,
-    pub(super) version: Option<String>,
+    pub(crate) count: usize,
+    pub(crate) version: Option<String>,
     /// When the youngest of them came, as Envoy writes it.
-    pub(super) updated: Option<String>,
+    pub(crate) updated: Option<String>,
     /// What it works with.
-    pub(super) active: Option<Value>,
+    pub(crate) active: Option<Value>,
     /// What it will work with once the endpoints or routes for it are there.
-    pub(super) warming: Option<Value>,
+    pub(crate) warming: Option<Value>,
     /// Why it did not take the last one.
-    pub(super) error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 impl Live {
@@ -107,13 +105,13 @@ impl Live {
     }
 
     /// The version that it took last of what is asked for; empty as long as it took none.
-    pub(super) fn version(&self, ask: &Ask) -> Option<&str> {
+    pub(crate) fn version(&self, ask: &Ask) -> Option<&str> {
         self.stats.text(&format!("{}.version_text", ask.stat))
     }
 
     /// Whether routes that it has are those of others, such as of a listener that drains: it waited for them in vain, for more
     /// than one that asks for them, and none came since the youngest of these is in use.
-    pub(super) fn went_on_without(&self, ask: &Ask, found: &Found) -> bool {
+    pub(crate) fn went_on_without(&self, ask: &Ask, found: &Found) -> bool {
         let count = |name: &str| self.stats.number(&format!("{}.{name}", ask.stat)).unwrap_or_default();
         // An attempt is counted when it begins to ask, and with whatever comes of that.
         let results = [
@@ -132,14 +130,14 @@ impl Live {
     }
 
     /// Whether it ever refused an answer to this.
-    pub(super) fn has_rejected(&self, ask: &Ask) -> bool {
+    pub(crate) fn has_rejected(&self, ask: &Ask) -> bool {
         self.stats
             .number(&format!("{}.update_rejected", ask.stat))
             .is_some_and(|count| count > 0)
     }
 
     /// Whether it says that it has no stream for this. That it says it has one proves nothing.
-    pub(super) fn is_cut_off(&self, ask: &Ask) -> bool {
+    pub(crate) fn is_cut_off(&self, ask: &Ask) -> bool {
         let name = if ask.transport.is_aggregated() {
             "control_plane.connected_state".to_owned()
         } else {
@@ -150,7 +148,7 @@ impl Live {
 }
 
 /// What a configuration asks for that no running Envoy tells of.
-pub(super) fn configured(bootstrap: &Value) -> (Node, Asks) {
+pub(crate) fn configured(bootstrap: &Value) -> (Node, Asks) {
     let resources = &bootstrap["static_resources"];
     let list = |name: &str| {
         let parts = resources[name].as_array().into_iter().flatten();

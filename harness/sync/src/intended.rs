@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use meshkat_discovery::{Answer, Kind};
 use serde_json::Value;
-
-use super::Kind;
 
 /// What the discovery service is to be asked: `POST /v3/discovery:KIND`, for the nodes of a `node.cluster`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,29 +24,18 @@ pub struct Intended {
 }
 
 impl Intended {
-    /// Adds an answer: a DiscoveryResponse as JSON.
-    ///
-    /// # Errors
-    /// It is something else.
-    pub fn add(&mut self, question: Question, response: &[u8]) -> serde_json::Result<()> {
-        #[derive(Deserialize)]
-        struct Response {
-            version_info: String,
-            #[serde(default)]
-            resources: Vec<Value>,
-        }
-        let response: Response = serde_json::from_slice(response)?;
-        let named = response.resources.into_iter().filter_map(|resource| {
+    /// Adds an answer.
+    pub fn add(&mut self, question: Question, answer: Answer) {
+        let named = answer.resources.into_iter().filter_map(|resource| {
             let name = resource[question.kind.name_field()].as_str()?.to_owned();
             Some((name, resource))
         });
         self.resources.insert(question.clone(), named.collect());
-        self.versions.insert(question, response.version_info);
-        Ok(())
+        self.versions.insert(question, answer.version_info);
     }
 
     /// All resources of a type; none where they were not asked for.
-    pub(super) fn all(&self, node_cluster: &str, kind: Kind) -> Option<&BTreeMap<String, Value>> {
+    pub(crate) fn all(&self, node_cluster: &str, kind: Kind) -> Option<&BTreeMap<String, Value>> {
         self.resources.get(&Question {
             node_cluster: node_cluster.to_owned(),
             kind,
@@ -57,7 +44,7 @@ impl Intended {
     }
 
     /// The version of the answer to a question.
-    pub(super) fn version(&self, question: &Question) -> Option<&str> {
+    pub(crate) fn version(&self, question: &Question) -> Option<&str> {
         self.versions.get(question).map(String::as_str)
     }
 }
