@@ -8,7 +8,7 @@ use std::{
 
 use meshkat_discovery::{DiscoveryClient, DiscoveryError, Host, Kind, Node, Service};
 use meshkat_kit::{Guard, Identity, Token, testing::Running};
-use sds::{Options, Registry};
+use sds::{Options, Store};
 use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,8 +21,8 @@ async fn start(token: Option<&str>) -> (Running, DiscoveryClient) {
         None => identity,
     };
     let options = Options { allow_faults: true };
-    let registry = Arc::new(Registry::in_memory());
-    let sds = Running::start(|listener, shutdown| sds::run_with(listener, identity, registry, options, shutdown)).await;
+    let store = Arc::new(Store::in_memory());
+    let sds = Running::start(|listener, shutdown| sds::run_with(listener, identity, store, options, shutdown)).await;
     let client = DiscoveryClient::new(sds.address(), LIMIT).unwrap();
     (sds, client)
 }

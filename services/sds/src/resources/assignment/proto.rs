@@ -13,7 +13,7 @@ use envoy_types::pb::google::protobuf::{Struct, UInt32Value, Value};
 use crate::host::{Health, Host, Service, zones};
 
 /// The endpoints of a service, by zone and priority.
-pub(super) fn of_service(name: &str, service: &Service) -> ClusterLoadAssignment {
+pub(in crate::resources) fn of_service(name: &str, service: &Service) -> ClusterLoadAssignment {
     let endpoints = zones(service.hosts.as_slice())
         .into_iter()
         .map(|zone| LocalityLbEndpoints {

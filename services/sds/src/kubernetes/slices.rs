@@ -4,28 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
-use super::names::ServiceKey;
 use super::passed::{Passed, PassedOver};
 use super::port::EnvoyPort;
 use super::slice::{self, Part};
-use crate::host::Service;
-
-/// What became of a service.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) key: ServiceKey,
-    /// Its hosts, or `None` if it is gone.
-    pub(crate) service: Option<Service>,
-    /// The same at each of its ports, by the port's name. One that no slice has any more has no hosts.
-    pub(crate) ports: Vec<(String, Option<Service>)>,
-}
+use crate::store::{Followed, ServiceKey};
 
 /// A slice's namespace and name.
 type Id = (String, String);
 
 /// The slices that Kubernetes last told of.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct Slices {
     port: EnvoyPort,
     slices: BTreeMap<Id, (ServiceKey, Part)>,
     /// The slices of each service; none of these sets is empty.
@@ -37,7 +26,7 @@ pub(super) struct Store {
     passed: BTreeMap<Id, (String, Passed)>,
 }
 
-impl Store {
+impl Slices {
     pub(super) fn new(port: EnvoyPort) -> Self {
         Self {
             port,
@@ -54,7 +43,7 @@ impl Store {
     }
 
     /// These are all slices that there are. Tells every service, and those that are gone.
-    pub(super) fn replace(&mut self, slices: &[EndpointSlice]) -> Vec<Change> {
+    pub(super) fn replace(&mut self, slices: &[EndpointSlice]) -> Vec<Followed> {
         let mut touched: BTreeSet<ServiceKey> = self.services.keys().cloned().collect();
         self.slices.clear();
         self.services.clear();
@@ -70,13 +59,13 @@ impl Store {
     }
 
     /// A slice is new, or another than before.
-    pub(super) fn apply(&mut self, slice: &EndpointSlice) -> Vec<Change> {
+    pub(super) fn apply(&mut self, slice: &EndpointSlice) -> Vec<Followed> {
         let touched = self.put(slice);
         self.changes(touched)
     }
 
     /// A slice is gone.
-    pub(super) fn delete(&mut self, slice: &EndpointSlice) -> Vec<Change> {
+    pub(super) fn delete(&mut self, slice: &EndpointSlice) -> Vec<Followed> {
         let touched = id(slice).and_then(|id| self.take(&id));
         self.changes(touched)
     }
@@ -133,11 +122,11 @@ impl Store {
         Some(service)
     }
 
-    fn changes(&mut self, touched: impl IntoIterator<Item = ServiceKey>) -> Vec<Change> {
+    fn changes(&mut self, touched: impl IntoIterator<Item = ServiceKey>) -> Vec<Followed> {
         touched.into_iter().map(|key| self.change(key)).collect()
     }
 
-    fn change(&mut self, key: ServiceKey) -> Change {
+    fn change(&mut self, key: ServiceKey) -> Followed {
         let parts: Option<Vec<&Part>> = self.services.get(&key).map(|ids| {
             let parts = ids.iter().filter_map(|id| self.slices.get(id));
             parts.map(|(_, part)| part).collect()
@@ -156,7 +145,7 @@ impl Store {
         if service.is_none() {
             self.ports.remove(&key);
         }
-        Change { key, service, ports }
+        Followed { key, service, ports }
     }
 }
 
@@ -169,6 +158,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::host::Service;
 
     fn slice(name: &str, service: &str, address: Option<&str>) -> EndpointSlice {
         let endpoints: Vec<_> = address.iter().map(|address| json!({"addresses": [address]})).collect();
@@ -190,12 +180,12 @@ mod tests {
     }
 
     /// `pet.shop: 10.0.0.1 10.0.0.2`, or `pet.shop: gone`.
-    fn told(changes: &[Change]) -> Vec<String> {
-        let text = |Change { key, service, .. }: &Change| format!("{}: {}", key.listed(), hosts(service.as_ref()));
+    fn told(changes: &[Followed]) -> Vec<String> {
+        let text = |Followed { key, service, .. }: &Followed| format!("{}: {}", key.listed(), hosts(service.as_ref()));
         changes.iter().map(text).collect()
     }
 
-    fn at_ports(changes: &[Change]) -> Vec<String> {
+    fn at_ports(changes: &[Followed]) -> Vec<String> {
         let ports = changes.iter().flat_map(|change| &change.ports);
         ports
             .map(|(port, service)| format!("{port}: {}", hosts(service.as_ref())))
@@ -204,84 +194,84 @@ mod tests {
 
     #[test]
     fn a_port_that_no_slice_has_any_more_is_there_without_hosts_as_long_as_its_service() {
-        let mut store = Store::new(EnvoyPort::default());
+        let mut known = Slices::new(EnvoyPort::default());
         let mut one = slice("1", "pet", Some("10.0.0.1"));
         one.ports = Some(serde_json::from_value(json!([{"name": "http", "port": 80}, {"port": 90}])).unwrap());
-        assert_eq!(at_ports(&store.apply(&one)), [": 10.0.0.1", "http: 10.0.0.1"]);
+        assert_eq!(at_ports(&known.apply(&one)), [": 10.0.0.1", "http: 10.0.0.1"]);
         let none = slice("1", "pet", None);
-        assert_eq!(at_ports(&store.apply(&none)), [": ", "http: "]);
-        assert_eq!(at_ports(&store.replace(&[none])), [": ", "http: "]);
+        assert_eq!(at_ports(&known.apply(&none)), [": ", "http: "]);
+        assert_eq!(at_ports(&known.replace(&[none])), [": ", "http: "]);
         assert_eq!(
-            at_ports(&store.delete(&slice("1", "pet", None))),
+            at_ports(&known.delete(&slice("1", "pet", None))),
             [": gone", "http: gone"]
         );
-        assert_eq!(at_ports(&store.apply(&slice("1", "pet", Some("10.0.0.1")))), [""; 0]);
+        assert_eq!(at_ports(&known.apply(&slice("1", "pet", Some("10.0.0.1")))), [""; 0]);
     }
 
     #[test]
     fn what_is_passed_over_is_known_until_its_slice_is_put_right_or_gone() {
-        let mut store = Store::new(EnvoyPort::default());
-        let note = |store: &Store| store.passed_over().note();
+        let mut known = Slices::new(EnvoyPort::default());
+        let note = |known: &Slices| known.passed_over().note();
         let bad = slice("1", "pet", Some("010.0.0.7"));
-        assert_eq!(told(&store.apply(&bad)), ["pet.shop: "]);
-        let said = note(&store).unwrap();
+        assert_eq!(told(&known.apply(&bad)), ["pet.shop: "]);
+        let said = note(&known).unwrap();
         assert!(
             said.starts_with("passed over: 1 endpoint of Kubernetes, of pet.shop: "),
             "{said}"
         );
         let mut names = slice("2", "far", Some("far.example.org"));
         names.address_type = "FQDN".to_owned();
-        assert_eq!(told(&store.apply(&names)), ["far.shop: "]);
+        assert_eq!(told(&known.apply(&names)), ["far.shop: "]);
         assert!(
-            note(&store)
+            note(&known)
                 .unwrap()
                 .starts_with("passed over: 2 endpoints of Kubernetes, as of pet.shop: ")
         );
-        store.replace(&[bad.clone(), names.clone()]);
-        assert!(note(&store).unwrap().starts_with("passed over: 2 "));
-        store.apply(&slice("1", "pet", Some("10.0.0.7")));
+        known.replace(&[bad.clone(), names.clone()]);
+        assert!(note(&known).unwrap().starts_with("passed over: 2 "));
+        known.apply(&slice("1", "pet", Some("10.0.0.7")));
         assert!(
-            note(&store)
+            note(&known)
                 .unwrap()
                 .contains("1 endpoint of Kubernetes, of far.shop: ")
         );
-        store.delete(&names);
-        assert_eq!(note(&store), None);
+        known.delete(&names);
+        assert_eq!(note(&known), None);
         let nameless = slice("3", "no_name", Some("10.0.0.7"));
-        assert_eq!(told(&store.apply(&nameless)), [""; 0]);
-        assert!(note(&store).unwrap().contains("of the slice shop/3: its label "));
-        store.replace(&[]);
-        assert_eq!(note(&store), None);
+        assert_eq!(told(&known.apply(&nameless)), [""; 0]);
+        assert!(note(&known).unwrap().contains("of the slice shop/3: its label "));
+        known.replace(&[]);
+        assert_eq!(note(&known), None);
     }
 
     #[test]
     fn a_service_is_all_its_slices_and_is_gone_with_the_last() {
-        let mut store = Store::new(EnvoyPort::default());
+        let mut known = Slices::new(EnvoyPort::default());
         let (one, two) = (slice("1", "pet", Some("10.0.0.1")), slice("2", "pet", Some("10.0.0.2")));
-        assert_eq!(told(&store.apply(&one)), ["pet.shop: 10.0.0.1"]);
-        assert_eq!(told(&store.apply(&two)), ["pet.shop: 10.0.0.1 10.0.0.2"]);
-        assert_eq!(told(&store.apply(&slice("1", "pet", None))), ["pet.shop: 10.0.0.2"]);
-        assert_eq!(told(&store.delete(&two)), ["pet.shop: "]);
-        assert_eq!(told(&store.delete(&one)), ["pet.shop: gone"]);
-        assert!(store.delete(&one).is_empty());
+        assert_eq!(told(&known.apply(&one)), ["pet.shop: 10.0.0.1"]);
+        assert_eq!(told(&known.apply(&two)), ["pet.shop: 10.0.0.1 10.0.0.2"]);
+        assert_eq!(told(&known.apply(&slice("1", "pet", None))), ["pet.shop: 10.0.0.2"]);
+        assert_eq!(told(&known.delete(&two)), ["pet.shop: "]);
+        assert_eq!(told(&known.delete(&one)), ["pet.shop: gone"]);
+        assert!(known.delete(&one).is_empty());
     }
 
     #[test]
     fn a_slice_that_changes_its_service_touches_both() {
-        let mut store = Store::new(EnvoyPort::default());
-        store.apply(&slice("1", "pet", Some("10.0.0.1")));
+        let mut known = Slices::new(EnvoyPort::default());
+        known.apply(&slice("1", "pet", Some("10.0.0.1")));
         assert_eq!(
-            told(&store.apply(&slice("1", "store", Some("10.0.0.1")))),
+            told(&known.apply(&slice("1", "store", Some("10.0.0.1")))),
             ["pet.shop: gone", "store.shop: 10.0.0.1"]
         );
     }
 
     #[test]
     fn what_is_not_in_the_whole_is_gone() {
-        let mut store = Store::new(EnvoyPort::default());
-        store.apply(&slice("1", "pet", Some("10.0.0.1")));
+        let mut known = Slices::new(EnvoyPort::default());
+        known.apply(&slice("1", "pet", Some("10.0.0.1")));
         assert_eq!(
-            told(&store.replace(&[slice("2", "store", Some("10.0.0.2"))])),
+            told(&known.replace(&[slice("2", "store", Some("10.0.0.2"))])),
             ["pet.shop: gone", "store.shop: 10.0.0.2"]
         );
     }

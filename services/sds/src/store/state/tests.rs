@@ -5,25 +5,25 @@ use serde_json::json;
 use super::*;
 use crate::host::{Hosts, Service};
 use crate::resources::{Kind, Resource};
+use crate::store::world::Layer;
 
-fn one(name: &str) -> Kept {
+fn one(name: &str) -> World {
     let service = Arc::new(Service {
         hosts: Hosts::default(),
     });
-    Kept {
-        services: Arc::new([(name.parse().unwrap(), service)].into()),
-        resources: Vec::new(),
-    }
+    let mut world = World::new();
+    let resource = Arc::new(Resource::of_service(name, &service));
+    world.place(Kind::Endpoints, Layer::Registered, name, Some(resource));
+    world
 }
 
-fn cluster(node_cluster: Option<&str>) -> KeptResource {
-    let resource = Resource::from_json(Kind::Clusters, "a", br#"{"name": "a", "alt_stat_name": "b"}"#);
-    KeptResource {
-        kind: Kind::Clusters,
-        name: "a".to_owned(),
-        node_cluster: node_cluster.map(str::to_owned),
-        resource: Arc::new(resource.unwrap()),
-    }
+fn written(world: &World) -> String {
+    String::from_utf8(document::write(world).unwrap()).unwrap()
+}
+
+/// What a file holds that nobody has open.
+fn held(path: &Path) -> String {
+    written(&StateFile::open(path).unwrap().1)
 }
 
 #[test]
@@ -33,9 +33,12 @@ fn resources_are_read_as_they_were_written_and_cost_nothing_while_there_are_none
     let (file, empty) = StateFile::open(&path).unwrap();
     let document = || serde_json::from_slice::<serde_json::Value>(&fs::read(&path).unwrap()).unwrap();
     assert_eq!(document(), json!({"version": 1, "services": {}}));
-    let mut kept = one("pet");
-    kept.resources = vec![cluster(None), cluster(Some("demo"))];
-    file.replace(&kept, &empty).unwrap();
+    let mut world = one("pet");
+    for layer in [Layer::Written, Layer::WrittenFor("demo")] {
+        let cluster = Resource::from_json(Kind::Clusters, "a", br#"{"name": "a", "alt_stat_name": "b"}"#).unwrap();
+        world.place(Kind::Clusters, layer, "a", Some(Arc::new(cluster)));
+    }
+    file.replace(&world, &empty).unwrap();
     let resource = json!({"name": "a", "alt_stat_name": "b"});
     assert_eq!(
         document(),
@@ -49,7 +52,7 @@ fn resources_are_read_as_they_were_written_and_cost_nothing_while_there_are_none
         })
     );
     drop(file);
-    assert_eq!(StateFile::open(&path).unwrap().1, kept);
+    assert_eq!(held(&path), written(&world));
 }
 
 #[test]
@@ -57,14 +60,14 @@ fn what_was_written_is_read_and_leftovers_are_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.json");
     let (file, empty) = StateFile::open(&path).unwrap();
-    assert_eq!(empty, Kept::default());
+    assert_eq!(written(&empty), written(&World::new()));
     file.replace(&one("pet"), &empty).unwrap();
     drop(file);
     let leftover = folder.path().join(".registry.json.tmp");
     fs::write(&leftover, "half a regis").unwrap();
 
     let (_, read) = StateFile::open(&path).unwrap();
-    assert_eq!(read, one("pet"));
+    assert_eq!(written(&read), written(&one("pet")));
     assert!(!leftover.exists());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -79,7 +82,7 @@ fn a_link_stays_a_link() {
     file.replace(&one("pet"), &empty).unwrap();
     drop(file);
     assert!(link.is_symlink());
-    assert_eq!(StateFile::open(&path).unwrap().1, one("pet"));
+    assert_eq!(held(&path), written(&one("pet")));
 }
 
 fn is_in_use(path: &Path) -> bool {
@@ -106,7 +109,7 @@ fn one_file_has_one_writer_under_whatever_name() {
     }
     StateFile::open(&hard).unwrap();
     drop(file);
-    assert_eq!(StateFile::open(&link).unwrap().1, one("pet"));
+    assert_eq!(held(&link), written(&one("pet")));
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn what_somebody_put_in_its_place_is_not_overwritten() {
     let error = file.replace(&one("pet"), &empty).unwrap_err().to_string();
     assert!(error.contains("another file in its place"), "{error}");
     drop((file, other));
-    assert_eq!(StateFile::open(&path).unwrap().1, one("other"));
+    assert_eq!(held(&path), written(&one("other")));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What a service of Kubernetes is called.
 
-use std::borrow::Cow;
-
 use crate::name::ServiceName;
 
 /// What a pod's search path lets one leave out after it.
@@ -60,20 +58,6 @@ impl Names {
         }
     }
 
-    /// The name under which a service is listed that is called by any of its names; `None` if no service has such a name.
-    pub(crate) fn listed<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
-        let mut endings = self.endings.iter().map(String::as_str);
-        let ending = endings.find(|ending| name.ends_with(ending));
-        let plain = ending.and_then(|ending| name.strip_suffix(ending)).unwrap_or(name);
-        match (plain.split('.').count(), ending) {
-            (1, None) => Some(Cow::Owned(format!("{plain}.{}", self.own))),
-            // A namespace may be called `svc`.
-            (1, Some(SHORT_ENDING)) => Some(Cow::Borrowed(name)),
-            (2, _) => Some(Cow::Borrowed(plain)),
-            _ => None,
-        }
-    }
-
     /// All other names of a service.
     pub(crate) fn aliases(&self, service: &ServiceKey) -> Vec<String> {
         let listed = &service.listed;
@@ -97,12 +81,12 @@ impl Names {
 }
 
 /// Whether a text can be the domain of a cluster's DNS.
-pub(super) fn is_domain(text: &str) -> bool {
+pub(crate) fn is_domain(text: &str) -> bool {
     text.len() <= LONGEST_DOMAIN && text.split('.').all(is_label)
 }
 
 /// Whether a text can be the name of a namespace or a service (RFC 1123).
-pub(super) fn is_label(text: &str) -> bool {
+pub(crate) fn is_label(text: &str) -> bool {
     (1..=LONGEST_LABEL).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')
@@ -120,14 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn every_name_of_a_service_leads_to_the_one_that_is_listed() {
+    fn a_service_has_the_names_that_a_pod_may_call_it_by() {
         let key = ServiceKey::new("pet", "shop").unwrap();
-        let mut all = names().aliases(&key);
-        assert_eq!(all, ["pet.shop.svc.cluster.local", "pet.shop.svc", "pet"]);
-        all.push(key.listed().to_string());
-        for name in all {
-            assert_eq!(names().listed(&name).as_deref(), Some("pet.shop"), "{name}");
-        }
+        assert_eq!(key.listed().as_str(), "pet.shop");
+        assert_eq!(
+            names().aliases(&key),
+            ["pet.shop.svc.cluster.local", "pet.shop.svc", "pet"]
+        );
     }
 
     #[test]
@@ -135,7 +118,6 @@ mod tests {
         let key = ServiceKey::new("pet", "other").unwrap();
         let aliases = names().aliases(&key);
         assert_eq!(aliases, ["pet.other.svc.cluster.local", "pet.other.svc"]);
-        assert_eq!(names().listed("pet.svc").as_deref(), Some("pet.svc"));
     }
 
     #[test]
@@ -146,11 +128,6 @@ mod tests {
             names.aliases(&key),
             ["pet.shop.svc.k8s.example.org", "pet.shop.svc", "pet"]
         );
-        assert_eq!(
-            names.listed("pet.shop.svc.k8s.example.org").as_deref(),
-            Some("pet.shop")
-        );
-        assert_eq!(names.listed("pet.shop.svc.cluster.local"), None);
         for domain in ["cluster.local", "local", "a-1.b"] {
             assert!(is_domain(domain), "{domain}");
         }
@@ -179,15 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_a_service_leads_nowhere() {
-        for name in [
-            "pet.shop.pod",
-            "pet.svc.cluster.local",
-            "a.b.c.svc",
-            "pet.shop.svc.example.org",
-        ] {
-            assert_eq!(names().listed(name), None, "{name}");
-        }
+    fn what_is_no_label_is_no_service() {
         for name in ["", "a.b", "Pet", "-pet", "pet-", "p_t", &"a".repeat(64)] {
             assert_eq!(ServiceKey::new(name, "shop"), None, "{name}");
         }

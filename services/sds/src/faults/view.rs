@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Content, Effect, Faults, State, lock};
 use crate::clients::NodeName;
-use crate::resources::{View, World};
+use crate::store::{View, World};
 
 /// What a fault made of the last world that was asked for.
 #[derive(Debug)]
@@ -16,13 +16,13 @@ pub(super) struct Derived {
 
 /// A world as one client is to see it.
 #[derive(Debug)]
-pub(crate) struct Lens {
+pub(crate) struct FaultView {
     world: Arc<World>,
     state: State,
     content: Option<Content>,
 }
 
-impl Lens {
+impl FaultView {
     /// What the nodes with a `node.cluster` see.
     ///
     /// When a fault begins or ends everybody looks again, and whoever was told something else is told anew.
@@ -54,13 +54,13 @@ impl State {
 
 impl Faults {
     /// What a client is to see of a world in a state of faults.
-    pub(super) fn lens(&self, state: &State, node: Option<&NodeName>, world: Arc<World>) -> Lens {
+    pub(super) fn look(&self, state: &State, node: Option<&NodeName>, world: Arc<World>) -> FaultView {
         let content = state.content(node);
         let world = match content {
             None => world,
             Some(content) => self.told(state.turn, content, world),
         };
-        Lens {
+        FaultView {
             world,
             state: state.clone(),
             content,

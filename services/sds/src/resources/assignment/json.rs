@@ -1,11 +1,11 @@
-//! A service as Envoy's ClusterLoadAssignment.
+//! A service as Envoy's ClusterLoadAssignment, for REST.
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::Api;
 use crate::host::{Health, Host, Service, zones};
+use crate::resources::Kind;
 
 /// The endpoints of one service, by zone.
 #[derive(Debug, Serialize)]
@@ -76,7 +76,7 @@ struct LbMetadata {
 }
 
 impl<'a> ClusterLoadAssignment<'a> {
-    pub(crate) fn new(api: Api, name: &'a str, service: &'a Service) -> Self {
+    pub(crate) fn new(name: &'a str, service: &'a Service) -> Self {
         let endpoints = zones(service.hosts.as_slice())
             .into_iter()
             .map(|zone| LocalityLbEndpoints {
@@ -87,7 +87,7 @@ impl<'a> ClusterLoadAssignment<'a> {
             })
             .collect();
         Self {
-            kind: api.endpoint_type(),
+            kind: Kind::Endpoints.type_url(),
             cluster_name: name,
             endpoints,
         }
@@ -138,7 +138,7 @@ mod tests {
 
     fn assignment(hosts: Value) -> Value {
         let service: Service = serde_json::from_value(json!({"hosts": hosts})).unwrap();
-        serde_json::to_value(ClusterLoadAssignment::new(Api::V3, "pet", &service)).unwrap()
+        serde_json::to_value(ClusterLoadAssignment::new("pet", &service)).unwrap()
     }
 
     fn endpoint(address: &str, weight: u32, canary: bool) -> Value {

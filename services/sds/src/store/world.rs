@@ -1,31 +1,33 @@
-//! All resources at one moment, and how one node sees them.
+//! All resources at one moment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Kind, Resource};
+use super::view::View;
+use crate::host::Service;
+use crate::resources::{Kind, Resource};
 
-type Resources = BTreeMap<Arc<str>, Arc<Resource>>;
+pub(super) type Resources = BTreeMap<Arc<str>, Arc<Resource>>;
 
 /// All resources at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
-    kinds: BTreeMap<Kind, Layers>,
+    pub(super) kinds: BTreeMap<Kind, Layers>,
 }
 
 /// The resources of one type. A layer hides what an earlier one has under the same name.
 #[derive(Debug, Clone)]
-struct Layers {
+pub(super) struct Layers {
     /// Counts the changes.
-    generation: u64,
+    pub(super) generation: u64,
     /// When the last change was made.
-    changed: Instant,
-    registered: Arc<Resources>,
+    pub(super) changed: Instant,
+    pub(super) registered: Arc<Resources>,
     /// The same under further names. Whoever asks for one of these gets it; whoever asks for everything does not.
-    aliases: Arc<Resources>,
-    written: Arc<Resources>,
-    written_for: Arc<BTreeMap<String, Resources>>,
+    pub(super) aliases: Arc<Resources>,
+    pub(super) written: Arc<Resources>,
+    pub(super) written_for: Arc<BTreeMap<String, Resources>>,
 }
 
 /// Where a resource is put.
@@ -39,6 +41,13 @@ pub(crate) enum Layer<'a> {
     Written,
     /// What was written for the nodes with this `node.cluster`.
     WrittenFor(&'a str),
+}
+
+impl<'a> Layer<'a> {
+    /// What was written for the nodes of a `node.cluster`, or for all.
+    pub(crate) fn written(node_cluster: Option<&'a str>) -> Self {
+        node_cluster.map_or(Self::Written, Self::WrittenFor)
+    }
 }
 
 impl World {
@@ -66,15 +75,25 @@ impl World {
         }
     }
 
-    /// Puts a resource where it belongs, or takes it away; gives what was there.
-    pub(crate) fn set(
-        &mut self,
-        kind: Kind,
-        layer: Layer<'_>,
-        name: &str,
-        resource: Option<Arc<Resource>>,
-    ) -> Option<Arc<Resource>> {
-        let layers = self.kinds.get_mut(&kind)?;
+    /// Puts a resource where it belongs, or takes it away, unless it is so already; tells whether there was one.
+    pub(super) fn place(&mut self, kind: Kind, layer: Layer<'_>, name: &str, resource: Option<Arc<Resource>>) -> bool {
+        let known = self.find(kind, layer, name);
+        let is_same = match (known, &resource) {
+            (Some(known), Some(resource)) => known.is(resource),
+            (None, None) => true,
+            _ => false,
+        };
+        let is_known = known.is_some();
+        if !is_same {
+            self.set(kind, layer, name, resource);
+        }
+        is_known
+    }
+
+    fn set(&mut self, kind: Kind, layer: Layer<'_>, name: &str, resource: Option<Arc<Resource>>) {
+        let Some(layers) = self.kinds.get_mut(&kind) else {
+            return;
+        };
         layers.generation += 1;
         layers.changed = Instant::now();
         match layer {
@@ -84,13 +103,25 @@ impl World {
             Layer::WrittenFor(cluster) => {
                 let all = Arc::make_mut(&mut layers.written_for);
                 let resources = all.entry(cluster.to_owned()).or_default();
-                let before = exchange(resources, name, resource);
+                exchange(resources, name, resource);
                 if resources.is_empty() {
                     all.remove(cluster);
                 }
-                before
             }
         }
+    }
+
+    /// Whether something was changed between the two, of which one came of the other.
+    pub(super) fn is_other_than(&self, before: &Self) -> bool {
+        let mut both = self.kinds.values().zip(before.kinds.values());
+        both.any(|(own, before)| own.generation != before.generation)
+    }
+
+    /// The services that are registered, by name; each once, whatever other names it has.
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&str, &Arc<Service>)> {
+        let registered = self.kinds.get(&Kind::Endpoints).into_iter();
+        let registered = registered.flat_map(|layers| layers.registered.iter());
+        registered.filter_map(|(name, resource)| Some((&**name, resource.service()?)))
     }
 
     /// Everything that was written: its type, the `node.cluster` that it is for or `None` for all, its name, and itself.
@@ -107,14 +138,19 @@ impl World {
         })
     }
 
+    /// The same without what was written.
+    pub(crate) fn unwritten(&self) -> Self {
+        let mut world = self.clone();
+        for layers in world.kinds.values_mut() {
+            layers.written = Arc::default();
+            layers.written_for = Arc::default();
+        }
+        world
+    }
+
     /// How the nodes with a `node.cluster` see it.
     pub(crate) fn view<'a>(&'a self, cluster: &'a str) -> View<'a> {
-        View {
-            world: self,
-            cluster,
-            turn: 0,
-            since: None,
-        }
+        View::new(self, cluster)
     }
 
     /// Another world, with what `alter` makes of each resource; without those of which it makes nothing.
@@ -159,70 +195,9 @@ impl Layers {
     }
 }
 
-fn exchange(resources: &mut Resources, name: &str, resource: Option<Arc<Resource>>) -> Option<Arc<Resource>> {
+fn exchange(resources: &mut Resources, name: &str, resource: Option<Arc<Resource>>) {
     match resource {
         Some(resource) => resources.insert(name.into(), resource),
         None => resources.remove(name),
-    }
-}
-
-/// All resources at one moment, as one node sees them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct View<'a> {
-    world: &'a World,
-    cluster: &'a str,
-    turn: u64,
-    since: Option<Instant>,
-}
-
-impl<'a> View<'a> {
-    /// The same after it was turned so many times into what another world has, and back: the last time at `since`.
-    pub(crate) fn turned(self, turn: u64, since: Instant) -> Self {
-        Self {
-            turn,
-            since: Some(since),
-            ..self
-        }
-    }
-
-    fn layers(self, kind: Kind) -> Option<(&'a Layers, Option<&'a Resources>)> {
-        let layers = self.world.kinds.get(&kind)?;
-        Some((layers, layers.written_for.get(self.cluster)))
-    }
-
-    pub(crate) fn get(self, kind: Kind, name: &str) -> Option<(&'a str, &'a Arc<Resource>)> {
-        let (layers, own) = self.layers(kind)?;
-        own.and_then(|own| own.get_key_value(name))
-            .or_else(|| layers.written.get_key_value(name))
-            .or_else(|| layers.registered.get_key_value(name))
-            .or_else(|| layers.aliases.get_key_value(name))
-            .map(|(name, resource)| (&**name, resource))
-    }
-
-    /// All resources of a type, by name; each once, whatever other names it has.
-    pub(crate) fn all(self, kind: Kind) -> BTreeMap<&'a str, &'a Arc<Resource>> {
-        let Some((layers, own)) = self.layers(kind) else {
-            return BTreeMap::new();
-        };
-        let layers = [Some(&*layers.registered), Some(&*layers.written), own];
-        layers
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|(name, resource)| (&**name, resource))
-            .collect()
-    }
-
-    /// A number that differs if the resources of a type may differ.
-    pub(crate) fn generation(self, kind: Kind) -> u64 {
-        // Neither number ever comes near the other's bits.
-        self.layers(kind)
-            .map_or(0, |(layers, _)| layers.generation ^ (self.turn << 40))
-    }
-
-    /// When the resources of a type were last changed.
-    pub(crate) fn changed(self, kind: Kind) -> Option<Instant> {
-        let (layers, _) = self.layers(kind)?;
-        Some(self.since.map_or(layers.changed, |since| since.max(layers.changed)))
-    }
+    };
 }

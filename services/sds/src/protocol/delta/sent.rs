@@ -13,7 +13,7 @@ use crate::resources::{Resource, Version};
 /// is different, the rest of it is told again; until then, nothing. What is different comes first and alone, and the rest
 /// in shares: should it not be what was wrong, it arrives all the same, and so do most of the others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told {
+pub(crate) struct SentState {
     /// Of the names that it wants.
     names: BTreeMap<Arc<str>, Entry>,
     /// The names that are gone for a client that wants everything, until it takes the response, by number, that said so.
@@ -92,7 +92,7 @@ impl Entry {
     }
 }
 
-impl Told {
+impl SentState {
     /// The client says at first that it has a version of a resource; `None` is one of another server.
     pub(super) fn has(&mut self, name: String, version: Option<Version>) {
         let what = version.map_or(What::Foreign, What::Version);
@@ -297,7 +297,7 @@ impl Told {
 mod tests {
     use super::*;
 
-    fn send(told: &mut Told, number: u64) {
+    fn send(told: &mut SentState, number: u64) {
         let name = format!("r{number}");
         let version = Version::of_bytes(b"");
         told.sent(number, &[(name.clone(), version)], &[], &BTreeSet::new());
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_remembered_until_it_is_taken_or_long_past() {
-        let mut told = Told::default();
+        let mut told = SentState::default();
         for number in 1..=10 {
             send(&mut told, number);
         }

@@ -3,31 +3,32 @@
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
 use super::{INVALID, client::refusal, put};
-use crate::protocol::{Delta, Machine, Scope};
-use crate::resources::{Cache, Kind, Layer};
+use crate::protocol::{Delta, Scope};
+use crate::resources::Kind;
+use crate::store::{Layer, Store};
 
 /// A stream of routes, and what there is.
 struct Stream {
-    cache: Cache,
-    machine: Delta,
+    store: Store,
+    stream: Delta,
 }
 
 impl Stream {
     fn new(subscribe: &[&str]) -> Self {
         let mut stream = Self {
-            cache: Cache::default(),
-            machine: Delta::new(Scope::One(Kind::Routes), 1),
+            store: Store::in_memory(),
+            stream: Delta::new(Scope::One(Kind::Routes), 1),
         };
         stream.want(subscribe, &[]);
         stream
     }
 
     fn put(&self, name: &str, content: u8) {
-        put(&self.cache, Kind::Routes, Layer::Written, name, content);
+        put(&self.store, Kind::Routes, Layer::Written, name, content);
     }
 
     fn delete(&self, name: &str) {
-        self.cache.remove(Kind::Routes, Layer::Written, name);
+        self.store.remove(Kind::Routes, Layer::Written, name).unwrap();
     }
 
     fn want(&mut self, subscribe: &[&str], unsubscribe: &[&str]) {
@@ -37,13 +38,13 @@ impl Stream {
             resource_names_unsubscribe: owned(unsubscribe),
             ..Default::default()
         };
-        self.machine.receive(request).unwrap();
+        self.stream.receive(request).unwrap();
     }
 
     /// The next response as text, as in `a b -c`, and its nonce.
     fn next(&mut self) -> (String, String) {
-        let world = self.cache.world();
-        let Some(push) = self.machine.next(world.view("")) else {
+        let world = self.store.world();
+        let Some(push) = self.stream.next(world.view("")) else {
             return Default::default();
         };
         let added = push.response.resources.iter().map(|resource| resource.name.clone());
@@ -58,7 +59,7 @@ impl Stream {
             error_detail: is_refused.then(refusal),
             ..Default::default()
         };
-        self.machine.receive(request).unwrap();
+        self.stream.receive(request).unwrap();
     }
 
     fn taken(&mut self, expected: &str) {
@@ -78,8 +79,8 @@ impl Stream {
     }
 
     fn is_whole(&self) -> bool {
-        let world = self.cache.world();
-        let topics = self.machine.topics(world.view(""));
+        let world = self.store.world();
+        let topics = self.stream.topics(world.view(""));
         topics
             .iter()
             .all(|topic| topic.exchange.acknowledged == Some(topic.intended))
