@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use meshkat_discovery::{DiscoveryClient, Host};
 use meshkat_envoy::{
     command,
     config::{Bootstrap, Hosts, Rebind},
@@ -84,10 +85,10 @@ fn at(name: &str, port: Port) -> SocketAddr {
 
 impl Bare {
     /// Writes the configurations, the registry and the script.
-    pub(crate) fn prepare(bin: &Path, envoy: &Path, configs: &Path) -> Result<Self, Error> {
+    pub(crate) async fn prepare(bin: &Path, envoy: &Path, configs: &Path) -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
         let state = folder.path().join("sds.json");
-        fill_registry(bin, &state)?;
+        fill_registry(bin, &state).await?;
         let hosts = Hosts::from([("sds".to_owned(), address("sds"))]);
         let mut lines = vec!["#!/bin/sh".to_owned()];
         for pod in &PODS {
@@ -171,7 +172,7 @@ impl Drop for Running {
 }
 
 /// Lets `sds` itself write the registry that the script's will start with.
-fn fill_registry(bin: &Path, state: &Path) -> Result<(), Error> {
+async fn fill_registry(bin: &Path, state: &Path) -> Result<(), Error> {
     let sds = at("sds", Port::Application);
     let mut child = Command::new(bin.join("sds"))
         .args(["--listen", &sds.to_string(), "--state"])
@@ -179,40 +180,20 @@ fn fill_registry(bin: &Path, state: &Path) -> Result<(), Error> {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let filled = poll::until_200(sds, "/readyz", Duration::from_secs(5))
-        .map_err(Error::from)
-        .and_then(|()| {
-            for service in ["petstore", "pet"] {
-                let pods = PODS.iter().filter(|pod| pod.service == Some(service));
-                let hosts: Vec<_> = pods
-                    .map(|pod| serde_json::json!({"ip_address": address(pod.name), "port": Port::Inbound.number()}))
-                    .collect();
-                put(
-                    sds,
-                    &format!("/edsservice/{service}"),
-                    &serde_json::json!({ "hosts": hosts }).to_string(),
-                )?;
-            }
-            Ok(())
-        });
+    let filled = fill(sds).await;
     child.kill()?;
     child.wait()?;
     filled
 }
 
-fn put(socket: SocketAddr, path: &str, body: &str) -> Result<(), Error> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(socket)?;
-    write!(
-        stream,
-        "PUT {path} HTTP/1.1\r\nHost: {socket}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    if answer.starts_with("HTTP/1.1 20") {
-        Ok(())
-    } else {
-        Err(format!("PUT {path}: {answer}").into())
+async fn fill(sds: SocketAddr) -> Result<(), Error> {
+    let limit = Duration::from_secs(5);
+    poll::until_200(sds, "/readyz", limit)?;
+    let client = DiscoveryClient::new(sds, limit)?;
+    for service in ["petstore", "pet"] {
+        let pods = PODS.iter().filter(|pod| pod.service == Some(service));
+        let hosts = pods.map(|pod| Host::new(at(pod.name, Port::Inbound)));
+        client.put_service(service, &hosts.collect()).await?;
     }
+    Ok(())
 }

@@ -23,7 +23,7 @@ const GOAL_RATIO: f64 = 1.3;
 const GOAL_MB: f64 = 40.0;
 
 /// Measures `pairs` pairs and gives the report.
-pub(crate) fn measure(bin: &Path, pairs: usize) -> Result<String, Error> {
+pub(crate) async fn measure(bin: &Path, pairs: usize) -> Result<String, Error> {
     let bin = bin
         .canonicalize()
         .map_err(|error| format!("{}: {error}; build first: cargo build --release", bin.display()))?;
@@ -31,7 +31,7 @@ pub(crate) fn measure(bin: &Path, pairs: usize) -> Result<String, Error> {
         &Request::from_environment(std::env::var("MESHKAT_ENVOY").ok())?,
         &mut std::io::stderr(),
     )?;
-    let bare = Bare::prepare(&bin, &envoy.path, Path::new("envoy-configs"))?;
+    let bare = Bare::prepare(&bin, &envoy.path, Path::new("envoy-configs")).await?;
     let (mut times, mut memory) = (Vec::new(), Vec::new());
     // The first pair warms the caches and is not counted.
     for number in 0..=pairs {

@@ -110,7 +110,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
     use xds::{bytes, churn, fanout, hostile, latency};
     let (bin, quick) = (&args.bin, args.quick);
     match bench {
-        Bench::FirstAnswer => first_answer::measure(bin, args.pairs()),
+        Bench::FirstAnswer => first_answer::measure(bin, args.pairs()).await,
         Bench::Docker => docker::measure(bin, args.docker_pairs()),
         Bench::XdsLatency => latency::measure(bin, args.rounds()).await,
         Bench::XdsFanout if quick => fanout::measure(bin, fanout::Size::QUICK).await,

@@ -16,6 +16,5 @@ pub mod binary;
 pub mod command;
 pub mod config;
 mod sandbox;
-pub mod sync;
 
 pub use sandbox::Sandbox;

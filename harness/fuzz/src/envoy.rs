@@ -5,8 +5,8 @@ use std::{net::Ipv4Addr, path::Path, sync::LazyLock};
 use meshkat_envoy::{
     admin::{Clusters, Stats},
     config::{Bootstrap, ConfigError, Hosts, Overlay, Rebind, lint, lint_overlay},
-    sync::Live,
 };
+use meshkat_sync::Live;
 
 use crate::files::{Folder, PROJECT};
 

@@ -1,7 +1,7 @@
 //! The discovery service: a registry of services and their hosts, and the ways in which Envoys ask for them.
 //!
-//! The registry holds which hosts a service has, and `resources` holds what Envoys are told: the registry's services as
-//! endpoints, and what was written over `/xds/v3`. Envoys that poll are answered by `http` in the words of `discovery`;
+//! The `store` holds which hosts a service has and all that Envoys are told: the services as endpoints, and what was written over
+//! `/xds/v3`, as `resources`. Envoys that poll are answered by `http` in the words of `discovery`;
 //! Envoys that hold a stream are served by `grpc`, which says what `protocol` finds to be due. A service that was never
 //! registered is left out of answers, so that an Envoy keeps what it has; one whose hosts were set to none
 //! is an explicit empty assignment.
@@ -15,14 +15,12 @@ mod faults;
 mod grpc;
 mod host;
 mod http;
-mod kept;
 mod kubernetes;
 mod metrics;
 mod name;
 mod protocol;
-mod registry;
 mod resources;
-mod state;
+mod store;
 mod text;
 mod transport;
 pub mod wire;
@@ -47,22 +45,21 @@ const LONGEST_HEAD: u32 = 16 << 10;
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
 pub use kubernetes::{AccessError, EnvoyPort, InvalidPort, Kubernetes, KubernetesSettings, Pace};
 pub use name::{InvalidName, ServiceName};
-pub use registry::{Change, Outcome, Registry, RegistryError, Snapshot};
-pub use state::StateError;
+pub use store::{Change, Outcome, StateError, Store, StoreError};
 
-/// Serves `registry` on `listener` until `shutdown` resolves, then finishes what is in flight.
+/// Serves `store` on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///
-/// It is ready from the start: a registry has been read whole before it can be given.
+/// It is ready from the start: a store has been read whole before it can be given.
 ///
 /// # Errors
 /// The listener cannot be served.
 pub async fn run(
     listener: TcpListener,
     identity: Identity,
-    registry: Arc<Registry>,
+    store: Arc<Store>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    run_with(listener, identity, registry, Options::default(), shutdown).await
+    run_with(listener, identity, store, Options::default(), shutdown).await
 }
 
 /// What is off unless asked for.
@@ -79,14 +76,14 @@ pub struct Options {
 pub async fn run_with(
     listener: TcpListener,
     identity: Identity,
-    registry: Arc<Registry>,
+    store: Arc<Store>,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    serve(listener, identity, registry, None, options, shutdown).await
+    serve(listener, identity, store, None, options, shutdown).await
 }
 
-/// The same, with the services of Kubernetes in the place of a registry, and nobody else to write them.
+/// The same, with the services of Kubernetes in the place of a store, and nobody else to write them.
 ///
 /// It is ready once all EndpointSlices were listed; until then no discovery request is answered. From then on it serves
 /// what it last knew, whatever becomes of the API server.
@@ -100,15 +97,15 @@ pub async fn run_kubernetes(
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let registry = Arc::new(Registry::of_kubernetes(kubernetes.names()));
+    let store = Arc::new(Store::of_kubernetes(kubernetes.names()));
     let status = Arc::<Status>::default();
     let readiness = kubernetes::readiness(&status);
     // Ends with this function, whichever way it ends.
     let mut following = JoinSet::new();
-    following.spawn(kubernetes.follow(Arc::clone(&registry), Arc::clone(&status), readiness.clone()));
+    following.spawn(kubernetes.follow(Arc::clone(&store), Arc::clone(&status), readiness.clone()));
     let source = Some((status, readiness));
     tokio::select! {
-        served = serve(listener, identity, registry, source, options, shutdown) => served,
+        served = serve(listener, identity, store, source, options, shutdown) => served,
         _ = following.join_next() => Err(io::Error::other("Kubernetes is not followed any more")),
     }
 }
@@ -116,7 +113,7 @@ pub async fn run_kubernetes(
 async fn serve(
     listener: TcpListener,
     identity: Identity,
-    registry: Arc<Registry>,
+    store: Arc<Store>,
     source: Option<(Arc<Status>, Readiness)>,
     options: Options,
     shutdown: impl Future<Output = ()>,
@@ -128,14 +125,14 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let faults = Faults::new(options.allow_faults, Arc::clone(&metrics));
     let streams = Discovery::new(
-        Arc::clone(registry.resources()),
+        Arc::clone(&store),
         Arc::clone(&clients),
         Arc::clone(&metrics),
         faults.clone(),
         stopped.clone(),
         identity.instance(),
     );
-    let mut routes = http::routes(&registry, &metrics, &clients, &faults, identity.guard()).merge(
+    let mut routes = http::routes(&store, &metrics, &clients, &faults, identity.guard()).merge(
         // Secrets are told there, and no page of a browser has anything to ask.
         grpc::routes(&streams).route_layer(from_fn_with_state(identity.guard().clone(), Guard::keep_pages_out)),
     );
@@ -149,7 +146,7 @@ async fn serve(
         .strangers_apart()
         .longest_head(LONGEST_HEAD)
         .readiness(ready)
-        .metrics(move || metrics.text(&registry.snapshot()));
+        .metrics(move || metrics.text(&store.world()));
     let shutdown = async move {
         shutdown.await;
         // Streams never finish by themselves.

@@ -8,7 +8,7 @@ use clap::Parser;
 use clap::builder::BoolishValueParser;
 use meshkat_kit::{EXIT_USAGE, ServiceArgs};
 use sds::config::{Source, SourceArgs};
-use sds::{Options, Registry};
+use sds::{Options, Store};
 
 /// The discovery service: which hosts a service has, for Envoys to ask
 #[derive(Parser)]
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let options = Options {
         allow_faults: cli.allow_faults,
     };
-    let registry = match cli.source.source() {
+    let store = match cli.source.source() {
         Err(error) => return refuse(&error),
         Ok(Source::Kubernetes(_)) if cli.state.is_some() || cli.seed.is_some() => {
             return refuse(
@@ -55,16 +55,16 @@ fn main() -> ExitCode {
             });
         }
         Ok(Source::Registry) => match (&cli.state, &cli.seed) {
-            (Some(path), _) => Registry::open(path),
-            (None, Some(path)) => Registry::seeded(path),
-            (None, None) => Ok(Registry::in_memory()),
+            (Some(path), _) => Store::open(path),
+            (None, Some(path)) => Store::seeded(path),
+            (None, None) => Ok(Store::in_memory()),
         },
     };
-    let registry = match registry {
-        Ok(registry) => registry,
+    let store = match store {
+        Ok(store) => store,
         Err(error) => return refuse(&error),
     };
     meshkat_kit::launch("sds", &cli.service, |listener, identity, shutdown| {
-        sds::run_with(listener, identity, Arc::new(registry), options, shutdown)
+        sds::run_with(listener, identity, Arc::new(store), options, shutdown)
     })
 }

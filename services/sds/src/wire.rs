@@ -13,8 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::discovery::{self, DiscoveryRequest};
 use crate::grpc::Call;
-use crate::protocol::{Delta, Machine, Scope, Sotw};
-use crate::resources::{Cache, Kind, Layer, Resource};
+use crate::protocol::{Delta, Scope, Sotw, Variant, XdsStream};
+use crate::resources::{Kind, Resource};
+use crate::store::{Layer, Store};
 
 /// The types of resources, as they are called in paths.
 pub const TYPES: [&str; 5] = ["clusters", "endpoints", "secrets", "listeners", "routes"];
@@ -51,7 +52,7 @@ pub fn resource(plural: &str, body: &[u8]) -> Result<String, String> {
 pub fn poll(plural: &str, body: &[u8]) -> Result<String, String> {
     let kind = kind(plural)?;
     let request: DiscoveryRequest = from_json(body).map_err(|error| error.to_string())?;
-    let world = cache().world();
+    let world = store().world();
     let view = world.view(&request.node.cluster);
     let answer = discovery::resources(kind, &request, view).map_err(|error| error.to_string())?;
     serde_json::to_string(&answer).map_err(|error| error.to_string())
@@ -85,10 +86,10 @@ pub fn stream(which: u8, frames: &[u8]) -> Heard {
     }
 }
 
-fn hear<M: Machine>(mut machine: M, frames: &[u8], nonce: impl Fn(&M::Response) -> String) -> Heard {
-    let cache = cache();
+fn hear<V: Variant>(mut stream: XdsStream<V>, frames: &[u8], nonce: impl Fn(&V::Response) -> String) -> Heard {
+    let store = store();
     let (mut heard, mut nonces) = (Heard::default(), BTreeSet::new());
-    let Ok(mut call) = Call::<M::Request>::of(Request::new(Body::from(frames.to_vec()))) else {
+    let Ok(mut call) = Call::<V::Request>::of(Request::new(Body::from(frames.to_vec()))) else {
         return heard;
     };
     // All is there, so that nothing is ever waited for.
@@ -100,45 +101,45 @@ fn hear<M: Machine>(mut machine: M, frames: &[u8], nonce: impl Fn(&M::Response) 
     let _inside = handle.enter();
     while let Some(Ok(Some(mut request))) = call.requests.message().now_or_never() {
         heard.requests += 1;
-        let node = M::node(&mut request);
+        let node = V::node(&mut request);
         let cluster = node.map(|node| node.cluster).unwrap_or_default();
-        if machine.receive(request).is_err() {
+        if stream.receive(request).is_err() {
             return heard;
         }
         if heard.requests == 2 {
             // A change in the middle.
             put(
-                &cache,
+                &store,
                 Kind::Endpoints,
                 "pet",
                 &json!({"cluster_name": "pet", "endpoints": [{"priority": 1}]}),
             );
         }
-        let world = cache.world();
-        while let Some(push) = machine.next(world.view(&cluster)) {
+        let world = store.world();
+        while let Some(push) = stream.next(world.view(&cluster)) {
             heard.responses += 1;
             assert!(nonces.insert(nonce(&push.response)), "a nonce was sent twice");
         }
-        drop(machine.topics(world.view(&cluster)));
+        drop(stream.topics(world.view(&cluster)));
     }
     heard
 }
 
 /// A few resources of each type.
-fn cache() -> Cache {
-    let cache = Cache::default();
+fn store() -> Store {
+    let store = Store::in_memory();
     for name in ["pet", "petstore"] {
-        put(&cache, Kind::Clusters, name, &json!({"name": name}));
-        put(&cache, Kind::Endpoints, name, &json!({"cluster_name": name}));
-        put(&cache, Kind::Secrets, name, &json!({"name": name}));
-        put(&cache, Kind::Listeners, name, &json!({"name": name}));
-        put(&cache, Kind::Routes, name, &json!({"name": name}));
+        put(&store, Kind::Clusters, name, &json!({"name": name}));
+        put(&store, Kind::Endpoints, name, &json!({"cluster_name": name}));
+        put(&store, Kind::Secrets, name, &json!({"name": name}));
+        put(&store, Kind::Listeners, name, &json!({"name": name}));
+        put(&store, Kind::Routes, name, &json!({"name": name}));
     }
-    cache
+    store
 }
 
-fn put(cache: &Cache, kind: Kind, name: &str, body: &Value) {
+fn put(store: &Store, kind: Kind, name: &str, body: &Value) {
     if let Ok(resource) = Resource::from_json(kind, name, body.to_string().as_bytes()) {
-        cache.put(kind, Layer::Written, name, Arc::new(resource));
+        drop(store.put(kind, Layer::Written, name, Arc::new(resource)));
     }
 }

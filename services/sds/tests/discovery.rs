@@ -5,14 +5,14 @@ mod common;
 use common::{ask, start};
 use meshkat_kit::testing::Running;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 const V2: &str = "type.googleapis.com/envoy.api.v2.ClusterLoadAssignment";
 const V3: &str = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 
 async fn sds() -> Running {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     put(&sds, "pet", json!([{"ip_address": "10.0.0.1", "port": 10000}])).await;
     sds
 }
@@ -114,7 +114,7 @@ async fn a_service_without_hosts_is_explicit_and_an_unknown_one_is_left_out() {
 #[tokio::test]
 async fn a_registry_that_lost_everything_takes_nothing_away() {
     // A 200 without the resource: an Envoy keeps the endpoints that it has. An assignment without endpoints would not.
-    let empty = start(Registry::in_memory()).await;
+    let empty = start(Store::in_memory()).await;
     let (status, answer) = poll(&empty, "v3", &["pet"]).await;
     assert_eq!((status, &answer["resources"]), (200, &json!([])));
 }

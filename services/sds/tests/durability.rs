@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{ask, client, start};
 use meshkat_kit::testing::{Binary, DEADLINE, refused};
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -66,7 +66,7 @@ async fn a_kill_amid_writes_loses_no_acknowledged_change() {
     }
     let left: Vec<_> = {
         // One more start cleans what the last kill left.
-        Registry::open(&state).unwrap();
+        Store::open(&state).unwrap();
         fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -129,7 +129,7 @@ async fn a_file_of_a_version_without_resources_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("registry.json");
     fs::write(&state, r#"{"version": 1, "services": {"pet": {"hosts": []}}}"#).unwrap();
-    let sds = start(Registry::open(&state).unwrap()).await;
+    let sds = start(Store::open(&state).unwrap()).await;
     let (_, listed) = ask(sds.url("/edsservice"), Method::GET, "").await;
     assert_eq!(listed, json!({"services": {"pet": {"hosts": []}}}));
 }
@@ -139,7 +139,7 @@ async fn a_change_that_cannot_be_put_on_disk_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let (here, away) = (folder.path().join("here"), folder.path().join("away"));
     fs::create_dir(&here).unwrap();
-    let sds = start(Registry::open(&here.join("registry.json")).unwrap()).await;
+    let sds = start(Store::open(&here.join("registry.json")).unwrap()).await;
     ask(sds.url("/edsservice/pet"), Method::PUT, &host(1)).await;
     ask(sds.url("/xds/v3/clusters/pet"), Method::PUT, r#"{"name": "pet"}"#).await;
     let before = ask(sds.url("/edsservice"), Method::GET, "").await;
@@ -276,7 +276,7 @@ async fn a_kill_frees_the_file_and_what_it_leaves_hurts_nobody() {
         binary.kill();
         acknowledged = writer.await.unwrap();
     }
-    Registry::open(&state).unwrap();
+    Store::open(&state).unwrap();
     let mut left: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -327,7 +327,7 @@ async fn a_change_in_flight_at_sigterm_is_made_and_answered() {
     let (status, took) = binary.wait().await;
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!(Registry::open(&state).unwrap().snapshot().len(), 1);
+    assert_eq!(Store::open(&state).unwrap().services().len(), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use common::{ask, client, start};
 use meshkat_kit::testing::Binary;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_sds");
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -117,7 +117,7 @@ async fn a_body_that_says_it_is_no_json_is_not_read() {
 
 #[tokio::test]
 async fn it_fails_on_purpose_only_where_that_is_allowed() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for path in ["/faults", "/xds/v3/faults"] {
         for method in [Method::GET, Method::PUT, Method::DELETE] {
             assert_eq!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use sds::{Change, Hosts, Outcome, Registry, RegistryError, Service, ServiceName};
+use sds::{Change, Hosts, Outcome, Service, ServiceName, Store, StoreError};
 use serde_json::json;
 
 type Model = BTreeMap<String, Service>;
@@ -51,26 +51,23 @@ fn model(map: &mut Model, change: &Change) -> Option<Outcome> {
     }
 }
 
-fn content(registry: &Registry) -> Model {
-    registry
-        .snapshot()
-        .iter()
-        .map(|(name, service)| (name.to_string(), (**service).clone()))
-        .collect()
+fn content(store: &Store) -> Model {
+    let services = store.services().into_iter();
+    services.map(|(name, service)| (name, (*service).clone())).collect()
 }
 
-fn check(registry: &Registry, changes: Vec<Change>) -> Result<Model, TestCaseError> {
+fn check(store: &Store, changes: Vec<Change>) -> Result<Model, TestCaseError> {
     let mut map = Model::new();
     for change in changes {
         let expected = model(&mut map, &change);
         let creates = matches!(change, Change::Create(..));
-        match (registry.apply(change), expected) {
+        match (store.apply(change), expected) {
             (Ok(found), Some(expected)) => prop_assert_eq!(found, expected),
-            (Err(RegistryError::Exists(_)), None) => prop_assert!(creates),
-            (Err(RegistryError::Unknown(_)), None) => prop_assert!(!creates),
+            (Err(StoreError::Exists(_)), None) => prop_assert!(creates),
+            (Err(StoreError::Unknown(_)), None) => prop_assert!(!creates),
             (found, expected) => prop_assert!(false, "{found:?} in place of {expected:?}"),
         }
-        prop_assert_eq!(&content(registry), &map);
+        prop_assert_eq!(&content(store), &map);
     }
     Ok(map)
 }
@@ -78,7 +75,7 @@ fn check(registry: &Registry, changes: Vec<Change>) -> Result<Model, TestCaseErr
 proptest! {
     #[test]
     fn in_memory(changes in changes(40)) {
-        check(&Registry::in_memory(), changes)?;
+        check(&Store::in_memory(), changes)?;
     }
 }
 
@@ -89,7 +86,7 @@ proptest! {
     fn on_disk_and_read_again(changes in changes(12)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registry.json");
-        let map = check(&Registry::open(&path).unwrap(), changes)?;
-        prop_assert_eq!(content(&Registry::open(&path).unwrap()), map);
+        let map = check(&Store::open(&path).unwrap(), changes)?;
+        prop_assert_eq!(content(&Store::open(&path).unwrap()), map);
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{ask, client, start};
 use meshkat_kit::testing::Running;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 const ONE: &str =
@@ -13,7 +13,7 @@ const ONE: &str =
 const NONE: &str = r#"{"hosts":[]}"#;
 
 async fn sds() -> Running {
-    start(Registry::in_memory()).await
+    start(Store::in_memory()).await
 }
 
 fn value(text: &str) -> Value {

@@ -5,7 +5,7 @@ mod common;
 use common::{ask, start};
 use meshkat_kit::testing::Running;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 const TYPES: [(&str, &str, &str); 5] = [
@@ -33,7 +33,7 @@ fn names(answer: &Value, field: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_resource_of_any_type_is_written_read_polled_and_taken_away() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for (kind, field, message) in TYPES {
         let url = |query: &str| sds.url(&format!("/xds/v3/{kind}/a{query}"));
         let body = json!({field: "a"});
@@ -60,7 +60,7 @@ async fn a_resource_of_any_type_is_written_read_polled_and_taken_away() {
 
 #[tokio::test]
 async fn any_is_written_and_read_with_its_type() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let options = json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {"max_concurrent_streams": 7}},
@@ -73,7 +73,7 @@ async fn any_is_written_and_read_with_its_type() {
 
 #[tokio::test]
 async fn any_is_read_as_envoy_reads_it() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let tcp = json!({"@type": "type.googleapis.com/xds.type.v3.TypedStruct",
         "type_url": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         "value": {"stat_prefix": "s", "cluster": "c"}});
@@ -105,7 +105,7 @@ async fn any_is_read_as_envoy_reads_it() {
 
 #[tokio::test]
 async fn keys_are_told_to_envoys_and_shown_to_nobody() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let key = json!({"private_key": {"inline_string": "KEY"}, "certificate_chain": {"inline_string": "chain"}});
     let url = |path: &str| sds.url(&format!("/xds/v3/{path}"));
     let mut shown = json!({"name": "server", "tls_certificate": key});
@@ -143,7 +143,7 @@ async fn keys_are_told_to_envoys_and_shown_to_nobody() {
 
 #[tokio::test]
 async fn a_page_in_a_browser_is_not_told_secrets() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for (path, expected) in [
         ("/v3/discovery:secrets", 403),
         ("/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets", 403),
@@ -164,7 +164,7 @@ async fn a_page_in_a_browser_is_not_told_secrets() {
 
 #[tokio::test]
 async fn what_is_no_resource_is_a_problem_that_names_the_field() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for (path, body, status, detail, field) in [
         ("clusters/a", "{", 400, "EOF", json!(null)),
         ("clusters/a", "[]", 400, "not an array", json!(null)),
@@ -225,7 +225,7 @@ async fn what_is_no_resource_is_a_problem_that_names_the_field() {
 
 #[tokio::test]
 async fn written_endpoints_hide_the_registrys() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let hosts = r#"{"hosts": [{"ip_address": "10.0.0.1", "port": 1}]}"#;
     ask(sds.url("/edsservice/pet"), Method::PUT, hosts).await;
     let registered = poll(&sds, "endpoints", "demo", &["pet"]).await;
@@ -250,7 +250,7 @@ async fn written_endpoints_hide_the_registrys() {
 
 #[tokio::test]
 async fn a_client_that_polls_is_listed_with_what_it_says() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     ask(sds.url("/xds/v3/clusters/a"), Method::PUT, r#"{"name": "a"}"#).await;
     let version = poll(&sds, "clusters", "demo", &[]).await["version_info"].clone();
     let refused = json!({"node": {"id": "envoy-a", "cluster": "demo"}, "version_info": version,
@@ -287,7 +287,7 @@ async fn a_client_that_polls_is_listed_with_what_it_says() {
 
 #[tokio::test]
 async fn each_poll_of_a_node_is_told() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for name in ["pet", "petstore"] {
         ask(sds.url(&format!("/edsservice/{name}")), Method::PUT, r#"{"hosts": []}"#).await;
     }
@@ -356,7 +356,7 @@ async fn each_poll_of_a_node_is_told() {
 
 #[tokio::test]
 async fn a_name_may_have_slashes_and_whatever_else_a_url_can_say() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for (path, name) in [
         ("a/b", "a/b"),
         ("a%2Fc", "a/c"),

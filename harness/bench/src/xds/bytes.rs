@@ -69,7 +69,7 @@ pub(crate) async fn measure(bin: &Path, size: Size) -> Result<String, Error> {
 
 async fn cost<V: Variant>(sds: &Discovery, names: &Arc<[String]>, size: Size, first: u32) -> Result<Cost, Error> {
     // Its first response has to have the marker that is waited for.
-    sds.put(&names[0], hosts::body(0, 1)).await?;
+    sds.put(&names[0], hosts::service(0, 1)).await?;
     let streams = Streams::<V>::open(&sds.service.url(""), 1, 1, Arc::clone(names)).await?;
     sds.settled().await?;
     let opened = streams.traffic();
@@ -78,7 +78,7 @@ async fn cost<V: Variant>(sds: &Discovery, names: &Arc<[String]>, size: Size, fi
         let all = streams.awaiting(change);
         let (before, begun) = (sds.cpu()?, Instant::now());
         let name = &names[change as usize % names.len()];
-        let (put, last) = tokio::join!(sds.put(name, hosts::body(change, 1)), streams.until(all));
+        let (put, last) = tokio::join!(sds.put(name, hosts::service(change, 1)), streams.until(all));
         put?;
         times.push(ms(last?.duration_since(begun)));
         sds.settled().await?;

@@ -116,7 +116,7 @@ async fn changes(sds: &Discovery, names: &[String], size: Size) -> Result<(Insta
         let due = begun + Duration::from_secs(1) * change / size.rate;
         tokio::time::sleep_until(due.into()).await;
         sent = Instant::now();
-        sds.put(&names[change as usize % names.len()], hosts::body(change, 1))
+        sds.put(&names[change as usize % names.len()], hosts::service(change, 1))
             .await?;
         took.push(due.elapsed());
     }

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use reqwest::Client;
+use meshkat_discovery::DiscoveryClient;
 
 use super::hosts;
 use crate::{Error, service::Service, usage};
@@ -19,39 +19,25 @@ const AT_A_TIME: usize = 8;
 #[derive(Debug)]
 pub(super) struct Discovery {
     pub(super) service: Service,
-    client: Client,
-}
-
-/// A client that no proxy of the environment leads astray, and that keeps its connections.
-pub(super) fn client() -> Result<Client, Error> {
-    Ok(Client::builder().no_proxy().timeout(LIMIT).build()?)
+    client: DiscoveryClient,
 }
 
 impl Discovery {
     pub(super) fn start(bin: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            service: Service::start(bin, "sds", "bench-sds")?,
-            client: client()?,
-        })
+        let service = Service::start(bin, "sds", "bench-sds")?;
+        let client = DiscoveryClient::new(service.address(), LIMIT)?;
+        Ok(Self { service, client })
     }
 
     /// Registers a service, or replaces what it has.
-    pub(super) async fn put(&self, name: &str, body: String) -> Result<(), Error> {
-        let url = self.service.url(&format!("/edsservice/{name}"));
-        let response = self.client.put(url).body(body).send().await?;
-        let status = response.status();
-        let answer = response.text().await?;
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(format!("PUT {name}: {status}: {answer}").into())
-        }
+    pub(super) async fn put(&self, name: &str, service: meshkat_discovery::Service) -> Result<(), Error> {
+        Ok(self.client.put_service(name, &service).await?)
     }
 
     /// Registers services with so many hosts each.
     pub(super) async fn register(&self, names: &[String], count: u32) -> Result<(), Error> {
         futures::stream::iter(names)
-            .map(|name| self.put(name, hosts::body(0, count)))
+            .map(|name| self.put(name, hosts::service(0, count)))
             .buffer_unordered(AT_A_TIME)
             .try_collect()
             .await
@@ -59,13 +45,7 @@ impl Discovery {
 
     /// The sum of a counter over all its labels.
     pub(super) async fn counter(&self, name: &str) -> Result<u64, Error> {
-        let text = self
-            .client
-            .get(self.service.url("/metrics"))
-            .send()
-            .await?
-            .text()
-            .await?;
+        let text = self.client.metrics().await?;
         let prefix = format!("{name}{{");
         let values = text.lines().filter(|line| line.starts_with(&prefix));
         values

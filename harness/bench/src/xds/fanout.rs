@@ -100,8 +100,8 @@ async fn row<V: Variant>(bin: &Path, size: Size, shape: Shape, connections: usiz
     for change in 1..=size.changes {
         let name = &names[change as usize % names.len()];
         let all = streams.awaiting(change);
-        let (body, before, begun) = (hosts::body(change, each), sds.cpu()?, Instant::now());
-        let (put, last) = tokio::join!(sds.put(name, body), streams.until(all));
+        let (service, before, begun) = (hosts::service(change, each), sds.cpu()?, Instant::now());
+        let (put, last) = tokio::join!(sds.put(name, service), streams.until(all));
         put?;
         times.push(ms(last?.duration_since(begun)));
         sds.settled().await?;

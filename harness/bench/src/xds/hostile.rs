@@ -140,8 +140,8 @@ async fn row<V: Variant>(bin: &Path, size: Size) -> Result<[String; 9], Error> {
         for _ in 0..size.changes {
             change += 1;
             let all = streams.awaiting(change);
-            let (body, begun) = (hosts::body(change, 2), Instant::now());
-            let (put, last) = tokio::join!(sds.put(&names[0], body), streams.until(all));
+            let (service, begun) = (hosts::service(change, 2), Instant::now());
+            let (put, last) = tokio::join!(sds.put(&names[0], service), streams.until(all));
             put?;
             times.push(ms(last?.duration_since(begun)));
             most = most.max(sds.memory()?);

@@ -1,23 +1,29 @@
 //! What is registered, so made that a change can be found in the bytes of a response.
 
-use serde_json::json;
+use std::net::{IpAddr, Ipv4Addr};
+
+use meshkat_discovery::{Host, Service};
 
 /// The address that the first host of a service has since this change: as text, it is part of no other. Ten thousand can be
 /// told apart.
 pub(super) fn marker(change: u32) -> String {
-    format!("10.200.{}.{}", 100 + change / 100 % 100, 100 + change % 100)
+    marked(change).to_string()
 }
 
-/// The body that registers so many hosts, the first of them with the marker of a change.
-pub(super) fn body(change: u32, hosts: u32) -> String {
+fn marked(change: u32) -> IpAddr {
+    let part = |number: u32| (100 + number % 100) as u8;
+    Ipv4Addr::new(10, 200, part(change / 100), part(change)).into()
+}
+
+/// A service of so many hosts, the first of them with the marker of a change.
+pub(super) fn service(change: u32, hosts: u32) -> Service {
     let address = |index: u32| match index {
-        0 => marker(change),
-        _ => format!("10.100.{}.{}", index >> 8, index & 255),
+        0 => marked(change),
+        _ => Ipv4Addr::from(0x0a64_0000 + index).into(),
     };
-    let hosts: Vec<_> = (0..hosts)
-        .map(|index| json!({"ip_address": address(index), "port": 10_000}))
-        .collect();
-    json!({ "hosts": hosts }).to_string()
+    (0..hosts)
+        .map(|index| Host::new((address(index), 10_000).into()))
+        .collect()
 }
 
 /// The names of so many services.
@@ -34,6 +40,6 @@ mod tests {
         let all: std::collections::BTreeSet<_> = (0..10_000).map(marker).collect();
         assert_eq!(all.len(), 10_000);
         assert!(all.iter().all(|marker| marker.len() == "10.200.100.100".len()));
-        assert!(body(7, 3).contains(&marker(7)));
+        assert_eq!(service(7, 3).hosts[0].ip_address.to_string(), marker(7));
     }
 }

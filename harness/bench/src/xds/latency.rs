@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use meshkat_discovery::Host;
 use meshkat_envoy::binary::{Request, locate};
 use reqwest::Client;
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::{
     bound::{self, Bound},
-    discovery::{Discovery, LIMIT, client},
+    discovery::{Discovery, LIMIT},
     envoy::{Envoy, REFRESH, Transport},
     streams::ms,
 };
@@ -52,7 +52,8 @@ pub(crate) async fn measure(bin: &Path, rounds: u32) -> Result<String, Error> {
     )?;
     let scene = Scene {
         sds: Discovery::start(bin)?,
-        client: client()?,
+        // No proxy of the environment leads it astray.
+        client: Client::builder().no_proxy().timeout(LIMIT).build()?,
         endpoints: [
             Service::start(bin, "echo", NAMES[0])?,
             Service::start(bin, "echo", NAMES[1])?,
@@ -91,7 +92,7 @@ impl Scene {
             Way::Bound(bound) => (Transport::Grpc, BOUND, bound.address()),
         };
         if matches!(way, Way::Discovery(_)) {
-            self.sds.put(service, self.body(0)).await?;
+            self.sds.put(service, self.registered(0)).await?;
         }
         let envoy = Envoy::start(envoy, transport, service, discovery)?;
         let listener = envoy.listener(&self.client).await?;
@@ -106,9 +107,8 @@ impl Scene {
         Ok(lane)
     }
 
-    fn body(&self, endpoint: usize) -> String {
-        let address = self.endpoints[endpoint].address();
-        json!({"hosts": [{"ip_address": address.ip(), "port": address.port()}]}).to_string()
+    fn registered(&self, endpoint: usize) -> meshkat_discovery::Service {
+        [Host::new(self.endpoints[endpoint].address())].into_iter().collect()
     }
 
     /// Makes the change of a round: to the second endpoint in odd ones, back to the first in even ones.
@@ -118,14 +118,14 @@ impl Scene {
             // The last change was seen right after a poll. A change comes at any time.
             tokio::time::sleep(REFRESH.mul_f64(2.0 * fastrand::f64())).await;
         }
-        let body = self.body(endpoint);
+        let registered = self.registered(endpoint);
         let response = bound::response(BOUND, self.endpoints[endpoint].address(), number);
         // The requests go on all the while.
         let reached = lane.reached(endpoint);
         let begun = Instant::now();
         match &lane.way {
             Way::Bound(bound) => bound.push(response),
-            Way::Discovery(_) => self.sds.put(&lane.service, body).await?,
+            Way::Discovery(_) => self.sds.put(&lane.service, registered).await?,
         }
         Ok(reached.await??.duration_since(begun))
     }

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use meshkat_envoy::config::Bootstrap;
 use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Backend, ContainerState, Pod, Target};
 
-use super::{MeshError, RunningMesh};
+use super::{ANSWER, RunningMesh, configurations, error::MeshError, wanted::Wanted};
 use crate::wait;
 
 /// An Envoy that is not ready after this is asked where it looks for discovery.
@@ -16,20 +15,6 @@ const SUSPICIOUS: Duration = Duration::from_millis(250);
 /// 1 once the workers of an Envoy have its listeners.
 const WORKERS_STARTED: &str = "listener_manager.workers_started";
 const WORKERS: &str = "^listener_manager\\.workers_started$";
-
-/// The groups that start in the end: an Envoy that checks the health of others finds one that is not there yet ill, and looks again
-/// only after an interval, which may be a minute.
-fn late(spec: &MeshSpec) -> Result<Vec<String>, MeshError> {
-    let mut late = Vec::new();
-    for (name, group) in spec.groups.iter().filter(|(_, group)| group.started) {
-        if let Some(file) = &group.envoy
-            && Bootstrap::read_with(file, &group.overlays)?.checks_health()
-        {
-            late.push(name.clone());
-        }
-    }
-    Ok(late)
-}
 
 /// A mesh that was started and is perhaps not ready yet.
 pub struct BringUp {
@@ -42,24 +27,20 @@ impl BringUp {
     /// # Errors
     /// Why it cannot be started; what was started is gone again.
     pub async fn start(backend: &dyn Backend, spec: &MeshSpec) -> Result<Self, MeshError> {
-        let late = late(spec)?;
+        let configurations = configurations::read(spec)?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER)
+            .build()?;
         let mut first = spec.clone();
-        for name in &late {
-            if let Some(group) = first.groups.get_mut(name) {
-                group.started = false;
-            }
+        for (name, group) in &mut first.groups {
+            group.started &= configurations.get(name).is_none_or(|of| !of.is_late);
         }
         let lease = backend.lease(&first).await?;
-        match RunningMesh::new(lease.clone(), spec, &late) {
-            Ok(mesh) => Ok(Self { mesh }),
-            Err(error) => {
-                if let Err(trouble) = lease.release(None).await {
-                    // The first error is the one to tell.
-                    tracing::warn!(error = %trouble, "failed to remove a mesh");
-                }
-                Err(error)
-            }
-        }
+        Ok(Self {
+            mesh: RunningMesh::new(lease, spec, configurations, http),
+        })
     }
 
     /// The mesh as it is: its pods have their addresses.
@@ -84,7 +65,7 @@ impl BringUp {
 
 impl RunningMesh {
     async fn become_ready(&self, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
-        self.state().registry = self.planned_registry();
+        self.state().registry = Wanted::new(self.planned_registry());
         // The registry is filled while the Envoys start: they ask for endpoints a good while after `sds` listens.
         let sds = self
             .pod("sds")
@@ -95,7 +76,7 @@ impl RunningMesh {
         }
         self.start_late(Container::Application).await?;
         self.all_ready(deadline, limit).await?;
-        if !self.late.is_empty() {
+        if self.configurations.values().any(|of| of.is_late) {
             self.start_late(Container::Envoy).await?;
             self.all_ready(deadline, limit).await?;
         }
@@ -111,7 +92,8 @@ impl RunningMesh {
     /// Starts one of the containers of each pod whose Envoy starts when all others are ready.
     async fn start_late(&self, container: Container) -> Result<(), MeshError> {
         let mut pods = self.pods();
-        pods.retain(|pod| self.late.contains(&pod.group) && pod.container(container).is_some());
+        let is_late = |pod: &Pod| self.configurations.get(&pod.group).is_some_and(|of| of.is_late);
+        pods.retain(|pod| is_late(pod) && pod.container(container).is_some());
         let targets: Vec<Target> = pods.iter().map(|pod| Target::container(&pod.name, container)).collect();
         try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;
         Ok(())
@@ -165,7 +147,8 @@ impl RunningMesh {
         use meshkat_envoy::admin::Ready;
         let admin = self.admin(pod);
         // It is asked for by who wants to see an Envoy wait.
-        let waits = self.spec.groups.contains_key("sds") && self.asking.contains(&pod.group);
+        let asks = self.configurations.get(&pod.group).is_some_and(|of| of.asks);
+        let waits = self.spec.groups.contains_key("sds") && asks;
         let start = Instant::now();
         // A mesh that comes up as it should is not asked for more than it has to be.
         let or_lost = async |seen: String| {
@@ -176,7 +159,7 @@ impl RunningMesh {
             lost.map_or(Err(seen), |lost| Ok(Err(lost)))
         };
         let look = || async {
-            match admin.ready(super::ANSWER).await {
+            match admin.ready(ANSWER).await {
                 Ready::Live | Ready::NotReady(_) if waits && !self.has_discovery() => Ok(Ok(())),
                 Ready::Live => {
                     let difference = match self.has_discovery() {
@@ -208,7 +191,7 @@ impl RunningMesh {
 
     /// Whether the workers of a pod's Envoy take connections: it says that it is live a moment before.
     async fn listens(&self, pod: &Pod) -> Result<(), String> {
-        let stats = self.admin(pod).stats(Some(WORKERS), super::ANSWER).await;
+        let stats = self.admin(pod).stats(Some(WORKERS), ANSWER).await;
         match stats.map(|stats| stats.number(WORKERS_STARTED)) {
             Ok(Some(0)) => Err("its workers have not started".to_owned()),
             Ok(_) => Ok(()),

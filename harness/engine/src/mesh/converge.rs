@@ -11,7 +11,7 @@ use meshkat_envoy::admin::{Clusters, Host};
 use meshkat_envoy::config::{EdsCluster, Hosts};
 use meshkat_runtime::{ContainerState, Pod};
 
-use super::{ANSWER, MeshError, RunningMesh};
+use super::{ANSWER, RunningMesh, error::MeshError};
 use crate::wait;
 
 impl RunningMesh {
@@ -53,7 +53,7 @@ impl RunningMesh {
 
     /// The clusters of a group's Envoys that are found by EDS.
     pub(crate) fn eds_clusters(&self, group: &str) -> &[EdsCluster] {
-        self.eds.get(group).map_or(&[], Vec::as_slice)
+        self.configurations.get(group).map_or(&[], |of| &of.eds)
     }
 
     /// How the endpoints of a pod's Envoy differ from what the registry was told; nothing if they do not. Of a service that
@@ -132,7 +132,7 @@ impl RunningMesh {
         }
         let mut clusters: BTreeMap<String, BTreeSet<SocketAddr>> = BTreeMap::new();
         let mut others = BTreeSet::new();
-        for endpoint in self.named.get(group).map_or(&[][..], Vec::as_slice) {
+        for endpoint in self.configurations.get(group).map_or(&[][..], |of| &of.named) {
             match (hosts.find(&endpoint.host), endpoint.port) {
                 (Some(found), Some(port)) if found.changes => {
                     let most = if endpoint.first_alone { 1 } else { usize::MAX };

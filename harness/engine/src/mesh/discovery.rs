@@ -5,13 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meshkat_model::mesh::{Container, Port};
+use meshkat_discovery::{Clients, Kind};
+use meshkat_model::mesh::Container;
 use meshkat_runtime::{ContainerState, Pod, Target};
-use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::{MeshError, RunningMesh};
+use super::{RunningMesh, error::MeshError};
 use crate::wait;
 
 /// How the discovery service is to come back.
@@ -23,31 +22,6 @@ pub struct Restored {
     pub endpoints: BTreeMap<String, Vec<String>>,
 }
 
-/// What `GET /xds/v3/clients` tells, as far as it is asked for here.
-#[derive(Debug, Deserialize)]
-struct Clients {
-    clients: Vec<Client>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Client {
-    node: Node,
-    types: BTreeMap<String, Progress>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Node {
-    id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Progress {
-    wildcard: bool,
-    names: Vec<String>,
-    version_intended: String,
-    version_acknowledged: Option<String>,
-}
-
 impl RunningMesh {
     /// Makes the discovery service fail on purpose towards Envoys, until [`RunningMesh::restore`]. `fault` is the body of
     /// `PUT /xds/v3/faults`.
@@ -55,7 +29,7 @@ impl RunningMesh {
     /// # Errors
     /// What the discovery service says, or that it cannot be reached.
     pub async fn fault_discovery(&self, fault: &Value) -> Result<(), MeshError> {
-        self.discovery_faults(Method::PUT, Some(fault)).await
+        Ok(self.discovery()?.put_fault(fault).await?)
     }
 
     /// Undoes whatever was done to the discovery service, and waits until every running Envoy has acknowledged what the
@@ -66,7 +40,8 @@ impl RunningMesh {
     pub async fn restore(&self, restored: &Restored, limit: Duration) -> Result<(), MeshError> {
         let deadline = Instant::now() + limit;
         let target = Target::container("sds", Container::Application);
-        let state = self.sds()?.application.unwrap_or(ContainerState::NotStarted);
+        let sds = self.pod("sds").ok_or(MeshError::WithoutDiscovery)?;
+        let state = sds.application.clone().unwrap_or(ContainerState::NotStarted);
         let mut runs = state.is_alive();
         if matches!(state, ContainerState::Paused { .. }) {
             self.lease.resume(&target).await?;
@@ -74,15 +49,14 @@ impl RunningMesh {
         if restored.lost {
             self.lease.kill(&target).await?;
             runs = false;
-            let mut state = self.state();
-            state.registry.clear();
-            state.weights.clear();
-            state.told = true;
+            self.state().registry.lose();
         }
         if runs {
             // Before the fault ends, so that what was true until now is never told.
-            self.tell(restored).await?;
-            self.end_discovery_faults().await?;
+            for (service, pods) in &restored.endpoints {
+                self.register(service, pods.clone()).await?;
+            }
+            self.discovery()?.delete_fault().await?;
         } else {
             let others = restored.lost || !restored.endpoints.is_empty();
             if others {
@@ -90,28 +64,16 @@ impl RunningMesh {
                 self.lease.forget("sds").await?;
             }
             self.lease.start(&target).await?;
-            self.application_ready(&self.sds()?, deadline, limit).await?;
-            let untold = !self.state().told;
-            if others || untold {
-                self.replace(&restored.endpoints);
+            self.application_ready(&sds, deadline, limit).await?;
+            let is_told = self.state().registry.is_told;
+            if others || !is_told {
+                self.state().registry.extend(restored.endpoints.clone());
                 self.tell_all().await?;
             }
         }
         self.converge(deadline.saturating_duration_since(Instant::now()))
             .await?;
         self.acknowledged(&|_| true, deadline, limit).await
-    }
-
-    /// The discovery service does not fail on purpose any more.
-    pub(super) async fn end_discovery_faults(&self) -> Result<(), MeshError> {
-        self.discovery_faults(Method::DELETE, None).await
-    }
-
-    /// What the registry is to say of these services, without weights.
-    fn replace(&self, endpoints: &BTreeMap<String, Vec<String>>) {
-        let mut state = self.state();
-        state.weights.retain(|service, _| !endpoints.contains_key(service));
-        state.registry.extend(endpoints.clone());
     }
 
     /// Waits until every running Envoy has acknowledged what the registry says: weights, too, which the endpoints' names do
@@ -123,13 +85,6 @@ impl RunningMesh {
         self.acknowledged(&|_| true, Instant::now() + limit, limit).await
     }
 
-    async fn tell(&self, restored: &Restored) -> Result<(), MeshError> {
-        for (service, pods) in &restored.endpoints {
-            self.register(service, pods.clone()).await?;
-        }
-        Ok(())
-    }
-
     /// Waits until the running Envoys of these pods have acknowledged the endpoints of each registered service that they ask
     /// for.
     pub(super) async fn acknowledged(
@@ -139,7 +94,8 @@ impl RunningMesh {
         limit: Duration,
     ) -> Result<(), MeshError> {
         let look = || async {
-            let clients = self.clients().await.map_err(|error| error.to_string())?;
+            let sds = self.discovery().map_err(|error| error.to_string())?;
+            let clients = sds.clients().await.map_err(|error| error.to_string())?;
             let pods = self.pods();
             let running = pods
                 .iter()
@@ -165,7 +121,7 @@ impl RunningMesh {
             .filter(|service| {
                 let mut own = clients.clients.iter().filter(|client| client.node.id == pod.name);
                 !own.any(|client| {
-                    client.types.get("endpoints").is_some_and(|progress| {
+                    client.types.get(Kind::Endpoints.name()).is_some_and(|progress| {
                         (progress.wildcard || progress.names.iter().any(|name| name == service))
                             && progress.version_acknowledged.as_ref() == Some(&progress.version_intended)
                     })
@@ -174,35 +130,5 @@ impl RunningMesh {
         missing
             .map(|service| format!("the Envoy of {} has not acknowledged `{service}`", pod.name))
             .collect()
-    }
-
-    async fn clients(&self) -> Result<Clients, MeshError> {
-        let url = format!("http://{}/xds/v3/clients", self.sds()?.socket(Port::Application));
-        self.json(&url).await
-    }
-
-    fn sds(&self) -> Result<Pod, MeshError> {
-        self.pod("sds")
-            .ok_or_else(|| MeshError::Registry("this mesh has no discovery service".to_owned()))
-    }
-
-    async fn discovery_faults(&self, method: Method, body: Option<&Value>) -> Result<(), MeshError> {
-        let url = format!("http://{}/xds/v3/faults", self.sds()?.socket(Port::Application));
-        let mut request = self.write(method.clone(), &url);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let failed = |what: String| MeshError::Registry(format!("failed to {method} the fault of sds: {what}"));
-        let response = request
-            .send()
-            .await
-            .map_err(|error| failed(format!("it cannot be reached ({error})")))?;
-        match response.status() {
-            StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
-            status => Err(failed(format!(
-                "it answered {status}: {}",
-                super::refusal_text(response).await
-            ))),
-        }
     }
 }

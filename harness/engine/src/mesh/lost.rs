@@ -6,7 +6,7 @@ use meshkat_model::mesh::Port;
 use meshkat_runtime::Pod;
 use tokio::net::TcpStream;
 
-use super::{ANSWER, MeshError, RunningMesh};
+use super::{ANSWER, RunningMesh, error::MeshError};
 
 /// How long a connection may take to be made or refused on one machine.
 const CONNECTED: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ impl RunningMesh {
     /// That the clusters that a pod's Envoy asks for discovery have no endpoint where the mesh's `sds` listens, and that nobody
     /// takes its connections where it looks; with `at_last`, whoever takes them.
     pub(super) async fn lost(&self, pod: &Pod, at_last: bool) -> Option<MeshError> {
-        let asked = self.discovery.get(&pod.group)?;
+        let asked = &self.configurations.get(&pod.group)?.discovery;
         let sds = SocketAddr::new(self.pod("sds")?.address, Port::Application.number());
         let clusters = self.admin(pod).clusters(ANSWER).await.ok()?;
         for cluster in asked.iter().filter_map(|name| clusters.get(name)) {

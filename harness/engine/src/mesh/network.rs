@@ -1,57 +1,13 @@
 //! Harming what pods send one another, and undoing it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use meshkat_model::capability::Capability;
 use meshkat_runtime::{NetworkFault, Pod, RuntimeError};
 
-use super::{MeshError, RunningMesh};
+use super::{RunningMesh, error::MeshError};
 
 /// The name of the discovery service's pod.
 const SDS: &str = "sds";
-
-/// What is harmed now: between a pod and a peer, or between a pod and everybody else.
-#[derive(Debug, Default)]
-pub(super) struct Harm(BTreeMap<(String, Option<String>), NetworkFault>);
-
-impl Harm {
-    /// No peers are everybody else. What was done between the same two before is replaced.
-    fn does(&mut self, pod: &str, peers: &[String], fault: NetworkFault) {
-        if peers.is_empty() {
-            self.heals(pod);
-            self.0.insert((pod.to_owned(), None), fault);
-        }
-        for peer in peers {
-            self.0.remove(&(peer.clone(), Some(pod.to_owned())));
-            self.0.insert((pod.to_owned(), Some(peer.clone())), fault);
-        }
-    }
-
-    /// All that a pod has a part in is undone.
-    fn heals(&mut self, pod: &str) {
-        self.0
-            .retain(|(one, other), _| one != pod && other.as_deref() != Some(pod));
-    }
-
-    /// Pods, such that nothing is harmed once each of them is healed.
-    fn pods(&self) -> BTreeSet<String> {
-        self.0.keys().map(|(pod, _)| pod.clone()).collect()
-    }
-
-    /// Whether one of two does not hear from the other at all. What is said of the two alone goes before what is said of one
-    /// and everybody.
-    fn parts(&self, one: &str, other: &str) -> bool {
-        let of = |pod: &str, peer: Option<&str>| self.0.get(&(pod.to_owned(), peer.map(str::to_owned)));
-        let fault = of(one, Some(other))
-            .or_else(|| of(other, Some(one)))
-            .or_else(|| of(one, None))
-            .or_else(|| of(other, None));
-        fault.is_some_and(|fault| fault.needs() == Capability::CutNetwork)
-    }
-}
 
 impl RunningMesh {
     /// Harms all that a pod and its peers send one another, until [`RunningMesh::heal_network`]. No peers are all other pods.
@@ -60,7 +16,7 @@ impl RunningMesh {
     /// Why the runtime does not do it.
     pub async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
         self.lease.harm_network(pod, peers, fault).await?;
-        self.state().harm.does(pod, peers, fault);
+        self.state().network.does(pod, peers, fault);
         Ok(())
     }
 
@@ -73,67 +29,21 @@ impl RunningMesh {
         let deadline = Instant::now() + limit;
         let pods = match of {
             Some(pods) => pods.to_vec(),
-            None => self.state().harm.pods().into_iter().collect(),
+            None => self.state().network.pods().into_iter().collect(),
         };
         for pod in pods {
             // One that is gone has taken its harm along.
             if self.lease.pod(&pod).is_some() {
                 self.lease.heal_network(&pod).await?;
             }
-            self.state().harm.heals(&pod);
+            self.state().network.heals(&pod);
         }
         if !self.has_discovery() {
             return Ok(());
         }
-        let hears = |pod: &Pod| !self.state().harm.parts(&pod.name, SDS);
+        let hears = |pod: &Pod| !self.state().network.parts(&pod.name, SDS);
         self.converge_of(&hears, deadline.saturating_duration_since(Instant::now()))
             .await?;
         self.acknowledged(&hears, deadline, limit).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SLOW: NetworkFault = NetworkFault::Latency { delay: Duration::ZERO };
-
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn who_is_parted_is_said_by_the_last_that_was_done_to_the_two() {
-        let mut harm = Harm::default();
-        assert!(!harm.parts("a", "sds"));
-        harm.does("a", &names(&["b", "sds"]), NetworkFault::BlackHole);
-        assert!(harm.parts("a", "sds") && harm.parts("sds", "a") && !harm.parts("b", "sds"));
-        harm.does("sds", &names(&["a"]), SLOW);
-        assert!(!harm.parts("a", "sds"), "slow is not silent");
-        assert!(harm.parts("a", "b"));
-        harm.does("b", &[], NetworkFault::Refuse);
-        assert!(harm.parts("b", "sds") && harm.parts("c", "b"));
-        harm.does("b", &names(&["sds"]), SLOW);
-        assert!(!harm.parts("b", "sds") && harm.parts("b", "a"));
-        harm.heals("sds");
-        assert!(
-            harm.parts("b", "sds"),
-            "what is between one and everybody is only undone for the one"
-        );
-        harm.heals("b");
-        assert!(!harm.parts("b", "sds"));
-    }
-
-    #[test]
-    fn to_heal_the_pods_that_it_names_heals_all() {
-        let mut harm = Harm::default();
-        harm.does("a", &names(&["b", "c"]), NetworkFault::BlackHole);
-        harm.does("c", &names(&["d"]), SLOW);
-        harm.does("e", &[], NetworkFault::Disconnect);
-        assert_eq!(harm.pods(), names(&["a", "c", "e"]).into_iter().collect());
-        for pod in harm.pods() {
-            harm.heals(&pod);
-        }
-        assert!(harm.0.is_empty());
     }
 }

@@ -2,19 +2,18 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use futures::future::join_all;
-use indexmap::IndexMap;
+use meshkat_discovery::Host;
 use meshkat_envoy::admin::Stat;
-use meshkat_model::mesh::{Container, Port};
+use meshkat_model::mesh::Container;
 use meshkat_runtime::{ContainerState, Pod};
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{ANSWER, MeshError, RunningMesh};
+use super::{ANSWER, RunningMesh, error::MeshError};
 use crate::wait;
 
 /// What an Envoy still does for somebody; what is asked of its admin interface is not meant.
@@ -24,23 +23,6 @@ const OF_ADMIN: &str = "http.admin.downstream_rq_active";
 /// of outlier detection.
 const EJECTIONS: &str = "outlier_detection\\.ejections_enforced_total$";
 const EJECTED: &str = ".ejections_enforced_total";
-
-/// `GET /edsservice`, as far as it is asked for here.
-#[derive(Debug, Deserialize)]
-struct Registry {
-    services: IndexMap<String, Service>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Service {
-    hosts: Vec<Host>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Host {
-    ip_address: IpAddr,
-    port: u16,
-}
 
 impl RunningMesh {
     /// Waits until all that can be asked says that the mesh is as it was when it was new: its pods and no others, each running;
@@ -85,7 +67,7 @@ impl RunningMesh {
             })
             .collect();
         differences.extend(pods.iter().filter_map(stands_still));
-        differences.extend(self.registry_differs(&pods).await);
+        differences.extend(self.registry_differs().await);
         differences.extend(
             join_all(pods.iter().map(|pod| self.application_differs(pod)))
                 .await
@@ -104,31 +86,32 @@ impl RunningMesh {
     /// What an application still does wrong on purpose.
     async fn application_differs(&self, pod: &Pod) -> Option<String> {
         pod.application.as_ref()?;
-        let mut paths = vec!["/faults"];
-        if pod.group == "sds" {
-            paths.push("/xds/v3/faults");
+        let differs = |path: &str, fault: Result<Map<String, Value>, MeshError>| match fault {
+            Ok(fault) if fault.is_empty() => None,
+            Ok(fault) => Some(format!("{path} of {} is {}", pod.name, Value::Object(fault))),
+            Err(why) => Some(format!("{path} of {}: {why}", pod.name)),
+        };
+        let own = differs("/faults", self.faults(pod).await);
+        if own.is_some() || pod.group != "sds" {
+            return own;
         }
-        for path in paths {
-            match self.answer::<Map<String, Value>>(pod, path).await {
-                Ok(fault) if fault.is_empty() => {}
-                Ok(fault) => return Some(format!("{path} of {} is {}", pod.name, Value::Object(fault))),
-                Err(why) => return Some(format!("{path} of {}: {why}", pod.name)),
-            }
-        }
-        None
+        let told = match self.discovery() {
+            Ok(sds) => sds.fault().await.map_err(MeshError::from),
+            Err(error) => Err(error),
+        };
+        differs("/xds/v3/faults", told)
     }
 
     /// How the registry differs, on the word of the discovery service.
-    async fn registry_differs(&self, pods: &[Pod]) -> Option<String> {
-        let sds = pods.iter().find(|pod| pod.group == "sds")?;
-        let registry: Registry = match self.answer(sds, "/edsservice").await {
-            Ok(registry) => registry,
+    async fn registry_differs(&self) -> Option<String> {
+        let sds = self.discovery().ok()?;
+        let services = match sds.services().await {
+            Ok(services) => services,
             Err(why) => return Some(format!("the registry: {why}")),
         };
         let planned = self.planned_registry();
-        let names: BTreeSet<&String> = registry.services.keys().collect();
-        if names != planned.keys().collect() {
-            return Some(format!("the registry has {}", list(names)));
+        if !services.keys().eq(planned.keys()) {
+            return Some(format!("the registry has {}", list(services.keys())));
         }
         planned.iter().find_map(|(service, names)| {
             let wanted: BTreeSet<SocketAddr> = names
@@ -136,8 +119,7 @@ impl RunningMesh {
                 .filter_map(|name| self.lease.pod(name))
                 .map(|pod| pod.endpoint())
                 .collect();
-            let hosts = registry.services[service].hosts.iter();
-            let now: BTreeSet<SocketAddr> = hosts.map(|host| SocketAddr::new(host.ip_address, host.port)).collect();
+            let now: BTreeSet<SocketAddr> = services[service].hosts.iter().map(Host::socket).collect();
             (now != wanted).then(|| format!("the registry has other hosts of `{service}`: {}", list(now)))
         })
     }
@@ -194,11 +176,6 @@ impl RunningMesh {
                 _ => None,
             }),
         }
-    }
-
-    async fn answer<T: DeserializeOwned>(&self, pod: &Pod, path: &str) -> Result<T, MeshError> {
-        let url = format!("http://{}{path}", pod.socket(Port::Application));
-        self.json(&url).await
     }
 }
 

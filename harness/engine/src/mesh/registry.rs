@@ -2,24 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meshkat_discovery::{DiscoveryClient, Host, Service};
 use meshkat_model::mesh::Port;
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
 
-use super::{MeshError, RunningMesh};
+use super::{RunningMesh, error::MeshError, wanted::Hosts};
 
 impl RunningMesh {
     /// The pods that a service was last told to have; none if it is not registered.
     pub fn registered(&self, service: &str) -> Option<Vec<String>> {
-        self.state().registry.get(service).cloned()
+        let state = self.state();
+        state.registry.services.get(service).map(|hosts| hosts.pods.clone())
     }
 
     /// The services that are registered, without those that are only told of as absent.
     pub(crate) fn registered_services(&self) -> Vec<String> {
         let absent = self.absent_services();
         let state = self.state();
-        let told = state.registry.iter();
-        told.filter(|(service, hosts)| !hosts.is_empty() || !absent.contains(*service))
+        let wanted = state.registry.services.iter();
+        wanted
+            .filter(|(service, hosts)| !hosts.pods.is_empty() || !absent.contains(*service))
             .map(|(service, _)| service.clone())
             .collect()
     }
@@ -41,7 +42,11 @@ impl RunningMesh {
     /// The services that Envoys of this mesh ask for and that no group of it is: the edge knows of more than most meshes
     /// have. The registry says of them that they have no hosts.
     fn absent_services(&self) -> BTreeSet<String> {
-        let asked = self.eds.values().flatten().map(|eds| &eds.service);
+        let asked = self
+            .configurations
+            .values()
+            .flat_map(|of| &of.eds)
+            .map(|eds| &eds.service);
         asked
             .filter(|service| !self.spec.groups.contains_key(*service))
             .cloned()
@@ -66,10 +71,9 @@ impl RunningMesh {
         pods: Vec<String>,
         weights: BTreeMap<String, u32>,
     ) -> Result<(), MeshError> {
-        self.put(service, &pods, &weights).await?;
-        let mut state = self.state();
-        state.registry.insert(service.to_owned(), pods);
-        state.weights.insert(service.to_owned(), weights);
+        let hosts = Hosts { pods, weights };
+        self.put(service, &hosts).await?;
+        self.state().registry.services.insert(service.to_owned(), hosts);
         Ok(())
     }
 
@@ -78,66 +82,56 @@ impl RunningMesh {
     /// # Errors
     /// What the discovery service says, or that it cannot be reached; then nothing is changed.
     pub async fn unregister(&self, service: &str) -> Result<(), MeshError> {
-        self.call(Method::DELETE, service, None).await?;
-        let mut state = self.state();
-        state.registry.remove(service);
-        state.weights.remove(service);
+        self.discovery()?.delete_service(service).await?;
+        self.state().registry.services.remove(service);
         Ok(())
     }
 
-    /// Tells a discovery service that runs for the first time all that was planned for it.
+    /// Tells a discovery service all that it is to say.
     pub(super) async fn tell_all(&self) -> Result<(), MeshError> {
-        let (planned, weights) = {
-            let state = self.state();
-            (state.registry.clone(), state.weights.clone())
-        };
-        for (service, pods) in &planned {
-            let none = BTreeMap::new();
-            self.put(service, pods, weights.get(service).unwrap_or(&none)).await?;
+        let wanted = self.state().registry.services.clone();
+        for (service, hosts) in &wanted {
+            self.put(service, hosts).await?;
         }
-        self.state().told = true;
+        self.state().registry.is_told = true;
         Ok(())
     }
 
-    async fn put(&self, service: &str, pods: &[String], weights: &BTreeMap<String, u32>) -> Result<(), MeshError> {
-        let now = self.pods();
-        let hosts: Vec<Value> = pods
-            .iter()
-            .filter_map(|name| now.iter().find(|pod| pod.name == *name))
-            // The port of the pod's Envoy, and the application's only where there is no Envoy: that is what makes it a mesh.
-            .map(|pod| {
-                let endpoint = pod.endpoint();
-                let mut host = json!({"ip_address": endpoint.ip(), "port": endpoint.port()});
-                if let Some(weight) = weights.get(&pod.name) {
-                    host["tags"] = json!({"load_balancing_weight": weight});
-                }
-                host
-            })
-            .collect();
-        self.call(Method::PUT, service, Some(json!({ "hosts": hosts }))).await
+    /// Every service has the hosts that it had, and no other is there. What is so already is not said again.
+    pub(super) async fn register_again(&self) -> Result<(), MeshError> {
+        if self.pod("sds").is_none() {
+            return Ok(());
+        }
+        let planned = self.planned_registry();
+        let now = self.state().registry.services.clone();
+        for service in now.keys().filter(|service| !planned.contains_key(*service)) {
+            self.unregister(service).await?;
+        }
+        for (service, pods) in planned {
+            if now.get(&service).is_none_or(|hosts| hosts.pods != pods) {
+                self.register(&service, pods).await?;
+            }
+        }
+        Ok(())
     }
 
-    async fn call(&self, method: Method, service: &str, body: Option<Value>) -> Result<(), MeshError> {
-        let sds = self
-            .pod("sds")
-            .ok_or_else(|| MeshError::Registry("this mesh has no discovery service".to_owned()))?;
-        let url = format!("http://{}/edsservice/{service}", sds.socket(Port::Application));
-        let mut request = self.write(method.clone(), &url);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let failed =
-            |what: String| MeshError::Registry(format!("failed to {method} `{service}` in the registry: {what}"));
-        let response = request
-            .send()
-            .await
-            .map_err(|error| failed(format!("sds cannot be reached ({error})")))?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(()),
-            status => Err(failed(format!(
-                "sds answered {status}: {}",
-                super::refusal_text(response).await
-            ))),
-        }
+    /// The discovery service, to ask it or to tell it something.
+    pub(super) fn discovery(&self) -> Result<DiscoveryClient, MeshError> {
+        let sds = self.pod("sds").ok_or(MeshError::WithoutDiscovery)?;
+        let client = DiscoveryClient::with_client(sds.socket(Port::Application), self.http.clone());
+        Ok(client.authorized(self.lease.authorization()))
+    }
+
+    async fn put(&self, service: &str, hosts: &Hosts) -> Result<(), MeshError> {
+        let there = hosts.pods.iter().filter_map(|name| self.lease.pod(name));
+        // The port of the pod's Envoy, and the application's only where there is no Envoy: that is what makes it a mesh.
+        let there = there.map(|pod| {
+            let mut host = Host::new(pod.endpoint());
+            host.tags.load_balancing_weight = hosts.weights.get(&pod.name).copied();
+            host
+        });
+        let there: Service = there.collect();
+        self.discovery()?.put_service(service, &there).await?;
+        Ok(())
     }
 }

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use meshkat_model::mesh::{Container, Port};
+use meshkat_model::mesh::Container;
 use meshkat_runtime::{ContainerState, Pod, Target};
-use reqwest::Method;
 
-use super::{MeshError, RunningMesh};
+use super::{RunningMesh, error::MeshError};
 
 impl RunningMesh {
     /// Brings the mesh back to what it was made from, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever
@@ -26,10 +25,16 @@ impl RunningMesh {
         try_join_all(discovery.iter().map(|pod| self.runs_again(pod))).await?;
         for pod in &discovery {
             self.application_ready(pod, deadline, limit).await?;
-            self.end_discovery_faults().await?;
+            self.discovery()?.delete_fault().await?;
         }
         try_join_all(others.iter().map(|pod| self.runs_again(pod))).await?;
-        try_join_all(self.pods().iter().map(|pod| self.end_faults(pod, deadline, limit))).await?;
+        let faulty = self.pods().into_iter().filter(|pod| pod.application.is_some());
+        try_join_all(faulty.map(|pod| async move {
+            // One that has just been started does not listen yet.
+            self.application_ready(&pod, deadline, limit).await?;
+            self.end_faults(&pod).await
+        }))
+        .await?;
         self.scale_back(deadline).await?;
         self.register_again().await?;
         try_join_all(self.pods().iter().map(|pod| self.pod_ready(pod, deadline, limit))).await?;
@@ -51,17 +56,6 @@ impl RunningMesh {
         Ok(())
     }
 
-    /// Ends the faults that the application was told to have. One that has just been started does not listen yet.
-    async fn end_faults(&self, pod: &Pod, deadline: Instant, limit: Duration) -> Result<(), MeshError> {
-        if pod.application.is_none() {
-            return Ok(());
-        }
-        self.application_ready(pod, deadline, limit).await?;
-        let url = format!("http://{}/faults", pod.socket(Port::Application));
-        self.write(Method::DELETE, &url).send().await?.error_for_status()?;
-        Ok(())
-    }
-
     /// As many pods of each group as there were.
     async fn scale_back(&self, deadline: Instant) -> Result<(), MeshError> {
         for (name, group) in &self.spec.groups {
@@ -78,23 +72,5 @@ impl RunningMesh {
     pub(super) fn pods_of_group(&self, group: &str) -> Vec<String> {
         let pods = self.pods().into_iter();
         pods.filter(|pod| pod.group == group).map(|pod| pod.name).collect()
-    }
-
-    /// Every service has the hosts that it had, and no other is there. What is so already is not said again.
-    async fn register_again(&self) -> Result<(), MeshError> {
-        if self.pod("sds").is_none() {
-            return Ok(());
-        }
-        let planned = self.planned_registry();
-        let now = self.state().registry.clone();
-        for service in now.keys().filter(|service| !planned.contains_key(*service)) {
-            self.unregister(service).await?;
-        }
-        for (service, pods) in &planned {
-            if now.get(service) != Some(pods) {
-                self.register(service, pods.clone()).await?;
-            }
-        }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::{join_all, try_join_all};
 use meshkat_runtime::Pod;
 
-use super::{MeshError, RunningMesh};
+use super::{RunningMesh, error::MeshError};
 
 impl RunningMesh {
     /// Brings a group to `count` pods. Pods that come are registered once they are ready. Pods that go, the latest first,
@@ -53,7 +53,7 @@ impl RunningMesh {
     async fn follow(&self, service: &str, hosts: Option<Vec<String>>, limit: Duration) -> Result<(), MeshError> {
         if let Some(hosts) = hosts {
             self.register(service, hosts).await?;
-        } else if self.named.values().all(Vec::is_empty) {
+        } else if self.configurations.values().all(|of| of.named.is_empty()) {
             return Ok(());
         }
         self.converge(limit).await
@@ -70,10 +70,7 @@ impl RunningMesh {
             for target in &targets {
                 self.lease.forget(&target.pod).await?;
             }
-            let mut state = self.state();
-            state.registry.clear();
-            state.weights.clear();
-            state.told = true;
+            self.state().registry.lose();
         }
         try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;
         let deadline = Instant::now() + limit;
@@ -81,10 +78,10 @@ impl RunningMesh {
             .iter()
             .filter_map(|target| self.lease.pod(&target.pod))
             .collect::<Vec<_>>();
-        let untold = !self.state().told;
+        let is_told = self.state().registry.is_told;
         for sds in started.iter().filter(|pod| pod.group == "sds") {
             self.pod_ready(sds, deadline, limit).await?;
-            if untold {
+            if !is_told {
                 self.tell_all().await?;
             }
         }

@@ -145,6 +145,7 @@ pub(crate) fn clients(behind: &Arc<AtomicBool>) -> Router {
         let acknowledged = if behind.load(Ordering::SeqCst) { "1" } else { "2" };
         Json(json!({"clients": [{
             "node": {"id": "ingress"},
+            "transport": "grpc",
             "types": {"endpoints": {
                 "wildcard": false, "names": ["petstore", "pet", "echo"],
                 "version_intended": "2", "version_acknowledged": acknowledged,

@@ -12,7 +12,7 @@ pub(crate) use report::{ClientReport, NodeName};
 use rest::Pollers;
 pub(crate) use rest::{Poll, Said};
 
-use crate::resources::World;
+use crate::store::World;
 
 /// A stream that can tell how far it is.
 pub(crate) trait Observed: Send + Sync {

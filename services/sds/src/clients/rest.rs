@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::report::{ClientReport, NackReport, NodeName, PollReport, TypeReport};
 use crate::protocol::LONGEST_MESSAGE;
-use crate::resources::{Kind, Version, View, World};
+use crate::resources::{Kind, Version};
+use crate::store::{View, World};
 use crate::text::cut;
 use crate::transport::Transport;
 

@@ -1,56 +1,71 @@
-//! The answer of API version 2: endpoints from the registry.
+//! The answers: of API version 3, of any type, from the store; and of version 2, endpoints of services.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use serde_json::value::RawValue;
 
-use super::Api;
-use super::assignment::ClusterLoadAssignment;
-use crate::host::Service;
+use super::DiscoveryRequest;
+use crate::resources::{Kind, Resource, Version};
+use crate::store::{View, World};
 
-/// A DiscoveryResponse with the endpoints of services.
+/// The type of what holds a service's endpoints in API version 2, which Envoy before 1.18 asks for. Nothing but the names of
+/// types differs from version 3.
+pub(crate) const V2_ENDPOINTS: &str = "type.googleapis.com/envoy.api.v2.ClusterLoadAssignment";
+
+/// A DiscoveryResponse with resources of one type.
 #[derive(Debug, Serialize)]
-pub(crate) struct DiscoveryResponse<'a> {
-    /// A hash of the resources: equal answers have equal versions, whichever process gives them and whenever.
+pub(crate) struct AnyResponse {
     pub(crate) version_info: String,
-    pub(crate) resources: Vec<ClusterLoadAssignment<'a>>,
+    pub(crate) resources: Vec<Arc<RawValue>>,
     type_url: &'static str,
+    #[serde(skip)]
+    pub(crate) version: Version,
 }
 
-/// The endpoints of the services that were asked for, as far as they are known, under the names that were asked for.
+/// The resources that were asked for by name, as far as they are there; all of them if none was named.
+pub(crate) fn wanted<'a>(view: View<'a>, kind: Kind, names: &[String]) -> BTreeMap<&'a str, &'a Arc<Resource>> {
+    if names.is_empty() || names.iter().any(|name| name == "*") {
+        view.all(kind)
+    } else {
+        names.iter().filter_map(|name| view.get(kind, name)).collect()
+    }
+}
+
+/// What is answered to a poll.
 ///
-/// A service that is not known is left out, and the Envoy keeps the endpoints that it has: so a discovery service that
-/// comes back without its registry takes nothing away.
+/// A resource that is not there is left out, and the Envoy keeps what it has: so a discovery service that comes back
+/// without its registry takes nothing away.
 ///
 /// # Errors
-/// The answer cannot be put into JSON.
-pub(crate) fn endpoints(
-    api: Api,
-    services: &BTreeMap<String, Arc<Service>>,
-) -> serde_json::Result<DiscoveryResponse<'_>> {
-    let resources: Vec<_> = services
-        .iter()
-        .map(|(name, service)| ClusterLoadAssignment::new(api, name, service))
-        .collect();
-    Ok(DiscoveryResponse {
-        version_info: version(&resources)?,
-        resources,
-        type_url: api.endpoint_type(),
+/// A resource cannot be put into JSON.
+pub(crate) fn resources(kind: Kind, request: &DiscoveryRequest, view: View<'_>) -> serde_json::Result<AnyResponse> {
+    let wanted = wanted(view, kind, &request.resource_names);
+    let version = Version::of_set(wanted.iter().map(|(name, resource)| (*name, resource.version)));
+    Ok(AnyResponse {
+        version_info: version.to_string(),
+        resources: wanted
+            .values()
+            .map(|resource| resource.json())
+            .collect::<Result<_, _>>()?,
+        type_url: kind.type_url(),
+        version,
     })
 }
 
-fn version(resources: &[ClusterLoadAssignment<'_>]) -> serde_json::Result<String> {
-    let mut hash = Sha256::new();
-    serde_json::to_writer(&mut hash, resources)?;
-    // Eight bytes are plenty to tell versions apart, and can still be read in a table of statistics.
-    Ok(hash.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+/// What is answered to a poll of API version 2: the services, whatever else was written.
+///
+/// # Errors
+/// A resource cannot be put into JSON.
+pub(crate) fn endpoints_v2(request: &DiscoveryRequest, world: &World) -> serde_json::Result<AnyResponse> {
+    let mut response = resources(Kind::Endpoints, request, world.unwritten().view(""))?;
+    for resource in &mut response.resources {
+        let text = resource.get().replacen(response.type_url, V2_ENDPOINTS, 1);
+        *resource = RawValue::from_string(text)?.into();
+    }
+    response.type_url = V2_ENDPOINTS;
+    Ok(response)
 }
 
 #[cfg(test)]
@@ -58,37 +73,64 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::registry::{Change, Registry};
+    use crate::store::{Change, Layer, Store};
 
-    fn registry(services: &[(&str, &str)]) -> Registry {
-        let registry = Registry::in_memory();
+    fn store(services: &[(&str, &str)]) -> Store {
+        let store = Store::in_memory();
         for (name, ip) in services {
             let service = serde_json::from_value(json!({"hosts": [{"ip_address": ip, "port": 80}]})).unwrap();
-            registry.apply(Change::Put(name.parse().unwrap(), service)).unwrap();
+            store.apply(Change::Put(name.parse().unwrap(), service)).unwrap();
         }
-        registry
+        store
+    }
+
+    fn request(names: &[&str]) -> DiscoveryRequest {
+        DiscoveryRequest {
+            resource_names: names.iter().map(|&name| name.to_owned()).collect(),
+            ..DiscoveryRequest::default()
+        }
     }
 
     #[test]
     fn the_version_depends_on_what_is_answered_and_on_nothing_else() {
-        let all = registry(&[("echo", "10.0.0.1"), ("pet", "10.0.0.2")]);
-        let version = |api, names: &[&str], registry: &Registry| {
-            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-            endpoints(api, &registry.asked(&names)).unwrap().version_info
+        let all = store(&[("echo", "10.0.0.1"), ("pet", "10.0.0.2")]);
+        let version = |names: &[&str], store: &Store| {
+            let world = store.world();
+            let response = resources(Kind::Endpoints, &request(names), world.view(""));
+            response.unwrap().version_info
         };
-        let pet = version(Api::V3, &["pet"], &all);
-        assert_eq!(
-            pet,
-            version(Api::V3, &["pet", "unknown", "pet"], &registry(&[("pet", "10.0.0.2")]))
-        );
-        assert_eq!(version(Api::V3, &["pet", "echo"], &all), version(Api::V3, &[], &all));
+        let pet = version(&["pet"], &all);
+        assert_eq!(pet, version(&["pet", "unknown", "pet"], &store(&[("pet", "10.0.0.2")])));
+        assert_eq!(version(&["pet", "echo"], &all), version(&[], &all));
         for other in [
-            version(Api::V3, &["echo"], &all),
-            version(Api::V3, &[], &all),
-            version(Api::V2, &["pet"], &all),
-            version(Api::V3, &["pet"], &registry(&[("pet", "10.0.0.3")])),
+            version(&["echo"], &all),
+            version(&[], &all),
+            version(&["pet"], &store(&[("pet", "10.0.0.3")])),
         ] {
             assert_ne!(pet, other);
+        }
+    }
+
+    #[test]
+    fn version_2_knows_services_and_nothing_that_was_written() {
+        let store = store(&[("pet", "10.0.0.2")]);
+        for name in ["pet", "other"] {
+            let body = json!({ "cluster_name": name }).to_string();
+            let written = Resource::from_json(Kind::Endpoints, name, body.as_bytes()).unwrap();
+            store
+                .put(Kind::Endpoints, Layer::Written, name, Arc::new(written))
+                .unwrap();
+        }
+        for names in [&["pet", "other"][..], &[]] {
+            let answer = endpoints_v2(&request(names), &store.world()).unwrap();
+            let [pet] = &*answer.resources else {
+                panic!("{answer:?}")
+            };
+            assert!(
+                pet.get().starts_with(&format!("{{\"@type\":\"{V2_ENDPOINTS}\"")),
+                "{pet}"
+            );
+            assert!(pet.get().contains("10.0.0.2"), "{pet}");
         }
     }
 }

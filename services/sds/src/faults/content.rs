@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::resources::{Kind, Resource, World};
+use crate::resources::{Kind, Resource};
+use crate::store::World;
 
 /// What a REST answer is that does not parse.
 pub(crate) const NO_JSON: &str = "this is no JSON: PUT /xds/v3/faults asked for garbage\n";
@@ -116,7 +117,7 @@ fn add(items: &mut Value, item: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resources::{Cache, Layer};
+    use crate::store::{Layer, Store};
 
     fn resource(kind: Kind, fields: Value) -> Arc<Resource> {
         let mut fields = fields;
@@ -172,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_has_not_changed_is_not_made_again() {
-        let cache = Cache::default();
-        let put = |kind, content| cache.put(kind, Layer::Written, "a", resource(kind, content));
+        let store = Store::in_memory();
+        let put = |kind, content| store.put(kind, Layer::Written, "a", resource(kind, content)).unwrap();
         put(Kind::Clusters, json!({}));
         put(Kind::Endpoints, json!({}));
-        let first = cache.world();
+        let first = store.world();
         let told = Content::Invalid.of_world(&first, None);
         put(Kind::Endpoints, json!({"endpoints": [{}]}));
-        let then = Content::Invalid.of_world(&cache.world(), Some((&first, &told)));
+        let then = Content::Invalid.of_world(&store.world(), Some((&first, &told)));
         let found = |world: &World, kind| Arc::clone(world.view("").get(kind, "a").unwrap().1);
         assert!(Arc::ptr_eq(
             &found(&told, Kind::Clusters),

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::poll::Refused;
-use super::{Effect, Faults, Lens, State};
+use super::{Effect, FaultView, Faults, State};
 use crate::clients::NodeName;
-use crate::resources::World;
+use crate::store::World;
 use crate::transport::Transport;
 
 /// What stands between a stream and its next response.
@@ -130,13 +130,13 @@ impl Gate {
     }
 
     /// What the client is to see.
-    pub(crate) fn lens(&self, node: Option<&NodeName>, world: Arc<World>) -> Lens {
-        self.faults.lens(&self.state, node, world)
+    pub(crate) fn look(&self, node: Option<&NodeName>, world: Arc<World>) -> FaultView {
+        self.faults.look(&self.state, node, world)
     }
 
     /// A response goes out, with resources in it.
-    pub(crate) fn pushed(&self, lens: &Lens) {
-        if self.releasing || lens.content().is_some() {
+    pub(crate) fn pushed(&self, seen: &FaultView) {
+        if self.releasing || seen.content().is_some() {
             self.struck();
         }
     }

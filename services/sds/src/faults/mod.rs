@@ -5,9 +5,9 @@ mod connections;
 mod content;
 mod gate;
 mod http;
-mod lens;
 mod poll;
 mod spec;
+mod view;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -19,14 +19,14 @@ use crate::clients::NodeName;
 use crate::metrics::{FaultKind, Metrics};
 use crate::transport::Transport;
 use connections::Connections;
-use lens::Derived;
+use view::Derived;
 
 pub(crate) use content::{Content, NO_JSON};
 pub(crate) use gate::{End, Gate, Pass};
 pub(crate) use http::routes;
-pub(crate) use lens::Lens;
 pub(crate) use poll::Admitted;
 pub(crate) use spec::{Effect, Fault};
+pub(crate) use view::FaultView;
 
 /// The fault that is in force, if any. Clones share it.
 #[derive(Debug, Clone)]

@@ -6,9 +6,9 @@ use http::StatusCode;
 use meshkat_kit::{Connection, Problem};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Content, Effect, Faults, Lens, State};
+use super::{Content, Effect, FaultView, Faults, State};
 use crate::clients::NodeName;
-use crate::resources::World;
+use crate::store::World;
 use crate::transport::Transport;
 
 /// A question that may be answered now.
@@ -87,8 +87,8 @@ impl Admitted {
     }
 
     /// What the one who asks is to see.
-    pub(crate) fn lens(&self, world: Arc<World>) -> Lens {
-        self.faults.lens(&self.state, self.node.as_ref(), world)
+    pub(crate) fn look(&self, world: Arc<World>) -> FaultView {
+        self.faults.look(&self.state, self.node.as_ref(), world)
     }
 }
 

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
+use envoy_types::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+};
 use tokio::sync::watch;
 use tonic::Status;
 
@@ -14,14 +17,14 @@ use super::stream;
 use crate::clients::{Clients, NodeName};
 use crate::faults::Faults;
 use crate::metrics::Metrics;
-use crate::protocol::{Delta, Machine, Scope, Sotw};
-use crate::resources::Cache;
+use crate::protocol::{Delta, Scope, Sotw};
+use crate::store::Store;
 use crate::transport::Transport;
 
 /// Everything that a stream needs. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Discovery {
-    pub(super) cache: Arc<Cache>,
+    pub(super) store: Arc<Store>,
     pub(super) clients: Arc<Clients>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) faults: Faults,
@@ -36,7 +39,7 @@ pub(crate) struct Discovery {
 
 impl Discovery {
     pub(crate) fn new(
-        cache: Arc<Cache>,
+        store: Arc<Store>,
         clients: Arc<Clients>,
         metrics: Arc<Metrics>,
         faults: Faults,
@@ -44,7 +47,7 @@ impl Discovery {
         instance: &str,
     ) -> Self {
         Self {
-            cache,
+            store,
             clients,
             metrics,
             faults,
@@ -66,47 +69,35 @@ impl Discovery {
         self.streams.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn sotw(
-        &self,
-        scope: Scope,
-        call: Call<<Sotw as Machine>::Request>,
-    ) -> Responses<<Sotw as Machine>::Response> {
+    pub(super) fn sotw(&self, scope: Scope, call: Call<DiscoveryRequest>) -> Responses<DiscoveryResponse> {
         stream::responses(self, Sotw::new(scope, self.number()), Transport::sotw(scope), call)
     }
 
-    pub(super) fn delta(
-        &self,
-        scope: Scope,
-        call: Call<<Delta as Machine>::Request>,
-    ) -> Responses<<Delta as Machine>::Response> {
+    pub(super) fn delta(&self, scope: Scope, call: Call<DeltaDiscoveryRequest>) -> Responses<DeltaDiscoveryResponse> {
         stream::responses(self, Delta::new(scope, self.number()), Transport::delta(scope), call)
     }
 
     /// One question and one answer.
-    pub(super) async fn fetch(
-        &self,
-        scope: Scope,
-        call: Call<<Sotw as Machine>::Request>,
-    ) -> Result<<Sotw as Machine>::Response, Status> {
+    pub(super) async fn fetch(&self, scope: Scope, call: Call<DiscoveryRequest>) -> Result<DiscoveryResponse, Status> {
         let Call {
             connection,
             mut requests,
         } = call;
         let request = requests.message().await?;
         let mut request = request.ok_or_else(|| Status::internal("there is no request"))?;
-        let node = Sotw::node(&mut request).unwrap_or_default();
+        let node = request.node.take().unwrap_or_default();
         let node = NodeName::new(&node.id, &node.cluster);
         let cluster = node.cluster.clone();
         let connection = connection.ok_or_else(|| Status::internal("the request came on no known connection"))?;
         let admitted = self.faults.admit(Some(node), &connection, Transport::sotw(scope));
-        let lens = admitted.await?.lens(self.cache.world());
-        let mut machine = Sotw::new(scope, self.number());
-        machine
+        let seen = admitted.await?.look(self.store.world());
+        let mut stream = Sotw::new(scope, self.number());
+        stream
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
-        let push = machine.next(lens.view(&cluster));
+        let push = stream.next(seen.view(&cluster));
         push.map(|mut push| {
-            Sotw::sign(&mut push.response, self.sender());
+            push.response.control_plane = Some(self.sender());
             push.response
         })
         .ok_or_else(|| Status::not_found("there is no answer"))

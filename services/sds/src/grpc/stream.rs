@@ -18,8 +18,8 @@ use super::shared::Discovery;
 use crate::clients::{ClientReport, NodeName, Observed, Place};
 use crate::faults::{End, Gate, Pass};
 use crate::metrics::Metrics;
-use crate::protocol::{Heard, Machine};
-use crate::resources::World;
+use crate::protocol::{RequestOutcome, Variant, XdsStream};
+use crate::store::World;
 use crate::transport::Transport;
 
 /// How many requests are heard in a row before a response may go out: several that arrive together are answered in the
@@ -34,12 +34,12 @@ const GRACE: Duration = Duration::from_millis(2);
 ///
 /// Each is made when the connection has room for it, and from the resources as they are then. So a client that does not
 /// read costs one response and no more, and when it reads again it gets what is true now and not all that once was.
-pub(super) fn responses<M: Machine>(
+pub(super) fn responses<V: Variant>(
     discovery: &Discovery,
-    machine: M,
+    stream: XdsStream<V>,
     transport: Transport,
-    call: Call<M::Request>,
-) -> Responses<M::Response> {
+    call: Call<V::Request>,
+) -> Responses<V::Response> {
     let Call { connection, requests } = call;
     let peer = connection.as_ref().map(|connection| connection.peer().to_string());
     let to_cut = connection.as_ref().map(Connection::downgrade);
@@ -51,14 +51,14 @@ pub(super) fn responses<M: Machine>(
     let session = Arc::new(Session {
         transport,
         peer,
-        state: Mutex::new(State { node: None, machine }),
+        state: Mutex::new(State { node: None, stream }),
     });
     let stream = Stream {
         place: discovery.clients.join(Arc::clone(&session) as _),
         session,
         gate: Gate::new(&discovery.faults, connection, transport),
         requests: Some(requests),
-        world: discovery.cache.watch(),
+        world: discovery.store.watch(),
         stop: discovery.stop.clone(),
         metrics: Arc::clone(&discovery.metrics),
         sender: discovery.sender(),
@@ -74,11 +74,11 @@ pub(super) fn responses<M: Machine>(
     }))
 }
 
-struct Stream<M: Machine> {
-    session: Arc<Session<M>>,
+struct Stream<V: Variant> {
+    session: Arc<Session<V>>,
     gate: Gate,
     /// `None` once the client has said all that it will.
-    requests: Option<Requests<M::Request>>,
+    requests: Option<Requests<V::Request>>,
     world: watch::Receiver<Arc<World>>,
     stop: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
@@ -89,15 +89,15 @@ struct Stream<M: Machine> {
 }
 
 /// What of a stream can be seen from outside.
-struct Session<M> {
+struct Session<V> {
     transport: Transport,
     peer: Option<String>,
-    state: Mutex<State<M>>,
+    state: Mutex<State<V>>,
 }
 
-struct State<M> {
+struct State<V> {
     node: Option<NodeName>,
-    machine: M,
+    stream: XdsStream<V>,
 }
 
 enum Event<R> {
@@ -113,8 +113,8 @@ fn too_much() -> Status {
     Status::resource_exhausted("there is no room for the names of all streams, and this one has the most")
 }
 
-impl<M: Machine> Stream<M> {
-    async fn next(&mut self) -> Option<Result<M::Response, Status>> {
+impl<V: Variant> Stream<V> {
+    async fn next(&mut self) -> Option<Result<V::Response, Status>> {
         loop {
             if let Err(status) = self.hear_what_is_there() {
                 return Some(Err(status));
@@ -159,10 +159,10 @@ impl<M: Machine> Stream<M> {
     fn pass(&mut self, world: &Arc<World>) -> Result<Pass, End> {
         let node = self.session.state().node.clone();
         self.gate.pass(node.as_ref(), |gate| {
-            let lens = gate.lens(node.as_ref(), Arc::clone(world));
-            let mut machine = self.session.state().machine.clone();
+            let seen = gate.look(node.as_ref(), Arc::clone(world));
+            let mut stream = self.session.state().stream.clone();
             let cluster = node.as_ref().map_or("", |node| &node.cluster);
-            machine.next(lens.view(cluster)).is_some()
+            stream.next(seen.view(cluster)).is_some()
         })
     }
 
@@ -178,7 +178,7 @@ impl<M: Machine> Stream<M> {
         std::future::pending().await
     }
 
-    async fn wait(&mut self, pass: Pass) -> Event<M::Request> {
+    async fn wait(&mut self, pass: Pass) -> Event<V::Request> {
         let request = async {
             match &mut self.requests {
                 Some(requests) => requests.message().await,
@@ -221,37 +221,37 @@ impl<M: Machine> Stream<M> {
         Ok(())
     }
 
-    fn hear(&mut self, request: Result<Option<M::Request>, Status>) -> Result<(), Status> {
+    fn hear(&mut self, request: Result<Option<V::Request>, Status>) -> Result<(), Status> {
         let Some(mut request) = request? else {
             self.requests = None;
             return Ok(());
         };
         let transport = self.session.transport;
         let mut state = self.session.state();
-        let before = state.machine.weight();
+        let before = state.stream.weight();
         // An Envoy may tell its node once, in the first request, or each time.
-        if let Some(node) = M::node(&mut request) {
+        if let Some(node) = V::node(&mut request) {
             let node = state.node.get_or_insert_with(|| NodeName::new(&node.id, &node.cluster));
             self.gate.belongs_to(Some(node));
         }
         let heard = state
-            .machine
+            .stream
             .receive(request)
             .map_err(|refused| Status::invalid_argument(refused.to_string()))?;
-        let weight = state.machine.weight();
+        let weight = state.stream.weight();
         if weight != before {
             self.named.take(weight.memory());
         }
         match heard {
-            Heard::Request => {}
-            Heard::Stale => self.metrics.streams().stale(transport),
-            Heard::Ack { kind, changed } => {
+            RequestOutcome::Request => {}
+            RequestOutcome::Stale => self.metrics.streams().stale(transport),
+            RequestOutcome::Ack { kind, changed } => {
                 self.gate.proven();
                 self.metrics
                     .streams()
                     .ack(transport, kind, changed.map(|changed| changed.elapsed()));
             }
-            Heard::Nack { kind, nack } => {
+            RequestOutcome::Nack { kind, nack } => {
                 self.metrics.streams().nack(transport, kind);
                 let node = state.node.clone().unwrap_or_default();
                 tracing::warn!(
@@ -266,16 +266,16 @@ impl<M: Machine> Stream<M> {
         Ok(())
     }
 
-    fn push(&mut self, world: Arc<World>) -> Option<M::Response> {
+    fn push(&mut self, world: Arc<World>) -> Option<V::Response> {
         let mut state = self.session.state();
-        let State { node, machine } = &mut *state;
+        let State { node, stream } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
-        let lens = self.gate.lens(node.as_ref(), world);
-        let mut push = machine.next(lens.view(cluster))?;
+        let seen = self.gate.look(node.as_ref(), world);
+        let mut push = stream.next(seen.view(cluster))?;
         if push.kind.is_some() {
-            self.gate.pushed(&lens);
+            self.gate.pushed(&seen);
         }
-        M::sign(&mut push.response, self.sender.clone());
+        V::sign(&mut push.response, self.sender.clone());
         let bytes = push.response.encoded_len();
         self.metrics.streams().push(self.session.transport, push.kind, bytes);
         tracing::debug!(transport = self.session.transport.name(), kind = ?push.kind, bytes, "pushed");
@@ -283,24 +283,24 @@ impl<M: Machine> Stream<M> {
     }
 }
 
-impl<M: Machine> Drop for Stream<M> {
+impl<V: Variant> Drop for Stream<V> {
     fn drop(&mut self) {
         self.metrics.streams().stream(self.session.transport, -1);
     }
 }
 
-impl<M> Session<M> {
+impl<V> Session<V> {
     /// A panic in the protocol ends its own stream, and must not end those who only look at it.
-    fn state(&self) -> MutexGuard<'_, State<M>> {
+    fn state(&self) -> MutexGuard<'_, State<V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<M: Machine> Observed for Session<M> {
+impl<V: Variant> Observed for Session<V> {
     fn report(&self, world: &World) -> ClientReport {
         let state = self.state();
         let node = state.node.clone().unwrap_or_default();
-        let topics = state.machine.topics(world.view(&node.cluster));
+        let topics = state.stream.topics(world.view(&node.cluster));
         ClientReport::new(node, self.transport, self.peer.clone(), topics)
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::host::Service;
 use crate::name::ServiceName;
-use crate::registry::{Change, Outcome, RegistryError};
+use crate::store::{Change, Outcome, StoreError};
 
 /// The routes; those of a registry that follows Kubernetes only read.
 pub(super) fn routes(follows_kubernetes: bool) -> Router<Context> {
@@ -35,7 +35,7 @@ async fn refuse_to_write(method: Method, name: ServiceName) -> Problem {
 }
 
 async fn list(State(context): State<Context>) -> Json<Value> {
-    Json(json!({"services": *context.registry.snapshot()}))
+    Json(json!({"services": context.store.services()}))
 }
 
 async fn show(State(context): State<Context>, name: ServiceName) -> Result<Json<Arc<Service>>, Problem> {
@@ -45,9 +45,9 @@ async fn show(State(context): State<Context>, name: ServiceName) -> Result<Json<
 /// The service that is registered under a name.
 pub(super) fn find(context: &Context, name: &ServiceName) -> Result<Arc<Service>, Problem> {
     context
-        .registry
+        .store
         .find(name.as_str())
-        .ok_or_else(|| RegistryError::Unknown(name.clone()).into())
+        .ok_or_else(|| StoreError::Unknown(name.clone()).into())
 }
 
 async fn create(
@@ -85,26 +85,26 @@ async fn remove(State(context): State<Context>, name: ServiceName) -> Result<Sta
 
 /// Makes a change on a thread that may block. It is made whole, even if the client goes away meanwhile.
 async fn apply(context: Context, change: Change) -> Result<Outcome, Problem> {
-    let Context { registry, metrics, .. } = context;
-    let applied = tokio::task::spawn_blocking(move || registry.apply(change)).await;
+    let Context { store, metrics, .. } = context;
+    let applied = tokio::task::spawn_blocking(move || store.apply(change)).await;
     let applied = applied.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR).detail(error.to_string()))?;
     match &applied {
         Ok(outcome) => metrics.change(Some(*outcome)),
-        Err(RegistryError::State(error)) => {
+        Err(StoreError::State(error)) => {
             tracing::error!("{error}");
             metrics.change(None);
         }
-        Err(RegistryError::Unknown(_) | RegistryError::Exists(_)) => {}
+        Err(StoreError::Unknown(_) | StoreError::Exists(_)) => {}
     }
     Ok(applied?)
 }
 
-impl From<RegistryError> for Problem {
-    fn from(error: RegistryError) -> Self {
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
         let status = match &error {
-            RegistryError::Unknown(_) => StatusCode::NOT_FOUND,
-            RegistryError::Exists(_) => StatusCode::CONFLICT,
-            RegistryError::State(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            StoreError::Unknown(_) => StatusCode::NOT_FOUND,
+            StoreError::Exists(_) => StatusCode::CONFLICT,
+            StoreError::State(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Problem::new(status).detail(error.to_string())
     }

@@ -18,13 +18,13 @@ use meshkat_kit::Guard;
 use crate::clients::Clients;
 use crate::faults::{self, Faults};
 use crate::metrics::{Metrics, Surface};
-use crate::registry::Registry;
 use crate::resources::Kind;
+use crate::store::Store;
 
 /// What the handlers need.
 #[derive(Clone)]
 struct Context {
-    registry: Arc<Registry>,
+    store: Arc<Store>,
     metrics: Arc<Metrics>,
     clients: Arc<Clients>,
     faults: Faults,
@@ -32,14 +32,14 @@ struct Context {
 
 /// All of the service's own routes.
 pub(crate) fn routes(
-    registry: &Arc<Registry>,
+    store: &Arc<Store>,
     metrics: &Arc<Metrics>,
     clients: &Arc<Clients>,
     faults: &Faults,
     guard: &Guard,
 ) -> Router {
     let context = Context {
-        registry: Arc::clone(registry),
+        store: Arc::clone(store),
         metrics: Arc::clone(metrics),
         clients: Arc::clone(clients),
         faults: faults.clone(),
@@ -55,7 +55,7 @@ pub(crate) fn routes(
     meshkat_kit::router()
         .merge(counted(
             Surface::Registry,
-            guarded(edsservice::routes(registry.follows_kubernetes())),
+            guarded(edsservice::routes(store.follows_kubernetes())),
         ))
         .merge(counted(Surface::V1, registration::routes()))
         .merge(counted(Surface::V2, polls::v2()))

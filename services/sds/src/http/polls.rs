@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Context;
 use crate::clients::{NodeName, Poll, Said};
-use crate::discovery::{self, Api, DiscoveryRequest};
+use crate::discovery::{self, DiscoveryRequest};
 use crate::faults::{Admitted, Content, NO_JSON};
 use crate::metrics::Surface;
 use crate::protocol::MOST_NAMES;
@@ -44,10 +44,9 @@ async fn answer_v2(
     connection: &Connection,
     request: &DiscoveryRequest,
 ) -> Result<Response, Problem> {
-    check_type(Api::V2.endpoint_type(), request)?;
+    check_type(discovery::V2_ENDPOINTS, request)?;
     let admitted = admit(context, connection, request).await?;
-    let services = context.registry.asked(&request.resource_names);
-    let response = discovery::endpoints(Api::V2, &services).map_err(unwritable)?;
+    let response = discovery::endpoints_v2(request, &context.store.world()).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
     count_answer(context, Surface::V2, request, count, version);
     let Some(content) = admitted.content() else {
@@ -57,7 +56,7 @@ async fn answer_v2(
     body(told.map(|told| with_own_version(told, content)).as_ref())
 }
 
-/// The same for any type, from the cache.
+/// The same for any type, from the store.
 async fn answer_v3(
     context: &Context,
     connection: &Connection,
@@ -66,12 +65,12 @@ async fn answer_v3(
 ) -> Result<Response, Problem> {
     check_type(kind.type_url(), &request)?;
     let admitted = admit(context, connection, &request).await?;
-    let lens = admitted.lens(context.registry.resources().world());
-    let view = lens.view(&request.node.cluster);
+    let seen = admitted.look(context.store.world());
+    let view = seen.view(&request.node.cluster);
     let response = discovery::resources(kind, &request, view).map_err(unwritable)?;
     let (count, version) = (response.resources.len(), &response.version_info);
     count_answer(context, Surface::V3, &request, count, version);
-    let answer = match lens.content() {
+    let answer = match seen.content() {
         Some(Content::Garbage) => body(None::<&()>),
         _ => body(Some(&response)),
     }?;

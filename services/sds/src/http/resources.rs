@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::redact::redact;
-use crate::resources::{InvalidResource, Kind, Layer, Placed, Resource};
-use crate::state::StateError;
+use crate::resources::{InvalidResource, Kind, Resource};
+use crate::store::{Layer, Outcome, StateError};
 
 /// The longest resource, in bytes: far more than ten thousand endpoints.
 const LONGEST: usize = 16 << 20;
@@ -85,7 +85,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Place {
 
 impl Place {
     fn layer(&self) -> Layer<'_> {
-        self.node_cluster.as_deref().map_or(Layer::Written, Layer::WrittenFor)
+        Layer::written(self.node_cluster.as_deref())
     }
 
     fn unknown(&self) -> Problem {
@@ -101,7 +101,7 @@ impl Place {
 }
 
 async fn show(State(context): State<Context>, place: Place) -> Result<Response, Problem> {
-    let world = context.registry.resources().world();
+    let world = context.store.world();
     let found = world
         .find(place.kind, place.layer(), &place.name)
         .ok_or_else(|| place.unknown())?;
@@ -114,11 +114,11 @@ async fn replace(State(context): State<Context>, place: Place, request: Request)
     let placed = tokio::task::spawn_blocking(move || {
         let resource = Arc::new(Resource::from_json(place.kind, &place.name, &bytes)?);
         let placed = context
-            .registry
-            .write(place.kind, place.layer(), &place.name, Arc::clone(&resource));
+            .store
+            .put(place.kind, place.layer(), &place.name, Arc::clone(&resource));
         let status = match placed.map_err(unkept)? {
-            Placed::Created => StatusCode::CREATED,
-            Placed::Replaced => StatusCode::OK,
+            Outcome::Created => StatusCode::CREATED,
+            Outcome::Replaced | Outcome::Deleted => StatusCode::OK,
         };
         body(status, &resource)
     });
@@ -136,7 +136,7 @@ fn unkept(error: StateError) -> Problem {
 
 async fn remove(State(context): State<Context>, place: Place) -> Result<StatusCode, Problem> {
     let removed = tokio::task::spawn_blocking(move || {
-        let removed = context.registry.withdraw(place.kind, place.layer(), &place.name);
+        let removed = context.store.remove(place.kind, place.layer(), &place.name);
         if removed.map_err(unkept)? {
             Ok(StatusCode::NO_CONTENT)
         } else {
@@ -147,7 +147,7 @@ async fn remove(State(context): State<Context>, place: Place) -> Result<StatusCo
 }
 
 async fn clients(State(context): State<Context>) -> Json<Value> {
-    let world = context.registry.resources().world();
+    let world = context.store.world();
     Json(json!({"clients": context.clients.report(&world)}))
 }
 

@@ -16,22 +16,22 @@ use meshkat_kit::Readiness;
 use tokio::time::timeout;
 
 use super::pace::{Pace, Pauses};
+use super::slices::Slices;
 use super::status::Status;
-use super::store::Store;
 use super::trouble::Trouble;
-use crate::registry::Registry;
+use crate::store::Store;
 
 /// How many slices are asked for at once.
 const PAGE: u32 = 500;
 
-/// Brings what Kubernetes says into a registry.
+/// Brings what Kubernetes says into a store.
 pub(super) struct Follower {
     pub(super) client: Client,
     /// The only namespace to follow; all if there is none.
     pub(super) namespace: Option<String>,
     pub(super) pace: Pace,
-    pub(super) store: Store,
-    pub(super) registry: Arc<Registry>,
+    pub(super) slices: Slices,
+    pub(super) into: Arc<Store>,
     pub(super) status: Arc<Status>,
     pub(super) readiness: Readiness,
 }
@@ -69,8 +69,8 @@ impl Follower {
         let version = version.filter(|version| !version.is_empty()).ok_or_else(|| {
             Trouble::Undecodable("metadata.resourceVersion: a list has to have one, to be watched from".to_owned())
         })?;
-        self.registry.follow(self.store.replace(&slices));
-        self.status.passed_over(self.store.passed_over());
+        self.into.follow(self.slices.replace(&slices));
+        self.status.passed_over(self.slices.passed_over());
         tracing::info!(slices = slices.len(), version, "listed the EndpointSlices");
         self.status.listed(&self.readiness);
         Ok(version)
@@ -135,17 +135,17 @@ impl Follower {
                 return Ok(());
             }
             WatchEvent::Added(slice) | WatchEvent::Modified(slice) => {
-                let changes = self.store.apply(&slice);
+                let changes = self.slices.apply(&slice);
                 (slice, changes)
             }
             WatchEvent::Deleted(slice) => {
-                let changes = self.store.delete(&slice);
+                let changes = self.slices.delete(&slice);
                 (slice, changes)
             }
         };
         self.status.event();
-        self.registry.follow(changes);
-        self.status.passed_over(self.store.passed_over());
+        self.into.follow(changes);
+        self.status.passed_over(self.slices.passed_over());
         if let Some(seen) = slice.metadata.resource_version {
             *version = seen;
         }

@@ -1,17 +1,16 @@
-//! Kubernetes as the source of services: its EndpointSlices, followed by one watch and kept in the cache.
+//! Kubernetes as the source of services: its EndpointSlices, followed by one watch and kept in the store.
 //!
 //! What was last known is served whatever becomes of the API server, and `/readyz` and `/metrics` say how old it is.
 
 mod access;
 mod follow;
 mod gate;
-mod names;
 mod pace;
 mod passed;
 mod port;
 mod slice;
+mod slices;
 mod status;
-mod store;
 mod trouble;
 
 use std::path::PathBuf;
@@ -21,17 +20,15 @@ use meshkat_kit::Readiness;
 
 use access::Access;
 use follow::Follower;
-use store::Store;
+use slices::Slices;
 
 pub use access::AccessError;
 pub(crate) use gate::{Gate, pass};
-pub(crate) use names::Names;
 pub use pace::Pace;
 pub use port::{EnvoyPort, InvalidPort};
 pub(crate) use status::Status;
-pub(crate) use store::Change;
 
-use crate::registry::Registry;
+use crate::store::{Names, Store, is_domain, is_label};
 
 /// The domain of a cluster's DNS, unless it is told.
 const CLUSTER_DOMAIN: &str = "cluster.local";
@@ -69,14 +66,10 @@ impl Kubernetes {
     /// # Errors
     /// There are none, or they do not hold together; the message names the setting.
     pub fn new(settings: KubernetesSettings) -> Result<Self, AccessError> {
-        if let Some(namespace) = settings.namespace.as_deref().filter(|name| !names::is_label(name)) {
+        if let Some(namespace) = settings.namespace.as_deref().filter(|name| !is_label(name)) {
             return Err(AccessError::Namespace(namespace.to_owned()));
         }
-        if let Some(domain) = settings
-            .cluster_domain
-            .as_deref()
-            .filter(|domain| !names::is_domain(domain))
-        {
+        if let Some(domain) = settings.cluster_domain.as_deref().filter(|domain| !is_domain(domain)) {
             return Err(AccessError::Domain(domain.to_owned()));
         }
         let access = Access::find(
@@ -94,16 +87,16 @@ impl Kubernetes {
         Names::new(own.to_owned(), domain)
     }
 
-    /// Follows it without end, into a registry of its own.
-    pub(crate) async fn follow(self, registry: Arc<Registry>, status: Arc<Status>, readiness: Readiness) {
+    /// Follows it without end, into a store of its own.
+    pub(crate) async fn follow(self, into: Arc<Store>, status: Arc<Status>, readiness: Readiness) {
         match self.access.client() {
             Ok(client) => {
                 let follower = Follower {
                     client,
                     namespace: self.settings.namespace,
                     pace: self.settings.pace,
-                    store: Store::new(self.settings.envoy_port),
-                    registry,
+                    slices: Slices::new(self.settings.envoy_port),
+                    into,
                     status,
                     readiness,
                 };

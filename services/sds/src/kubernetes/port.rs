@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use super::names::is_label;
+use crate::store::is_label;
 
 /// How the port without a name is asked for.
 const UNNAMED: &str = ":";

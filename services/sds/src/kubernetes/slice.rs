@@ -6,10 +6,10 @@ use std::num::NonZeroU16;
 
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointSlice};
 
-use super::names::ServiceKey;
 use super::passed::{Passed, Reason, shown};
 use super::port::EnvoyPort;
 use crate::host::{Health, Host, Hosts, Service, Tags};
+use crate::store::ServiceKey;
 
 /// The label that says which service a slice is part of.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";

@@ -85,7 +85,7 @@ impl Status {
         self.synced.subscribe()
     }
 
-    /// Everything was listed, and is in the cache.
+    /// Everything was listed, and is in the store.
     pub(super) fn listed(&self, readiness: &Readiness) {
         self.lists.inc();
         self.heard();

@@ -15,7 +15,7 @@ use prometheus_client::registry;
 pub(crate) use faults::FaultKind;
 
 use crate::kubernetes::Status;
-use crate::registry::{Outcome, Snapshot};
+use crate::store::{Outcome, World};
 
 /// One of the ways in which the service is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -164,14 +164,12 @@ impl Metrics {
     }
 
     /// Everything in the OpenMetrics text format.
-    pub(crate) fn text(&self, snapshot: &Snapshot) -> String {
-        self.services.set(snapshot.len() as u64);
-        self.hosts.set(
-            snapshot
-                .values()
-                .map(|service| service.hosts.as_slice().len() as u64)
-                .sum(),
-        );
+    pub(crate) fn text(&self, world: &World) -> String {
+        self.services.set(world.services().count() as u64);
+        let hosts = world
+            .services()
+            .map(|(_, service)| service.hosts.as_slice().len() as u64);
+        self.hosts.set(hosts.sum());
         if let Some(kubernetes) = &self.kubernetes {
             kubernetes.measure();
         }

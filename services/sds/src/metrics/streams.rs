@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -24,14 +24,16 @@ struct ByType {
 }
 
 /// A type, or all those that are not served: a label takes no text that clients make up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Resources {
-    Clusters,
-    Endpoints,
-    Secrets,
-    Listeners,
-    Routes,
-    Unknown,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Resources(Option<Kind>);
+
+impl EncodeLabelValue for Resources {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(kind) => kind.encode(encoder),
+            None => "Unknown".encode(encoder),
+        }
+    }
 }
 
 /// Counters since the start, and the streams that are open.
@@ -115,13 +117,8 @@ impl Streams {
 }
 
 fn by_type(transport: Transport, kind: Option<Kind>) -> ByType {
-    let resources = match kind {
-        Some(Kind::Clusters) => Resources::Clusters,
-        Some(Kind::Endpoints) => Resources::Endpoints,
-        Some(Kind::Secrets) => Resources::Secrets,
-        Some(Kind::Listeners) => Resources::Listeners,
-        Some(Kind::Routes) => Resources::Routes,
-        None => Resources::Unknown,
-    };
-    ByType { transport, resources }
+    ByType {
+        transport,
+        resources: Resources(kind),
+    }
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use envoy_types::pb::google::rpc::Status;
 
-use super::session::Heard;
 use crate::resources::{Kind, Version};
 use crate::text::cut;
 
@@ -31,6 +30,29 @@ pub(crate) struct Nack {
     pub(crate) version: Version,
     pub(crate) code: i32,
     pub(crate) message: String,
+}
+
+/// What a request was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RequestOutcome {
+    /// A subscription, or nothing new.
+    Request,
+    /// The answer to a response that is past, or was never sent on this stream.
+    Stale,
+    /// The client took a response.
+    Ack {
+        /// `None` is a type that is not served.
+        kind: Option<Kind>,
+        /// When the change was made that was sent, if it was one.
+        changed: Option<Instant>,
+    },
+    /// The client refused a response.
+    Nack {
+        /// `None` is a type that is not served.
+        kind: Option<Kind>,
+        /// What it says.
+        nack: Nack,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -73,22 +95,22 @@ impl Exchange {
     }
 
     /// The client answers a response. One that is not waited for, or no more, is only heard.
-    pub(super) fn answer(&mut self, kind: Option<Kind>, number: u64, error: Option<Status>) -> Heard {
+    pub(super) fn answer(&mut self, kind: Option<Kind>, number: u64, error: Option<Status>) -> RequestOutcome {
         let Some(index) = self
             .outstanding
             .iter()
             .position(|outstanding| outstanding.number == number)
         else {
-            return Heard::Request;
+            return RequestOutcome::Request;
         };
         // Clients answer in order: those before it will not be answered any more.
         let Some(answered) = self.outstanding.drain(..=index).next_back() else {
-            return Heard::Request;
+            return RequestOutcome::Request;
         };
         match error {
             None => {
                 self.acknowledged = Some(answered.version);
-                Heard::Ack {
+                RequestOutcome::Ack {
                     kind,
                     changed: answered.changed,
                 }
@@ -100,7 +122,7 @@ impl Exchange {
                     message: cut(&message, LONGEST_MESSAGE).to_owned(),
                 };
                 self.nack = Some(nack.clone());
-                Heard::Nack { kind, nack }
+                RequestOutcome::Nack { kind, nack }
             }
         }
     }

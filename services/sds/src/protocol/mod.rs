@@ -3,16 +3,24 @@
 
 mod delta;
 mod exchange;
+mod key;
 mod session;
 mod sotw;
+mod stream;
 mod subscription;
 #[cfg(test)]
 mod tests;
 mod topic;
 mod warming;
+mod weight;
 
-pub(crate) use delta::Delta;
-pub(crate) use exchange::LONGEST_MESSAGE;
-pub(crate) use session::{Heard, Machine, Scope, TopicStatus};
-pub(crate) use sotw::Sotw;
-pub(crate) use topic::MOST_NAMES;
+pub(crate) use exchange::{LONGEST_MESSAGE, RequestOutcome};
+pub(crate) use session::Scope;
+pub(crate) use stream::XdsStream;
+pub(crate) use topic::{TopicStatus, Variant};
+pub(crate) use weight::MOST_NAMES;
+
+/// A stream of the State-of-the-World variant.
+pub(crate) type Sotw = XdsStream<sotw::SentState>;
+/// A stream of the delta variant.
+pub(crate) type Delta = XdsStream<delta::SentState>;

@@ -1,13 +1,6 @@
-//! What the two variants of the protocol have in common.
+//! What a stream is, and what becomes of it.
 
-use std::time::Instant;
-
-use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
-
-use super::exchange::{Exchange, Nack};
-use super::subscription::{Subscription, version};
-use super::topic::{Key, Weight};
-use crate::resources::{Kind, Version, View};
+use crate::resources::Kind;
 
 /// Which types a stream serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,62 +9,6 @@ pub(crate) enum Scope {
     Aggregated,
     /// This one alone.
     One(Kind),
-}
-
-/// One stream's side of the protocol.
-///
-/// [`Machine::receive`] for each request, then [`Machine::next`] until there is nothing, and again after each change. It
-/// may be asked as late as one likes: what is due is always put together from the resources as they are. A clone tells what
-/// would be due without anything being sent.
-pub(crate) trait Machine: Clone + Send + 'static {
-    /// What the client sends.
-    type Request: prost::Message + Default;
-    /// What it is sent.
-    type Response: prost::Message;
-
-    /// The node that a request tells, if it tells one.
-    fn node(request: &mut Self::Request) -> Option<Node>;
-
-    /// Hears a request.
-    ///
-    /// # Errors
-    /// The stream has to end.
-    fn receive(&mut self, request: Self::Request) -> Result<Heard, Refused>;
-
-    /// The next response, if one is due.
-    fn next(&mut self, view: View<'_>) -> Option<Push<Self::Response>>;
-
-    /// Says who sends a response.
-    fn sign(response: &mut Self::Response, sender: ControlPlane);
-
-    /// What the names take that the stream wants.
-    fn weight(&self) -> Weight;
-
-    /// What the stream is about, type by type.
-    fn topics(&self, view: View<'_>) -> Vec<TopicStatus>;
-}
-
-/// What a request was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// A subscription, or nothing new.
-    Request,
-    /// The answer to a response that is past, or was never sent on this stream.
-    Stale,
-    /// The client took a response.
-    Ack {
-        /// `None` is a type that is not served.
-        kind: Option<Kind>,
-        /// When the change was made that was sent, if it was one.
-        changed: Option<Instant>,
-    },
-    /// The client refused a response.
-    Nack {
-        /// `None` is a type that is not served.
-        kind: Option<Kind>,
-        /// What it says.
-        nack: Nack,
-    },
 }
 
 /// Why a stream has to end.
@@ -104,45 +41,9 @@ pub(crate) struct Push<R> {
     pub(crate) response: R,
 }
 
-/// What a stream is about, for one type.
-#[derive(Debug, Clone)]
-pub(crate) struct TopicStatus {
-    pub(crate) type_url: String,
-    pub(crate) kind: Option<Kind>,
-    pub(crate) wildcard: bool,
-    pub(crate) names: Vec<String>,
-    /// The version of what it is to have now: of what was sent last, if nothing is due.
-    pub(crate) intended: Version,
-    pub(crate) exchange: Exchange,
-}
-
-impl TopicStatus {
-    pub(super) fn new(
-        key: &Key,
-        subscription: &Subscription,
-        exchange: &Exchange,
-        is_due: bool,
-        view: View<'_>,
-    ) -> Self {
-        // With nothing due, a client may have more than it wants now, or know of what is gone: that is no difference.
-        let intended = exchange
-            .sent
-            .filter(|_| !is_due)
-            .unwrap_or_else(|| version(&subscription.wanted(key.kind(), view)));
-        Self {
-            type_url: key.type_url().to_owned(),
-            kind: key.kind(),
-            wildcard: subscription.wildcard,
-            names: subscription.names.iter().map(ToString::to_string).collect(),
-            intended,
-            exchange: exchange.clone(),
-        }
-    }
-}
-
 /// Nonces that no other stream has.
 #[derive(Debug, Clone)]
-pub(super) struct Nonces {
+pub(crate) struct Nonces {
     stream: u64,
     count: u64,
 }

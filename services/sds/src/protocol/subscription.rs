@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::topic::Weight;
-use crate::resources::{Kind, Resource, Version, View};
+use super::weight::Weight;
+use crate::resources::{Kind, Resource, Version};
+use crate::store::View;
 
 /// Resources by name.
-pub(super) type Wanted<'a> = BTreeMap<&'a str, &'a Arc<Resource>>;
+pub(crate) type Wanted<'a> = BTreeMap<&'a str, &'a Arc<Resource>>;
 
 /// The name that stands for all resources.
 pub(super) const WILDCARD: &str = "*";

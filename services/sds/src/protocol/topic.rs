@@ -1,119 +1,164 @@
-//! The types that one stream speaks of.
+//! One type on a stream, as far as both variants of the protocol have it.
 
-use std::collections::BTreeMap;
+use std::fmt::Debug;
 
-use super::session::{Refused, Scope};
-use crate::resources::{Kind, View};
+use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
 
-/// How many types that are not served a stream may ask for: each costs memory, and no Envoy knows so many.
-const MOST_UNKNOWN: usize = 64;
+use super::exchange::{Exchange, RequestOutcome};
+use super::key::Key;
+use super::session::{Nonces, Push, Refused};
+use super::subscription::{Subscription, Wanted, version};
+use super::warming::Warming;
+use super::weight::Weight;
+use crate::resources::{Kind, Version};
+use crate::store::View;
 
-/// The longest name of a type, in bytes: three times the longest that Envoy has.
-const LONGEST_TYPE: usize = 256;
+/// A variant of the protocol: what is remembered of one type that was sent, how requests are heard, and how a response is put
+/// together.
+pub(crate) trait Variant: Clone + Debug + Default + Send + 'static {
+    /// What the client sends.
+    type Request: prost::Message + Default;
+    /// What it is sent.
+    type Response: prost::Message;
 
-/// How many names a stream may want, of all types together, and how many bytes they may have.
-pub(crate) const MOST_NAMES: usize = 20_000;
-const MOST_BYTES: usize = 4 << 20;
+    /// The node that a request tells, if it tells one.
+    fn node(request: &mut Self::Request) -> Option<Node>;
 
-/// What a stream's names take, with what is kept beside each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Weight {
-    names: usize,
-    bytes: usize,
+    /// Says who sends a response.
+    fn sign(response: &mut Self::Response, sender: ControlPlane);
+
+    /// The type that a request speaks of, and its nonce.
+    fn header(request: &Self::Request) -> (&str, &str);
+
+    /// What the names take that a client wants of a type once a request is heard; `None` if they are no more than before.
+    ///
+    /// # Errors
+    /// It tells of too many besides.
+    fn weight(known: Option<&Topic<Self>>, request: &Self::Request) -> Result<Option<Weight>, Refused>;
+
+    /// What the first request of a type asks for. Naming nothing means everything if the type is `whole`.
+    fn first(request: Self::Request, whole: bool) -> Topic<Self>;
+
+    /// Hears a further request.
+    fn hear(topic: &mut Topic<Self>, key: &Key, answered: Answered, request: Self::Request) -> RequestOutcome;
+
+    /// A name has to be sent again if it is there; tells whether that is news.
+    fn doubt(&mut self, name: &str) -> bool;
+
+    /// Whether there is something that the client has to be told.
+    fn is_due(topic: &Topic<Self>, key: &Key, wanted: &Wanted<'_>) -> bool;
+
+    /// The next response, if one is due: its number, the version of all that the client wants, and itself.
+    fn respond(
+        topic: &mut Topic<Self>,
+        look: &Look<'_>,
+        wanted: Wanted<'_>,
+        nonces: &mut Nonces,
+        warming: &mut Warming,
+    ) -> Option<(u64, Version, Self::Response)>;
 }
 
-impl Weight {
-    pub(super) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        names.into_iter().fold(Self::default(), |sum, name| Self {
-            names: sum.names + 1,
-            bytes: sum.bytes + name.len(),
-        })
-    }
-
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            names: self.names + other.names,
-            bytes: self.bytes + other.bytes,
-        }
-    }
-
-    /// Refuses more than a stream may want.
-    pub(super) fn check(self) -> Result<(), Refused> {
-        if self.names > MOST_NAMES || self.bytes > MOST_BYTES {
-            return Err(Refused::TooManyNames {
-                names: MOST_NAMES,
-                bytes: MOST_BYTES,
-            });
-        }
-        Ok(())
-    }
-
-    /// About how much memory that is, in bytes.
-    pub(crate) fn memory(self) -> usize {
-        /// A text of its own, and an entry in each of the tables that have it.
-        const BESIDE: usize = 256;
-        self.bytes + self.names * BESIDE
-    }
+/// Which response a request answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// None.
+    Nothing,
+    /// One that was never sent on this stream.
+    Foreign,
+    /// The one of this number.
+    Response(u64),
 }
 
-/// A type as a stream knows it. Known ones come first, in the order in which they are sent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    Known(Kind),
-    Unknown(String),
+/// A look at the resources of a type.
+#[derive(Debug)]
+pub(crate) struct Look<'a> {
+    pub(super) key: &'a Key,
+    pub(super) generation: u64,
+    /// Nothing is taken away: something that is to be sent may still need it.
+    pub(super) used: bool,
 }
 
-impl Key {
-    /// The type that a request speaks of.
-    pub(super) fn of(scope: Scope, type_url: String) -> Result<Self, Refused> {
-        if type_url.len() > LONGEST_TYPE {
-            return Err(Refused::LongType(LONGEST_TYPE));
-        }
-        match (scope, Kind::of_type_url(&type_url)) {
-            (Scope::One(kind), _) if type_url.is_empty() => Ok(Self::Known(kind)),
-            (Scope::Aggregated, _) if type_url.is_empty() => Err(Refused::NoType),
-            (Scope::One(own), Some(kind)) if own != kind => Ok(Self::Unknown(type_url)),
-            (_, Some(kind)) => Ok(Self::Known(kind)),
-            (_, None) => Ok(Self::Unknown(type_url)),
-        }
-    }
-
-    pub(super) fn kind(&self) -> Option<Kind> {
-        match self {
-            Self::Known(kind) => Some(*kind),
-            Self::Unknown(_) => None,
-        }
-    }
-
-    pub(super) fn type_url(&self) -> &str {
-        match self {
-            Self::Known(kind) => kind.type_url(),
-            Self::Unknown(type_url) => type_url,
-        }
-    }
-
-    /// A number that differs if the resources of the type may differ.
-    pub(super) fn generation(&self, view: View<'_>) -> u64 {
-        self.kind().map_or(0, |kind| view.generation(kind))
-    }
-
-    /// Whether naming nothing at first means everything.
-    pub(super) fn is_whole(&self) -> bool {
-        self.kind().is_none_or(Kind::is_whole)
-    }
+/// One type on a stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Topic<V> {
+    pub(super) subscription: Subscription,
+    /// An answer is due, whatever is in it.
+    pub(super) asked: bool,
+    /// The generation of the resources that was last looked at.
+    pub(super) seen: Option<u64>,
+    pub(super) exchange: Exchange,
+    /// What the client was sent.
+    pub(super) sent: V,
 }
 
-/// Whether a type speaks of clusters and their endpoints: on one stream with these, what they no longer need is taken away
-/// only after they are told so.
-pub(super) fn is_user(key: &Key) -> bool {
-    matches!(key.kind(), Some(Kind::Listeners | Kind::Routes))
+/// What a stream is about, for one type.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicStatus {
+    pub(crate) type_url: String,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) wildcard: bool,
+    pub(crate) names: Vec<String>,
+    /// The version of what it is to have now: of what was sent last, if nothing is due.
+    pub(crate) intended: Version,
+    pub(crate) exchange: Exchange,
 }
 
-/// Refuses one more type if a stream has asked for too many that are not served.
-pub(super) fn check_room<T>(topics: &BTreeMap<Key, T>, key: &Key) -> Result<(), Refused> {
-    let unknown = topics.keys().filter(|key| key.kind().is_none()).count();
-    if key.kind().is_none() && unknown >= MOST_UNKNOWN && !topics.contains_key(key) {
-        return Err(Refused::TooManyTypes(MOST_UNKNOWN));
+impl<V: Variant> Topic<V> {
+    pub(super) fn weight(&self) -> Weight {
+        self.subscription.weight()
     }
-    Ok(())
+
+    fn is_to_be_looked_at(&self, generation: u64) -> bool {
+        self.asked || self.seen != Some(generation)
+    }
+
+    /// Whether a response is due.
+    pub(super) fn is_due(&self, key: &Key, view: View<'_>) -> bool {
+        if self.asked || !self.is_to_be_looked_at(key.generation(view)) {
+            return self.asked;
+        }
+        V::is_due(self, key, &self.subscription.wanted(key.kind(), view))
+    }
+
+    pub(super) fn status(&self, key: &Key, view: View<'_>) -> TopicStatus {
+        // With nothing due, a client may have more than it wants now, or know of what is gone: that is no difference.
+        let sent = self.exchange.sent.filter(|_| !self.is_due(key, view));
+        TopicStatus {
+            type_url: key.type_url().to_owned(),
+            kind: key.kind(),
+            wildcard: self.subscription.wildcard,
+            names: self.subscription.names.iter().map(ToString::to_string).collect(),
+            intended: sent.unwrap_or_else(|| version(&self.subscription.wanted(key.kind(), view))),
+            exchange: self.exchange.clone(),
+        }
+    }
+
+    /// The next response, if one is due. Nothing is taken away while it is `used`.
+    pub(super) fn next(
+        &mut self,
+        key: &Key,
+        view: View<'_>,
+        used: bool,
+        nonces: &mut Nonces,
+        warming: &mut Warming,
+    ) -> Option<Push<V::Response>> {
+        let kind = key.kind();
+        for name in warming.again(kind) {
+            if self.sent.doubt(name) {
+                self.seen = None;
+            }
+        }
+        let generation = key.generation(view);
+        if !self.is_to_be_looked_at(generation) {
+            return None;
+        }
+        let by_change = self.seen.is_some() && !self.asked;
+        let wanted = self.subscription.wanted(kind, view);
+        let look = Look { key, generation, used };
+        let (number, version, response) = V::respond(self, &look, wanted, nonces, warming)?;
+        self.asked = false;
+        let changed = kind.filter(|_| by_change).and_then(|kind| view.changed(kind));
+        self.exchange.send(number, version, changed);
+        Some(Push { kind, response })
+    }
 }

@@ -13,7 +13,7 @@ use crate::resources::{Awaited, Kind, Resource};
 /// wherever the listener asks for them in another way than before, or is another that asks for the same. It does not ask for
 /// them again either: without being sent them once more, it would wait until `initial_fetch_timeout`, and then go on without.
 #[derive(Debug, Clone)]
-pub(super) struct Warming {
+pub(crate) struct Warming {
     /// On a stream of its own, a type knows nothing of the others, and its Envoy opens a stream for each cluster.
     aggregated: bool,
     /// What is waited for, by the type of those who wait.

@@ -1,12 +1,14 @@
 //! The types of resources.
 
 use prometheus_client::encoding::EncodeLabelValue;
+use serde::{Deserialize, Serialize};
 
 /// A type of resource that is served.
 ///
 /// In the order in which an Envoy can take a change of several without dropping a request: what is pointed at comes
 /// before what points at it. Clusters come before all that they point at, since an Envoy asks for that only then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelValue, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     Clusters,
     Endpoints,

@@ -1,8 +1,7 @@
-//! What Envoys are told: one cache of resources of every type, whichever way they came and whichever way they go out.
+//! What Envoys are told: resources of every type, whichever way they came and whichever way they go out.
 
 mod assignment;
 mod awaits;
-mod cache;
 mod descriptors;
 mod json;
 mod kind;
@@ -10,13 +9,10 @@ mod proto_json;
 mod resource;
 mod strict;
 mod version;
-mod world;
 
 pub(crate) use awaits::Awaited;
-pub(crate) use cache::{Cache, Placed};
 pub(crate) use json::InvalidResource;
 pub(crate) use kind::Kind;
 pub(crate) use resource::Resource;
 pub(crate) use strict::Strict;
 pub(crate) use version::Version;
-pub(crate) use world::{Layer, View, World};

@@ -7,9 +7,9 @@ use prost::Message as _;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::assignment::{self, ClusterLoadAssignment};
 use super::awaits::Awaited;
-use super::{Kind, Version, assignment, awaits};
-use crate::discovery::{Api, ClusterLoadAssignment};
+use super::{Kind, Version, awaits};
 use crate::host::Service;
 
 /// A resource in the forms in which it is sent. It never changes; a change makes another.
@@ -53,6 +53,11 @@ impl Resource {
             Origin::Registered(_, service) => Some(service),
             Origin::Written(_) => None,
         }
+    }
+
+    /// Whether it is the same: to Envoys, and to who asks for the service.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.version == other.version && self.service() == other.service()
     }
 
     /// A resource that somebody wrote: its bytes, and the same as JSON with its `@type`.
@@ -101,9 +106,7 @@ impl Resource {
             return Ok(Arc::clone(json));
         }
         let json: Arc<RawValue> = match &self.origin {
-            Origin::Registered(name, service) => {
-                to_raw_value(&ClusterLoadAssignment::new(Api::V3, name, service))?.into()
-            }
+            Origin::Registered(name, service) => to_raw_value(&ClusterLoadAssignment::new(name, service))?.into(),
             Origin::Written(json) => Arc::clone(json),
         };
         Ok(Arc::clone(self.json.get_or_init(|| json)))

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use meshkat_kit::Identity;
 use meshkat_kit::testing::Running;
 use reqwest::{Client, Method};
-use sds::Registry;
+use sds::Store;
 use serde_json::Value;
 
-/// Starts a discovery service with a registry.
-pub(crate) async fn start(registry: Registry) -> Running {
+/// Starts a discovery service with what a store holds.
+pub(crate) async fn start(store: Store) -> Running {
     let identity = Identity::new("sds", "sds-1").unwrap();
-    Running::start(|listener, shutdown| sds::run(listener, identity, Arc::new(registry), shutdown)).await
+    Running::start(|listener, shutdown| sds::run(listener, identity, Arc::new(store), shutdown)).await
 }
 
 /// A client that no proxy of the environment leads astray.

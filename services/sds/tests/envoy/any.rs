@@ -4,7 +4,7 @@ use std::process::Command;
 
 use prost_reflect::DescriptorPool;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 use crate::Envoy;
@@ -133,7 +133,7 @@ fn is_taken_by_envoy(listener: &str) -> bool {
 
 #[tokio::test]
 async fn what_envoy_reads_is_read_and_what_is_written_envoy_reads() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let url = sds.url("/xds/v3/listeners/a");
     for any in taken() {
         let written = listener(&any);
@@ -150,7 +150,7 @@ async fn what_envoy_reads_is_read_and_what_is_written_envoy_reads() {
 
 #[tokio::test]
 async fn what_envoy_refuses_is_refused_with_its_place() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for (any, field) in refused() {
         let written = listener(&any.to_string());
         assert!(!is_taken_by_envoy(&written), "Envoy takes {any}");

@@ -23,7 +23,7 @@ use common::{ask, start};
 use meshkat_kit::testing::Running;
 use process::Envoy;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ async fn register(sds: &Running, ports: &[u16]) {
 
 /// A host that is put arrives, one that is taken away goes, and what Envoy refuses is heard.
 async fn endpoints(transport: Transport) {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     register(&sds, &[1]).await;
     let envoy = transport.envoy(&sds, false);
     envoy
@@ -214,7 +214,7 @@ async fn endpoints(transport: Transport) {
 
 /// Clusters, endpoints, listeners and routes, and a changed cluster that has to become warm again.
 async fn everything(transport: Transport) {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let envoy = transport.envoy(&sds, true);
     envoy
         .until("/ready", "is live without anything", |text| text.trim() == "LIVE")

@@ -1,7 +1,7 @@
 //! A response of which one resource is wrong.
 
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::json;
 
 use crate::common::{ask, start};
@@ -11,7 +11,7 @@ use crate::{Transport, put, register};
 ///
 /// An Envoy takes nothing of a response if one resource in it cannot be read.
 async fn what_was_right_arrives(transport: Transport) {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for name in ["other", "pet"] {
         put(&sds, &format!("/xds/v3/clusters/{name}"), transport.cluster(name, "1s")).await;
     }

@@ -1,7 +1,7 @@
 //! Certificates over discovery: a listener takes the one that is served, and the next one once it is.
 
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 use crate::common::{ask, start};
@@ -18,7 +18,7 @@ fn certificate() -> Value {
 }
 
 async fn over(transport: Transport) {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "in",

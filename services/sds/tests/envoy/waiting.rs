@@ -3,7 +3,7 @@
 //! Nothing here has a limit to its wait: what does not come is waited for until the test gives up.
 
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 use crate::common::{ask, start};
@@ -97,7 +97,7 @@ async fn works(envoy: &Envoy, name: &str, stat: &str) {
 /// A listener that asks for its routes in another way than before, and another one that asks for the same.
 async fn routes(transport: Transport) {
     let [first, second] = sources();
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     put(&sds, "/xds/v3/routes/answers", answers()).await;
     let path = "/xds/v3/listeners/in";
     put(
@@ -139,7 +139,7 @@ async fn routes(transport: Transport) {
 
 /// A cluster that asks for what it trusts in another way than before, and a filter within a filter that asks for a secret.
 async fn secrets(transport: Transport) {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     register(&sds, &[1]).await;
     let trust = json!({"name": "trust", "validation_context": {"trust_chain_verification": "ACCEPT_UNTRUSTED"}});
     put(&sds, "/xds/v3/secrets/trust", trust).await;

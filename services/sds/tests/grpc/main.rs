@@ -17,7 +17,7 @@ use common::{ask, start};
 use meshkat_kit::testing::Running;
 use python::{Peer, grpcio};
 use reqwest::Method;
-use sds::{KubernetesSettings, Registry};
+use sds::{KubernetesSettings, Store};
 use serde_json::{Value, json};
 use setting::{HASTY, Setting};
 
@@ -85,7 +85,7 @@ type Hosts = fn(u16) -> Value;
 
 async fn registered(names: &[(&'static str, Hosts)]) {
     let Some(grpcio) = grpcio() else { return };
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     let mut peer = Peer::start(grpcio, &sds.address().to_string());
     for (name, hosts) in names {
         put(&sds, &format!("/edsservice/{name}"), json!({"hosts": hosts(peer.port)})).await;

@@ -9,7 +9,7 @@ use meshkat_kit::Identity;
 use meshkat_kit::testing::{DEADLINE, Running};
 use prost::Message;
 use reqwest::{Client, Method};
-use sds::{Options, Registry};
+use sds::{Options, Store};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -49,7 +49,7 @@ pub(crate) fn server() -> &'static Server {
             .enable_all()
             .build()
             .unwrap();
-        let registry = Arc::new(Registry::in_memory());
+        let registry = Arc::new(Store::in_memory());
         let identity = Identity::new("sds", "sds-1").unwrap();
         let options = Options { allow_faults: true };
         let running = runtime.block_on(Running::start(|listener, shutdown| {

@@ -2,7 +2,7 @@
 
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use envoy_types::pb::envoy::service::endpoint::v3::endpoint_discovery_service_client::EndpointDiscoveryServiceClient;
-use sds::Registry;
+use sds::Store;
 
 use crate::client::{Delta, Sotw, name_of};
 use crate::common::start;
@@ -12,7 +12,7 @@ use crate::setting::{Kind, Setting, settings};
 /// A server, and an aggregated stream.
 async fn aggregated() -> Setting {
     Setting {
-        sds: start(Registry::in_memory()).await,
+        sds: start(Store::in_memory()).await,
         kind: Kind::Clusters,
         aggregated: true,
     }

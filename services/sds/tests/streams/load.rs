@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use meshkat_kit::testing::{Binary, DEADLINE};
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::json;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -39,7 +39,7 @@ async fn pushes(setting: &Setting) -> u64 {
 
 async fn endpoints() -> Setting {
     Setting {
-        sds: start(Registry::in_memory()).await,
+        sds: start(Store::in_memory()).await,
         kind: Kind::Endpoints,
         aggregated: true,
     }

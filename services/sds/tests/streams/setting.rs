@@ -2,7 +2,7 @@
 
 use meshkat_kit::testing::Running;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::{Value, json};
 
 use crate::common::{ask, start};
@@ -64,7 +64,7 @@ pub(crate) async fn settings() -> Vec<Setting> {
     let mut settings = Vec::new();
     for kind in Kind::ALL {
         for aggregated in [false, true] {
-            let sds = start(Registry::in_memory()).await;
+            let sds = start(Store::in_memory()).await;
             settings.push(Setting { sds, kind, aggregated });
         }
     }

@@ -6,19 +6,19 @@ use std::{
     time::Duration,
 };
 
-use meshkat_envoy::{
-    admin::Admin,
-    sync::{self, Answer, Live, Look, Pod, Row, STATS},
-};
+use meshkat_discovery::{DiscoveryClient, DiscoveryError, Node};
+use meshkat_envoy::admin::Admin;
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::run::{Ledger, LedgerPod, configuration_file, log_tail};
+use meshkat_sync::{Answer, Intended, Live, Look, Pod, Question, Row, STATS};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::sds::Sds;
 use crate::exit::Exit;
 
-/// How long an Envoy may take for one answer.
+/// The `node.id` of the questions to the discovery service: no pod's, so that no pod is taken to have asked.
+const NODE_ID: &str = "meshkat-sync";
+/// How long an Envoy or the discovery service may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// How much of an Envoy's log is looked through; over REST what it refuses is there again at each poll.
 const LOG: usize = 1 << 20;
@@ -31,8 +31,7 @@ pub(super) struct Mesh<'a> {
     run: &'a Ledger,
     folder: PathBuf,
     pods: Vec<&'a LedgerPod>,
-    sds: Sds,
-    sds_address: IpAddr,
+    sds: DiscoveryClient,
 }
 
 impl<'a> Mesh<'a> {
@@ -44,23 +43,22 @@ impl<'a> Mesh<'a> {
             run,
             folder,
             pods: pods.to_vec(),
-            sds: Sds::new(sds.socket(Port::Application))?,
-            sds_address: sds.address,
+            sds: DiscoveryClient::new(sds.socket(Port::Application), ANSWER).map_err(|error| failed(&error))?,
         })
     }
 
     /// A row for each Envoy and each type that it asks for.
     pub(super) async fn rows(&self) -> Result<Vec<Row>, Exit> {
-        let mut before = self.sds.clients().await?;
+        let mut before = self.sds.clients().await.map_err(|error| failed(&error))?;
         let mut looks = 0;
         loop {
             let pods = self.envoys().await?;
-            let intended = self.sds.intended(sync::wanted(&pods, &before)).await?;
-            let after = self.sds.clients().await?;
+            let intended = self.intended(meshkat_sync::wanted(&pods, &before)).await?;
+            let after = self.sds.clients().await.map_err(|error| failed(&error))?;
             looks += 1;
             // What was acknowledged before a change and looked at after it would seem to differ.
             if before.intends_the_same(&after) || looks == LOOKS {
-                return Ok(sync::rows(&Look {
+                return Ok(meshkat_sync::rows(&Look {
                     pods: &pods,
                     clients: &before,
                     intended: &intended,
@@ -71,6 +69,21 @@ impl<'a> Mesh<'a> {
         }
     }
 
+    /// What the discovery service intends, question by question.
+    async fn intended(&self, questions: impl IntoIterator<Item = Question>) -> Result<Intended, Exit> {
+        let mut intended = Intended::default();
+        for question in questions {
+            let node = Node {
+                id: NODE_ID.to_owned(),
+                cluster: question.node_cluster.clone(),
+            };
+            let names: Vec<&str> = question.name.as_deref().into_iter().collect();
+            let answer = self.sds.poll(&node, question.kind, &names).await;
+            intended.add(question, answer.map_err(|error| failed(&error))?);
+        }
+        Ok(intended)
+    }
+
     /// What each Envoy says, all asked at once: one that hangs costs its own time and nobody else's.
     async fn envoys(&self) -> Result<Vec<Pod>, Exit> {
         let mut asked = JoinSet::new();
@@ -79,13 +92,13 @@ impl<'a> Mesh<'a> {
                 process.pod == pod.name && process.container == Container::Envoy && process.identity.is_alive()
             });
             let (folder, name, admin) = (self.folder.clone(), pod.name.clone(), pod.socket(Port::Admin));
-            let sds = self.sds_address;
+            let sds = self.sds.address().ip();
             asked.spawn(async move { (place, pod_of(folder, name, admin, sds, is_alive).await) });
         }
-        let failed = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
+        let lost = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
         let mut pods = Vec::new();
         while let Some(told) = asked.join_next().await {
-            pods.push(told.map_err(failed)?);
+            pods.push(told.map_err(lost)?);
         }
         pods.sort_by_key(|(place, _)| *place);
         Ok(pods.into_iter().map(|(_, pod)| pod).collect())
@@ -104,6 +117,12 @@ impl<'a> Mesh<'a> {
     }
 }
 
+fn failed(error: &DiscoveryError) -> Exit {
+    Exit::environment(error.to_string()).help(
+        "without it nobody knows what is intended, and the Envoys keep what they have; `meshkat status` shows what runs",
+    )
+}
+
 async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, sds: IpAddr, is_alive: bool) -> Pod {
     let live = if is_alive {
         // What it asks others for is theirs to answer.
@@ -118,7 +137,7 @@ async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, sds: IpAddr, i
             // Without it, what the Envoy asks for is known from the discovery service alone.
             let configuration = serde_json::from_slice(&configuration).unwrap_or(Value::Null);
             let log = log_tail(&folder, &name, Container::Envoy, LOG).unwrap_or_default();
-            (configuration, sync::rejections(&log))
+            (configuration, meshkat_sync::rejections(&log))
         }
     });
     let (configuration, rejections) = files.await.unwrap_or_default();

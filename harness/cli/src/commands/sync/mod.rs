@@ -1,16 +1,15 @@
 //! `meshkat sync`: whether the Envoys of a mesh have what its discovery service intends for them.
 
 mod look;
-mod sds;
 
 use std::time::{Duration, Instant};
 
-use meshkat_envoy::sync::{Row, Status};
 use meshkat_model::{mesh::Container, suggest::did_you_mean};
 use meshkat_runtime::{
     process::default_state_dir,
     run::{Ledger, LedgerPod, live_runs, run_folder},
 };
+use meshkat_sync::{Row, Status};
 use tabled::{builder::Builder, settings::Style};
 
 use super::running;

@@ -1,41 +1,82 @@
 //! Delta: each response has what changed of what the client wants.
 
-mod told;
-mod topic;
+mod sent;
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
+use envoy_types::pb::google::rpc::Status;
 
-use super::session::{Heard, Machine, Nonces, Push, Refused, Scope, TopicStatus};
-use super::topic::{Key, Weight, check_room, is_user};
+use super::exchange::RequestOutcome;
+use super::key::Key;
+use super::session::{Nonces, Refused};
+use super::subscription::{WILDCARD, Wanted, version};
+use super::topic::{Answered, Look, Topic, Variant};
 use super::warming::Warming;
-use crate::resources::View;
-use topic::Topic;
+use super::weight::Weight;
+use crate::resources::{Kind, Version};
+pub(crate) use sent::SentState;
 
-/// One stream of the delta variant.
-#[derive(Debug, Clone)]
-pub(crate) struct Delta {
-    scope: Scope,
-    nonces: Nonces,
-    warming: Warming,
-    topics: BTreeMap<Key, Topic>,
-}
+impl Topic<SentState> {
+    /// The client answers a response.
+    fn answered(&mut self, kind: Option<Kind>, number: u64, error: Option<Status>) -> RequestOutcome {
+        let before = self.exchange.acknowledged;
+        let outcome = self.exchange.answer(kind, number, error);
+        match outcome {
+            RequestOutcome::Ack { .. } => {
+                self.sent.taken(number);
+                let is_more_under_way = self.exchange.is_waited_for(self.exchange.acknowledged);
+                if self.sent.is_refused() || is_more_under_way {
+                    // It took this response, and lacks something of another.
+                    self.exchange.acknowledged = before;
+                }
+            }
+            RequestOutcome::Nack { .. } => {
+                self.sent.refused(number);
+                self.seen = None;
+            }
+            // What it says of the response is past; what it wants still counts.
+            RequestOutcome::Request | RequestOutcome::Stale => return RequestOutcome::Stale,
+        }
+        outcome
+    }
 
-impl Delta {
-    /// `stream` is a number that no other stream has, so that no other has its nonces.
-    pub(crate) fn new(scope: Scope, stream: u64) -> Self {
-        Self {
-            scope,
-            nonces: Nonces::new(stream),
-            warming: Warming::new(scope),
-            topics: BTreeMap::new(),
+    fn subscribe(&mut self, names: Vec<String>) {
+        for name in names {
+            self.seen = None;
+            if name == WILDCARD {
+                self.subscription.wildcard = true;
+                self.sent.tell_former();
+            } else if !name.is_empty() {
+                // Even a name that it wants already is told again: it may have dropped the resource and wanted it again
+                // before it came to say so.
+                let name: Arc<str> = name.into();
+                self.sent.tell(&name);
+                self.subscription.names.insert(name);
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, names: &[String]) {
+        for name in names {
+            self.seen = None;
+            if name == WILDCARD {
+                self.subscription.wildcard = false;
+                self.sent.keep(&self.subscription.names);
+            } else if let Some(name) = self.subscription.names.take(name.as_str()) {
+                if self.subscription.wildcard {
+                    // It cannot know whether everything has this name too.
+                    self.sent.tell(&name);
+                } else {
+                    self.sent.drop(&name);
+                }
+            }
         }
     }
 }
 
-impl Machine for Delta {
+impl Variant for SentState {
     type Request = DeltaDiscoveryRequest;
     type Response = DeltaDiscoveryResponse;
 
@@ -43,69 +84,113 @@ impl Machine for Delta {
         request.node.take()
     }
 
-    fn receive(&mut self, request: DeltaDiscoveryRequest) -> Result<Heard, Refused> {
-        let key = Key::of(self.scope, request.type_url)?;
-        check_room(&self.topics, &key)?;
-        if !request.resource_names_subscribe.is_empty() || !request.initial_resource_versions.is_empty() {
-            let known = self.topics.get(&key);
-            let new = request.resource_names_subscribe.iter().map(String::as_str);
-            let new = new.filter(|name| known.is_none_or(|topic| !topic.wants(name)));
-            self.weight().and(Weight::of(new)).check()?;
-            Weight::of(request.initial_resource_versions.keys().map(String::as_str)).check()?;
-        }
-        let kind = key.kind();
-        let Some(topic) = self.topics.get_mut(&key) else {
-            // A nonce in the first request is of a stream that is gone, and means nothing on this one.
-            let mut topic = Topic::new(
-                request.resource_names_subscribe,
-                request.initial_resource_versions,
-                key.is_whole(),
-            );
-            topic.unsubscribe(&request.resource_names_unsubscribe);
-            self.topics.insert(key, topic);
-            return Ok(Heard::Request);
-        };
-        let heard = if request.response_nonce.is_empty() {
-            Heard::Request
-        } else {
-            let number = self.nonces.read(&request.response_nonce);
-            match number.map(|number| topic.answered(kind, number, request.error_detail)) {
-                // What it says of the response is past; what it wants still counts.
-                None | Some(Heard::Request) => Heard::Stale,
-                Some(heard) => heard,
-            }
-        };
-        topic.subscribe(request.resource_names_subscribe);
-        topic.unsubscribe(&request.resource_names_unsubscribe);
-        Ok(heard)
-    }
-
-    fn next(&mut self, view: View<'_>) -> Option<Push<DeltaDiscoveryResponse>> {
-        let used = self
-            .topics
-            .iter()
-            .any(|(key, topic)| is_user(key) && topic.is_due(key, view));
-        let Self {
-            nonces,
-            warming,
-            topics,
-            ..
-        } = self;
-        topics
-            .iter_mut()
-            .find_map(|(key, topic)| topic.next(key, view, used, nonces, warming))
-    }
-
     fn sign(response: &mut DeltaDiscoveryResponse, sender: ControlPlane) {
         response.control_plane = Some(sender);
     }
 
-    fn weight(&self) -> Weight {
-        let topics = self.topics.values();
-        topics.fold(Weight::default(), |sum, topic| sum.and(topic.weight()))
+    fn header(request: &DeltaDiscoveryRequest) -> (&str, &str) {
+        (&request.type_url, &request.response_nonce)
     }
 
-    fn topics(&self, view: View<'_>) -> Vec<TopicStatus> {
-        self.topics.iter().map(|(key, topic)| topic.status(key, view)).collect()
+    fn weight(known: Option<&Topic<Self>>, request: &DeltaDiscoveryRequest) -> Result<Option<Weight>, Refused> {
+        let (names, versions) = (&request.resource_names_subscribe, &request.initial_resource_versions);
+        Weight::of(versions.keys().map(String::as_str)).check()?;
+        if names.is_empty() && versions.is_empty() {
+            return Ok(None);
+        }
+        let is_new = |name: &&str| known.is_none_or(|topic| !topic.subscription.names.contains(*name));
+        let new = Weight::of(names.iter().map(String::as_str).filter(is_new));
+        Ok(Some(known.map_or(new, |topic| topic.weight().and(new))))
+    }
+
+    fn first(request: DeltaDiscoveryRequest, whole: bool) -> Topic<Self> {
+        let mut topic = Topic {
+            asked: request.initial_resource_versions.is_empty(),
+            ..Topic::default()
+        };
+        // Naming nothing at first is to want everything. This holds until it is given up, whatever is named later.
+        topic.subscription.wildcard = whole && request.resource_names_subscribe.is_empty();
+        topic.subscribe(request.resource_names_subscribe);
+        for (name, version) in request.initial_resource_versions {
+            if topic.subscription.covers(&name) {
+                topic.sent.has(name, Version::parse(&version));
+            }
+        }
+        topic.unsubscribe(&request.resource_names_unsubscribe);
+        topic
+    }
+
+    fn hear(topic: &mut Topic<Self>, key: &Key, answered: Answered, request: DeltaDiscoveryRequest) -> RequestOutcome {
+        let outcome = match answered {
+            Answered::Nothing => RequestOutcome::Request,
+            Answered::Foreign => RequestOutcome::Stale,
+            Answered::Response(number) => topic.answered(key.kind(), number, request.error_detail),
+        };
+        topic.subscribe(request.resource_names_subscribe);
+        topic.unsubscribe(&request.resource_names_unsubscribe);
+        outcome
+    }
+
+    fn doubt(&mut self, name: &str) -> bool {
+        SentState::doubt(self, name)
+    }
+
+    fn is_due(topic: &Topic<Self>, _: &Key, wanted: &Wanted<'_>) -> bool {
+        !topic.sent.due(wanted).is_nothing()
+    }
+
+    fn respond(
+        topic: &mut Topic<Self>,
+        look: &Look<'_>,
+        wanted: Wanted<'_>,
+        nonces: &mut Nonces,
+        warming: &mut Warming,
+    ) -> Option<(u64, Version, DeltaDiscoveryResponse)> {
+        let kind = look.key.kind();
+        let mut due = topic.sent.due(&wanted);
+        let removed = due.removed.len();
+        if look.used && matches!(kind, Some(Kind::Clusters | Kind::Endpoints)) {
+            // That there never was one can be told at once.
+            due.removed.retain(|name| !topic.sent.is_held(name));
+        }
+        let is_kept = due.removed.len() < removed;
+        if !is_kept {
+            topic.seen = Some(look.generation);
+        }
+        if !topic.asked && due.is_nothing() {
+            if !is_kept && !topic.sent.is_refused() {
+                topic.exchange.has(version(&wanted));
+            }
+            return None;
+        }
+
+        warming.sent(kind, &wanted, |name, _| due.brings(name));
+        let (number, version) = (nonces.next(), version(&wanted));
+        let resources = due.resources.iter().map(|(name, resource)| Resource {
+            name: (*name).to_owned(),
+            version: resource.version.to_string(),
+            resource: Some(resource.any.clone()),
+            ..Default::default()
+        });
+        let resources: Vec<Resource> = resources.collect();
+        let versions = due
+            .resources
+            .iter()
+            .map(|(name, resource)| ((*name).to_owned(), resource.version));
+        let versions: Vec<(String, Version)> = versions.collect();
+        let removed: Vec<String> = due.removed.iter().map(|&name| name.to_owned()).collect();
+        topic.sent.sent(number, &versions, &removed, &topic.subscription.names);
+        if topic.sent.has_rest() {
+            topic.seen = None;
+        }
+        let response = DeltaDiscoveryResponse {
+            system_version_info: version.to_string(),
+            resources,
+            type_url: look.key.type_url().to_owned(),
+            removed_resources: removed,
+            nonce: nonces.write(number),
+            ..Default::default()
+        };
+        Some((number, version, response))
     }
 }

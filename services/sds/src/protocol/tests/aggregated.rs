@@ -10,16 +10,17 @@ use prost::Message as _;
 use serde_json::json;
 
 use super::put;
-use crate::protocol::{Delta, Machine, Scope, Sotw};
-use crate::resources::{Cache, Kind, Layer, Resource};
+use crate::protocol::{Delta, Scope, Sotw, Variant, XdsStream};
+use crate::resources::{Kind, Resource};
+use crate::store::{Layer, Store};
 
 /// More responses than are ever due, so that a server that does not end fails.
 const MOST: usize = 100;
 
 /// Everything that is due, type by type.
-fn kinds<M: Machine>(machine: &mut M, cache: &Cache) -> Vec<Kind> {
-    let world = cache.world();
-    std::iter::from_fn(|| machine.next(world.view("")))
+fn kinds<V: Variant>(stream: &mut XdsStream<V>, store: &Store) -> Vec<Kind> {
+    let world = store.world();
+    std::iter::from_fn(|| stream.next(world.view("")))
         .take(MOST)
         .map(|push| push.kind.unwrap())
         .collect()
@@ -41,13 +42,13 @@ fn delta(kind: Kind) -> DeltaDiscoveryRequest {
     }
 }
 
-fn check<M: Machine>(mut machine: M, request: impl Fn(Kind) -> M::Request) {
-    let cache = Cache::default();
+fn check<V: Variant>(mut stream: XdsStream<V>, request: impl Fn(Kind) -> V::Request) {
+    let store = Store::in_memory();
     for kind in Kind::ALL.into_iter().rev() {
-        put(&cache, kind, Layer::Written, "a", 1);
-        machine.receive(request(kind)).unwrap();
+        put(&store, kind, Layer::Written, "a", 1);
+        stream.receive(request(kind)).unwrap();
     }
-    assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
+    assert_eq!(kinds(&mut stream, &store), Kind::ALL);
     for kind in [
         Kind::Routes,
         Kind::Endpoints,
@@ -55,10 +56,10 @@ fn check<M: Machine>(mut machine: M, request: impl Fn(Kind) -> M::Request) {
         Kind::Secrets,
         Kind::Listeners,
     ] {
-        put(&cache, kind, Layer::Written, "a", 2);
+        put(&store, kind, Layer::Written, "a", 2);
     }
-    assert_eq!(kinds(&mut machine, &cache), Kind::ALL);
-    assert_eq!(kinds(&mut machine, &cache), []);
+    assert_eq!(kinds(&mut stream, &store), Kind::ALL);
+    assert_eq!(kinds(&mut stream, &store), []);
 }
 
 #[test]
@@ -67,28 +68,30 @@ fn what_is_pointed_at_comes_first() {
     check(Delta::new(Scope::Aggregated, 1), delta);
 }
 
-fn put_cluster(cache: &Cache, timeout: &str, source: &str) {
+fn put_cluster(store: &Store, timeout: &str, source: &str) {
     let eds = json!({"service_name": "a", "eds_config": {source: {}, "resource_api_version": "V3"}});
     let body = json!({"name": "c", "type": "EDS", "connect_timeout": timeout, "eds_cluster_config": eds}).to_string();
     let resource = Resource::from_json(Kind::Clusters, "c", body.as_bytes()).unwrap();
-    cache.put(Kind::Clusters, Layer::Written, "c", Arc::new(resource));
+    store
+        .put(Kind::Clusters, Layer::Written, "c", Arc::new(resource))
+        .unwrap();
 }
 
-fn check_warming<M: Machine>(mut machine: M, wildcard: M::Request, endpoints: M::Request) {
-    let cache = Cache::default();
-    put(&cache, Kind::Endpoints, Layer::Written, "a", 1);
-    put_cluster(&cache, "1s", "ads");
-    machine.receive(wildcard).unwrap();
-    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
-    machine.receive(endpoints).unwrap();
-    assert_eq!(kinds(&mut machine, &cache), [Kind::Endpoints]);
-    put_cluster(&cache, "2s", "ads");
-    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters, Kind::Endpoints]);
-    put(&cache, Kind::Clusters, Layer::Written, "other", 1);
-    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
+fn check_warming<V: Variant>(mut stream: XdsStream<V>, wildcard: V::Request, endpoints: V::Request) {
+    let store = Store::in_memory();
+    put(&store, Kind::Endpoints, Layer::Written, "a", 1);
+    put_cluster(&store, "1s", "ads");
+    stream.receive(wildcard).unwrap();
+    assert_eq!(kinds(&mut stream, &store), [Kind::Clusters]);
+    stream.receive(endpoints).unwrap();
+    assert_eq!(kinds(&mut stream, &store), [Kind::Endpoints]);
+    put_cluster(&store, "2s", "ads");
+    assert_eq!(kinds(&mut stream, &store), [Kind::Clusters, Kind::Endpoints]);
+    put(&store, Kind::Clusters, Layer::Written, "other", 1);
+    assert_eq!(kinds(&mut stream, &store), [Kind::Clusters]);
     // Such a cluster has its endpoints from elsewhere.
-    put_cluster(&cache, "3s", "path_config_source");
-    assert_eq!(kinds(&mut machine, &cache), [Kind::Clusters]);
+    put_cluster(&store, "3s", "path_config_source");
+    assert_eq!(kinds(&mut stream, &store), [Kind::Clusters]);
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn a_changed_cluster_has_its_endpoints_sent_once_more() {
 }
 
 /// A listener with these routes, found as `source` says, and with this secret.
-fn put_listener(cache: &Cache, name: &str, stat: &str, routes: &str, source: &str) {
+fn put_listener(store: &Store, name: &str, stat: &str, routes: &str, source: &str) {
     let source = json!({source: {}, "resource_api_version": "V3"});
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -116,40 +119,42 @@ fn put_listener(cache: &Cache, name: &str, stat: &str, routes: &str, source: &st
     let chain = json!({"filters": [{"name": "http", "typed_config": manager}], "transport_socket": tls});
     let body = json!({"name": name, "filter_chains": [chain]}).to_string();
     let resource = Resource::from_json(Kind::Listeners, name, body.as_bytes()).unwrap();
-    cache.put(Kind::Listeners, Layer::Written, name, Arc::new(resource));
+    store
+        .put(Kind::Listeners, Layer::Written, name, Arc::new(resource))
+        .unwrap();
 }
 
-fn check_listeners<M: Machine>(mut machine: M, wildcard: M::Request, request: impl Fn(Kind) -> M::Request) {
+fn check_listeners<V: Variant>(mut stream: XdsStream<V>, wildcard: V::Request, request: impl Fn(Kind) -> V::Request) {
     use Kind::{Listeners, Routes, Secrets};
-    let cache = Cache::default();
+    let store = Store::in_memory();
     for kind in [Secrets, Routes] {
-        put(&cache, kind, Layer::Written, "a", 1);
+        put(&store, kind, Layer::Written, "a", 1);
     }
-    put_listener(&cache, "one", "1", "a", "ads");
-    machine.receive(wildcard).unwrap();
-    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
+    put_listener(&store, "one", "1", "a", "ads");
+    stream.receive(wildcard).unwrap();
+    assert_eq!(kinds(&mut stream, &store), [Listeners]);
     for kind in [Secrets, Routes] {
-        machine.receive(request(kind)).unwrap();
+        stream.receive(request(kind)).unwrap();
     }
-    assert_eq!(kinds(&mut machine, &cache), [Secrets, Routes]);
-    assert_eq!(kinds(&mut machine, &cache), []);
+    assert_eq!(kinds(&mut stream, &store), [Secrets, Routes]);
+    assert_eq!(kinds(&mut stream, &store), []);
     // Changed, and another one that waits for the same.
-    put_listener(&cache, "one", "2", "a", "self");
-    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets, Routes]);
-    put_listener(&cache, "two", "1", "a", "ads");
-    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets, Routes]);
-    assert_eq!(kinds(&mut machine, &cache), []);
+    put_listener(&store, "one", "2", "a", "self");
+    assert_eq!(kinds(&mut stream, &store), [Listeners, Secrets, Routes]);
+    put_listener(&store, "two", "1", "a", "ads");
+    assert_eq!(kinds(&mut stream, &store), [Listeners, Secrets, Routes]);
+    assert_eq!(kinds(&mut stream, &store), []);
     // What is not there, or not wanted, is waited for and comes once.
-    put_listener(&cache, "two", "2", "b", "ads");
-    assert_eq!(kinds(&mut machine, &cache), [Listeners, Secrets]);
-    put(&cache, Routes, Layer::Written, "b", 1);
-    assert_eq!(kinds(&mut machine, &cache), []);
+    put_listener(&store, "two", "2", "b", "ads");
+    assert_eq!(kinds(&mut stream, &store), [Listeners, Secrets]);
+    put(&store, Routes, Layer::Written, "b", 1);
+    assert_eq!(kinds(&mut stream, &store), []);
     // Such a listener has them from elsewhere.
-    put_listener(&cache, "two", "3", "a", "path_config_source");
-    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
-    cache.remove(Listeners, Layer::Written, "one");
-    assert_eq!(kinds(&mut machine, &cache), [Listeners]);
-    assert_eq!(kinds(&mut machine, &cache), []);
+    put_listener(&store, "two", "3", "a", "path_config_source");
+    assert_eq!(kinds(&mut stream, &store), [Listeners]);
+    store.remove(Listeners, Layer::Written, "one").unwrap();
+    assert_eq!(kinds(&mut stream, &store), [Listeners]);
+    assert_eq!(kinds(&mut stream, &store), []);
 }
 
 #[test]
@@ -163,19 +168,23 @@ fn a_listener_has_its_routes_and_secrets_sent_once_more() {
 }
 
 /// What points at a cluster is told before that cluster goes; what is new is told before.
-fn check_removal<M: Machine>(mut machine: M, requests: [M::Request; 3], clusters: impl Fn(&M::Response) -> String) {
-    let cache = Cache::default();
+fn check_removal<V: Variant>(
+    mut stream: XdsStream<V>,
+    requests: [V::Request; 3],
+    clusters: impl Fn(&V::Response) -> String,
+) {
+    let store = Store::in_memory();
     for kind in [Kind::Clusters, Kind::Routes] {
-        put(&cache, kind, Layer::Written, "a", 1);
+        put(&store, kind, Layer::Written, "a", 1);
     }
-    put(&cache, Kind::Clusters, Layer::Written, "b", 1);
+    put(&store, Kind::Clusters, Layer::Written, "b", 1);
     for request in requests {
-        machine.receive(request).unwrap();
+        stream.receive(request).unwrap();
     }
-    assert_eq!(kinds(&mut machine, &cache).len(), 3);
+    assert_eq!(kinds(&mut stream, &store).len(), 3);
     let mut all = || {
-        let world = cache.world();
-        std::iter::from_fn(|| machine.next(world.view("")))
+        let world = store.world();
+        std::iter::from_fn(|| stream.next(world.view("")))
             .take(MOST)
             .map(|push| match push.kind {
                 Some(Kind::Clusters) => clusters(&push.response),
@@ -184,17 +193,17 @@ fn check_removal<M: Machine>(mut machine: M, requests: [M::Request; 3], clusters
             .collect::<Vec<_>>()
             .join(", ")
     };
-    cache.remove(Kind::Clusters, Layer::Written, "a");
-    put(&cache, Kind::Clusters, Layer::Written, "c", 1);
-    put(&cache, Kind::Routes, Layer::Written, "a", 2);
+    store.remove(Kind::Clusters, Layer::Written, "a").unwrap();
+    put(&store, Kind::Clusters, Layer::Written, "c", 1);
+    put(&store, Kind::Routes, Layer::Written, "a", 2);
     assert_eq!(all(), "add, Some(Routes), remove");
-    cache.remove(Kind::Clusters, Layer::Written, "b");
-    put(&cache, Kind::Routes, Layer::Written, "a", 3);
+    store.remove(Kind::Clusters, Layer::Written, "b").unwrap();
+    put(&store, Kind::Routes, Layer::Written, "a", 3);
     assert_eq!(all(), "Some(Routes), remove");
     // With nothing to wait for, one response says both.
-    cache.remove(Kind::Clusters, Layer::Written, "c");
-    put(&cache, Kind::Clusters, Layer::Written, "d", 1);
-    put(&cache, Kind::Endpoints, Layer::Written, "a", 1);
+    store.remove(Kind::Clusters, Layer::Written, "c").unwrap();
+    put(&store, Kind::Clusters, Layer::Written, "d", 1);
+    put(&store, Kind::Endpoints, Layer::Written, "a", 1);
     assert_eq!(all(), "add and remove, Some(Endpoints)");
     assert_eq!(all(), "");
 }

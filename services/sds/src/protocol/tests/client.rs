@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use envoy_types::pb::google::rpc::Status;
 
 use super::{CONTENTS, INVALID, NAMES, resource};
-use crate::protocol::Machine;
-use crate::protocol::session::Scope;
+use crate::protocol::Variant;
 use crate::resources::Kind;
 
 pub(super) const STAR: &str = "*";
@@ -42,23 +41,22 @@ impl Local {
 
 /// A client as a model: the least that a client of the protocol does.
 pub(super) trait Client {
-    type Machine: Machine<Request: Clone>;
+    type Variant: Variant<Request: Clone>;
 
     fn new(character: Character) -> Self;
-    fn machine(scope: Scope, stream: u64) -> Self::Machine;
     /// Whether a client is told that a resource of this type is gone.
     fn hears_of_removal(kind: Kind) -> bool;
     fn local(&self, kind: Kind) -> Option<&Local>;
     /// Wants these names from now on.
-    fn want(&mut self, kind: Kind, names: BTreeSet<String>) -> Option<<Self::Machine as Machine>::Request>;
+    fn want(&mut self, kind: Kind, names: BTreeSet<String>) -> Option<<Self::Variant as Variant>::Request>;
     /// Loses a resource and asks for it again, if the protocol lets it.
-    fn forget(&mut self, kind: Kind, name: &str) -> Option<<Self::Machine as Machine>::Request>;
+    fn forget(&mut self, kind: Kind, name: &str) -> Option<<Self::Variant as Variant>::Request>;
     /// Takes or refuses a response.
-    fn read(&mut self, response: <Self::Machine as Machine>::Response) -> <Self::Machine as Machine>::Request;
+    fn read(&mut self, response: <Self::Variant as Variant>::Response) -> <Self::Variant as Variant>::Request;
     /// Begins anew on another stream.
-    fn reconnect(&mut self) -> Vec<<Self::Machine as Machine>::Request>;
+    fn reconnect(&mut self) -> Vec<<Self::Variant as Variant>::Request>;
     /// The nonce of a response, its type, and the names of the resources that it brings.
-    fn look(response: &<Self::Machine as Machine>::Response) -> (String, Kind, Vec<String>);
+    fn look(response: &<Self::Variant as Variant>::Response) -> (String, Kind, Vec<String>);
 }
 
 /// Of which resource of this test these are the bytes: a State-of-the-World response does not tell names.

@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, Delt
 
 use super::client::{Character, Client, Local, is_invalid, refusal};
 use super::pair::is_everything;
-use crate::protocol::{Delta, Scope};
+use crate::protocol::delta::SentState;
 use crate::resources::Kind;
 
 #[derive(Debug)]
@@ -40,17 +40,13 @@ fn request(kind: Kind) -> DeltaDiscoveryRequest {
 }
 
 impl Client for DeltaClient {
-    type Machine = Delta;
+    type Variant = SentState;
 
     fn new(character: Character) -> Self {
         Self {
             character,
             topics: BTreeMap::new(),
         }
-    }
-
-    fn machine(scope: Scope, stream: u64) -> Delta {
-        Delta::new(scope, stream)
     }
 
     fn hears_of_removal(_: Kind) -> bool {

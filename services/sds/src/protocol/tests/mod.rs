@@ -5,8 +5,8 @@ mod aggregated;
 mod client;
 mod delta_client;
 mod pair;
+mod sent;
 mod sotw_client;
-mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::Scope;
-use crate::resources::{Cache, Kind, Layer, Resource};
+use crate::resources::{Kind, Resource};
+use crate::store::{Layer, Store};
 use client::{Character, Client};
 use pair::Pair;
 
@@ -113,8 +114,10 @@ fn resource(kind: Kind, name: &str, content: u8) -> Resource {
     Resource::from_json(kind, name, body.to_string().as_bytes()).unwrap()
 }
 
-fn put(cache: &Cache, kind: Kind, layer: Layer<'_>, name: &str, content: u8) {
-    cache.put(kind, layer, name, Arc::new(resource(kind, name, content)));
+fn put(store: &Store, kind: Kind, layer: Layer<'_>, name: &str, content: u8) {
+    store
+        .put(kind, layer, name, Arc::new(resource(kind, name, content)))
+        .unwrap();
 }
 
 fn check<C: Client>(story: Story) -> Result<(), TestCaseError> {

@@ -6,30 +6,31 @@ use proptest::prelude::*;
 
 use super::client::{Character, Client, STAR, is_invalid};
 use super::{DEMO, LAYERS, NAMES, Step, put};
-use crate::protocol::{Machine, Scope};
-use crate::resources::{Cache, Kind, Layer};
+use crate::protocol::{Scope, Variant, XdsStream};
+use crate::resources::Kind;
+use crate::store::{Layer, Store};
 
 /// A server's stream, a client, and what is under way between them.
 pub(super) struct Pair<C: Client> {
-    cache: Cache,
+    store: Store,
     scope: Scope,
     kinds: Vec<Kind>,
     streams: u64,
-    machine: C::Machine,
+    stream: XdsStream<C::Variant>,
     client: C,
-    requests: VecDeque<<C::Machine as Machine>::Request>,
-    responses: VecDeque<<C::Machine as Machine>::Response>,
+    requests: VecDeque<<C::Variant as Variant>::Request>,
+    responses: VecDeque<<C::Variant as Variant>::Response>,
     nonces: BTreeSet<String>,
 }
 
 impl<C: Client> Pair<C> {
     pub(super) fn new(scope: Scope, kinds: Vec<Kind>, character: Character) -> Self {
         Self {
-            cache: Cache::default(),
+            store: Store::in_memory(),
             scope,
             kinds,
             streams: 1,
-            machine: C::machine(scope, 1),
+            stream: XdsStream::new(scope, 1),
             client: C::new(character),
             requests: VecDeque::new(),
             responses: VecDeque::new(),
@@ -39,15 +40,15 @@ impl<C: Client> Pair<C> {
 
     pub(super) fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            Step::Put(kind, layer, name, content) => put(&self.cache, kind, layer, name, content),
+            Step::Put(kind, layer, name, content) => put(&self.store, kind, layer, name, content),
             Step::Delete(kind, layer, name) => {
-                self.cache.remove(kind, layer, name);
+                self.store.remove(kind, layer, name).unwrap();
             }
             Step::Want(kind, names) => self.requests.extend(self.client.want(kind, names)),
             Step::Forget(kind, name) => self.requests.extend(self.client.forget(kind, name)),
             Step::Reconnect => {
                 self.streams += 1;
-                self.machine = C::machine(self.scope, self.streams);
+                self.stream = XdsStream::new(self.scope, self.streams);
                 self.responses.clear();
                 self.requests = self.client.reconnect().into();
             }
@@ -66,12 +67,12 @@ impl<C: Client> Pair<C> {
 
     fn hear(&mut self) -> bool {
         let request = self.requests.pop_front();
-        request.map(|request| self.machine.receive(request).unwrap()).is_some()
+        request.map(|request| self.stream.receive(request).unwrap()).is_some()
     }
 
     /// Sends a response, if one is due: of a nonce that no other has, and with no name twice.
     fn send(&mut self) -> Result<bool, TestCaseError> {
-        let Some(push) = self.machine.next(self.cache.world().view(DEMO)) else {
+        let Some(push) = self.stream.next(self.store.world().view(DEMO)) else {
             return Ok(false);
         };
         let (nonce, kind, names) = C::look(&push.response);
@@ -104,12 +105,12 @@ impl<C: Client> Pair<C> {
 
     /// Whatever the client would refuse is replaced.
     pub(super) fn put_right(&self) {
-        let world = self.cache.world();
+        let world = self.store.world();
         for &kind in &self.kinds {
             for (layer, name) in LAYERS.into_iter().flat_map(|layer| NAMES.map(|name| (layer, name))) {
                 let found = world.find(kind, layer, name);
                 if found.is_some_and(|resource| is_invalid(kind, name, &resource.any.value)) {
-                    put(&self.cache, kind, layer, name, 8);
+                    put(&self.store, kind, layer, name, 8);
                 }
             }
         }
@@ -117,7 +118,7 @@ impl<C: Client> Pair<C> {
 
     /// What the client holds is what it wants of what there is.
     pub(super) fn check(&self) -> Result<(), TestCaseError> {
-        let world = self.cache.world();
+        let world = self.store.world();
         for &kind in &self.kinds {
             let there = world.view(DEMO).all(kind);
             let Some(local) = self.client.local(kind) else { continue };
@@ -136,7 +137,7 @@ impl<C: Client> Pair<C> {
             prop_assert_eq!(held, expected, "{:?}", kind);
         }
         // And from outside one can see that it does.
-        for topic in self.machine.topics(world.view(DEMO)) {
+        for topic in self.stream.topics(world.view(DEMO)) {
             if topic.wildcard || !topic.names.is_empty() {
                 prop_assert_eq!(topic.exchange.acknowledged, Some(topic.intended), "{:?}", topic);
                 prop_assert_eq!(topic.exchange.sent, Some(topic.intended), "{:?}", topic);
@@ -148,18 +149,18 @@ impl<C: Client> Pair<C> {
     /// A client at rest is sent nothing that does not concern it, and one response for one change.
     pub(super) fn check_rest(&mut self) -> Result<(), TestCaseError> {
         for kind in self.kinds.clone() {
-            put(&self.cache, kind, Layer::WrittenFor("elsewhere"), "z", 9);
+            put(&self.store, kind, Layer::WrittenFor("elsewhere"), "z", 9);
             prop_assert!(!self.send()?, "{:?}: nothing of this client has changed", kind);
             for name in NAMES.into_iter().chain(["z"]) {
                 for _ in 0..2 {
-                    put(&self.cache, kind, Layer::WrittenFor(DEMO), name, 9);
+                    put(&self.store, kind, Layer::WrittenFor(DEMO), name, 9);
                     self.check_one(kind, name)?;
                     self.settle()?;
                     prop_assert!(!self.send()?);
                     // The same once more is no change.
-                    put(&self.cache, kind, Layer::WrittenFor(DEMO), name, 9);
+                    put(&self.store, kind, Layer::WrittenFor(DEMO), name, 9);
                     prop_assert!(!self.send()?, "{:?}: {} is the same", kind, name);
-                    self.cache.remove(kind, Layer::WrittenFor(DEMO), name);
+                    self.store.remove(kind, Layer::WrittenFor(DEMO), name).unwrap();
                     self.settle()?;
                 }
             }

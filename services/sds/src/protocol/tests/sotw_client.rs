@@ -7,7 +7,7 @@ use envoy_types::pb::google::rpc::Status;
 
 use super::client::{Character, Client, Local, is_invalid, name_of, refusal};
 use super::pair::is_everything;
-use crate::protocol::{Scope, Sotw};
+use crate::protocol::sotw::SentState;
 use crate::resources::Kind;
 
 #[derive(Debug)]
@@ -48,17 +48,13 @@ impl Topic {
 }
 
 impl Client for SotwClient {
-    type Machine = Sotw;
+    type Variant = SentState;
 
     fn new(character: Character) -> Self {
         Self {
             character,
             topics: BTreeMap::new(),
         }
-    }
-
-    fn machine(scope: Scope, stream: u64) -> Sotw {
-        Sotw::new(scope, stream)
     }
 
     fn hears_of_removal(kind: Kind) -> bool {

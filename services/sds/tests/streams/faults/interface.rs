@@ -2,7 +2,7 @@
 
 use meshkat_kit::testing::Binary;
 use reqwest::Method;
-use sds::Registry;
+use sds::Store;
 use serde_json::json;
 
 use super::{begin, end, faulty, metric, poll, settings};
@@ -13,7 +13,7 @@ const PATH: &str = "/xds/v3/faults";
 
 #[tokio::test]
 async fn without_being_asked_for_there_are_no_faults() {
-    let sds = start(Registry::in_memory()).await;
+    let sds = start(Store::in_memory()).await;
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         assert_eq!(ask(sds.url(PATH), method, r#"{"cut": true}"#).await.0, 404);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use meshkat_kit::Identity;
 use meshkat_kit::testing::{DEADLINE, Running};
 use reqwest::Method;
-use sds::{Options, Registry};
+use sds::{Options, Store};
 use serde_json::{Value, json};
 
 use crate::client::{Delta, Sotw};
@@ -21,7 +21,7 @@ async fn faulty() -> Running {
     let identity = Identity::new("sds", "sds-1").unwrap();
     let options = Options { allow_faults: true };
     Running::start(|listener, shutdown| {
-        sds::run_with(listener, identity, Arc::new(Registry::in_memory()), options, shutdown)
+        sds::run_with(listener, identity, Arc::new(Store::in_memory()), options, shutdown)
     })
     .await
 }

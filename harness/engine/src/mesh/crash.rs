@@ -1,0 +1,48 @@
+//! Containers that ended without having been asked to.
+
+use meshkat_model::mesh::Container;
+use meshkat_runtime::Pod;
+
+use super::{RunningMesh, error::MeshError, refusal};
+
+/// How much of a log is shown when a container ended by itself.
+const LOG_TAIL: usize = 2_000;
+/// How much of it is searched for what Envoy says of its configuration, parts of which it may quote.
+const WHOLE_LOG: usize = 1 << 20;
+
+impl RunningMesh {
+    /// A container that ended without having been asked to, if there is one.
+    pub fn crashed(&self) -> Option<MeshError> {
+        self.pods().iter().find_map(|pod| {
+            Container::BOTH.into_iter().find_map(|container| {
+                let state = pod.container(container).filter(|state| state.is_crashed())?;
+                Some(self.crash(pod, container, state.to_string()))
+            })
+        })
+    }
+
+    pub(super) fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {
+        let log = |bytes| {
+            let log = self.lease.log(&pod.name, container, bytes);
+            log.unwrap_or_else(|error| error.to_string())
+        };
+        let file = self.spec.groups.get(&pod.group).and_then(|group| group.envoy.as_ref());
+        let refused = match (container, file) {
+            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG)).map(|message| (file, message)),
+            _ => None,
+        };
+        match refused {
+            Some((file, message)) => MeshError::Refused {
+                pod: pod.name.clone(),
+                file: file.display().to_string(),
+                message,
+            },
+            None => MeshError::Crashed {
+                pod: pod.name.clone(),
+                container,
+                state,
+                log: log(LOG_TAIL),
+            },
+        }
+    }
+}
