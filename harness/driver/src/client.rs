@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use meshkat_model::{
     observation::{Answer, NoAnswer, Response},
-    scenario::step::TransportError,
+    scenario::verb::request::TransportError,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

@@ -245,7 +245,7 @@ mod tests {
     use indexmap::IndexMap;
     use meshkat_model::{
         observation::{Answer, NoAnswer, Window},
-        scenario::step::TransportError,
+        scenario::verb::request::TransportError,
     };
 
     use super::*;

@@ -12,11 +12,11 @@ use meshkat_model::{
     event::Event,
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
-    scenario::step::Step,
-    verdict::{Check, Surroundings},
+    scenario::verb::Step,
+    verdict::{Check, Surroundings, Unmet},
     yaml::At,
 };
-use meshkat_runtime::ContainerState;
+use meshkat_runtime::{ContainerState, RuntimeError};
 use serde_json::json;
 
 use crate::{
@@ -42,9 +42,23 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// An expectation did not hold, or the mesh did not do what it was asked for.
-    Expectation(Check),
+    Expectation(Unmet),
     /// The environment broke.
     Environment(String),
+}
+
+impl From<Unmet> for Broken {
+    fn from(unmet: Unmet) -> Self {
+        Self::Expectation(unmet)
+    }
+}
+
+/// What the runtime cannot do is the environment's fault; what cannot be done to a container in its state is the scenario's.
+pub(crate) fn environment(outcome: Result<(), RuntimeError>) -> Result<(), Broken> {
+    outcome.map_err(|error| match error {
+        RuntimeError::WrongState { .. } => Unmet::new(error.to_string()).into(),
+        _ => Broken::Environment(error.to_string()),
+    })
 }
 
 /// A load of a case, and where its last `expect` ended.
@@ -102,8 +116,8 @@ impl<'a> CaseRun<'a> {
             let checks_before = self.checks;
             let rest = limit.saturating_sub(start.elapsed());
             let outcome = match tokio::time::timeout(rest, self.step(step)).await {
-                Ok(outcome) => outcome.and_then(|()| self.nothing_crashed(step)),
-                Err(_) => Err(self.too_long(step, limit)),
+                Ok(outcome) => outcome.and_then(|()| self.nothing_crashed()),
+                Err(_) => Err(self.too_long(limit)),
             };
             let step_status = match &outcome {
                 Ok(()) => Status::Passed,
@@ -154,59 +168,38 @@ impl<'a> CaseRun<'a> {
     }
 
     fn failure(&self, name: String, step: &At<Step>, broken: Broken) -> Failure {
-        let file = self.case.source.name().to_owned();
-        match broken {
-            Broken::Expectation(Check {
-                line,
-                message,
-                expected,
-                actual,
-                ..
-            }) => {
-                let line = if line == 0 { step.place.line } else { line };
-                Failure {
-                    step: name,
-                    file,
-                    line,
-                    message,
-                    expected,
-                    actual,
-                    hints: Vec::new(),
-                }
-            }
-            Broken::Environment(message) => Failure {
-                step: name,
-                file,
-                line: step.place.line,
-                message,
-                expected: String::new(),
-                actual: String::new(),
-                hints: Vec::new(),
-            },
+        let (line, message, expected, actual) = match broken {
+            Broken::Expectation(unmet) => (unmet.line, unmet.message, unmet.expected, unmet.actual),
+            Broken::Environment(message) => (None, message, String::new(), String::new()),
+        };
+        Failure {
+            step: name,
+            file: self.case.source.name().to_owned(),
+            line: line.unwrap_or(step.place.line),
+            message,
+            expected,
+            actual,
+            hints: Vec::new(),
         }
     }
 
     /// A container that ended by itself breaks the case, whatever the step said.
-    fn nothing_crashed(&self, step: &At<Step>) -> Result<(), Broken> {
+    fn nothing_crashed(&self) -> Result<(), Broken> {
         match self.mesh.crashed() {
             None => Ok(()),
-            Some(error) => Err(Broken::Expectation(Check {
-                line: step.place.line,
-                held: false,
-                message: "a container ended by itself".to_owned(),
+            Some(error) => Err(Broken::Expectation(Unmet {
                 expected: "every container runs until it is told to end".to_owned(),
                 actual: error.to_string(),
+                ..Unmet::new("a container ended by itself")
             })),
         }
     }
 
-    fn too_long(&self, step: &At<Step>, limit: Duration) -> Broken {
-        Broken::Expectation(Check {
-            line: step.place.line,
-            held: false,
-            message: "the case took too long".to_owned(),
+    fn too_long(&self, limit: Duration) -> Broken {
+        Broken::Expectation(Unmet {
             expected: format!("all steps within {limit:?}"),
             actual: format!("this step had not ended{}", self.behind()),
+            ..Unmet::new("the case took too long")
         })
     }
 
@@ -223,33 +216,23 @@ impl<'a> CaseRun<'a> {
     }
 
     /// Counts checks, and gives those that did not hold.
-    pub(crate) fn judge(&mut self, checks: Vec<Check>) -> Result<(), Broken> {
+    pub(crate) fn judge(&mut self, checks: Vec<Check>) -> Result<(), Unmet> {
         self.checks += checks.len() as u64;
-        match Check::unmet(checks) {
-            None => Ok(()),
-            Some(check) => Err(Broken::Expectation(check)),
-        }
+        Unmet::of(checks).map_or(Ok(()), Err)
     }
 
     /// Something that the mesh had to do is one check.
-    pub(crate) fn judge_mesh(
-        &mut self,
-        line: usize,
-        outcome: Result<(), MeshError>,
-        expected: &str,
-    ) -> Result<(), Broken> {
+    pub(crate) fn judge_mesh(&mut self, outcome: Result<(), MeshError>, expected: &str) -> Result<(), Broken> {
         match outcome {
             Ok(()) => {
                 self.checks += 1;
                 Ok(())
             }
             Err(MeshError::Runtime(error)) => Err(Broken::Environment(error.to_string())),
-            Err(error) => Err(Broken::Expectation(Check {
-                line,
-                held: false,
-                message: "the mesh did not follow".to_owned(),
+            Err(error) => Err(Broken::Expectation(Unmet {
                 expected: expected.to_owned(),
                 actual: error.to_string(),
+                ..Unmet::new("the mesh did not follow")
             })),
         }
     }

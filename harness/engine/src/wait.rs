@@ -2,25 +2,33 @@
 
 use std::time::{Duration, Instant};
 
-/// Between two looks. Short at first, since most conditions are met in a few milliseconds.
-const FIRST_PAUSE: Duration = Duration::from_millis(4);
+/// Between two looks, at the least: most conditions are met in a few milliseconds.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(4);
+/// At the most.
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+/// How much longer than a look the pause behind it is: whoever waits leaves the machine to those that are waited for.
+const REST: u32 = 4;
+
+/// How long to pause after a look that took so long.
+pub(crate) fn pause(took: Duration) -> Duration {
+    took.saturating_mul(REST).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+}
 
 /// Looks until `look` gives a value, and gives it; or gives what the last look saw when the deadline passes.
 pub(crate) async fn until<T, S, F>(deadline: Instant, mut look: impl FnMut() -> F) -> Result<T, S>
 where
     F: Future<Output = Result<T, S>>,
 {
-    let mut pause = FIRST_PAUSE;
     loop {
+        let begun = Instant::now();
         let seen = match look().await {
             Ok(value) => return Ok(value),
             Err(seen) => seen,
         };
+        let pause = pause(begun.elapsed());
         if Instant::now() + pause > deadline {
             return Err(seen);
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
     }
 }

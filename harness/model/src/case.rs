@@ -5,9 +5,13 @@ use std::{sync::Arc, time::Duration};
 use indexmap::IndexMap;
 
 use crate::{
+    capability::Capability,
     event::PlannedCase,
     mesh::MeshSpec,
-    scenario::{self, step::Step},
+    scenario::{
+        self, Kept,
+        verb::{Impact, Step},
+    },
     source::Source,
     yaml::At,
 };
@@ -61,4 +65,39 @@ impl Case {
             tags: self.tags.clone(),
         }
     }
+
+    /// What the case leaves of its mesh, when it passes.
+    pub fn impact(&self) -> Impact {
+        let impacts = self.steps.iter().map(|step| step.verb().impact());
+        match impacts.max().unwrap_or(Impact::None) {
+            Impact::Repairable if !self.mesh.is_whole() => Impact::Lasting,
+            worst => worst,
+        }
+    }
+
+    /// Whether a verdict depends on what the mesh has done before: a counter is asked for its value since the Envoy began, and
+    /// not since the case did.
+    pub fn asks_for_the_past(&self) -> bool {
+        let kept = self.steps.iter().filter_map(|step| step.verb().keeps());
+        let views: Vec<&str> = kept
+            .filter(|(_, what)| *what == Kept::Envoy)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        self.steps.iter().any(|step| step.verb().asks_for_the_past(&views))
+    }
+
+    /// What the steps need, each with the line of the first step that needs it, in the order of the file. A case that is
+    /// without any of it cannot be run whole.
+    pub fn needs(&self) -> IndexMap<Capability, usize> {
+        let mut needs = IndexMap::new();
+        for step in self.steps.iter() {
+            for capability in step.verb().needs(&self.mesh) {
+                needs.entry(capability).or_insert(step.place.line);
+            }
+        }
+        needs
+    }
 }
+
+#[cfg(test)]
+mod tests;

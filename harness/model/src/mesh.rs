@@ -166,6 +166,15 @@ impl GroupSpec {
 }
 
 impl MeshSpec {
+    /// Whether all of it is there from the start: every pod runs, and every service is registered, where there is a registry.
+    pub fn is_whole(&self) -> bool {
+        let has_registry = self.groups.values().any(|group| group.service == Some(Service::Sds));
+        self.groups.values().all(|group| {
+            let is_service = group.service.is_some_and(|service| service != Service::Sds);
+            group.started && (group.registered || !is_service || !has_registry)
+        })
+    }
+
     /// The mesh's name and those of the overlays over it: meshes of one kind take about as long as one another.
     pub fn kind(&self) -> String {
         let overlays = self.groups.values().flat_map(|group| &group.overlays);

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::{expression::Variables, scenario::step::TransportError};
+use crate::{expression::Variables, scenario::verb::request::TransportError};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]

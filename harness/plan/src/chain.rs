@@ -1,6 +1,6 @@
 //! Cases that need the same mesh, dealt out to as few meshes as may be.
 
-use meshkat_model::{case::Case, harm::Harm};
+use meshkat_model::{case::Case, scenario::verb::Impact};
 
 use crate::{expected::Expected, group::Sharing};
 
@@ -10,7 +10,7 @@ pub(crate) struct Member {
     /// Its number among those that were asked for.
     pub(crate) number: usize,
     pub(crate) case: Case,
-    pub(crate) harm: Harm,
+    pub(crate) impact: Impact,
     /// It asks for the past, and is the first on its mesh.
     is_first: bool,
     /// What it is expected to take, with a repair.
@@ -27,15 +27,15 @@ pub(crate) enum Place {
 
 impl Member {
     pub(crate) fn new(number: usize, case: Case, expected: &Expected) -> Self {
-        let harm = case.harm();
-        let repair = if harm == Harm::Repairable {
+        let impact = case.impact();
+        let repair = if impact == Impact::Repairable {
             expected.repair(&case.mesh)
         } else {
             0
         };
         Self {
             number,
-            harm,
+            impact,
             is_first: case.asks_for_the_past(),
             ms: expected.case(&case).ms + repair,
             case,
@@ -43,9 +43,9 @@ impl Member {
     }
 
     pub(crate) fn place(&self) -> Place {
-        match (self.is_first, self.harm) {
+        match (self.is_first, self.impact) {
             (true, _) => Place::First,
-            (false, Harm::Lasting) => Place::Last,
+            (false, Impact::Lasting) => Place::Last,
             (false, _) => Place::Anywhere,
         }
     }
@@ -57,8 +57,8 @@ impl Member {
         }
         match sharing {
             Sharing::Nothing => true,
-            Sharing::Looks => self.harm != Harm::None,
-            Sharing::Repairs => self.is_first && self.harm == Harm::Lasting,
+            Sharing::Looks => self.impact != Impact::None,
+            Sharing::Repairs => self.is_first && self.impact == Impact::Lasting,
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use meshkat_model::{
     case::Case,
     mesh::MeshSpec,
-    scenario::step::{Discovery, ExpectStep, RequestStep, Step},
     times::{Recent, RuntimeTimes, Times},
 };
 
@@ -59,7 +58,7 @@ impl Expected {
         match self.seen.cases.get(&case.id).and_then(Recent::median) {
             Some(ms) => Time { ms, seen: true },
             None => Time {
-                ms: case.steps.iter().map(|step| millis(guess(step))).sum(),
+                ms: case.steps.iter().map(|step| millis(step.takes())).sum(),
                 seen: false,
             },
         }
@@ -80,57 +79,4 @@ impl Expected {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What a step says that it takes, and else what such steps took.
-fn guess(step: &Step) -> Duration {
-    let ms = Duration::from_millis;
-    match step {
-        Step::Expect(expect) => expectation(expect),
-        Step::Get(request)
-        | Step::Head(request)
-        | Step::Post(request)
-        | Step::Put(request)
-        | Step::Patch(request)
-        | Step::Delete(request) => requests(request),
-        Step::Envoy(envoy) => match (envoy.for_, envoy.within) {
-            (Some(time), _) => time.0,
-            (_, Some(limit)) => limit.0.min(ms(300)),
-            _ => ms(10),
-        },
-        Step::Discovery(discovery) if discovery.discovery.value == Discovery::Restored => ms(300),
-        Step::Network(_) => ms(500),
-        Step::Start(_) | Step::Scale(_) => ms(200),
-        Step::Register(_) | Step::Stop(_) => ms(100),
-        Step::Discovery(_) | Step::Kill(_) | Step::Pause(_) | Step::Resume(_) => ms(20),
-        Step::Load(_) | Step::StopLoad(_) | Step::Fault(_) | Step::Heal(_) | Step::Unregister(_) | Step::Check(_) => {
-            ms(2)
-        }
-    }
-}
-
-fn expectation(expect: &ExpectStep) -> Duration {
-    // What has to become true begins with a whole window.
-    let window = expect.window.map_or(Duration::from_millis(500), |time| time.0);
-    match (expect.for_, expect.within) {
-        (Some(time), _) => time.0,
-        (_, Some(_)) => window * 2,
-        _ => Duration::from_millis(2),
-    }
-}
-
-fn requests(request: &RequestStep) -> Duration {
-    if let Some(time) = request.for_ {
-        return time.0;
-    }
-    // A split is judged by some thousand requests.
-    let times = match (&request.times, &request.split) {
-        (Some(times), _) => times.value,
-        (None, Some(_)) => 2000,
-        (None, None) => 1,
-    };
-    let waits = request
-        .within
-        .map_or(Duration::ZERO, |limit| limit.0.min(Duration::from_millis(200)));
-    Duration::from_millis(2) * times + waits
 }

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use meshkat_model::{capability::Capabilities, case::Case, harm::Harm, mesh::MeshSpec};
+use meshkat_model::{capability::Capabilities, case::Case, mesh::MeshSpec, scenario::verb::Impact};
 
 use crate::{
     chain::{Member, chains},
@@ -113,7 +113,7 @@ impl PlannedMesh {
 
     /// Whether the mesh is repaired after the case of this number, from 0: that one harms it, and another one follows.
     pub fn is_repaired_after(&self, number: usize) -> bool {
-        number + 1 < self.cases.len() && self.cases[number].harm() != Harm::None
+        number + 1 < self.cases.len() && self.cases[number].impact() != Impact::None
     }
 
     /// How often the mesh is repaired.
@@ -197,7 +197,9 @@ impl Planner<'_> {
     /// The cases of a mesh: who asks for the past first, who only looks before who harms, and whose harm lasts last.
     fn in_order(&self, mut chain: Vec<Member>) -> Vec<Case> {
         match self.order {
-            Order::Longest | Order::Written => chain.sort_by_key(|member| (member.place(), member.harm, member.number)),
+            Order::Longest | Order::Written => {
+                chain.sort_by_key(|member| (member.place(), member.impact, member.number))
+            }
             Order::Random(seed) => {
                 fastrand::Rng::with_seed(seed).shuffle(&mut chain);
                 chain.sort_by_key(Member::place);

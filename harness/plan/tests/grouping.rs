@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use meshkat_model::{
     capability::{Capabilities, Capability},
     case::Case,
-    harm::Harm,
     results::Status,
-    scenario::{Scenario, SharedAxes},
+    scenario::{Scenario, SharedAxes, verb::Impact},
     source::Source,
     times::Times,
 };
@@ -126,17 +125,21 @@ fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError>
             case.id
         );
         prop_assert!(
-            number == last || case.harm() != Harm::Lasting,
+            number == last || case.impact() != Impact::Lasting,
             "what {} does lasts",
             case.id
         );
         prop_assert_eq!(
             mesh.is_repaired_after(number),
-            number < last && case.harm() != Harm::None
+            number < last && case.impact() != Impact::None
         );
         match sharing {
             Sharing::Nothing => prop_assert_eq!(last, 0),
-            Sharing::Looks => prop_assert!(last == 0 || case.harm() == Harm::None, "{} harms and shares", case.id),
+            Sharing::Looks => prop_assert!(
+                last == 0 || case.impact() == Impact::None,
+                "{} harms and shares",
+                case.id
+            ),
             Sharing::Repairs => {}
         }
     }
@@ -148,12 +151,12 @@ fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError>
 fn fewest(cases: &[&Case], sharing: Sharing) -> usize {
     let alone = |case: &&&Case| match sharing {
         Sharing::Nothing => true,
-        Sharing::Looks => case.harm() != Harm::None,
-        Sharing::Repairs => case.asks_for_the_past() && case.harm() == Harm::Lasting,
+        Sharing::Looks => case.impact() != Impact::None,
+        Sharing::Repairs => case.asks_for_the_past() && case.impact() == Impact::Lasting,
     };
     let shared: Vec<&&Case> = cases.iter().filter(|case| !alone(case)).collect();
     let first = shared.iter().filter(|case| case.asks_for_the_past()).count();
-    let last = shared.iter().filter(|case| case.harm() == Harm::Lasting).count();
+    let last = shared.iter().filter(|case| case.impact() == Impact::Lasting).count();
     cases.len() - shared.len() + first.max(last).max(usize::from(!shared.is_empty()))
 }
 

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use meshkat_driver::{Client, LONGEST_BODY};
 use meshkat_model::{
     observation::{Answer, NoAnswer},
-    scenario::step::TransportError,
+    scenario::verb::request::TransportError,
 };
 
 use crate::servers::{Connection, Seen, get, serve};

@@ -4,15 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use meshkat_model::{
     mesh::Container,
-    scenario::step::{Discovery, DiscoveryStep, Hosts, RegistryThen},
-    yaml::At,
+    scenario::verb::discovery::{Discovery, DiscoveryStep},
 };
 use meshkat_runtime::Target;
 use serde_json::{Value, json};
 
-use super::actions::{environment, limit};
+use super::limit;
 use crate::{
-    case::{Broken, CaseRun, millis},
+    case::{Broken, CaseRun, environment, millis},
     mesh::Restored,
 };
 
@@ -22,13 +21,13 @@ const DELAY: Duration = Duration::from_millis(500);
 const FLAP: Duration = Duration::from_millis(300);
 
 impl CaseRun<'_> {
-    pub(super) async fn discovery(&mut self, line: usize, step: &DiscoveryStep) -> Result<(), Broken> {
+    pub(super) async fn discovery(&mut self, step: &DiscoveryStep) -> Result<(), Broken> {
         let target = Target::container("sds", Container::Application);
         let what = step.discovery.value;
         let fault = match what {
             Discovery::Killed => return environment(self.mesh.lease().kill(&target).await),
             Discovery::Hung => return environment(self.mesh.lease().pause(&target).await),
-            Discovery::Restored => return self.restored(line, step).await,
+            Discovery::Restored => return self.restored(step).await,
             Discovery::Silent => json!({"hang": true}),
             Discovery::Cut => json!({"cut": true}),
             Discovery::Refusing => json!({"refuse": 503}),
@@ -39,7 +38,7 @@ impl CaseRun<'_> {
             Discovery::Flapping => json!({"flap": duration(step.every.map_or(FLAP, |every| every.0))}),
         };
         let outcome = self.mesh.fault_discovery(&self.only_for(fault, step)).await;
-        self.judge_mesh(line, outcome, &format!("the discovery service is {what}"))
+        self.judge_mesh(outcome, &format!("the discovery service is {what}"))
     }
 
     fn only_for(&self, mut fault: Value, step: &DiscoveryStep) -> Value {
@@ -51,46 +50,20 @@ impl CaseRun<'_> {
         fault
     }
 
-    async fn restored(&mut self, line: usize, step: &DiscoveryStep) -> Result<(), Broken> {
+    async fn restored(&mut self, step: &DiscoveryStep) -> Result<(), Broken> {
         let endpoints = step
             .endpoints
             .iter()
             .map(|(service, hosts)| (service.value.clone(), self.hosts(service, hosts)));
         let restored = Restored {
-            lost: step
-                .registry
-                .as_ref()
-                .is_some_and(|registry| registry.value == RegistryThen::Lost),
+            lost: step.is_lost(),
             endpoints: endpoints.collect::<BTreeMap<_, _>>(),
         };
         let outcome = self.mesh.restore(&restored, limit(step.within)).await;
         self.judge_mesh(
-            line,
             outcome,
             "the discovery service is back, and every Envoy has acknowledged what it says",
         )
-    }
-
-    /// The pods that are to be a service's hosts.
-    pub(super) fn hosts(&self, service: &At<String>, hosts: &Hosts) -> Vec<String> {
-        let pods = |name: &str| self.mesh.pods_of(name).into_iter().map(|pod| pod.name);
-        match hosts {
-            Hosts::First(count) => pods(service).take(*count as usize).collect(),
-            Hosts::Pods(names) => names.iter().flat_map(|name| pods(name)).collect(),
-            Hosts::Weighted(names) => names.keys().flat_map(|name| pods(name)).collect(),
-        }
-    }
-
-    /// The weight of each pod that was given one; a group's is that of each of its pods.
-    pub(super) fn weights(&self, hosts: &Hosts) -> BTreeMap<String, u32> {
-        let Hosts::Weighted(names) = hosts else {
-            return BTreeMap::new();
-        };
-        let pods = |name: &str| self.mesh.pods_of(name).into_iter().map(|pod| pod.name);
-        let weights = names.iter();
-        weights
-            .flat_map(|(name, weight)| pods(name).map(|pod| (pod, weight.value)))
-            .collect()
     }
 }
 

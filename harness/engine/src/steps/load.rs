@@ -1,109 +1,76 @@
-//! Loads, and judging windows of them.
+//! `load`, `stop-load`, `expect`: loads, and what is expected of windows of them.
 
 use std::time::{Duration, Instant};
 
 use meshkat_driver::Load;
 use meshkat_model::{
-    scenario::step::{ExpectStep, LoadStep, Since},
-    verdict,
-    yaml::At,
+    scenario::verb::{
+        expect::{ExpectStep, Since, WINDOW},
+        load::{LoadStep, StopLoadStep},
+    },
+    verdict::{self, Check, Unmet},
 };
 
-use super::request::{Ways, failed_check};
+use super::look::Patience;
 use crate::case::{Broken, CaseRun, RunningLoad};
-
-/// How long one answer may take where the load does not say.
-const TIMEOUT: Duration = Duration::from_secs(6);
-/// The window of `within` where the step does not say.
-const WINDOW: Duration = Duration::from_millis(500);
-/// Between two looks at a window.
-const LOOK: Duration = Duration::from_millis(50);
 
 impl CaseRun<'_> {
     pub(super) fn load(&mut self, step: &LoadStep) -> Result<(), Broken> {
-        let ways = Ways {
-            at: step.at.as_ref(),
-            from: step.from.as_ref(),
-            straight_to: step.straight_to.as_ref(),
+        let request = self.request_to("GET", &step.get, &step.to)?;
+        let running = RunningLoad {
+            load: Load::start(&self.client, request, step.rate.0),
+            judged_until: Duration::ZERO,
+            stopped: None,
         };
-        let timeout = step.timeout.map_or(TIMEOUT, |time| time.0);
-        let request = self.make_request("GET", &step.get, &ways, step.host.as_ref(), &step.headers, timeout)?;
-        let request = match &step.connections {
-            Some(connections) => request.connections(connections.value),
-            None => request,
-        };
-        let load = Load::start(&self.client, request, step.rate.0);
-        self.loads.insert(
-            step.load.value.clone(),
-            RunningLoad {
-                load,
-                judged_until: Duration::ZERO,
-                stopped: None,
-            },
-        );
+        self.loads.insert(step.load.value.clone(), running);
         Ok(())
     }
 
-    pub(super) async fn stop_load(&mut self, name: &At<String>) -> Result<(), Broken> {
-        let running = self.running_load(name)?;
+    pub(super) async fn stop_load(&mut self, step: &StopLoadStep) -> Result<(), Broken> {
+        let running = self.running_load(&step.stop_load)?;
         running.stopped = Some(running.load.now());
         running.load.stop().await;
         Ok(())
     }
 
     fn running_load(&mut self, name: &str) -> Result<&mut RunningLoad, Broken> {
-        self.loads
-            .get_mut(name)
-            .ok_or_else(|| Broken::Expectation(failed_check(format!("there is no load `{name}`"))))
+        let running = self.loads.get_mut(name);
+        running.ok_or_else(|| Unmet::new(format!("there is no load `{name}`")).into())
     }
 
     pub(super) async fn expect(&mut self, step: &ExpectStep) -> Result<(), Broken> {
-        let running = self.running_load(&step.expect)?;
-        let now = running.stopped.unwrap_or_else(|| running.load.now());
-        let (checks, until) = match (step.for_, step.within) {
-            (Some(time), _) => {
-                let until = now + time.0;
-                let window = running.load.window(now, until).await;
-                (verdict::window(step, &window, &self.surroundings()), until)
-            }
-            (_, Some(limit)) => self.until_a_window_holds(step, limit.0).await?,
-            _ => {
-                let from = if step.since == Since::LastExpect {
-                    running.judged_until
-                } else {
-                    Duration::ZERO
-                };
-                let window = running.load.window(from, now).await;
-                (verdict::window(step, &window, &self.surroundings()), now)
-            }
+        let Some(limit) = step.within else {
+            let running = self.running_load(&step.expect)?;
+            let now = running.stopped.unwrap_or_else(|| running.load.now());
+            let (from, until) = match (step.for_, step.since) {
+                (Some(time), _) => (now, now + time.0),
+                (None, Since::LastExpect) => (running.judged_until, now),
+                (None, Since::Start) => (Duration::ZERO, now),
+            };
+            let window = async |run: &mut Self| run.window(step, from, until).await;
+            return self.look(Patience::Once, window).await;
         };
-        self.running_load(&step.expect)?.judged_until = until;
-        self.judge(checks)
-    }
-
-    async fn until_a_window_holds(
-        &mut self,
-        step: &ExpectStep,
-        limit: Duration,
-    ) -> Result<(Vec<verdict::Check>, Duration), Broken> {
         let size = step.window.map_or(WINDOW, |time| time.0);
         let start = Instant::now();
-        loop {
-            let surroundings = self.surroundings();
-            let load = &self.running_load(&step.expect)?.load;
+        let latest = async |run: &mut Self| {
+            let now = run.running_load(&step.expect)?.load.now();
             // The first window begins with this step: what was before it is not what is waited for.
-            let begin = load.now().saturating_sub(start.elapsed());
-            let until = load.now().max(begin + size);
-            let window = load.window(until - size, until).await;
-            let mut checks = verdict::window(step, &window, &surroundings);
-            let held = checks.iter().all(|check| check.held);
-            if held || start.elapsed() >= limit {
-                for check in checks.iter_mut().filter(|check| !check.held) {
-                    check.actual = format!("not within {limit:?}; the last {size:?}: {}", check.actual);
-                }
-                return Ok((checks, until));
+            let begin = now.saturating_sub(start.elapsed());
+            let until = now.max(begin + size);
+            let mut checks = run.window(step, until - size, until).await?;
+            for check in checks.iter_mut().filter(|check| !check.held) {
+                check.actual = format!("in {size:?}, {}", check.actual);
             }
-            tokio::time::sleep(LOOK).await;
-        }
+            Ok(checks)
+        };
+        self.look(Patience::Within(limit.0), latest).await
+    }
+
+    /// Holds the requests that fell due from one time of the load to another against what is expected.
+    async fn window(&mut self, step: &ExpectStep, from: Duration, until: Duration) -> Result<Vec<Check>, Broken> {
+        let running = self.running_load(&step.expect)?;
+        running.judged_until = until;
+        let window = running.load.window(from, until).await;
+        Ok(verdict::window(step, &window, &self.surroundings()))
     }
 }

@@ -1,47 +1,59 @@
 //! What each verb does.
 
-mod actions;
+mod container;
 mod discovery;
 mod envoy;
+mod fault;
 mod load;
+mod look;
 mod network;
+mod pods;
+mod registry;
 mod request;
+mod scale;
 
-use meshkat_model::{scenario::step::Step, verdict, yaml::At};
+use std::time::Duration;
+
+use container::Signal;
+use meshkat_model::{
+    scenario::{quantity::Time, verb::Step},
+    verdict,
+};
 
 use crate::case::{Broken, CaseRun};
 
+/// How long the mesh may take to follow where the step does not say.
+const FOLLOW: Duration = Duration::from_secs(10);
+
+fn limit(within: Option<Time>) -> Duration {
+    within.map_or(FOLLOW, |time| time.0)
+}
+
 impl CaseRun<'_> {
     /// Does one step and judges it.
-    pub(crate) async fn step(&mut self, step: &At<Step>) -> Result<(), Broken> {
-        let line = step.place.line;
-        match &step.value {
-            Step::Load(load) => self.load(load),
-            Step::Expect(expect) => self.expect(expect).await,
-            Step::StopLoad(stop) => self.stop_load(&stop.stop_load).await,
-            Step::Fault(fault) => self.fault(line, fault).await,
-            Step::Heal(heal) => self.heal(line, &heal.heal).await,
-            Step::Envoy(envoy) => self.envoy(line, envoy).await,
-            Step::Scale(scale) => self.scale(line, scale).await,
-            Step::Register(register) => self.register(line, register).await,
-            Step::Unregister(unregister) => self.unregister(line, unregister).await,
-            Step::Discovery(discovery) => self.discovery(line, discovery).await,
-            Step::Network(network) => self.network(line, network).await,
-            Step::Start(start) => self.start(line, start).await,
-            Step::Stop(step) => self.stop(&step.stop).await,
-            Step::Kill(step) => self.kill(&step.kill).await,
-            Step::Pause(step) => self.pause(&step.pause).await,
-            Step::Resume(step) => self.resume(&step.resume).await,
-            Step::Check(check) => {
-                let surroundings = self.surroundings();
-                self.judge(verdict::expressions(&check.check, &surroundings))
+    pub(crate) async fn step(&mut self, step: &Step) -> Result<(), Broken> {
+        match step {
+            Step::Load(step) => self.load(step),
+            Step::Expect(step) => self.expect(step).await,
+            Step::StopLoad(step) => self.stop_load(step).await,
+            Step::Fault(step) => self.fault(step).await,
+            Step::Heal(step) => self.heal(step).await,
+            Step::Envoy(step) => self.envoy(step).await,
+            Step::Scale(step) => self.scale(step).await,
+            Step::Register(step) => self.register(step).await,
+            Step::Unregister(step) => self.unregister(step).await,
+            Step::Discovery(step) => self.discovery(step).await,
+            Step::Network(step) => self.network(step).await,
+            Step::Start(step) => self.start(step).await,
+            Step::Stop(step) => self.signal(Signal::Stop, &step.stop).await,
+            Step::Kill(step) => self.signal(Signal::Kill, &step.kill).await,
+            Step::Pause(step) => self.signal(Signal::Pause, &step.pause).await,
+            Step::Resume(step) => self.signal(Signal::Resume, &step.resume).await,
+            Step::Check(step) => {
+                let checks = verdict::expressions(&step.check, &self.surroundings());
+                Ok(self.judge(checks)?)
             }
-            Step::Get(request)
-            | Step::Head(request)
-            | Step::Post(request)
-            | Step::Put(request)
-            | Step::Patch(request)
-            | Step::Delete(request) => self.request(line, request).await,
+            Step::Request(step) => self.request(step).await,
         }
     }
 }

@@ -2,16 +2,16 @@
 
 mod axes;
 mod check;
-mod describe;
+mod deadline;
 mod envoy;
-mod expects;
 pub mod quantity;
 mod rest;
 mod schema;
 mod size;
 pub mod split;
-pub mod step;
+mod steps;
 pub mod value;
+pub mod verb;
 mod when;
 pub mod wire;
 
@@ -19,6 +19,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 pub use axes::SharedAxes;
 pub(crate) use axes::text;
+pub(crate) use check::Kept;
 pub use envoy::ENVOY;
 pub(crate) use envoy::written;
 use indexmap::IndexMap;
@@ -34,7 +35,7 @@ use crate::{
     expression::{Budget, Problem},
     mesh::MeshSpec,
     mesh_file::{MeshUse, Share},
-    scenario::{quantity::Time, rest::Rest, step::Step},
+    scenario::{quantity::Time, rest::Rest, verb::Step},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{self, At, Node},
@@ -197,9 +198,9 @@ impl Scenario {
         if let Some(Share::Never) = file.share {
             mesh.alone = Some(format!("{} says `share: never`", source.name()));
         }
-        wrong.extend(check::steps(source, &node, &file.steps, &mesh, &own));
-        wrong.extend(check::deadline(source, &node, file.deadline));
-        if wrong.is_empty() && !file.steps.iter().any(|step| step.expects()) {
+        wrong.extend(steps::check(source, &node, &file.steps, &mesh, &own));
+        wrong.extend(deadline::deadline(source, &node, file.deadline));
+        if wrong.is_empty() && !file.steps.iter().any(|step| step.verb().expects()) {
             wrong.push(self.expects_nothing());
         }
         if !wrong.is_empty() {
@@ -235,7 +236,7 @@ impl Scenario {
         };
         let mut wrong = self.head(&file);
         match self.mesh(&rest.node, &file.mesh, meshes) {
-            Ok(mesh) => wrong.extend(check::steps(&self.source, &rest.node, &file.steps, &mesh, own)),
+            Ok(mesh) => wrong.extend(steps::check(&self.source, &rest.node, &file.steps, &mesh, own)),
             Err(more) => wrong.extend(more),
         }
         wrong.retain(|wrong| rest.is_wrong(wrong));

@@ -1,12 +1,12 @@
 use serde_json::json;
 
 use super::{
-    step::{EnvoyStep, RequestStep, Step},
+    verb::{Step, envoy::EnvoyStep, request::RequestStep},
     *,
 };
 use crate::{
     mesh::{GroupSpec, Service},
-    scenario::step::Endpoints,
+    scenario::verb::envoy::Endpoints,
 };
 
 /// One mesh, `petshop`: an ingress and up to three pets.
@@ -71,7 +71,10 @@ fn told(text: &str, params: serde_json::Value) -> Vec<String> {
 }
 
 fn request(case: &Case, index: usize) -> &RequestStep {
-    case.steps[index].request().unwrap()
+    match &case.steps[index].value {
+        Step::Request(step) => step,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn envoy(case: &Case, index: usize) -> &EnvoyStep {
@@ -242,7 +245,7 @@ fn a_harmed_network_is_read_with_the_values_of_the_case() {
             "get /pets",
         ]
     );
-    assert_eq!(case.harm(), crate::harm::Harm::Lasting);
+    assert_eq!(case.impact(), verb::Impact::Lasting);
 }
 
 #[test]

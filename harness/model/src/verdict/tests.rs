@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     observation::{Answer, NoAnswer},
-    scenario::step::CheckStep,
+    scenario::verb::check::CheckStep,
     source::Source,
     yaml::{from_node, parse},
 };
@@ -374,10 +374,16 @@ fn all_that_does_not_hold_is_told_and_one_by_itself_as_it_is() {
         expected: format!("{message} expected"),
         actual: format!("{message} actual"),
     };
-    assert_eq!(Check::unmet(vec![check(1, true, "a")]), None);
-    let one = check(2, false, "b");
-    assert_eq!(Check::unmet(vec![check(1, true, "a"), one.clone()]), Some(one));
-    let told = Check::unmet(vec![check(0, false, "a"), check(1, true, "b"), check(7, false, "c")]).unwrap();
+    assert_eq!(Unmet::of(vec![check(1, true, "a")]), None);
+    let one = Unmet::of(vec![check(1, true, "a"), check(2, false, "b")]).unwrap();
+    let as_it_is = Unmet {
+        line: Some(2),
+        message: "b".to_owned(),
+        expected: "b expected".to_owned(),
+        actual: "b actual".to_owned(),
+    };
+    assert_eq!(one, as_it_is);
+    let told = Unmet::of(vec![check(3, false, "a"), check(1, true, "b"), check(7, false, "c")]).unwrap();
     assert_eq!(
         (
             told.line,
@@ -386,13 +392,13 @@ fn all_that_does_not_hold_is_told_and_one_by_itself_as_it_is() {
             told.actual.as_str()
         ),
         (
-            7,
+            Some(3),
             "2 expectations do not hold: (1) a; (2) c",
             "(1) a expected\n(2) c expected",
             "(1) a actual\n(2) c actual"
         )
     );
-    let many = Check::unmet((1..=12).map(|line| check(line, false, "x")).collect()).unwrap();
+    let many = Unmet::of((1..=12).map(|line| check(line, false, "x")).collect()).unwrap();
     assert!(
         many.message.starts_with("12 expectations do not hold: (1) x; ")
             && many.message.ends_with("; (10) x; and 2 more")

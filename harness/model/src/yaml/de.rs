@@ -18,6 +18,9 @@ const BY_VERB: &str = "Step";
 /// A newtype of this name takes one value as well as a list of them.
 pub(crate) const ONE_OR_MANY: &str = "$meshkat::OneOrMany";
 
+/// A field whose name begins so is a part: a type of its own whose keys are those of the mapping around it.
+const PART: char = '$';
+
 /// How many mistakes of one file are told at once.
 const MOST_ERRORS: usize = 50;
 
@@ -172,10 +175,24 @@ impl<'de> Deserializer<'de> for De<'_> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.deserialize_map(visitor)
+        match &self.0.kind {
+            Kind::Mapping(entries) if fields.iter().any(|field| field.starts_with(PART)) => visitor
+                .visit_map(WithParts {
+                    node: self.0,
+                    fields: fields.iter(),
+                    known: Vec::new(),
+                    taken: Vec::new(),
+                    entries: Entries {
+                        entries: entries.iter(),
+                        current: None,
+                    },
+                })
+                .map_err(|error| error.at(self.0.place)),
+            _ => self.deserialize_map(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -211,18 +228,13 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-struct Entries<'a> {
-    entries: std::slice::Iter<'a, (Key, Node)>,
+struct Entries<'a, I> {
+    entries: I,
     current: Option<&'a Node>,
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((key, node)) = self.entries.next() else {
-            return Ok(None);
-        };
+impl<'a, I> Entries<'a, I> {
+    fn key<'de, K: DeserializeSeed<'de>>(&mut self, (key, node): &'a (Key, Node), seed: K) -> Result<K::Value, Error> {
         self.current = Some(node);
         // A key is a node of its own, so that a key's type can ask for its place.
         let kind = Kind::Scalar {
@@ -230,9 +242,18 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             plain: true,
         };
         let node = Node { place: key.place, kind };
-        seed.deserialize(De(&node))
-            .map(Some)
-            .map_err(|error| error.at_key(key.place))
+        seed.deserialize(De(&node)).map_err(|error| error.at_key(key.place))
+    }
+}
+
+impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for Entries<'a, I> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(next) = self.entries.next() else {
+            return Ok(None);
+        };
+        self.key(next, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
@@ -241,6 +262,87 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             .take()
             .ok_or_else(|| de::Error::custom("a value was asked for before its key"))?;
         seed.deserialize(De(node)).map_err(|error| error.at(node.place))
+    }
+}
+
+/// A mapping of which some keys belong to parts. Each part is read first, and takes the keys that it has.
+struct WithParts<'a, I> {
+    node: &'a Node,
+    /// The fields that were not looked at yet for parts.
+    fields: std::slice::Iter<'static, &'static str>,
+    /// The keys that the mapping may have by itself.
+    known: Vec<&'static str>,
+    /// The keys that it may have by its parts.
+    taken: Vec<&'static str>,
+    entries: Entries<'a, I>,
+}
+
+impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> MapAccess<'de> for WithParts<'a, I> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        for field in self.fields.by_ref() {
+            if field.starts_with(PART) {
+                let name: StrDeserializer<'_, Error> = (*field).into_deserializer();
+                return seed.deserialize(name).map(Some);
+            }
+            self.known.push(field);
+        }
+        let (known, taken) = (&self.known, &self.taken);
+        let is_left = |(key, _): &&(Key, Node)| !taken.contains(&key.text.as_str());
+        let Some(next @ (key, _)) = self.entries.entries.find(is_left) else {
+            return Ok(None);
+        };
+        if !known.contains(&key.text.as_str()) {
+            let all: Vec<&'static str> = known.iter().chain(taken).copied().collect();
+            return Err(Error::unknown_key(&key.text, &all).at_key(key.place));
+        }
+        self.entries.key(next, seed).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        match self.entries.current {
+            Some(_) => self.entries.next_value_seed(seed),
+            None => seed.deserialize(Part {
+                node: self.node,
+                taken: &mut self.taken,
+            }),
+        }
+    }
+}
+
+/// A part of a mapping: the keys that its type has.
+struct Part<'a> {
+    node: &'a Node,
+    taken: &'a mut Vec<&'static str>,
+}
+
+impl<'de> Deserializer<'de> for Part<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(de::Error::custom("a part has keys"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.taken.extend(fields);
+        let Kind::Mapping(entries) = &self.node.kind else {
+            return self.deserialize_any(visitor);
+        };
+        visitor.visit_map(Entries {
+            entries: entries.iter().filter(|(key, _)| fields.contains(&key.text.as_str())),
+            current: None,
+        })
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 

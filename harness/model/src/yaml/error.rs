@@ -82,6 +82,20 @@ impl Error {
         <Self as de::Error>::missing_field(field).at(mapping.place)
     }
 
+    /// A key that is none of those that are known.
+    pub(super) fn unknown_key(key: &str, known: &[&'static str]) -> Self {
+        let help = did_you_mean(key, known.iter().copied());
+        let near = nearest(key, known.iter().copied());
+        Self {
+            kind: Kind::Unknown(key.to_owned(), near),
+            ..Self::new(
+                format!("unknown key `{key}`"),
+                "not a key that is known here",
+                Some(help),
+            )
+        }
+    }
+
     /// Whether this already tells that `field` is missing, or was misspelt.
     pub(crate) fn is_about(&self, field: &str) -> bool {
         match &self.kind {
@@ -281,16 +295,7 @@ impl de::Error for Error {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        let help = did_you_mean(field, expected.iter().copied());
-        let near = nearest(field, expected.iter().copied());
-        Self {
-            kind: Kind::Unknown(field.to_owned(), near),
-            ..Self::new(
-                format!("unknown key `{field}`"),
-                "not a key that is known here",
-                Some(help),
-            )
-        }
+        Self::unknown_key(field, expected)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {

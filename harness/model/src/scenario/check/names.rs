@@ -5,7 +5,7 @@ use crate::{
     expression::{Expression, Foregone, Known, Variables},
     mesh::GroupSpec,
     observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
-    scenario::{of_expression, step::CheckStep, value::OneOrMany},
+    scenario::{of_expression, value::OneOrMany},
     suggest::did_you_mean,
     yaml::At,
 };
@@ -54,7 +54,7 @@ impl Check<'_> {
     }
 
     /// How many pods a group has at the most.
-    pub(super) fn most(&self, group: &str) -> Option<u32> {
+    pub(crate) fn most(&self, group: &str) -> Option<u32> {
         self.mesh
             .groups
             .contains_key(group)
@@ -115,12 +115,12 @@ impl Check<'_> {
     }
 
     /// A pod or a group.
-    pub(super) fn pod_or_group(&mut self, name: &At<String>) {
+    pub(crate) fn pod_or_group(&mut self, name: &At<String>) {
         self.pod(name);
     }
 
     /// A pod or group that has an Envoy.
-    pub(super) fn with_envoy(&mut self, name: &At<String>) {
+    pub(crate) fn with_envoy(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.envoy.is_none()) {
             let help = "choose a pod with an Envoy, or reach the application with `straight-to`";
             self.wrong(
@@ -133,7 +133,7 @@ impl Check<'_> {
     }
 
     /// A pod or group that has an application.
-    pub(super) fn application(&mut self, name: &At<String>) {
+    pub(crate) fn application(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.service.is_none()) {
             let message = format!("`{}` has no application", name.value);
             self.wrong(name.place, message, "an Envoy alone", "choose a pod with a service");
@@ -141,12 +141,25 @@ impl Check<'_> {
     }
 
     /// At least one pod or group, each with an application.
-    pub(super) fn applications(&mut self, names: &At<OneOrMany<At<String>>>) {
+    pub(crate) fn applications(&mut self, names: &At<OneOrMany<At<String>>>) {
         self.at_least_one(names);
         names.iter().for_each(|name| self.application(name));
     }
 
-    pub(super) fn at_least_one<T>(&mut self, names: &At<OneOrMany<T>>) {
+    /// A mesh with a registry.
+    pub(crate) fn needs_sds(&mut self) {
+        if !self.mesh.groups.contains_key("sds") {
+            let help = "add `sds: {service: sds}` to the mesh";
+            self.wrong(
+                self.verb(),
+                "this mesh has no discovery service",
+                "there is no registry",
+                help,
+            );
+        }
+    }
+
+    pub(crate) fn at_least_one<T>(&mut self, names: &At<OneOrMany<T>>) {
         if names.is_empty() {
             let help = "name a pod, such as `pet-1`, or a group, such as `pet`";
             self.wrong(names.place, "nobody is named", "an empty list", help);
@@ -154,7 +167,7 @@ impl Check<'_> {
     }
 
     /// `POD`, `POD/envoy`, `POD/application` or `GROUP`, each.
-    pub(super) fn targets(&mut self, targets: &At<OneOrMany<At<String>>>) {
+    pub(crate) fn targets(&mut self, targets: &At<OneOrMany<At<String>>>) {
         self.at_least_one(targets);
         for target in targets.iter() {
             let (pod, container) = match target.split_once('/') {
@@ -190,7 +203,7 @@ impl Check<'_> {
     }
 
     /// Pods or groups, below `key` of this step.
-    pub(super) fn pods_or_groups(&mut self, key: &str, names: &At<OneOrMany<String>>) {
+    pub(crate) fn pods_or_groups(&mut self, key: &str, names: &At<OneOrMany<String>>) {
         self.at_least_one(names);
         for (index, name) in names.iter().enumerate() {
             let place = self.item(&[key], index);
@@ -202,7 +215,7 @@ impl Check<'_> {
     }
 
     /// A group whose pods can be counted.
-    pub(super) fn group(&mut self, name: &At<String>) {
+    pub(crate) fn group(&mut self, name: &At<String>) {
         if !self.mesh.groups.contains_key(&name.value) {
             let known: Vec<&str> = self.mesh.groups.keys().map(String::as_str).collect();
             self.wrong
@@ -210,8 +223,9 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn keep(&mut self, name: Option<&At<String>>, what: Kept) {
-        let Some(name) = name else { return };
+    /// What the step keeps is known from here on, by a name that means nothing else.
+    pub(crate) fn keep(&mut self, kept: Option<(&At<String>, Kept)>) {
+        let Some((name, what)) = kept else { return };
         let text = name.as_str();
         let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && text.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -246,21 +260,8 @@ impl Check<'_> {
         self.kept.insert(name.value.clone(), what);
     }
 
-    /// Expressions over what was kept and the pods.
-    pub(super) fn check(&mut self, check: &CheckStep) {
-        if check.check.is_empty() {
-            self.wrong(
-                check.check.place,
-                "nothing is checked",
-                "an empty list",
-                "write an expression, or remove the step",
-            );
-        }
-        self.expressions(&check.check, &[]);
-    }
-
     /// Expressions over `own` variables, the global ones, and what was kept so far.
-    pub(super) fn expressions(&mut self, expressions: &OneOrMany<At<String>>, own: &[&str]) {
+    pub(crate) fn expressions(&mut self, expressions: &OneOrMany<At<String>>, own: &[&str]) {
         for text in expressions.iter() {
             let problems = match Expression::compile(text) {
                 Err(problem) => vec![problem],

@@ -2,27 +2,24 @@
 
 use super::Check;
 use crate::{
-    scenario::{
-        split::{Misses, Part, Split, shares, strictness},
-        step::EnvoyStep,
-    },
+    scenario::split::{Misses, Part, Split, shares, strictness},
     source::Place,
     statistics::needed,
     yaml::At,
 };
 
 /// What a step says of a split.
-pub(super) struct Said<'a> {
-    pub(super) split: Option<&'a At<Split>>,
-    pub(super) false_alarm: Option<&'a At<f64>>,
-    pub(super) misses: Option<&'a At<Misses>>,
+pub(crate) struct Said<'a> {
+    pub(crate) split: Option<&'a At<Split>>,
+    pub(crate) false_alarm: Option<&'a At<f64>>,
+    pub(crate) misses: Option<&'a At<Misses>>,
     /// How many requests there will be, where that is known.
-    pub(super) requests: Option<&'a At<u32>>,
+    pub(crate) requests: Option<&'a At<u32>>,
 }
 
 impl Check<'_> {
     /// What is said of a split holds together, and so many requests suffice.
-    pub(super) fn split(&mut self, said: &Said<'_>) {
+    pub(crate) fn split(&mut self, said: &Said<'_>) {
         let Some(split) = said.split else {
             let keys = [
                 ("false-alarm", said.false_alarm.map(|value| value.place)),
@@ -82,46 +79,6 @@ impl Check<'_> {
             return;
         }
         self.enough(&shares, said.requests, place, strict);
-    }
-
-    /// What is said of a counter's share can be noticed, and is said of one.
-    pub(super) fn counter_share(&mut self, step: &EnvoyStep) {
-        let Some(share) = &step.share else {
-            for key in ["false-alarm", "misses"] {
-                if !self.has(key) {
-                    continue;
-                }
-                let help = "say which counter is what part of which, such as `share: {part: A, of: B, is: 25%}`";
-                self.wrong(
-                    self.key(&[key]),
-                    format!("`{key}` goes with `share`"),
-                    "there is no `share`",
-                    help,
-                );
-            }
-            return;
-        };
-        let strict = strictness(
-            step.false_alarm.as_ref().map(|at| at.value),
-            step.misses.as_ref().map(|at| at.value),
-        );
-        let is = share.is.share();
-        let place = step.misses.as_ref().map_or(share.place, |misses| misses.place);
-        let furthest = is.max(1.0 - is);
-        let probability = |value: f64| value > 0.0 && value < 0.5;
-        if !probability(strict.false_alarm) || !probability(strict.miss) {
-            let help = "both are more than 0 and below 0.5, such as 1e-6 and 1e-3";
-            self.wrong(
-                place,
-                "not a probability of a false alarm, or of a miss",
-                "out of range",
-                help,
-            );
-        } else if !(strict.shift > 0.0 && strict.shift <= furthest) {
-            let message = format!("this share cannot be off by {} percentage points", strict.shift * 100.0);
-            let help = format!("`shift` is more than 0 and here {:.0} at the most", furthest * 100.0);
-            self.wrong(place, message, "never noticed", help);
-        }
     }
 
     fn enough(

@@ -2,13 +2,9 @@
 
 use super::Check;
 use crate::{
-    scenario::{
-        quantity::Time,
-        step::{EnvoyStep, RequestStep},
-        value::Statuses,
-    },
+    scenario::quantity::Time,
     source::Place,
-    yaml::{At, Kind, Node},
+    yaml::{Kind, Node},
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
@@ -28,12 +24,9 @@ const NOT_EMPTY: [&str; 10] = [
 /// Keys whose value is a time in which something can happen.
 const TIMES: [&str; 5] = ["every", "for", "timeout", "window", "within"];
 
-/// What HTTP knows as the status of an answer: an interim one is none, but for the change to another protocol.
-const ANSWERS: std::ops::RangeInclusive<u16> = 200..=599;
-
 impl Check<'_> {
     /// Keys without a value, and with an empty one: whoever wrote them meant something.
-    pub(super) fn nothing_said(&mut self) {
+    pub(crate) fn nothing_said(&mut self) {
         let Kind::Mapping(entries) = &self.node.kind else {
             return;
         };
@@ -72,7 +65,7 @@ impl Check<'_> {
     }
 
     /// Times of nothing.
-    pub(super) fn times(&mut self) {
+    pub(crate) fn times(&mut self) {
         let Kind::Mapping(entries) = &self.node.kind else {
             return;
         };
@@ -93,36 +86,8 @@ impl Check<'_> {
         }
     }
 
-    /// What a request expects can fail.
-    pub(super) fn request_can_fail(&mut self, request: &RequestStep) {
-        if let Some(status) = &request.status {
-            self.any_status(status);
-        }
-        for (index, part) in request.contains.iter().flat_map(|parts| parts.iter()).enumerate() {
-            if part.is_empty() {
-                let place = self.item(&["contains"], index);
-                self.always(place, "every body has an empty part; write what it is to contain");
-            }
-        }
-        let expects = request.expects_answer() || request.error.is_some() || !request.that.is_empty();
-        // A request that neither expects nor keeps anything is told as such.
-        self.awaited(expects || request.keep.is_none(), "status: 200");
-    }
-
-    /// What is asked of an Envoy can fail.
-    pub(super) fn envoy_can_fail(&mut self, envoy: &EnvoyStep) {
-        for (name, bound) in &envoy.stats {
-            // What a gauge was before may have been more.
-            let may_fall = envoy.since.is_some() && crate::harm::is_gauge(&name.value);
-            let always = if may_fall { None } else { bound.always(None) };
-            let help = "for example `\">= 1\"`, or `0`; that Envoy has it at all is `that: \"'NAME' in stats\"`";
-            self.bound(self.value(&["stats", name.as_str()]), always, help);
-        }
-        self.awaited(envoy.expects() || envoy.keep.is_none(), "ready: LIVE");
-    }
-
     /// Time is given to something that is expected.
-    fn awaited(&mut self, expects: bool, example: &str) {
+    pub(crate) fn awaited(&mut self, expects: bool, example: &str) {
         if let Some(time) = ["within", "for"].into_iter().find(|key| !expects && self.has(key)) {
             let message = format!("`{time}` is the time of an expectation, and this step has none");
             let help = format!("add one, such as `{example}`, or remove it");
@@ -130,14 +95,8 @@ impl Check<'_> {
         }
     }
 
-    fn any_status(&mut self, statuses: &At<Statuses>) {
-        if ANSWERS.clone().all(|status| statuses.0.contains(&status)) {
-            let help = "name those that may come; that there is an answer at all is `that: error == null`";
-            self.always(statuses.place, help);
-        }
-    }
-
-    fn always(&mut self, place: Place, help: &str) {
+    /// That an expectation holds whatever is seen.
+    pub(crate) fn always(&mut self, place: Place, help: &str) {
         self.wrong(place, "this holds whatever happens", "always true", help);
     }
 }

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::{step, surroundings};
 use crate::{
     observation::{EnvoyView, Served, Window},
-    scenario::step::{EnvoyStep, ExpectStep, RequestStep},
+    scenario::verb::{envoy::EnvoyStep, expect::ExpectStep, request::RequestStep},
     verdict::{Check, envoy, took_part, window},
 };
 

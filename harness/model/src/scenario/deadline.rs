@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// That the steps look at what must stay true for longer than the whole case may take: it would fail whatever is seen.
-pub(in crate::scenario) fn deadline(source: &Source, file: &Node, deadline: Option<Time>) -> Option<Diagnostic> {
+pub(super) fn deadline(source: &Source, file: &Node, deadline: Option<Time>) -> Option<Diagnostic> {
     let steps = match file.get("steps").map(|steps| &steps.kind) {
         Some(Kind::Sequence(steps)) => steps.as_slice(),
         _ => &[],

@@ -1,0 +1,106 @@
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use super::*;
+use crate::{
+    mesh::{GroupSpec, Service},
+    scenario::{Meshes, Scenario, SharedAxes},
+    source::Source,
+};
+
+struct Pets(MeshSpec);
+
+impl Meshes for Pets {
+    fn mesh(&self, _: &str) -> Result<&MeshSpec, Vec<String>> {
+        Ok(&self.0)
+    }
+
+    fn overlay(&self, _: &str) -> Result<&Path, Vec<String>> {
+        Err(Vec::new())
+    }
+}
+
+fn case_of(registered: bool, steps: &str) -> Case {
+    let group = |service, registered| GroupSpec {
+        service: Some(service),
+        envoy: (service != Service::Sds).then(|| "envoy.yaml".into()),
+        overlays: Vec::new(),
+        replicas: (service != Service::Sds).then_some(2),
+        started: true,
+        registered,
+    };
+    let meshes = Pets(MeshSpec {
+        name: "pets".to_owned(),
+        envoy: None,
+        alone: None,
+        groups: [
+            ("sds".to_owned(), group(Service::Sds, false)),
+            ("pet".to_owned(), group(Service::Pet, registered)),
+        ]
+        .into(),
+    });
+    let text = format!("promise: p\nmesh: pets\nsteps:\n{steps}");
+    let source = Source::new("scenarios/a/b.yaml", text);
+    let scenario = Scenario::read("a/b", source, &SharedAxes::default()).unwrap();
+    scenario.case(IndexMap::new(), &meshes).unwrap()
+}
+
+#[test]
+fn the_worst_step_says_what_is_left() {
+    let impact = |steps: &str| case_of(true, steps).impact();
+    let looks = "  - {get: /pets, at: pet-1, status: 200}\n  - {envoy: pet-1, ready: LIVE}\n";
+    assert_eq!(impact(looks), Impact::None);
+    for step in [
+        "{kill: pet-1}",
+        "{pause: pet-1/envoy}",
+        "{scale: {pet: 3}}",
+        "{register: {pet: []}}",
+        "{fault: pet-1, status: 500}",
+        "{discovery: hung}",
+    ] {
+        assert_eq!(impact(&format!("{looks}  - {step}\n")), Impact::Repairable, "{step}");
+    }
+    for step in [
+        "{put: /faults, straight-to: pet-1, status: 200}",
+        "{network: refusing, of: pet-1}",
+        "{register: {pet: {pet-1: 9, pet-2: 1}}}",
+    ] {
+        assert_eq!(
+            impact(&format!("  - {{kill: pet-1}}\n{looks}  - {step}\n")),
+            Impact::Lasting,
+            "{step}"
+        );
+    }
+}
+
+#[test]
+fn what_was_never_there_is_not_to_be_had_again() {
+    let looks = "  - {envoy: pet-1, ready: LIVE}\n";
+    assert_eq!(case_of(false, looks).impact(), Impact::None);
+    let register = format!("{looks}  - {{register: {{pet: [pet-1]}}}}\n");
+    assert_eq!(case_of(false, &register).impact(), Impact::Lasting);
+    assert_eq!(case_of(true, &register).impact(), Impact::Repairable);
+}
+
+#[test]
+fn a_counter_is_of_the_past_unless_it_is_counted_from_here() {
+    let asks = |steps: &str| case_of(true, steps).asks_for_the_past();
+    let keep = "  - {envoy: pet-1, keep: before}\n";
+    for past in [
+        "  - {envoy: pet-1, stats: {cluster.pet.upstream_rq_total: 3}}\n",
+        "  - {envoy: pet-1, that: \"stats['cluster.pet.upstream_rq_total'] == 3\"}\n",
+        "  - {envoy: pet-1, that: \"stats.size() > 3\"}\n",
+        "  - {envoy: pet-1, keep: now}\n  - {check: \"now.stats['cluster.pet.upstream_rq_total'] == 3\"}\n",
+    ] {
+        assert!(asks(past), "{past}");
+    }
+    for now in [
+        format!("{keep}  - {{envoy: pet-1, since: before, stats: {{cluster.pet.upstream_rq_total: 3}}}}\n"),
+        "  - {envoy: pet-1, stats: {cluster.pet.membership_total: 3, server.live: 1}}\n".to_owned(),
+        "  - {envoy: pet-1, that: \"stats['control_plane.connected_state'] == 1\"}\n".to_owned(),
+        "  - {get: /pets, at: pet-1, that: \"text == 'stats.of.pets'\"}\n".to_owned(),
+    ] {
+        assert!(!asks(&now), "{now}");
+    }
+}

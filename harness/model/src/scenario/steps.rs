@@ -1,0 +1,80 @@
+//! What a scenario's steps must hold before anything starts.
+
+use indexmap::IndexMap;
+
+use super::{check::Check, verb::Step};
+use crate::{
+    mesh::MeshSpec,
+    source::{Diagnostic, Source},
+    yaml::{At, Kind, Node},
+};
+
+/// Everything in `steps` that does not hold in `mesh`. `node` is the file from which the steps were read.
+pub(super) fn check(
+    source: &Source,
+    node: &Node,
+    steps: &[At<Step>],
+    mesh: &MeshSpec,
+    params: &IndexMap<String, serde_json::Value>,
+) -> Vec<Diagnostic> {
+    let nodes = match node.get("steps").map(|steps| &steps.kind) {
+        Some(Kind::Sequence(nodes)) => nodes.as_slice(),
+        _ => &[],
+    };
+    let mut check = Check {
+        source,
+        node,
+        mesh,
+        most: most_replicas(mesh, steps),
+        axes: params.keys().map(String::as_str).collect(),
+        params: params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        kept: IndexMap::new(),
+        kept_later: steps
+            .iter()
+            .filter_map(|step| step.verb().keeps().map(|(name, _)| name))
+            .collect(),
+        loads: IndexMap::new(),
+        loads_later: steps.iter().filter_map(|step| step.verb().starts_load()).collect(),
+        wrong: Vec::new(),
+    };
+    for (step, node) in steps.iter().zip(nodes) {
+        check.node = node;
+        check.nothing_said();
+        check.times();
+        step.verb().check(&mut check);
+    }
+    for (name, load) in &check.loads {
+        if !load.judged {
+            check.wrong.push(
+                Diagnostic::new(
+                    source,
+                    load.place,
+                    format!("nothing is expected of the load `{name}`"),
+                    "never judged",
+                )
+                .help(format!(
+                    "add a step such as `{{expect: {name}, errors: 0}}`, or remove the load"
+                )),
+            );
+        }
+    }
+    check.wrong
+}
+
+/// The highest number of pods that each group has at any time.
+fn most_replicas(mesh: &MeshSpec, steps: &[At<Step>]) -> IndexMap<String, u32> {
+    let mut most: IndexMap<String, u32> = mesh
+        .groups
+        .iter()
+        .filter_map(|(name, group)| Some((name.clone(), group.replicas?)))
+        .collect();
+    for (name, count) in steps.iter().filter_map(|step| step.verb().scales()).flatten() {
+        if let Some(known) = most.get_mut(&name.value) {
+            *known = (*known).max(count.value);
+        }
+    }
+    most
+}

@@ -1,0 +1,333 @@
+//! `envoy`: what Envoys say of themselves on their admin interfaces.
+
+use std::{fmt, time::Duration};
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{
+    Deserialize,
+    de::{self, Deserializer, SeqAccess, Visitor},
+};
+
+use super::{Impact, Verb, list};
+use crate::{
+    expression::Expression,
+    observation::ENVOY_VARIABLES,
+    scenario::{
+        check::{Check, Kept},
+        quantity::{Bound, Time},
+        split::{CounterShare, Misses, strictness},
+        value::OneOrMany,
+    },
+    suggest::did_you_mean,
+    yaml::At,
+};
+
+/// What `/ready` can say (Envoy's `ServerInfo.State`), and that nothing answers.
+const READY: [&str; 5] = ["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING", "unreachable"];
+
+/// Ends of names of gauges: what is, and not what has happened. From Envoy's documentation of its statistics (cluster
+/// manager, control plane, server); every other statistic is taken for a counter.
+const GAUGES: [&str; 8] = [
+    ".membership_total",
+    ".membership_healthy",
+    ".membership_degraded",
+    ".membership_excluded",
+    "control_plane.connected_state",
+    "server.live",
+    "server.state",
+    "_active",
+];
+
+/// Judges what an Envoy's admin interface says.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EnvoyStep {
+    /// The pods whose Envoys are asked; of several, each must hold.
+    pub envoy: At<OneOrMany<At<String>>>,
+    /// What `/ready` says: `LIVE`, `PRE_INITIALIZING`, `INITIALIZING`, `DRAINING`, or `unreachable`.
+    pub ready: Option<At<String>>,
+    /// The endpoints of clusters, in any order.
+    #[serde(default)]
+    pub endpoints: IndexMap<At<String>, Endpoints>,
+    /// Counters and gauges.
+    #[serde(default)]
+    pub stats: IndexMap<At<String>, Bound>,
+    /// What part of a counter another one is.
+    pub share: Option<At<CounterShare>>,
+    /// With `share`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `share`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
+    /// `stats` and `share` are of the differences to what was kept under this name.
+    pub since: Option<At<String>>,
+    /// The name under which later steps know what was seen (the stats that begin with `cluster.`, `http.` or `listener.`).
+    pub keep: Option<At<String>>,
+    /// Becomes true within this time.
+    pub within: Option<Time>,
+    /// Stays true for this time.
+    #[serde(rename = "for")]
+    pub for_: Option<Time>,
+    /// CEL over `ready`, `stats`, `endpoints`.
+    #[serde(default)]
+    pub that: OneOrMany<At<String>>,
+}
+
+/// The endpoints that a cluster should have.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[serde(untagged)]
+pub enum Endpoints {
+    /// So many.
+    Count(u32),
+    /// These pods.
+    Pods(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Endpoints {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // An untagged enum would forget where its parts were written.
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Endpoints;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of endpoints, or a list of pods")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                let number =
+                    u32::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))?;
+                Ok(Endpoints::Count(number))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut pods = Vec::new();
+                while let Some(pod) = seq.next_element()? {
+                    pods.push(pod);
+                }
+                Ok(Endpoints::Pods(pods))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl EnvoyStep {
+    /// What is asked can fail.
+    fn check_can_fail(&self, check: &mut Check<'_>) {
+        for (name, bound) in &self.stats {
+            // What a gauge was before may have been more.
+            let may_fall = self.since.is_some() && is_gauge(&name.value);
+            let always = if may_fall { None } else { bound.always(None) };
+            let help = "for example `\">= 1\"`, or `0`; that Envoy has it at all is `that: \"'NAME' in stats\"`";
+            check.bound(check.value(&["stats", name.as_str()]), always, help);
+        }
+        check.awaited(self.expects() || self.keep.is_none(), "ready: LIVE");
+    }
+
+    fn check_since(&self, check: &mut Check<'_>) {
+        let Some(since) = &self.since else { return };
+        if check.kept.get(&since.value) != Some(&Kept::Envoy) {
+            let known: Vec<&str> = check
+                .kept
+                .iter()
+                .filter(|(_, what)| **what == Kept::Envoy)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let help = match known.is_empty() {
+                true => format!(
+                    "add a step such as `{{envoy: petstore-1, keep: {}}}` before it",
+                    since.value
+                ),
+                false => did_you_mean(since, known),
+            };
+            check.wrong(
+                since.place,
+                format!("no `envoy` step before this one kept `{}`", since.value),
+                "unknown name",
+                help,
+            );
+        }
+        if self.envoy.len() > 1 {
+            check.wrong(
+                since.place,
+                "`since` compares one Envoy with itself",
+                "several are asked",
+                "name one pod",
+            );
+        }
+        if self.stats.is_empty() {
+            check.wrong(
+                check.key(&["since"]),
+                "`since` compares `stats`, and this step has none",
+                "compares nothing",
+                "add `stats`",
+            );
+        }
+    }
+
+    /// What is said of a counter's share can be noticed, and is said of one.
+    fn check_share(&self, check: &mut Check<'_>) {
+        let Some(share) = &self.share else {
+            for key in ["false-alarm", "misses"] {
+                if !check.has(key) {
+                    continue;
+                }
+                let help = "say which counter is what part of which, such as `share: {part: A, of: B, is: 25%}`";
+                check.wrong(
+                    check.key(&[key]),
+                    format!("`{key}` goes with `share`"),
+                    "there is no `share`",
+                    help,
+                );
+            }
+            return;
+        };
+        let strict = strictness(
+            self.false_alarm.as_ref().map(|at| at.value),
+            self.misses.as_ref().map(|at| at.value),
+        );
+        let is = share.is.share();
+        let place = self.misses.as_ref().map_or(share.place, |misses| misses.place);
+        let furthest = is.max(1.0 - is);
+        let probability = |value: f64| value > 0.0 && value < 0.5;
+        if !probability(strict.false_alarm) || !probability(strict.miss) {
+            let help = "both are more than 0 and below 0.5, such as 1e-6 and 1e-3";
+            check.wrong(
+                place,
+                "not a probability of a false alarm, or of a miss",
+                "out of range",
+                help,
+            );
+        } else if !(strict.shift > 0.0 && strict.shift <= furthest) {
+            let message = format!("this share cannot be off by {} percentage points", strict.shift * 100.0);
+            let help = format!("`shift` is more than 0 and here {:.0} at the most", furthest * 100.0);
+            check.wrong(place, message, "never noticed", help);
+        }
+    }
+}
+
+impl Verb for EnvoyStep {
+    fn describe(&self) -> String {
+        format!("envoy of {}", list(&self.envoy))
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        check.at_least_one(&self.envoy);
+        self.envoy.iter().for_each(|pod| check.with_envoy(pod));
+        if !self.expects() && self.keep.is_none() {
+            let help = "add `ready`, `stats`, `share`, `endpoints` or `that`";
+            check.wrong(
+                check.verb(),
+                "this step expects nothing of the Envoy",
+                "no expectation",
+                help,
+            );
+        }
+        if let Some(ready) = self.ready.as_ref().filter(|ready| !READY.contains(&ready.as_str())) {
+            let help = did_you_mean(ready, READY);
+            check.wrong(
+                ready.place,
+                format!("`/ready` never says `{}`", ready.value),
+                "unknown state",
+                help,
+            );
+        }
+        for name in self.stats.keys() {
+            check_stat(check, name);
+        }
+        if let Some(share) = &self.share {
+            check_stat(check, &share.part);
+            check_stat(check, &share.of);
+        }
+        for (cluster, endpoints) in &self.endpoints {
+            if let Endpoints::Pods(pods) = endpoints {
+                for (index, pod) in pods.iter().enumerate() {
+                    let place = check.item(&["endpoints", cluster.as_str()], index);
+                    check.pod_or_group(&At {
+                        place,
+                        value: pod.clone(),
+                    });
+                }
+            }
+        }
+        self.check_can_fail(check);
+        check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        self.check_since(check);
+        self.check_share(check);
+        check.expressions(&self.that, &ENVOY_VARIABLES);
+        if self.keep.is_some() && self.envoy.len() > 1 {
+            let place = check.key(&["keep"]);
+            check.wrong(
+                place,
+                "`keep` keeps what one Envoy says",
+                "several are asked",
+                "name one pod",
+            );
+        }
+        check.keep(self.keeps());
+    }
+
+    fn expects(&self) -> bool {
+        self.ready.is_some()
+            || self.share.is_some()
+            || !self.stats.is_empty()
+            || !self.endpoints.is_empty()
+            || !self.that.is_empty()
+    }
+
+    fn impact(&self) -> Impact {
+        Impact::None
+    }
+
+    fn asks_for_the_past(&self, views: &[&str]) -> bool {
+        let mut names = self.stats.keys();
+        let counts = self.share.is_some() || names.any(|name| !is_gauge(&name.value));
+        (self.since.is_none() && counts) || self.that.iter().any(|text| asks_for_counters(text, views))
+    }
+
+    fn takes(&self) -> Duration {
+        match (self.for_, self.within) {
+            (Some(time), _) => time.0,
+            (_, Some(limit)) => limit.0.min(Duration::from_millis(300)),
+            _ => Duration::from_millis(10),
+        }
+    }
+
+    fn keeps(&self) -> Option<(&At<String>, Kept)> {
+        self.keep.as_ref().map(|name| (name, Kept::Envoy))
+    }
+}
+
+/// A name that no counter or gauge can have.
+fn check_stat(check: &mut Check<'_>, name: &At<String>) {
+    let parts = || name.split('.');
+    if parts().count() < 2 || parts().any(str::is_empty) || name.contains(char::is_whitespace) {
+        check.wrong(
+            name.place,
+            format!("`{}` cannot be the name of a counter or gauge", name.value),
+            "not a name",
+            "write it as the admin interface has it at `/stats`, such as `cluster.pet.upstream_rq_total`",
+        );
+    }
+}
+
+/// Whether an expression asks for counters, as far as can be told without holding it. `views` are the names of what `envoy`
+/// steps kept.
+pub(super) fn asks_for_counters(text: &str, views: &[&str]) -> bool {
+    // What does not compile was told when the file was read.
+    let Ok(expression) = Expression::compile(text) else {
+        return true;
+    };
+    let refers = expression.refers();
+    if refers.variables.iter().any(|name| views.contains(&name.as_str())) {
+        return true;
+    }
+    let mut names = refers.texts.iter().filter(|text| text.contains('.')).peekable();
+    refers.variables.iter().any(|name| name == "stats") && (names.peek().is_none() || names.any(|name| !is_gauge(name)))
+}
+
+/// Whether a statistic is known to be a gauge, which may fall.
+fn is_gauge(name: &str) -> bool {
+    GAUGES.iter().any(|end| name.ends_with(end))
+}

@@ -1,0 +1,223 @@
+//! `expect`: what is expected of a load.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{AT_ONCE, Impact, Verb, envoy};
+use crate::{
+    observation::WINDOW_VARIABLES,
+    scenario::{
+        check::{Check, Said},
+        quantity::{Bound, Share, Time, TimeBound},
+        split::{Misses, Split},
+        value::OneOrMany,
+    },
+    yaml::At,
+};
+
+/// The window of `within` where the step does not say.
+pub const WINDOW: Duration = Duration::from_millis(500);
+
+/// Judges a window of a load. An error is a request without an answer, or with a status of 400 or more.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectStep {
+    /// The load's name.
+    pub expect: At<String>,
+    /// Judges the requests that fall due from now on for this time. Without it, and without `within`: all since the load
+    /// began, or since `since`.
+    #[serde(rename = "for")]
+    pub for_: Option<Time>,
+    /// Becomes true of the latest `window` within this time.
+    pub within: Option<Time>,
+    /// The window for `within`; 500ms where nothing is said.
+    pub window: Option<Time>,
+    /// The window begins where the last `expect` of this load ended, and not where the load began.
+    #[serde(default)]
+    pub since: Since,
+    /// How many errors, or which share of the requests.
+    pub errors: Option<At<Share>>,
+    /// How many requests.
+    pub requests: Option<At<Bound>>,
+    /// How many answers of each status.
+    #[serde(default)]
+    pub statuses: IndexMap<At<u16>, Share>,
+    /// Half of the answers came within.
+    pub p50: Option<At<TimeBound>>,
+    /// 95 of 100 answers came within.
+    pub p95: Option<At<TimeBound>>,
+    /// 99 of 100 answers came within.
+    pub p99: Option<At<TimeBound>>,
+    /// Every answer came within.
+    pub max: Option<At<TimeBound>>,
+    /// The pods, or the groups, by which all answers were served.
+    pub served_by: Option<At<OneOrMany<String>>>,
+    /// How many different pods of a group took part in answering.
+    #[serde(default)]
+    pub distinct: IndexMap<At<String>, Bound>,
+    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
+    pub split: Option<At<Split>>,
+    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `split`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
+    /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `statuses`, `served_by`, `failures`.
+    #[serde(default)]
+    pub that: OneOrMany<At<String>>,
+}
+
+/// Where a load's window begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Since {
+    /// Where the load began.
+    #[default]
+    Start,
+    /// Where the last `expect` of this load ended.
+    LastExpect,
+}
+
+impl ExpectStep {
+    /// The quantiles of latencies with their names.
+    fn quantiles(&self) -> [(&'static str, &Option<At<TimeBound>>); 4] {
+        [
+            ("p50", &self.p50),
+            ("p95", &self.p95),
+            ("p99", &self.p99),
+            ("max", &self.max),
+        ]
+    }
+
+    fn check_load(&self, check: &mut Check<'_>) {
+        let Some(load) = check.loads.get_mut(&self.expect.value) else {
+            check.unknown_load(&self.expect);
+            return;
+        };
+        load.judged = true;
+        let running = load.running;
+        if let Some(time) = ["for", "within"].into_iter().find(|key| !running && check.has(key)) {
+            let message = "this load was stopped: no request falls due any more";
+            check.wrong(
+                check.key(&[time]),
+                message,
+                "waits for a stopped load",
+                "judge it before `stop-load`",
+            );
+        }
+    }
+
+    fn check_bounds(&self, check: &mut Check<'_>) {
+        if let Some(errors) = &self.errors {
+            let help = "for example `errors: 0` or `errors: < 1%`";
+            check.bound(errors.place, errors.always(), help);
+        }
+        if let Some(requests) = &self.requests {
+            let help = "for example `requests: \">= 100\"`";
+            check.bound(requests.place, requests.always(None), help);
+        }
+        for (name, bound) in self.quantiles() {
+            if let Some(bound) = bound {
+                check.bound(bound.place, bound.always(), format!("for example `{name}: < 100ms`"));
+            }
+        }
+        for (status, share) in &self.statuses {
+            check.bound(
+                check.value(&["statuses", &status.value.to_string()]),
+                share.always(),
+                "for example `statuses: {200: 100%}`",
+            );
+            if !(100..=599).contains(&status.value) {
+                let message = format!("`{}` is not an HTTP status", status.value);
+                check.wrong(status.place, message, "out of range", "it is a number from 100 to 599");
+            }
+        }
+    }
+}
+
+impl Verb for ExpectStep {
+    fn describe(&self) -> String {
+        let time = match (self.for_, self.within) {
+            (Some(time), _) => format!(" for {time}"),
+            (_, Some(time)) => format!(" within {time}"),
+            _ => String::new(),
+        };
+        format!("expect of {}{time}", self.expect.value)
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        self.check_load(check);
+        if !self.expects() {
+            check.wrong(
+                check.verb(),
+                "this step expects nothing of the load",
+                "no expectation",
+                "add one, such as `errors: 0`",
+            );
+        }
+        check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        if self.window.is_some() && self.within.is_none() {
+            let help = "with `for: 2s` the window is these 2 seconds; with neither, it is all since the load began";
+            check.wrong(
+                check.key(&["window"]),
+                "`window` goes with `within`",
+                "there is no `within`",
+                help,
+            );
+        }
+        if let Some(time) = ["for", "within"]
+            .into_iter()
+            .find(|key| check.has("since") && check.has(key))
+        {
+            let help = format!("`{time}` says which requests are judged; remove one of the two");
+            check.wrong(
+                check.key(&["since"]),
+                format!("`since` does not go with `{time}`"),
+                "one of them too many",
+                help,
+            );
+        }
+        self.check_bounds(check);
+        if let Some(names) = &self.served_by {
+            check.pods_or_groups("served-by", names);
+        }
+        check.distinct(&self.distinct);
+        check.split(&Said {
+            split: self.split.as_ref(),
+            false_alarm: self.false_alarm.as_ref(),
+            misses: self.misses.as_ref(),
+            requests: None,
+        });
+        check.expressions(&self.that, &WINDOW_VARIABLES);
+    }
+
+    fn expects(&self) -> bool {
+        self.errors.is_some()
+            || self.requests.is_some()
+            || !self.statuses.is_empty()
+            || self.quantiles().iter().any(|(_, bound)| bound.is_some())
+            || self.served_by.is_some()
+            || !self.distinct.is_empty()
+            || self.split.is_some()
+            || !self.that.is_empty()
+    }
+
+    fn impact(&self) -> Impact {
+        Impact::Repairable
+    }
+
+    fn asks_for_the_past(&self, views: &[&str]) -> bool {
+        self.that.iter().any(|text| envoy::asks_for_counters(text, views))
+    }
+
+    fn takes(&self) -> Duration {
+        match (self.for_, self.within) {
+            (Some(time), _) => time.0,
+            // What has to become true begins with a whole window.
+            (_, Some(_)) => self.window.map_or(WINDOW, |time| time.0) * 2,
+            _ => AT_ONCE,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! `load`, `stop-load`: steady requests in the background.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{AT_ONCE, Impact, Verb, request::check_path, target::Target};
+use crate::{
+    scenario::{
+        check::{Check, Load},
+        quantity::{MAXIMUM_RATE_TOGETHER, Rate},
+    },
+    yaml::At,
+};
+
+/// Steady requests in the background, until `stop-load` or the end of the case.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LoadStep {
+    /// The load's name.
+    pub load: At<String>,
+    /// GET this path.
+    pub get: At<String>,
+    /// Where it goes.
+    #[serde(rename = "$to")]
+    #[schemars(flatten)]
+    pub to: Target,
+    /// Requests a second, each sent when it is due, whatever became of those before.
+    pub rate: Rate,
+}
+
+/// Ends a load.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StopLoadStep {
+    /// The load's name.
+    pub stop_load: At<String>,
+}
+
+impl LoadStep {
+    /// What runs at the same time is not more than this machine can be asked for.
+    fn check_rates(&self, check: &mut Check<'_>) {
+        let others = check.loads.values().filter(|other| other.running);
+        let others: Vec<f64> = others.map(|other| other.rate).collect();
+        let before: f64 = others.iter().sum();
+        let sum = before + self.rate.0;
+        // Told where the limit is passed, and not once more at each load after it.
+        if sum > MAXIMUM_RATE_TOGETHER && before <= MAXIMUM_RATE_TOGETHER {
+            let message = format!(
+                "with this one, {} loads of {} together run at the same time; {} are the most",
+                others.len() + 1,
+                Rate(sum),
+                Rate(MAXIMUM_RATE_TOGETHER)
+            );
+            let help = "give the loads lower rates, or `stop-load` one of them before this step";
+            check.wrong(check.value(&["rate"]), message, "too many requests", help);
+        }
+    }
+}
+
+impl Verb for LoadStep {
+    fn describe(&self) -> String {
+        let (name, path, rate, over) = (&self.load.value, &self.get.value, self.rate, self.to.over());
+        format!("load {name}: get {path} at {rate}{over}")
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        check_path(check, &self.get);
+        self.to.check(check);
+        if check.loads.contains_key(&self.load.value) {
+            let message = format!("there is a load `{}` already", self.load.value);
+            check.wrong(self.load.place, message, "the second one", "give it another name");
+        }
+        self.check_rates(check);
+        let running = Load {
+            place: self.load.place,
+            rate: self.rate.0,
+            judged: false,
+            running: true,
+        };
+        check.loads.insert(self.load.value.clone(), running);
+    }
+
+    fn expects(&self) -> bool {
+        false
+    }
+
+    fn impact(&self) -> Impact {
+        Impact::Repairable
+    }
+
+    fn asks_for_the_past(&self, _: &[&str]) -> bool {
+        false
+    }
+
+    fn takes(&self) -> Duration {
+        AT_ONCE
+    }
+
+    fn starts_load(&self) -> Option<&At<String>> {
+        Some(&self.load)
+    }
+}
+
+impl Verb for StopLoadStep {
+    fn describe(&self) -> String {
+        format!("stop load {}", self.stop_load.value)
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        let name = &self.stop_load;
+        match check.loads.get_mut(&name.value) {
+            Some(load) if load.running => load.running = false,
+            Some(_) => {
+                let message = format!("the load `{}` was stopped before", name.value);
+                check.wrong(name.place, message, "stopped already", "remove this step");
+            }
+            None => check.unknown_load(name),
+        }
+    }
+
+    fn expects(&self) -> bool {
+        false
+    }
+
+    fn impact(&self) -> Impact {
+        Impact::Repairable
+    }
+
+    fn asks_for_the_past(&self, _: &[&str]) -> bool {
+        false
+    }
+
+    fn takes(&self) -> Duration {
+        AT_ONCE
+    }
+}

@@ -1,0 +1,310 @@
+//! `get`, `head`, `post`, `put`, `patch`, `delete`: requests, one after the other.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{AT_ONCE, Impact, Verb, envoy, target::Target};
+use crate::{
+    observation::RESPONSE_VARIABLES,
+    scenario::{
+        check::{Check, Kept, Said},
+        quantity::{Bound, Time},
+        split::{Misses, Split},
+        value::{Body, Connections, Json, OneOrMany, Statuses},
+        wire,
+    },
+    yaml::At,
+};
+
+/// A step's requests are sent one after the other; more of them want a load.
+const MAXIMUM_TIMES: u32 = 10_000;
+
+/// What HTTP knows as the status of an answer: an interim one is none, but for the change to another protocol.
+const ANSWERS: std::ops::RangeInclusive<u16> = 200..=599;
+
+/// How many requests it takes at the least to judge a split, where nothing is said; roughly.
+const OF_A_SPLIT: u32 = 2000;
+
+/// What is expected of a request's `within` to take, at the most.
+const SOON: Duration = Duration::from_millis(200);
+
+/// One request, or the same one several times, and what is expected of the answers.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RequestStep {
+    /// GET this path.
+    pub get: Option<At<String>>,
+    /// HEAD this path.
+    pub head: Option<At<String>>,
+    /// POST to this path.
+    pub post: Option<At<String>>,
+    /// PUT to this path.
+    pub put: Option<At<String>>,
+    /// PATCH this path.
+    pub patch: Option<At<String>>,
+    /// DELETE this path.
+    pub delete: Option<At<String>>,
+    /// Where it goes.
+    #[serde(rename = "$to")]
+    #[schemars(flatten)]
+    pub to: Target,
+    /// The body to send: a text as it is, anything else as JSON.
+    pub body: Option<Body>,
+    /// How often the request is sent, one after the other; each answer is judged.
+    pub times: Option<At<u32>>,
+    /// The expectations become true within this time.
+    pub within: Option<Time>,
+    /// The expectations stay true for this time.
+    #[serde(rename = "for")]
+    pub for_: Option<Time>,
+    /// The name under which expressions of later steps know the last answer.
+    pub keep: Option<At<String>>,
+    /// The status, or the statuses of which it is one.
+    pub status: Option<At<Statuses>>,
+    /// Headers of the answer; `null` for one that must not be there.
+    #[serde(default)]
+    pub response_headers: IndexMap<At<String>, Option<String>>,
+    /// The whole body.
+    pub text: Option<At<String>>,
+    /// A part of the body.
+    pub contains: Option<At<OneOrMany<String>>>,
+    /// What the JSON body has at least.
+    pub json: Option<At<Json>>,
+    /// The pods, or the groups of pods, of which one answered.
+    pub served_by: Option<At<OneOrMany<String>>>,
+    /// How many different pods of a group took part in answering, over all requests of this step.
+    #[serde(default)]
+    pub distinct: IndexMap<At<String>, Bound>,
+    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
+    pub split: Option<At<Split>>,
+    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
+    pub false_alarm: Option<At<f64>>,
+    /// With `split`: from when on one is wrong, and the most probable that it passes.
+    pub misses: Option<At<Misses>>,
+    /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
+    pub error: Option<At<TransportError>>,
+    /// CEL over `status`, `headers`, `text`, `json`, `served_by`, `duration_ms`, `error`.
+    #[serde(default)]
+    pub that: OneOrMany<At<String>>,
+}
+
+/// Why there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportError {
+    /// Nobody listens.
+    Refused,
+    /// The connection broke before the answer.
+    Reset,
+    /// No answer in time.
+    Timeout,
+    /// Whichever.
+    Any,
+}
+
+impl RequestStep {
+    /// Each method with its path, where the step has one.
+    fn lines(&self) -> [(&'static str, Option<&At<String>>); 6] {
+        [
+            ("GET", self.get.as_ref()),
+            ("HEAD", self.head.as_ref()),
+            ("POST", self.post.as_ref()),
+            ("PUT", self.put.as_ref()),
+            ("PATCH", self.patch.as_ref()),
+            ("DELETE", self.delete.as_ref()),
+        ]
+    }
+
+    /// The method and the path; a step that has none is a GET of nothing, which the checks before a run refuse.
+    pub fn line(&self) -> (&'static str, &str) {
+        let mut lines = self.lines().into_iter();
+        lines
+            .find_map(|(method, path)| path.map(|path| (method, path.as_str())))
+            .unwrap_or(("GET", ""))
+    }
+
+    /// Whether something is expected that only an answer can have.
+    fn expects_answer(&self) -> bool {
+        self.status.is_some()
+            || self.text.is_some()
+            || self.contains.is_some()
+            || self.json.is_some()
+            || self.served_by.is_some()
+            || !self.response_headers.is_empty()
+            || !self.distinct.is_empty()
+            || self.split.is_some()
+    }
+
+    fn check_times(&self, check: &mut Check<'_>) {
+        let Some(times) = &self.times else { return };
+        if times.value == 0 || times.value > MAXIMUM_TIMES {
+            let help = format!("it may be from 1 to {MAXIMUM_TIMES}; for more, use a `load`");
+            check.wrong(
+                times.place,
+                format!("{} is not a number of requests", times.value),
+                "out of range",
+                help,
+            );
+        }
+        let connections = self.to.connections.as_ref();
+        if let Some(more) = connections.filter(|of| matches!(of.value, Connections::Of(n) if n > times.value)) {
+            let message = format!(
+                "{} requests go over {} connections at the most",
+                times.value, times.value
+            );
+            let help = "ask for fewer, or say `connections: fresh`";
+            check.wrong(more.place, message, "too many", help);
+        }
+        if let Some(time) = ["within", "for"].into_iter().find(|key| check.has(key)) {
+            let place = check.later("times", time);
+            check.wrong(
+                place,
+                format!("`times` does not go with `{time}`"),
+                "one of them too many",
+                "choose one of the two",
+            );
+        }
+    }
+
+    /// What is expected can fail.
+    fn check_can_fail(&self, check: &mut Check<'_>) {
+        if let Some(statuses) = &self.status
+            && ANSWERS.clone().all(|status| statuses.0.contains(&status))
+        {
+            let help = "name those that may come; that there is an answer at all is `that: error == null`";
+            check.always(statuses.place, help);
+        }
+        for (index, part) in self.contains.iter().flat_map(|parts| parts.iter()).enumerate() {
+            if part.is_empty() {
+                let place = check.item(&["contains"], index);
+                check.always(place, "every body has an empty part; write what it is to contain");
+            }
+        }
+        // A request that neither expects nor keeps anything is told as such.
+        check.awaited(self.expects() || self.keep.is_none(), "status: 200");
+    }
+}
+
+impl Verb for RequestStep {
+    fn describe(&self) -> String {
+        let (method, path) = self.line();
+        let times = self
+            .times
+            .as_ref()
+            .map_or(String::new(), |times| format!(" {} times", times.value));
+        let (to, over) = (self.to.describe(), self.to.over());
+        format!("{} {path}{to}{times}{over}", method.to_lowercase())
+    }
+
+    fn check(&self, check: &mut Check<'_>) {
+        let mut paths: Vec<&At<String>> = self.lines().into_iter().filter_map(|(_, path)| path).collect();
+        paths.sort_by_key(|path| path.place.offset);
+        if let [_, second, ..] = paths.as_slice() {
+            check.wrong(
+                second.place,
+                "a step sends one request",
+                "a second path",
+                "make two steps of it",
+            );
+        }
+        paths.iter().for_each(|path| check_path(check, path));
+        self.to.check(check);
+        if let (Some(error), true) = (&self.error, self.expects_answer()) {
+            let help = "remove one of the two";
+            check.wrong(
+                error.place,
+                "a request has an answer or an `error`, not both",
+                "contradicts the rest",
+                help,
+            );
+        }
+        if !self.expects() && self.keep.is_none() {
+            check.wrong(
+                check.verb(),
+                "this request expects nothing",
+                "no expectation",
+                "add one, such as `status: 200`",
+            );
+        }
+        self.check_times(check);
+        check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        if let Some(names) = &self.served_by {
+            check.pods_or_groups("served-by", names);
+        }
+        check.distinct(&self.distinct);
+        if let (Some(split), None) = (&self.split, &self.times) {
+            let help = "say `times`, with as many requests as it takes to tell";
+            check.wrong(
+                split.place,
+                "a split is judged over many requests",
+                "of one request",
+                help,
+            );
+        }
+        check.split(&Said {
+            split: self.split.as_ref(),
+            false_alarm: self.false_alarm.as_ref(),
+            misses: self.misses.as_ref(),
+            requests: self.times.as_ref(),
+        });
+        self.check_can_fail(check);
+        check.expressions(&self.that, &RESPONSE_VARIABLES);
+        check.keep(self.keeps());
+    }
+
+    fn expects(&self) -> bool {
+        self.expects_answer() || self.error.is_some() || !self.that.is_empty()
+    }
+
+    /// Methods that RFC 9110 does not call safe count as lasting: a PUT may be one to anything.
+    fn impact(&self) -> Impact {
+        match self.line() {
+            ("GET" | "HEAD", _) => Impact::None,
+            _ => Impact::Lasting,
+        }
+    }
+
+    fn asks_for_the_past(&self, views: &[&str]) -> bool {
+        self.that.iter().any(|text| envoy::asks_for_counters(text, views))
+    }
+
+    fn takes(&self) -> Duration {
+        if let Some(time) = self.for_ {
+            return time.0;
+        }
+        let times = match (&self.times, &self.split) {
+            (Some(times), _) => times.value,
+            (None, Some(_)) => OF_A_SPLIT,
+            (None, None) => 1,
+        };
+        AT_ONCE * times + self.within.map_or(Duration::ZERO, |limit| limit.0.min(SOON))
+    }
+
+    fn keeps(&self) -> Option<(&At<String>, Kept)> {
+        self.keep.as_ref().map(|name| (name, Kept::Response))
+    }
+}
+
+/// That a text is no path.
+pub(super) fn check_path(check: &mut Check<'_>, path: &At<String>) {
+    if let Some((host, rest)) = path
+        .split_once("://")
+        .map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))
+    {
+        let help = format!("write `/{rest}`, and `host: {host}` beside it");
+        check.wrong(path.place, "a path is not a URL", "not a path", help);
+    } else if !path.starts_with('/') {
+        let help = format!("write `/{}`; the host goes into `host`", path.value);
+        check.wrong(path.place, "a path begins with a slash", "not a path", help);
+    } else if wire::not_a_path(path).is_some() {
+        check.wrong(
+            path.place,
+            "a path has no spaces",
+            "not a path",
+            "encode a space as %20",
+        );
+    }
+}
