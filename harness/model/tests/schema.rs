@@ -75,7 +75,10 @@ fn what_is_misspelt_missing_or_of_another_kind_is_not() {
         "misspelt-key-in-the-mesh",
         "misspelt-verb",
         "misspelt-verb-of-a-request",
+        "admin-unknown-method",
+        "admin-without-path",
         "misspelt-key-of-a-request",
+        "misspelt-key-of-admin",
         "misspelt-key-of-envoy",
         "misspelt-key-of-expect",
         "misspelt-key-of-fault",
@@ -150,6 +153,9 @@ fn what_a_schema_can_know_it_tells() {
     // What is wrong by its shape; names that are not there, expressions and sums are for `lint`.
     let scenario = validator("scenario");
     for name in [
+        "admin-keep-of-two",
+        "admin-path-without-slash",
+        "admin-without-expectation",
         "axis-with-a-bad-name",
         "axis-with-a-bracket-in-a-value",
         "axis-with-a-value-twice",

@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod admin;
 mod container;
 mod discovery;
 mod envoy;
@@ -39,6 +40,7 @@ impl CaseRun<'_> {
             Step::Fault(step) => self.fault(step).await,
             Step::Heal(step) => self.heal(step).await,
             Step::Envoy(step) => self.envoy(step).await,
+            Step::Admin(step) => self.admin(step).await,
             Step::Scale(step) => self.scale(step).await,
             Step::Register(step) => self.register(step).await,
             Step::Unregister(step) => self.unregister(step).await,

@@ -193,3 +193,55 @@ async fn an_envoy_that_cannot_be_reached_is_seen_as_such() {
         "what nobody says is not 0"
     );
 }
+
+#[tokio::test]
+async fn an_admin_interface_is_asked_and_told() {
+    let (world, _) = World::with_shop().await;
+    let steps = "
+  - {admin: [ingress, echo], path: /ready, text: \"LIVE\\n\"}
+  - {admin: ingress, method: POST, path: '/healthcheck/fail?now'}
+  - {admin: ingress, path: /ready, within: 20s, status: 503, contains: DRAINING, keep: after}
+  - {admin: ingress, path: /ready, for: 50ms, status: 503}
+  - {check: after.status == 503}
+";
+    let ran = world.run(vec![world.shop("a/admin", steps)]).await;
+    assert!(ran.passed().checks >= 3 * 2 + 1 + 2 + 1 + 1, "{}", ran.passed().checks);
+    let told = [
+        (
+            "path: /ready, contains: LIVE",
+            "wrong status (the Envoy of ingress)",
+            "status 200",
+        ),
+        (
+            "method: POST, path: /ready",
+            "wrong status (the Envoy of ingress)",
+            "status 200",
+        ),
+        (
+            "path: /ready, status: 503, text: x",
+            "wrong body (the Envoy of ingress)",
+            "x",
+        ),
+        (
+            "path: /server_info, json: {version: real}",
+            "the JSON body lacks a part (the Envoy of ingress)",
+            "{\"version\":\"real\"}",
+        ),
+    ];
+    let fail = "  - {admin: ingress, method: POST, path: /healthcheck/fail}\n";
+    for (step, message, expected) in told {
+        let (world, _) = World::with_shop().await;
+        let look = "  - {envoy: echo, ready: LIVE}\n";
+        let ran = world
+            .run(vec![world.shop(
+                "a/admin",
+                &format!("{fail}{look}  - {{admin: ingress, {step}}}\n"),
+            )])
+            .await;
+        let failure = ran.failed();
+        let first = failure.message.split("(1) ").last().unwrap_or_default();
+        assert!(first.starts_with(message), "{step}: {}", failure.message);
+        assert!(failure.expected.contains(expected), "{step}: {}", failure.expected);
+        assert_eq!(failure.line, 6, "{step}");
+    }
+}

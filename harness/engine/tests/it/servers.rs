@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::{get, put},
+    routing::{get, post, put},
 };
 use meshkat_runtime::scripted::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -213,8 +213,14 @@ impl FakeEnvoy {
             };
             (status, format!("{state}\n"))
         });
+        let own = self.clone();
+        let fails = post(move || async move {
+            own.becomes("DRAINING");
+            "OK\n"
+        });
         Router::new()
             .route("/ready", ready)
+            .route("/healthcheck/fail", fails)
             .route("/stats", ask(Self::stats))
             .route("/clusters", ask(Self::clusters))
             .route("/config_dump", get(|| async { "{\"configs\":[]}" }))

@@ -49,7 +49,7 @@ fn case_of(registered: bool, steps: &str) -> Case {
 #[test]
 fn the_worst_step_says_what_is_left() {
     let impact = |steps: &str| case_of(true, steps).impact();
-    let looks = "  - {get: /pets, at: pet-1, status: 200}\n  - {envoy: pet-1, ready: LIVE}\n";
+    let looks = "  - {get: /pets, at: pet-1, status: 200}\n  - {envoy: pet-1, ready: LIVE}\n  - {admin: pet-1, path: '/stats?usedonly', contains: pet}\n";
     assert_eq!(impact(looks), Impact::None);
     for step in [
         "{kill: pet-1}",
@@ -64,6 +64,8 @@ fn the_worst_step_says_what_is_left() {
     for step in [
         "{put: /faults, straight-to: pet-1, status: 200}",
         "{network: refusing, of: pet-1}",
+        "{admin: pet-1, method: POST, path: /logging}",
+        "{admin: pet-1, path: /unheard-of, status: 404}",
         "{register: {pet: {pet-1: 9, pet-2: 1}}}",
     ] {
         assert_eq!(
@@ -91,11 +93,13 @@ fn a_counter_is_of_the_past_unless_it_is_counted_from_here() {
         "  - {envoy: pet-1, stats: {cluster.pet.upstream_rq_total: 3}}\n",
         "  - {envoy: pet-1, that: \"stats['cluster.pet.upstream_rq_total'] == 3\"}\n",
         "  - {envoy: pet-1, that: \"stats.size() > 3\"}\n",
+        "  - {admin: pet-1, path: '/stats/prometheus', contains: pet}\n",
         "  - {envoy: pet-1, keep: now}\n  - {check: \"now.stats['cluster.pet.upstream_rq_total'] == 3\"}\n",
     ] {
         assert!(asks(past), "{past}");
     }
     for now in [
+        "  - {admin: pet-1, path: '/runtime?', contains: pet}\n".to_owned(),
         format!("{keep}  - {{envoy: pet-1, since: before, stats: {{cluster.pet.upstream_rq_total: 3}}}}\n"),
         "  - {envoy: pet-1, stats: {cluster.pet.membership_total: 3, server.live: 1}}\n".to_owned(),
         "  - {envoy: pet-1, that: \"stats['control_plane.connected_state'] == 1\"}\n".to_owned(),

@@ -109,10 +109,10 @@ fn a_value_that_stands_alone_keeps_its_type_and_one_among_words_is_text() {
     let step = request(&case, 0);
     assert_eq!(step.get.as_ref().unwrap().value, "/pets/3");
     assert_eq!(step.times.as_ref().unwrap().value, 3);
-    assert_eq!(step.text.as_ref().unwrap().value, "3");
-    assert_eq!(step.contains.as_ref().unwrap().0, ["n 3"]);
+    assert_eq!(step.answer.text.as_ref().unwrap().value, "3");
+    assert_eq!(step.answer.contains.as_ref().unwrap().0, ["n 3"]);
     assert_eq!(
-        step.json.as_ref().unwrap().0,
+        step.answer.json.as_ref().unwrap().0,
         json!({"number": 3, "word": "3", "yes": true, "key-3": "33"})
     );
     assert_eq!(envoy(&case, 1).endpoints[0], Endpoints::Count(3));

@@ -1,6 +1,6 @@
 //! Whether requests were split as they should be.
 
-use super::{Check, Surroundings};
+use super::checks::{Check, Surroundings};
 use crate::{
     observation::Served,
     scenario::split::{CounterShare, Misses, Split, shares, strictness},

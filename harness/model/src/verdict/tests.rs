@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    observation::{Answer, NoAnswer},
-    scenario::verb::check::CheckStep,
+    expression::Variables,
+    observation::{Answer, NoAnswer, Response, Served},
+    scenario::verb::{check::CheckStep, request::TransportError},
     source::Source,
     yaml::{from_node, parse},
 };

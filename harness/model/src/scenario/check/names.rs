@@ -223,6 +223,19 @@ impl Check<'_> {
         }
     }
 
+    /// What is kept is what one Envoy says.
+    pub(crate) fn keep_of_one(&mut self, envoys: &OneOrMany<At<String>>, keep: Option<&At<String>>) {
+        if keep.is_some() && envoys.len() > 1 {
+            let place = self.key(&["keep"]);
+            self.wrong(
+                place,
+                "`keep` keeps what one Envoy says",
+                "several are asked",
+                "name one pod",
+            );
+        }
+    }
+
     /// What the step keeps is known from here on, by a name that means nothing else.
     pub(crate) fn keep(&mut self, kept: Option<(&At<String>, Kept)>) {
         let Some((name, what)) = kept else { return };

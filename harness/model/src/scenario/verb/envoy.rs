@@ -256,15 +256,7 @@ impl Verb for EnvoyStep {
         self.check_since(check);
         self.check_share(check);
         check.expressions(&self.that, &ENVOY_VARIABLES);
-        if self.keep.is_some() && self.envoy.len() > 1 {
-            let place = check.key(&["keep"]);
-            check.wrong(
-                place,
-                "`keep` keeps what one Envoy says",
-                "several are asked",
-                "name one pod",
-            );
-        }
+        check.keep_of_one(&self.envoy, self.keep.as_ref());
         check.keep(self.keeps());
     }
 
@@ -287,15 +279,20 @@ impl Verb for EnvoyStep {
     }
 
     fn takes(&self) -> Duration {
-        match (self.for_, self.within) {
-            (Some(time), _) => time.0,
-            (_, Some(limit)) => limit.0.min(Duration::from_millis(300)),
-            _ => Duration::from_millis(10),
-        }
+        takes(self.within, self.for_)
     }
 
     fn keeps(&self) -> Option<(&At<String>, Kept)> {
         self.keep.as_ref().map(|name| (name, Kept::Envoy))
+    }
+}
+
+/// How long it is expected to take to ask an Envoy.
+pub(super) fn takes(within: Option<Time>, for_: Option<Time>) -> Duration {
+    match (for_, within) {
+        (Some(time), _) => time.0,
+        (_, Some(limit)) => limit.0.min(Duration::from_millis(300)),
+        _ => Duration::from_millis(10),
     }
 }
 

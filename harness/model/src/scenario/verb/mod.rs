@@ -2,6 +2,8 @@
 //!
 //! What a verb does stands in the engine. What lists all verbs is here, and in the engine's `steps`.
 
+pub mod admin;
+pub mod answer;
 pub mod check;
 pub mod container;
 pub mod discovery;
@@ -22,6 +24,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::{
+    admin::AdminStep,
     check::CheckStep,
     container::{KillStep, PauseStep, ResumeStep, StartStep, StopStep},
     discovery::DiscoveryStep,
@@ -61,6 +64,8 @@ pub enum Step {
     Heal(HealStep),
     /// Judges what an Envoy says of itself.
     Envoy(Box<EnvoyStep>),
+    /// Asks or tells an Envoy by its admin interface.
+    Admin(Box<AdminStep>),
     /// Changes how many pods a group has.
     Scale(ScaleStep),
     /// Sets the hosts of services in the registry.
@@ -160,6 +165,7 @@ impl Step {
             Self::Fault(step) => &**step,
             Self::Heal(step) => step,
             Self::Envoy(step) => &**step,
+            Self::Admin(step) => &**step,
             Self::Scale(step) => step,
             Self::Register(step) => step,
             Self::Unregister(step) => step,

@@ -6,14 +6,13 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, envoy, target::Target};
+use super::{AT_ONCE, Impact, Verb, answer::AnswerExpectations, target::Target};
 use crate::{
-    observation::RESPONSE_VARIABLES,
     scenario::{
         check::{Check, Kept, Said},
         quantity::{Bound, Time},
         split::{Misses, Split},
-        value::{Body, Connections, Json, OneOrMany, Statuses},
+        value::{Body, Connections, OneOrMany},
         wire,
     },
     yaml::At,
@@ -21,9 +20,6 @@ use crate::{
 
 /// A step's requests are sent one after the other; more of them want a load.
 const MAXIMUM_TIMES: u32 = 10_000;
-
-/// What HTTP knows as the status of an answer: an interim one is none, but for the change to another protocol.
-const ANSWERS: std::ops::RangeInclusive<u16> = 200..=599;
 
 /// How many requests it takes at the least to judge a split, where nothing is said; roughly.
 const OF_A_SPLIT: u32 = 2000;
@@ -62,17 +58,10 @@ pub struct RequestStep {
     pub for_: Option<Time>,
     /// The name under which expressions of later steps know the last answer.
     pub keep: Option<At<String>>,
-    /// The status, or the statuses of which it is one.
-    pub status: Option<At<Statuses>>,
-    /// Headers of the answer; `null` for one that must not be there.
-    #[serde(default)]
-    pub response_headers: IndexMap<At<String>, Option<String>>,
-    /// The whole body.
-    pub text: Option<At<String>>,
-    /// A part of the body.
-    pub contains: Option<At<OneOrMany<String>>>,
-    /// What the JSON body has at least.
-    pub json: Option<At<Json>>,
+    /// What the answer must be.
+    #[serde(rename = "$answer")]
+    #[schemars(flatten)]
+    pub answer: AnswerExpectations,
     /// The pods, or the groups of pods, of which one answered.
     pub served_by: Option<At<OneOrMany<String>>>,
     /// How many different pods of a group took part in answering, over all requests of this step.
@@ -86,9 +75,6 @@ pub struct RequestStep {
     pub misses: Option<At<Misses>>,
     /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
     pub error: Option<At<TransportError>>,
-    /// CEL over `status`, `headers`, `text`, `json`, `served_by`, `duration_ms`, `error`.
-    #[serde(default)]
-    pub that: OneOrMany<At<String>>,
 }
 
 /// Why there was no answer.
@@ -128,14 +114,7 @@ impl RequestStep {
 
     /// Whether something is expected that only an answer can have.
     fn expects_answer(&self) -> bool {
-        self.status.is_some()
-            || self.text.is_some()
-            || self.contains.is_some()
-            || self.json.is_some()
-            || self.served_by.is_some()
-            || !self.response_headers.is_empty()
-            || !self.distinct.is_empty()
-            || self.split.is_some()
+        self.answer.expects_answer() || self.served_by.is_some() || !self.distinct.is_empty() || self.split.is_some()
     }
 
     fn check_times(&self, check: &mut Check<'_>) {
@@ -167,24 +146,6 @@ impl RequestStep {
                 "choose one of the two",
             );
         }
-    }
-
-    /// What is expected can fail.
-    fn check_can_fail(&self, check: &mut Check<'_>) {
-        if let Some(statuses) = &self.status
-            && ANSWERS.clone().all(|status| statuses.0.contains(&status))
-        {
-            let help = "name those that may come; that there is an answer at all is `that: error == null`";
-            check.always(statuses.place, help);
-        }
-        for (index, part) in self.contains.iter().flat_map(|parts| parts.iter()).enumerate() {
-            if part.is_empty() {
-                let place = check.item(&["contains"], index);
-                check.always(place, "every body has an empty part; write what it is to contain");
-            }
-        }
-        // A request that neither expects nor keeps anything is told as such.
-        check.awaited(self.expects() || self.keep.is_none(), "status: 200");
     }
 }
 
@@ -250,13 +211,14 @@ impl Verb for RequestStep {
             misses: self.misses.as_ref(),
             requests: self.times.as_ref(),
         });
-        self.check_can_fail(check);
-        check.expressions(&self.that, &RESPONSE_VARIABLES);
+        self.answer.check(check);
+        // A request that neither expects nor keeps anything is told as such.
+        check.awaited(self.expects() || self.keep.is_none(), "status: 200");
         check.keep(self.keeps());
     }
 
     fn expects(&self) -> bool {
-        self.expects_answer() || self.error.is_some() || !self.that.is_empty()
+        self.expects_answer() || self.error.is_some() || !self.answer.that.is_empty()
     }
 
     /// Methods that RFC 9110 does not call safe count as lasting: a PUT may be one to anything.
@@ -268,7 +230,7 @@ impl Verb for RequestStep {
     }
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
-        self.that.iter().any(|text| envoy::asks_for_counters(text, views))
+        self.answer.asks_for_the_past(views)
     }
 
     fn takes(&self) -> Duration {

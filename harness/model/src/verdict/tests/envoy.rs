@@ -1,6 +1,7 @@
 //! What Envoys say of themselves.
 
 use super::*;
+use crate::observation::EnvoyView;
 
 fn view() -> EnvoyView {
     let endpoints = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();

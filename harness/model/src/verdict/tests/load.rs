@@ -1,7 +1,7 @@
 //! Windows of loads.
 
 use super::*;
-use crate::observation::Latency;
+use crate::observation::{Latency, Window};
 
 fn seen() -> Window {
     let counts = |all: &[(&str, u64)]| {

@@ -1,0 +1,209 @@
+//! Answers, and who took part in them.
+
+use serde_json::Value;
+
+use super::{
+    checks::{Check, Checks, Surroundings},
+    split::split,
+};
+use crate::{
+    observation::{Answer, Response, Served, shorten},
+    scenario::{
+        quantity::Bound,
+        verb::{
+            answer::AnswerExpectations,
+            request::{RequestStep, TransportError},
+        },
+    },
+    yaml::At,
+};
+
+/// Holds one answer against a request's expectations, all but `distinct` and `split`.
+pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
+    let mut checks = Checks::new(surroundings, seen.variables());
+    let summary = seen.summary();
+    if let Some(error) = &step.error {
+        let held = seen.outcome.as_ref().is_err_and(|none| {
+            none.kind
+                .is_some_and(|kind| error.value == TransportError::Any || kind == error.value)
+        });
+        let expected = format!("no answer: {}", error_word(error.value));
+        checks.add(
+            error.place.line,
+            held,
+            "the request did not fail as it should",
+            expected,
+            summary.clone(),
+        );
+    }
+    hold(&mut checks, &step.answer, seen);
+    if let Some(names) = &step.served_by {
+        let answer = seen.outcome.as_ref().ok();
+        let by = answer.and_then(|answer| answer.served_by().first().map(|&pod| pod.to_owned()));
+        let held = by
+            .as_deref()
+            .is_some_and(|pod| names.iter().any(|name| surroundings.is(pod, name)));
+        let expected = format!("served by {}", names.join(" or "));
+        checks.add(names.place.line, held, "served by somebody else", expected, summary);
+    }
+    checks.expressions(&step.answer.that);
+    checks.all
+}
+
+/// Holds one answer of `whom`, such as `the Envoy of pet-1`, against what is expected of it.
+pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
+    let mut checks = Checks::new(surroundings, seen.variables());
+    hold(&mut checks, expected, seen);
+    checks.expressions(&expected.that);
+    for check in &mut checks.all {
+        check.message = format!("{} ({whom})", check.message);
+    }
+    checks.all
+}
+
+/// Holds who took part in answering, over all answers of a step, against `distinct` and `split`.
+pub fn took_part(step: &RequestStep, seen: &Served, surroundings: &Surroundings) -> Vec<Check> {
+    let distinct = step.distinct.iter();
+    let distinct = distinct.map(|(group, bound)| distinct_check(group, *bound, surroundings, seen.pods().into_iter()));
+    let mut checks: Vec<Check> = distinct.collect();
+    if let Some(wanted) = &step.split {
+        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
+        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
+        checks.push(split(wanted, false_alarm, misses, seen, surroundings));
+    }
+    checks
+}
+
+pub(super) fn distinct_check<'a>(
+    group: &At<String>,
+    bound: Bound,
+    surroundings: &Surroundings,
+    seen: impl Iterator<Item = &'a str>,
+) -> Check {
+    let pods = surroundings.of_group(seen, group);
+    let names: Vec<&str> = pods.iter().copied().collect();
+    Check {
+        line: group.place.line,
+        held: bound.holds(pods.len() as f64),
+        message: format!("not as many pods of `{}` served as should", group.value),
+        expected: format!("{bound} different pods of `{}`", group.value),
+        actual: format!(
+            "{}: {}",
+            names.len(),
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            }
+        ),
+    }
+}
+
+fn error_word(error: TransportError) -> &'static str {
+    match error {
+        TransportError::Refused => "refused",
+        TransportError::Reset => "reset",
+        TransportError::Timeout => "timeout",
+        TransportError::Any => "for any reason",
+    }
+}
+
+/// All that is expected of an answer but the expressions.
+fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response) {
+    let (answer, summary) = (seen.outcome.as_ref().ok(), seen.summary());
+    if let Some(status) = &expected.status {
+        let held = answer.is_some_and(|answer| status.0.contains(&answer.status));
+        checks.add(
+            status.place.line,
+            held,
+            "wrong status",
+            format!("status {}", status.value),
+            summary.clone(),
+        );
+    }
+    for (name, value) in &expected.response_headers {
+        let actual = answer.and_then(|answer| answer.headers.get(&name.to_lowercase()));
+        let show = |value: Option<&String>| {
+            value.map_or_else(
+                || format!("no header {}", name.value),
+                |v| format!("{}: {v}", name.value),
+            )
+        };
+        let held = answer.is_some() && actual == value.as_ref();
+        let seen = if answer.is_some() {
+            show(actual)
+        } else {
+            summary.clone()
+        };
+        checks.add(
+            name.place.line,
+            held,
+            "wrong header in the answer",
+            show(value.as_ref()),
+            seen,
+        );
+    }
+    if let Some(text) = &expected.text {
+        let held = answer.is_some_and(|answer| answer.text == text.value);
+        checks.add(text.place.line, held, "wrong body", text.value.clone(), summary.clone());
+    }
+    if let Some(parts) = &expected.contains {
+        for part in parts.iter() {
+            let held = answer.is_some_and(|answer| answer.text.contains(part));
+            checks.add(
+                parts.place.line,
+                held,
+                "the body lacks a part",
+                format!("a body with {part}"),
+                summary.clone(),
+            );
+        }
+    }
+    if let Some(json) = &expected.json {
+        let outcome = match answer.map(|answer| answer.json()) {
+            Some(Some(actual)) => differs(&json.0, &actual, "").map_or(Ok(()), Err),
+            Some(None) if answer.is_some_and(Answer::is_too_large) => {
+                Err(format!("a body that is too large to be read as JSON: {summary}"))
+            }
+            Some(None) => Err(format!("a body that is not JSON: {summary}")),
+            None => Err(summary.clone()),
+        };
+        let held = outcome.is_ok();
+        checks.add(
+            json.place.line,
+            held,
+            "the JSON body lacks a part",
+            json.0.to_string(),
+            outcome.err().unwrap_or_default(),
+        );
+    }
+}
+
+/// Where `actual` lacks what `expected` has: objects may have more keys, everything else is equal.
+fn differs(expected: &Value, actual: &Value, path: &str) -> Option<String> {
+    match (expected, actual) {
+        (Value::Object(expected), Value::Object(actual)) => expected.iter().find_map(|(key, value)| {
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            match actual.get(key) {
+                Some(actual) => differs(value, actual, &path),
+                None => Some(format!(
+                    "`{path}` is not there; there are: {}",
+                    actual.keys().cloned().collect::<Vec<_>>().join(", ")
+                )),
+            }
+        }),
+        (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => expected
+            .iter()
+            .zip(actual)
+            .enumerate()
+            .find_map(|(i, (e, a))| differs(e, a, &format!("{path}[{i}]"))),
+        (Value::Number(left), Value::Number(right)) if left.as_f64() == right.as_f64() => None,
+        _ if expected == actual => None,
+        _ if path.is_empty() => Some(shorten(&actual.to_string(), 300)),
+        _ => Some(format!("`{path}` is {}", shorten(&actual.to_string(), 300))),
+    }
+}

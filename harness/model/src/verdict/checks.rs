@@ -1,0 +1,113 @@
+//! Expectations that were held against something, and what they refer to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    expression::{Budget, Expression, Variables},
+    scenario::value::OneOrMany,
+    yaml::At,
+};
+
+/// One expectation, held against what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The line of the scenario that asked for it.
+    pub line: usize,
+    /// Whether it holds.
+    pub held: bool,
+    /// What is wrong if it does not hold, in a sentence without a full stop.
+    pub message: String,
+    /// What was asked for.
+    pub expected: String,
+    /// What was seen.
+    pub actual: String,
+}
+
+/// What expectations refer to beside what was just seen.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// `pods`, `params`, and what earlier steps kept.
+    pub variables: Variables,
+    /// The group of each pod.
+    pub groups: BTreeMap<String, String>,
+}
+
+impl Surroundings {
+    /// Whether `pod` is called `name`, or belongs to the group `name`.
+    pub(super) fn is(&self, pod: &str, name: &str) -> bool {
+        pod == name || self.groups.get(pod).is_some_and(|group| group == name)
+    }
+
+    pub(super) fn of_group<'a>(&self, seen: impl IntoIterator<Item = &'a str>, group: &str) -> BTreeSet<&'a str> {
+        seen.into_iter().filter(|pod| self.is(pod, group)).collect()
+    }
+}
+
+/// Gathers checks.
+pub(super) struct Checks<'a> {
+    surroundings: &'a Surroundings,
+    own: Variables,
+    /// What all expressions together may do.
+    budget: Budget,
+    pub(super) all: Vec<Check>,
+}
+
+impl<'a> Checks<'a> {
+    pub(super) fn new(surroundings: &'a Surroundings, own: Variables) -> Self {
+        Self {
+            surroundings,
+            own,
+            budget: Budget::default(),
+            all: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        line: usize,
+        held: bool,
+        message: &str,
+        expected: impl Into<String>,
+        actual: impl Into<String>,
+    ) {
+        let (message, expected, actual) = (message.to_owned(), expected.into(), actual.into());
+        self.all.push(Check {
+            line,
+            held,
+            message,
+            expected,
+            actual,
+        });
+    }
+
+    pub(super) fn expressions(&mut self, expressions: &OneOrMany<At<String>>) {
+        if expressions.is_empty() {
+            return;
+        }
+        let mut variables = self.surroundings.variables.clone();
+        variables.extend(self.own.clone());
+        for text in expressions.iter() {
+            let outcome = match Expression::compile(text) {
+                Ok(expression) => expression
+                    .holds(&variables, &self.budget)
+                    .map_err(|unheld| unheld.actual),
+                Err(error) => Err(format!("not a CEL expression: {}", error.message)),
+            };
+            let held = outcome.is_ok();
+            self.add(
+                text.place.line,
+                held,
+                "the expression is not true",
+                text.value.clone(),
+                outcome.err().unwrap_or_default(),
+            );
+        }
+    }
+}
+
+/// Holds expressions over the surroundings alone.
+pub fn expressions(expressions: &OneOrMany<At<String>>, surroundings: &Surroundings) -> Vec<Check> {
+    let mut checks = Checks::new(surroundings, Variables::new());
+    checks.expressions(expressions);
+    checks.all
+}

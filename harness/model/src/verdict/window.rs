@@ -1,0 +1,109 @@
+//! Windows of loads.
+
+use super::{
+    answer::distinct_check,
+    checks::{Check, Checks, Surroundings},
+    split::split,
+};
+use crate::{
+    observation::Window,
+    scenario::{quantity::TimeBound, verb::expect::ExpectStep},
+    yaml::At,
+};
+
+/// Holds a window of a load against the expectations of it.
+pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> Vec<Check> {
+    let mut checks = Checks::new(surroundings, seen.variables());
+    let summary = seen.summary();
+    // A window in which nothing was due holds nothing: "no errors" of no requests is not a promise kept.
+    let some = seen.requests > 0;
+    if let Some(errors) = &step.errors {
+        let held = some && errors.holds(seen.errors, seen.requests);
+        checks.add(
+            errors.place.line,
+            held,
+            "wrong number of errors under load",
+            format!("{} errors", errors.value),
+            summary.clone(),
+        );
+    }
+    if let Some(requests) = &step.requests {
+        let held = requests.holds(seen.requests as f64);
+        checks.add(
+            requests.place.line,
+            held,
+            "wrong number of requests",
+            format!("{} requests", requests.value),
+            summary.clone(),
+        );
+    }
+    for (status, share) in &step.statuses {
+        let count = seen.statuses.get(&status.value).copied().unwrap_or_default();
+        let held = some && share.holds(count, seen.requests);
+        let expected = format!("{share} answers with status {}", status.value);
+        checks.add(
+            status.place.line,
+            held,
+            "wrong number of answers with a status",
+            expected,
+            format!("{count}; {summary}"),
+        );
+    }
+    let latency = seen.latency;
+    let quantiles: [(&str, &Option<At<TimeBound>>, _); 4] = [
+        ("p50", &step.p50, latency.p50),
+        ("p95", &step.p95, latency.p95),
+        ("p99", &step.p99, latency.p99),
+        ("max", &step.max, latency.max),
+    ];
+    for (name, bound, actual) in quantiles {
+        if let Some(bound) = bound {
+            let held = some && bound.holds(actual);
+            checks.add(
+                bound.place.line,
+                held,
+                "wrong latency under load",
+                format!("{name} {}", bound.value),
+                format!("{name} {actual:.1?}; {summary}"),
+            );
+        }
+    }
+    if let Some(names) = &step.served_by {
+        let others: Vec<&str> = seen
+            .answered_by
+            .keys()
+            .map(String::as_str)
+            .filter(|pod| !names.iter().any(|name| surroundings.is(pod, name)))
+            .collect();
+        let held = some && others.is_empty() && !seen.answered_by.is_empty();
+        let actual = if others.is_empty() {
+            summary
+        } else {
+            format!("also by {}; {summary}", others.join(", "))
+        };
+        checks.add(
+            names.place.line,
+            held,
+            "served by somebody else",
+            format!("all served by {}", names.join(" or ")),
+            actual,
+        );
+    }
+    for (group, bound) in &step.distinct {
+        checks.all.push(distinct_check(
+            group,
+            *bound,
+            surroundings,
+            seen.served_by.keys().map(String::as_str),
+        ));
+    }
+    if let Some(wanted) = &step.split {
+        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
+        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
+        checks
+            .all
+            .push(split(wanted, false_alarm, misses, &seen.chains, surroundings));
+    }
+    checks.expressions(&step.that);
+    checks.all
+}
