@@ -7,11 +7,7 @@ use std::{
 };
 
 use meshkat_envoy::binary::{Envoy, Version};
-use meshkat_model::{
-    case::Case,
-    scenario::{ENVOY, Scenario},
-    source::Diagnostic,
-};
+use meshkat_model::{axis::ENVOY, case::Case, scenario::Scenario, source::Diagnostic};
 use meshkat_runtime::{Envoys, LocalEnvoy};
 
 use crate::{

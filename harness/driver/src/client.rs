@@ -13,10 +13,7 @@ use std::{
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use meshkat_model::{
-    observation::{Answer, NoAnswer, Response},
-    scenario::verb::request::TransportError,
-};
+use meshkat_model::observation::{Answer, NoAnswer, NoAnswerKind, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -229,7 +226,7 @@ fn no_answer(lost: &Lost, timeout: Duration) -> NoAnswer {
     };
     match kind {
         Some(io::ErrorKind::ConnectionRefused) => NoAnswer {
-            kind: Some(TransportError::Refused),
+            kind: Some(NoAnswerKind::Refused),
             message: "the connection was refused".to_owned(),
         },
         Some(io::ErrorKind::TimedOut) => too_late(timeout),
@@ -239,7 +236,7 @@ fn no_answer(lost: &Lost, timeout: Duration) -> NoAnswer {
                 last = inner;
             }
             NoAnswer {
-                kind: Some(TransportError::Reset),
+                kind: Some(NoAnswerKind::Reset),
                 message: format!("the connection broke: {last}"),
             }
         }
@@ -248,7 +245,7 @@ fn no_answer(lost: &Lost, timeout: Duration) -> NoAnswer {
 
 fn too_late(timeout: Duration) -> NoAnswer {
     NoAnswer {
-        kind: Some(TransportError::Timeout),
+        kind: Some(NoAnswerKind::Timeout),
         message: format!("nothing within {timeout:?}"),
     }
 }

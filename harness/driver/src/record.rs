@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use meshkat_model::observation::{Response, shorten};
+use meshkat_model::{observation::Response, shorten::shorten};
 
 use crate::{
     sample::{Outcome, Sample},
@@ -243,10 +243,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use indexmap::IndexMap;
-    use meshkat_model::{
-        observation::{Answer, NoAnswer, Window},
-        scenario::verb::request::TransportError,
-    };
+    use meshkat_model::observation::{Answer, NoAnswer, NoAnswerKind, Window};
 
     use super::*;
 
@@ -285,7 +282,7 @@ mod tests {
     fn a_window_has_what_was_due_in_it() {
         let lost = Response {
             outcome: Err(NoAnswer {
-                kind: Some(TransportError::Timeout),
+                kind: Some(NoAnswerKind::Timeout),
                 message: "nothing".to_owned(),
             }),
             took: ms(5),

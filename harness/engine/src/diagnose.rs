@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use meshkat_envoy::{access::Access, admin::Stat};
-use meshkat_model::{mesh::Container, observation::shorten};
+use meshkat_model::{mesh::Container, shorten::shorten};
 use meshkat_runtime::{ContainerState, Pod};
 
 use crate::mesh::RunningMesh;

@@ -5,13 +5,11 @@ use std::{sync::Arc, time::Duration};
 use indexmap::IndexMap;
 
 use crate::{
+    axis,
     capability::Capability,
     event::PlannedCase,
     mesh::MeshSpec,
-    scenario::{
-        self, Kept,
-        verb::{Impact, Step},
-    },
+    scenario::verb::{Impact, Kept, Step},
     source::Source,
     yaml::At,
 };
@@ -49,7 +47,7 @@ pub fn case_id(scenario: &str, params: &IndexMap<String, serde_json::Value>) -> 
     }
     let values: Vec<String> = params
         .iter()
-        .map(|(name, value)| format!("{name}={}", scenario::text(value)))
+        .map(|(name, value)| format!("{name}={}", axis::text(value)))
         .collect();
     format!("{scenario}[{}]", values.join(","))
 }

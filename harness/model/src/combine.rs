@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 pub use strength::{Strength, Stronger};
 
 use crate::{
+    axis::{ENVOY, written},
     expression::{Budget, Expression, Known, Problem, Variables, formula::Formula},
     limits::PROBLEMS,
-    scenario::{ENVOY, written},
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{Kind, Node},
@@ -167,7 +167,7 @@ struct Reader<'a> {
 
 /// An axis' value as it stands in texts.
 fn text(value: &Value) -> String {
-    crate::scenario::text(value)
+    crate::axis::text(value)
 }
 
 impl<'a> Reader<'a> {

@@ -137,7 +137,7 @@ impl std::fmt::Display for Why {
 pub fn values(values: &IndexMap<String, Value>) -> String {
     let all: Vec<String> = values
         .iter()
-        .map(|(axis, value)| format!("{axis}={}", crate::scenario::text(value)))
+        .map(|(axis, value)| format!("{axis}={}", crate::axis::text(value)))
         .collect();
     list(&all, "and")
 }

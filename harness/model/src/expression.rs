@@ -200,7 +200,7 @@ fn truth_of(tree: &IdedExpr, context: &Context<'_, '_>) -> Result<bool, String> 
         Ok(Ok(other)) => Err(format!("neither true nor false: {}", show(&other))),
         Ok(Err(error)) => Err(format!(
             "{UNEVALUABLE}: {}",
-            crate::observation::shorten(&error.to_string().replace(MATCHES, "matches"), TOLD)
+            crate::shorten::shorten(&error.to_string().replace(MATCHES, "matches"), TOLD)
         )),
         Err(_) => Err(UNEVALUABLE.to_owned()),
     }
@@ -252,8 +252,8 @@ fn to_cel(value: &serde_json::Value) -> Value {
 
 fn show(value: &Value) -> String {
     value.json().map_or_else(
-        |_| crate::observation::shorten(&format!("{value:?}"), TOLD),
-        |json| crate::observation::shorten(&json.to_string(), TOLD),
+        |_| crate::shorten::shorten(&format!("{value:?}"), TOLD),
+        |json| crate::shorten::shorten(&json.to_string(), TOLD),
     )
 }
 

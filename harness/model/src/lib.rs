@@ -2,6 +2,7 @@
 //!
 //! Pure: no network, no clock. The one thing read from outside are the files of a [`project`].
 
+pub mod axis;
 pub mod capability;
 pub mod case;
 pub mod combine;
@@ -17,6 +18,7 @@ pub mod observation;
 pub mod project;
 pub mod results;
 pub mod scenario;
+pub mod shorten;
 pub mod source;
 pub mod statistics;
 pub mod suggest;

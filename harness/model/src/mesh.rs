@@ -1,6 +1,9 @@
 //! A mesh, resolved: every group of pods, with its application and its Envoy's configuration.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -194,4 +197,19 @@ impl MeshSpec {
             .flat_map(|(name, group)| group.pod_names(name).into_iter().map(|pod| (name.clone(), pod)))
             .collect()
     }
+}
+
+/// Where scenarios find their meshes.
+pub trait Meshes {
+    /// The mesh of this name, or the names that there are.
+    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>>;
+
+    /// Whether there is a mesh of this name whose file is invalid, which is told elsewhere.
+    fn is_invalid(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
+    /// The file of the overlay of this name, or the names that there are.
+    fn overlay(&self, name: &str) -> Result<&Path, Vec<String>>;
 }

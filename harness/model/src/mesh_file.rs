@@ -14,9 +14,9 @@ use serde::{
 
 use crate::{
     limits::{GROUPS, grouped},
-    mesh::{GroupSpec, MeshSpec, Service},
+    mesh::{GroupSpec, MeshSpec, Meshes, Service},
     project::stays_in,
-    scenario::{Meshes, value::OneOrMany},
+    scenario::value::OneOrMany,
     source::{Diagnostic, Source},
     suggest::did_you_mean,
     yaml::{self, At, Kind, Node},

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use crate::{expression::Variables, scenario::verb::request::TransportError};
+use crate::{expression::Variables, shorten::shorten};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,11 +33,21 @@ pub struct Answer {
 /// Why there was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoAnswer {
-    /// The kind, never `Any`; none where there was an answer that no expectation of an `error` is about: one that is longer than is
-    /// bearable.
-    pub kind: Option<TransportError>,
+    /// The kind; none where there was an answer that no expectation of an `error` is about: one that is longer than is bearable.
+    pub kind: Option<NoAnswerKind>,
     /// In words.
     pub message: String,
+}
+
+/// In which way there was no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswerKind {
+    /// Nobody listens.
+    Refused,
+    /// The connection broke before the answer.
+    Reset,
+    /// No answer in time.
+    Timeout,
 }
 
 impl Answer {
@@ -260,14 +270,6 @@ impl EnvoyView {
 
 /// The names that [`EnvoyView::variables`] has.
 pub const ENVOY_VARIABLES: [&str; 3] = ["endpoints", "ready", "stats"];
-
-/// Cuts a text to `most` characters, and says so.
-pub fn shorten(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}… ({} bytes)", &text[..at], text.len()),
-        None => text.to_owned(),
-    }
-}
 
 #[cfg(test)]
 mod tests;

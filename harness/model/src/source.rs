@@ -311,7 +311,7 @@ fn short(text: String) -> String {
     if text.len() <= MESSAGE {
         return text;
     }
-    crate::observation::shorten(&text, MESSAGE)
+    crate::shorten::shorten(&text, MESSAGE)
 }
 
 impl fmt::Display for Diagnostic {

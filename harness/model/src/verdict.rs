@@ -11,7 +11,6 @@ mod window;
 pub use answer::{answer, response, took_part};
 pub use checks::{Check, Surroundings, expressions};
 pub use envoy::envoy;
-pub use split::split;
 pub use unmet::Unmet;
 pub use window::window;
 

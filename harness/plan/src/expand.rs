@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use meshkat_cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
 use meshkat_model::{
+    axis::text,
     case::Case,
     limits::{PROBLEMS, grouped},
     scenario::{Meshes, Scenario},
@@ -227,13 +228,9 @@ impl Wrong<'_> {
         if self.seen.len() < of {
             // An axis matters if some of its values go well.
             let matters = axes.iter().filter_map(|(name, values)| {
-                let seen = self.seen.iter().filter_map(|params| params.get(name)).map(axis_text);
+                let seen = self.seen.iter().filter_map(|params| params.get(name)).map(text);
                 let seen: HashSet<String> = seen.collect();
-                let texts: Vec<String> = values
-                    .iter()
-                    .map(axis_text)
-                    .filter(|text| seen.contains(text))
-                    .collect();
+                let texts: Vec<String> = values.iter().map(text).filter(|text| seen.contains(text)).collect();
                 let more = match texts.len().saturating_sub(TOLD) {
                     0 => String::new(),
                     more => format!(" or {} more", grouped(more as u64)),
@@ -251,11 +248,6 @@ impl Wrong<'_> {
         }
         self.diagnostic
     }
-}
-
-/// A value as it stands in ids and texts.
-pub(crate) fn axis_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The axes with all of their values, and the combinations that a scenario's constraints allow.

@@ -74,7 +74,7 @@ pub(crate) fn select_from(
         if !select.select.is_empty() && unmatched.iter().all(|word| tags.contains(&word.0)) {
             return nothing();
         }
-        let shown = |word: String| meshkat_model::observation::shorten(&word, 200);
+        let shown = |word: String| meshkat_model::shorten::shorten(&word, 200);
         let words: Vec<String> = unmatched
             .into_iter()
             .map(|word| format!("`{}`", shown(word.0)))

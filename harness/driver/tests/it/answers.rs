@@ -3,10 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use meshkat_driver::{Client, LONGEST_BODY};
-use meshkat_model::{
-    observation::{Answer, NoAnswer},
-    scenario::verb::request::TransportError,
-};
+use meshkat_model::observation::{Answer, NoAnswer, NoAnswerKind};
 
 use crate::servers::{Connection, Seen, get, serve};
 
@@ -149,7 +146,7 @@ async fn a_server_that_drips_is_timed_out_as_one_that_says_nothing() {
             }
         })
         .await;
-        assert_eq!(outcome.expect_err("it never ends").kind, Some(TransportError::Timeout));
+        assert_eq!(outcome.expect_err("it never ends").kind, Some(NoAnswerKind::Timeout));
     }
 }
 

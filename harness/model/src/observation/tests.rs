@@ -38,7 +38,7 @@ fn every_name_that_expressions_may_use_is_there() {
         names
     };
     let no_answer = NoAnswer {
-        kind: Some(TransportError::Reset),
+        kind: Some(NoAnswerKind::Reset),
         message: "reset".to_owned(),
     };
     assert_eq!(names(response(Ok(answer(&[], ""))).variables()), RESPONSE_VARIABLES);

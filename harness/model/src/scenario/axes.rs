@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::envoy::{ENVOY, not_a_version, written};
 use crate::{
+    axis::{ENVOY, not_a_version, text, written},
     combine::{Choice, Mark},
     limits::{PROBLEMS, VALUES},
     scenario::{INVALID_ELSEWHERE, too_many_values},
@@ -507,12 +507,4 @@ pub(super) fn substitute(node: &Node, params: &IndexMap<String, Value>) -> Node 
     });
     let Ok(()) = done;
     node
-}
-
-/// An axis' value as it stands in ids and texts.
-pub(crate) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -15,13 +15,9 @@ pub mod verb;
 mod when;
 pub mod wire;
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 pub use axes::SharedAxes;
-pub(crate) use axes::text;
-pub(crate) use check::Kept;
-pub use envoy::ENVOY;
-pub(crate) use envoy::written;
 use indexmap::IndexMap;
 pub use schema::schemas;
 use schemars::JsonSchema;
@@ -29,7 +25,10 @@ use serde::Deserialize;
 pub(crate) use size::too_many_values;
 pub use size::{product, too_many};
 
+pub use crate::mesh::Meshes;
+
 use crate::{
+    axis::{ENVOY, text},
     case::{Case, case_id},
     combine::Combinations,
     expression::{Budget, Problem},
@@ -109,21 +108,6 @@ pub struct Scenario {
     body: Node,
     /// What the conditions of all cases together may do.
     budget: Arc<Budget>,
-}
-
-/// Where scenarios find their meshes.
-pub trait Meshes {
-    /// The mesh of this name, or the names that there are.
-    fn mesh(&self, name: &str) -> Result<&MeshSpec, Vec<String>>;
-
-    /// Whether there is a mesh of this name whose file is invalid, which is told elsewhere.
-    fn is_invalid(&self, name: &str) -> bool {
-        let _ = name;
-        false
-    }
-
-    /// The file of the overlay of this name, or the names that there are.
-    fn overlay(&self, name: &str) -> Result<&Path, Vec<String>>;
 }
 
 impl Scenario {

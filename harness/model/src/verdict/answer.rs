@@ -7,15 +7,9 @@ use super::{
     split::split,
 };
 use crate::{
-    observation::{Answer, Response, Served, shorten},
-    scenario::{
-        quantity::Bound,
-        verb::{
-            answer::AnswerExpectations,
-            request::{RequestStep, TransportError},
-        },
-    },
-    yaml::At,
+    observation::{Answer, Response, Served},
+    scenario::verb::{answer::AnswerExpectations, request::RequestStep, served::ServedExpectations},
+    shorten::shorten,
 };
 
 /// Holds one answer against a request's expectations, all but `distinct` and `split`.
@@ -23,11 +17,9 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     let mut checks = Checks::new(surroundings, seen.variables());
     let summary = seen.summary();
     if let Some(error) = &step.error {
-        let held = seen.outcome.as_ref().is_err_and(|none| {
-            none.kind
-                .is_some_and(|kind| error.value == TransportError::Any || kind == error.value)
-        });
-        let expected = format!("no answer: {}", error_word(error.value));
+        let none = seen.outcome.as_ref().err();
+        let held = none.and_then(|none| none.kind).is_some_and(|kind| error.value.is(kind));
+        let expected = format!("no answer: {}", error.value);
         checks.add(
             error.place.line,
             held,
@@ -37,7 +29,7 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
         );
     }
     hold(&mut checks, &step.answer, seen);
-    if let Some(names) = &step.served_by {
+    if let Some(names) = &step.served.served_by {
         let answer = seen.outcome.as_ref().ok();
         let by = answer.and_then(|answer| answer.served_by().first().map(|&pod| pod.to_owned()));
         let held = by
@@ -63,49 +55,35 @@ pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surrou
 
 /// Holds who took part in answering, over all answers of a step, against `distinct` and `split`.
 pub fn took_part(step: &RequestStep, seen: &Served, surroundings: &Surroundings) -> Vec<Check> {
-    let distinct = step.distinct.iter();
-    let distinct = distinct.map(|(group, bound)| distinct_check(group, *bound, surroundings, seen.pods().into_iter()));
-    let mut checks: Vec<Check> = distinct.collect();
-    if let Some(wanted) = &step.split {
-        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
-        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
-        checks.push(split(wanted, false_alarm, misses, seen, surroundings));
-    }
-    checks
+    served(&step.served, seen.pods(), seen, surroundings)
 }
 
-pub(super) fn distinct_check<'a>(
-    group: &At<String>,
-    bound: Bound,
+/// Holds who took part, and how often who with whom, against `distinct` and `split`.
+pub(super) fn served<'a>(
+    expected: &ServedExpectations,
+    pods: impl IntoIterator<Item = &'a str> + Clone,
+    chains: &Served,
     surroundings: &Surroundings,
-    seen: impl Iterator<Item = &'a str>,
-) -> Check {
-    let pods = surroundings.of_group(seen, group);
-    let names: Vec<&str> = pods.iter().copied().collect();
-    Check {
-        line: group.place.line,
-        held: bound.holds(pods.len() as f64),
-        message: format!("not as many pods of `{}` served as should", group.value),
-        expected: format!("{bound} different pods of `{}`", group.value),
-        actual: format!(
-            "{}: {}",
-            names.len(),
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            }
-        ),
-    }
-}
-
-fn error_word(error: TransportError) -> &'static str {
-    match error {
-        TransportError::Refused => "refused",
-        TransportError::Reset => "reset",
-        TransportError::Timeout => "timeout",
-        TransportError::Any => "for any reason",
-    }
+) -> Vec<Check> {
+    let distinct = expected.distinct.iter().map(|(group, bound)| {
+        let pods = surroundings.of_group(pods.clone(), group);
+        let names: Vec<&str> = pods.iter().copied().collect();
+        let shown = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        Check {
+            line: group.place.line,
+            held: bound.holds(pods.len() as f64),
+            message: format!("not as many pods of `{}` served as should", group.value),
+            expected: format!("{bound} different pods of `{}`", group.value),
+            actual: format!("{}: {shown}", names.len()),
+        }
+    });
+    let wanted = expected.split.iter();
+    let split = wanted.map(|wanted| split(wanted, expected.strictness(), chains, surroundings));
+    distinct.chain(split).collect()
 }
 
 /// All that is expected of an answer but the expressions.

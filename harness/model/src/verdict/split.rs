@@ -3,21 +3,14 @@
 use super::checks::{Check, Surroundings};
 use crate::{
     observation::Served,
-    scenario::split::{CounterShare, Misses, Split, shares, strictness},
+    scenario::split::{CounterShare, Split, shares},
     statistics::{Strictness, Test, needed},
     yaml::At,
 };
 
 /// Holds who served against a split. Requests without an answer, or with one that no application gave, are nobody's and not
 /// counted; what somebody else served breaks the split. Requests that are too few to tell never hold.
-pub fn split(
-    split: &At<Split>,
-    false_alarm: Option<f64>,
-    misses: Option<Misses>,
-    served: &Served,
-    surroundings: &Surroundings,
-) -> Check {
-    let strict = strictness(false_alarm, misses);
+pub(super) fn split(split: &At<Split>, strict: Strictness, served: &Served, surroundings: &Surroundings) -> Check {
     let of_group = |group: &str| {
         let pods = surroundings.groups.iter().filter(|(_, own)| *own == group);
         pods.map(|(pod, _)| pod.clone()).collect()

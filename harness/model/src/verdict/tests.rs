@@ -10,8 +10,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     expression::Variables,
-    observation::{Answer, NoAnswer, Response, Served},
-    scenario::verb::{check::CheckStep, request::TransportError},
+    observation::{Answer, NoAnswer, NoAnswerKind, Response, Served},
+    scenario::verb::check::CheckStep,
     source::Source,
     yaml::{from_node, parse},
 };
@@ -58,7 +58,7 @@ fn answer(status: u16, text: &str) -> Response {
     }
 }
 
-fn no_answer(kind: TransportError) -> Response {
+fn no_answer(kind: NoAnswerKind) -> Response {
     let message = "connection refused".to_owned();
     Response {
         outcome: Err(NoAnswer {
@@ -107,7 +107,7 @@ fn a_status() {
     fails("status: [404, 503]", &seen, "status 404 or 503", SUMMARY);
     fails(
         "status: 200",
-        &no_answer(TransportError::Refused),
+        &no_answer(NoAnswerKind::Refused),
         "status 200",
         "no answer: connection refused",
     );
@@ -133,7 +133,7 @@ fn an_answer_that_is_too_much_is_no_error_that_can_be_expected() {
 
 #[test]
 fn an_error() {
-    let refused = no_answer(TransportError::Refused);
+    let refused = no_answer(NoAnswerKind::Refused);
     holds("error: refused", &refused);
     holds("error: any", &refused);
     fails(
@@ -182,7 +182,7 @@ fn headers_of_an_answer() {
     // Without an answer there is no header, but nobody knows what it would have been.
     fails(
         "response-headers: {x-other: ~}",
-        &no_answer(TransportError::Reset),
+        &no_answer(NoAnswerKind::Reset),
         "no header x-other",
         "no answer: connection refused",
     );
@@ -196,7 +196,7 @@ fn a_body() {
     fails("text: Hello", &seen, "Hello", summary);
     holds("contains: World", &seen);
     fails("contains: Moon", &seen, "a body with Moon", summary);
-    let nothing = no_answer(TransportError::Timeout);
+    let nothing = no_answer(NoAnswerKind::Timeout);
     fails("text: ''", &nothing, "", "no answer: connection refused");
     fails(
         "contains: ''",
@@ -254,7 +254,7 @@ fn a_json_body_has_at_least_what_is_asked_for() {
     fails("json: {id: 1}", &answer(200, "oops"), r#"{"id":1}"#, text);
     fails(
         "json: {id: 1}",
-        &no_answer(TransportError::Reset),
+        &no_answer(NoAnswerKind::Reset),
         r#"{"id":1}"#,
         "no answer: connection refused",
     );
@@ -281,7 +281,7 @@ fn who_served() {
     fails("served-by: petstore", &nobody, "served by petstore", "404: ");
     fails(
         "served-by: petstore",
-        &no_answer(TransportError::Reset),
+        &no_answer(NoAnswerKind::Reset),
         "served by petstore",
         "no answer: connection refused",
     );
@@ -305,7 +305,7 @@ fn expressions_over_an_answer() {
         !check.held && check.actual.starts_with("it cannot be evaluated"),
         "{check:?}"
     );
-    let refused = no_answer(TransportError::Refused);
+    let refused = no_answer(NoAnswerKind::Refused);
     holds(
         "that: status == 0 && json == null && error.contains('refused')",
         &refused,

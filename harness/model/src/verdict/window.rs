@@ -1,9 +1,8 @@
 //! Windows of loads.
 
 use super::{
-    answer::distinct_check,
+    answer::served,
     checks::{Check, Checks, Surroundings},
-    split::split,
 };
 use crate::{
     observation::Window,
@@ -68,7 +67,7 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             );
         }
     }
-    if let Some(names) = &step.served_by {
+    if let Some(names) = &step.served.served_by {
         let others: Vec<&str> = seen
             .answered_by
             .keys()
@@ -89,21 +88,10 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             actual,
         );
     }
-    for (group, bound) in &step.distinct {
-        checks.all.push(distinct_check(
-            group,
-            *bound,
-            surroundings,
-            seen.served_by.keys().map(String::as_str),
-        ));
-    }
-    if let Some(wanted) = &step.split {
-        let (false_alarm, misses) = (step.false_alarm.as_ref(), step.misses.as_ref());
-        let (false_alarm, misses) = (false_alarm.map(|at| at.value), misses.map(|at| at.value));
-        checks
-            .all
-            .push(split(wanted, false_alarm, misses, &seen.chains, surroundings));
-    }
+    let pods = seen.served_by.keys().map(String::as_str);
+    checks
+        .all
+        .extend(served(&step.served, pods, &seen.chains, surroundings));
     checks.expressions(&step.that);
     checks.all
 }

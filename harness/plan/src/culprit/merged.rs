@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use meshkat_model::{
+    axis,
     culprit::{Culprit, Trial, Why},
     results::{CaseResult, Results, Status},
 };
 use serde_json::Value;
 
 use super::Study;
-use crate::expand::axis_text;
 
 /// What the failures of each scenario have in common, of `cases`, in which those of several `reports` are merged. What these
 /// runs tried besides is evidence, too. Where one report alone has cases of a scenario, what it says of them stays as it is.
@@ -94,7 +94,7 @@ fn values(cases: &[&CaseResult]) -> HashMap<String, HashMap<String, Value>> {
     let mut values: HashMap<String, HashMap<String, Value>> = HashMap::new();
     for (axis, value) in cases.iter().flat_map(|case| &case.params) {
         let of_axis = values.entry(axis.clone()).or_default();
-        of_axis.entry(axis_text(value)).or_insert_with(|| value.clone());
+        of_axis.entry(axis::text(value)).or_insert_with(|| value.clone());
     }
     values
 }

@@ -28,7 +28,7 @@ const LAYERS: usize = 4;
 /// So many bytes of a secret beside the place at which a text was cut are one, and not a word that begins or ends as it does.
 const FEW: usize = 8;
 
-/// How [`meshkat_model::observation::shorten`], and what reads the end of a log, mark where they cut.
+/// How [`meshkat_model::shorten::shorten`], and what reads the end of a log, mark where they cut.
 const CUT: &[u8] = "…".as_bytes();
 
 /// What must not be told.

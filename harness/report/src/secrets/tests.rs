@@ -275,13 +275,13 @@ fn what_is_left_of_a_secret_where_a_text_was_cut_is_not_told() {
     ]);
     let whole = format!("{}hunter2SuperTopSecretValueXYZ99887766 and more", "A".repeat(265));
     for most in 273..302 {
-        let told = meshkat_model::observation::shorten(&whole, most);
+        let told = meshkat_model::shorten::shorten(&whole, most);
         let told = secrets.redact(&told);
         assert!(told.contains("A[DEPLOY_TOKEN redacted]… ("), "{most}: {told}");
     }
     // In whatever spelling.
     let json = serde_json::to_string(&format!("{TOKEN}{}", "A".repeat(300))).unwrap();
-    let told = meshkat_model::observation::shorten(&json, 20);
+    let told = meshkat_model::shorten::shorten(&json, 20);
     assert!(secrets.redact(&told).contains("\"[API_TOKEN redacted]… ("), "{told}");
     // A word that begins alike is a word.
     assert_eq!(

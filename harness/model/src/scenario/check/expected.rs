@@ -1,14 +1,7 @@
 //! Keys that several verbs have: times, bounds, and loads by their names.
 
-use indexmap::IndexMap;
-
 use super::Check;
-use crate::{
-    scenario::quantity::{Always, Bound},
-    source::Place,
-    suggest::did_you_mean,
-    yaml::At,
-};
+use crate::{scenario::quantity::Always, source::Place, suggest::did_you_mean, yaml::At};
 
 impl Check<'_> {
     pub(crate) fn either_within_or_for(&mut self, within: bool, for_: bool) {
@@ -20,23 +13,6 @@ impl Check<'_> {
                 "the second of the two",
                 "make two steps of it",
             );
-        }
-    }
-
-    /// How many pods of groups take part: the groups are there, and the bound says something about them.
-    pub(crate) fn distinct(&mut self, distinct: &IndexMap<At<String>, Bound>) {
-        for (group, bound) in distinct {
-            match self.most(group) {
-                None => self.group(group),
-                Some(most) => {
-                    let help = format!("the group `{}` has {most} pods at the most", group.value);
-                    self.bound(
-                        self.value(&["distinct", group.as_str()]),
-                        bound.always(Some(most)),
-                        help,
-                    );
-                }
-            }
         }
     }
 

@@ -3,11 +3,9 @@
 
 mod expected;
 mod names;
-mod split;
 mod vacuous;
 
 use indexmap::IndexMap;
-pub(crate) use split::Said;
 
 use crate::{
     mesh::MeshSpec,

@@ -6,13 +6,12 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, envoy};
+use super::{AT_ONCE, Impact, Verb, envoy, served::ServedExpectations};
 use crate::{
     observation::WINDOW_VARIABLES,
     scenario::{
-        check::{Check, Said},
+        check::Check,
         quantity::{Bound, Share, Time, TimeBound},
-        split::{Misses, Split},
         value::OneOrMany,
     },
     yaml::At,
@@ -53,17 +52,10 @@ pub struct ExpectStep {
     pub p99: Option<At<TimeBound>>,
     /// Every answer came within.
     pub max: Option<At<TimeBound>>,
-    /// The pods, or the groups, by which all answers were served.
-    pub served_by: Option<At<OneOrMany<String>>>,
-    /// How many different pods of a group took part in answering.
-    #[serde(default)]
-    pub distinct: IndexMap<At<String>, Bound>,
-    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
-    pub split: Option<At<Split>>,
-    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
-    pub false_alarm: Option<At<f64>>,
-    /// With `split`: from when on one is wrong, and the most probable that it passes.
-    pub misses: Option<At<Misses>>,
+    /// Who is to serve.
+    #[serde(rename = "$served")]
+    #[schemars(flatten)]
+    pub served: ServedExpectations,
     /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `statuses`, `served_by`, `failures`.
     #[serde(default)]
     pub that: OneOrMany<At<String>>,
@@ -180,16 +172,7 @@ impl Verb for ExpectStep {
             );
         }
         self.check_bounds(check);
-        if let Some(names) = &self.served_by {
-            check.pods_or_groups("served-by", names);
-        }
-        check.distinct(&self.distinct);
-        check.split(&Said {
-            split: self.split.as_ref(),
-            false_alarm: self.false_alarm.as_ref(),
-            misses: self.misses.as_ref(),
-            requests: None,
-        });
+        self.served.check(check, None);
         check.expressions(&self.that, &WINDOW_VARIABLES);
     }
 
@@ -198,9 +181,7 @@ impl Verb for ExpectStep {
             || self.requests.is_some()
             || !self.statuses.is_empty()
             || self.quantiles().iter().any(|(_, bound)| bound.is_some())
-            || self.served_by.is_some()
-            || !self.distinct.is_empty()
-            || self.split.is_some()
+            || self.served.expects()
             || !self.that.is_empty()
     }
 

@@ -15,6 +15,7 @@ pub mod network;
 pub mod registry;
 pub mod request;
 pub mod scale;
+pub mod served;
 pub mod target;
 
 use std::time::Duration;
@@ -37,10 +38,8 @@ use self::{
     request::RequestStep,
     scale::ScaleStep,
 };
-use super::{
-    check::{Check, Kept},
-    value::OneOrMany,
-};
+pub(crate) use super::check::Kept;
+use super::{check::Check, value::OneOrMany};
 use crate::{capability::Capability, mesh::MeshSpec, yaml::At};
 
 /// What a verb that waits for nothing is expected to take.

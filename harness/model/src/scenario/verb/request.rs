@@ -1,18 +1,17 @@
 //! `get`, `head`, `post`, `put`, `patch`, `delete`: requests, one after the other.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, answer::AnswerExpectations, target::Target};
+use super::{AT_ONCE, Impact, Verb, answer::AnswerExpectations, served::ServedExpectations, target::Target};
 use crate::{
+    observation::NoAnswerKind,
     scenario::{
-        check::{Check, Kept, Said},
-        quantity::{Bound, Time},
-        split::{Misses, Split},
-        value::{Body, Connections, OneOrMany},
+        check::{Check, Kept},
+        quantity::Time,
+        value::{Body, Connections},
         wire,
     },
     yaml::At,
@@ -62,17 +61,10 @@ pub struct RequestStep {
     #[serde(rename = "$answer")]
     #[schemars(flatten)]
     pub answer: AnswerExpectations,
-    /// The pods, or the groups of pods, of which one answered.
-    pub served_by: Option<At<OneOrMany<String>>>,
-    /// How many different pods of a group took part in answering, over all requests of this step.
-    #[serde(default)]
-    pub distinct: IndexMap<At<String>, Bound>,
-    /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
-    pub split: Option<At<Split>>,
-    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
-    pub false_alarm: Option<At<f64>>,
-    /// With `split`: from when on one is wrong, and the most probable that it passes.
-    pub misses: Option<At<Misses>>,
+    /// Who is to serve.
+    #[serde(rename = "$served")]
+    #[schemars(flatten)]
+    pub served: ServedExpectations,
     /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
     pub error: Option<At<TransportError>>,
 }
@@ -89,6 +81,29 @@ pub enum TransportError {
     Timeout,
     /// Whichever.
     Any,
+}
+
+impl TransportError {
+    /// Whether that is how there was no answer.
+    pub fn is(self, kind: NoAnswerKind) -> bool {
+        match self {
+            Self::Refused => kind == NoAnswerKind::Refused,
+            Self::Reset => kind == NoAnswerKind::Reset,
+            Self::Timeout => kind == NoAnswerKind::Timeout,
+            Self::Any => true,
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Any => "for any reason",
+        })
+    }
 }
 
 impl RequestStep {
@@ -114,7 +129,7 @@ impl RequestStep {
 
     /// Whether something is expected that only an answer can have.
     fn expects_answer(&self) -> bool {
-        self.answer.expects_answer() || self.served_by.is_some() || !self.distinct.is_empty() || self.split.is_some()
+        self.answer.expects_answer() || self.served.expects()
     }
 
     fn check_times(&self, check: &mut Check<'_>) {
@@ -192,11 +207,7 @@ impl Verb for RequestStep {
         }
         self.check_times(check);
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
-        if let Some(names) = &self.served_by {
-            check.pods_or_groups("served-by", names);
-        }
-        check.distinct(&self.distinct);
-        if let (Some(split), None) = (&self.split, &self.times) {
+        if let (Some(split), None) = (&self.served.split, &self.times) {
             let help = "say `times`, with as many requests as it takes to tell";
             check.wrong(
                 split.place,
@@ -205,12 +216,7 @@ impl Verb for RequestStep {
                 help,
             );
         }
-        check.split(&Said {
-            split: self.split.as_ref(),
-            false_alarm: self.false_alarm.as_ref(),
-            misses: self.misses.as_ref(),
-            requests: self.times.as_ref(),
-        });
+        self.served.check(check, self.times.as_ref());
         self.answer.check(check);
         // A request that neither expects nor keeps anything is told as such.
         check.awaited(self.expects() || self.keep.is_none(), "status: 200");
@@ -237,7 +243,7 @@ impl Verb for RequestStep {
         if let Some(time) = self.for_ {
             return time.0;
         }
-        let times = match (&self.times, &self.split) {
+        let times = match (&self.times, &self.served.split) {
             (Some(times), _) => times.value,
             (None, Some(_)) => OF_A_SPLIT,
             (None, None) => 1,
