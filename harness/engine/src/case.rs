@@ -102,7 +102,8 @@ impl<'a> CaseRun<'a> {
             let checks_before = self.checks;
             let rest = limit.saturating_sub(start.elapsed());
             let outcome = match tokio::time::timeout(rest, self.step(step)).await {
-                Ok(outcome) => outcome.and_then(|()| self.nothing_crashed(step)),
+                Ok(Ok(())) => self.nothing_crashed(step).await,
+                Ok(Err(broken)) => Err(broken),
                 Err(_) => Err(self.too_long(step, limit)),
             };
             let step_status = match &outcome {
@@ -187,8 +188,8 @@ impl<'a> CaseRun<'a> {
     }
 
     /// A container that ended by itself breaks the case, whatever the step said.
-    fn nothing_crashed(&self, step: &At<Step>) -> Result<(), Broken> {
-        match self.mesh.crashed() {
+    async fn nothing_crashed(&self, step: &At<Step>) -> Result<(), Broken> {
+        match self.mesh.crashed().await {
             None => Ok(()),
             Some(error) => Err(Broken::Expectation(Check {
                 line: step.place.line,
