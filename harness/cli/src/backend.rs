@@ -4,10 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
-    Backend, Capabilities, Envoys, LocalEnvoy, Printable, RuntimeError,
+    Backend, Capabilities, Envoys, Lease, LocalEnvoy, Printable, RuntimeError,
     docker::{DockerBackend, DockerOptions},
     process::{self, ProcessBackend, ProcessOptions},
-    run::{Swept, sweep, sweep_docker},
+    run::{Ledger, RuntimeName, Swept, sweep, sweep_docker},
 };
 
 use crate::{
@@ -137,6 +137,24 @@ pub(crate) fn own_path() -> Result<PathBuf, Exit> {
     std::env::current_exe().map_err(|error| Exit::environment(format!("failed to find this program: {error}")))
 }
 
+/// A lease on a mesh that another process holds.
+///
+/// # Errors
+/// What runs it cannot be reached, or what its ledger lists is not proven to be its own.
+pub(crate) async fn attach(run: &Ledger) -> Result<Arc<dyn Lease>, Exit> {
+    let attached = match run.runtime {
+        RuntimeName::Process => {
+            let backend = ProcessBackend::new(process_options(Envoys::none())?);
+            backend.map_err(|error| runtime_error(&error))?.attach(run).await
+        }
+        RuntimeName::Docker => {
+            let backend = DockerBackend::connect(docker_options()?).await;
+            backend.map_err(|error| runtime_error(&error))?.attach(run).await
+        }
+    };
+    attached.map_err(|error| runtime_error(&error))
+}
+
 /// The options of the process backend.
 fn process_options(envoys: Envoys<LocalEnvoy>) -> Result<ProcessOptions, Exit> {
     let envoys = envoys
@@ -147,14 +165,20 @@ fn process_options(envoys: Envoys<LocalEnvoy>) -> Result<ProcessOptions, Exit> {
     Ok(options)
 }
 
+/// The options of the Docker backend.
+fn docker_options() -> Result<DockerOptions, Exit> {
+    let mut options = DockerOptions::new(services_dir()?).map_err(|error| runtime_error(&error))?;
+    options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
+    options.tell = Arc::new(say);
+    Ok(options)
+}
+
 /// The Docker backend, without Envoys yet. What dead runs left behind is removed first.
 ///
 /// # Errors
 /// Docker is not there, does not run, or may not be used.
 pub(crate) async fn docker() -> Result<DockerBackend, Exit> {
-    let mut options = DockerOptions::new(services_dir()?).map_err(|error| runtime_error(&error))?;
-    options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
-    options.tell = Arc::new(say);
+    let options = docker_options()?;
     let state_dir = options.state_dir.clone();
     let backend = DockerBackend::connect(options)
         .await

@@ -30,6 +30,11 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
+    /// What went wrong, in one sentence; empty where it has been told.
+    pub(crate) fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
+
     /// Ends with a code, all having been told.
     pub(crate) fn silent(code: u8) -> Self {
         Self {

@@ -68,20 +68,19 @@ async fn of_pod(mesh: &RunningMesh, pod: &Pod) -> Vec<Artifact> {
         path: format!("{}/{name}", pod.name),
         text,
     };
-    let log = |container| {
-        mesh.lease()
-            .log(&pod.name, container, LOG)
-            .unwrap_or_else(|error| format!("{error}\n"))
+    let log = async |container| {
+        let log = mesh.lease().log(&pod.name, container, LOG).await;
+        log.unwrap_or_else(|error| format!("{error}\n"))
     };
     let mut files = Vec::new();
     if pod.application.is_some() {
-        files.push(file("application.log", log(Container::Application)));
+        files.push(file("application.log", log(Container::Application).await));
     }
     if pod.envoy.is_none() {
         return files;
     }
     // Envoy's access log, in whatever format, and its own log come in one stream.
-    let all = log(Container::Envoy);
+    let all = log(Container::Envoy).await;
     let (own, access) = access::split(&all);
     files.push(file("envoy.log", own.join("\n")));
     files.push(file("access.log", access.join("\n")));

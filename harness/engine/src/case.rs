@@ -116,7 +116,8 @@ impl<'a> CaseRun<'a> {
             let checks_before = self.checks;
             let rest = limit.saturating_sub(start.elapsed());
             let outcome = match tokio::time::timeout(rest, self.step(step)).await {
-                Ok(outcome) => outcome.and_then(|()| self.nothing_crashed()),
+                Ok(Ok(())) => self.nothing_crashed().await,
+                Ok(Err(broken)) => Err(broken),
                 Err(_) => Err(self.too_long(limit)),
             };
             let step_status = match &outcome {
@@ -184,8 +185,8 @@ impl<'a> CaseRun<'a> {
     }
 
     /// A container that ended by itself breaks the case, whatever the step said.
-    fn nothing_crashed(&self) -> Result<(), Broken> {
-        match self.mesh.crashed() {
+    async fn nothing_crashed(&self) -> Result<(), Broken> {
+        match self.mesh.crashed().await {
             None => Ok(()),
             Some(error) => Err(Broken::Expectation(Unmet {
                 expected: "every container runs until it is told to end".to_owned(),

@@ -58,7 +58,7 @@ pub(crate) async fn diagnose(mesh: &RunningMesh, before: &Before) -> Vec<String>
         rejected_updates(mesh, pod, before, &mut alike).await;
     }
     let mut hints = alike.sentences();
-    hints.extend(refused_requests(mesh, &before.began));
+    hints.extend(refused_requests(mesh, &before.began).await);
     hints.extend(not_running(&mesh.pods()));
     let more = hints.len().saturating_sub(MOST_HINTS);
     hints.truncate(MOST_HINTS);
@@ -163,11 +163,11 @@ struct Failures {
 }
 
 /// Requests that an Envoy answered itself, or that failed behind it, since the case began.
-fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
+async fn refused_requests(mesh: &RunningMesh, began: &str) -> Vec<String> {
     let pods = mesh.pods();
     let mut alike: IndexMap<(String, String), Failures> = IndexMap::new();
     for pod in pods.iter().filter(|pod| pod.envoy.is_some()) {
-        let Ok(log) = mesh.lease().log(&pod.name, Container::Envoy, LOG) else {
+        let Ok(log) = mesh.lease().log(&pod.name, Container::Envoy, LOG).await else {
             continue;
         };
         for access in log.lines().filter_map(|line| mesh.read_access(&pod.group, line)) {

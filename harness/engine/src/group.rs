@@ -68,7 +68,10 @@ pub(crate) async fn run(
             }
             None => break,
         }
-        if let Some(crashed) = mesh.take_if(|mesh| mesh.crashed().is_some()) {
+        if let Some(used) = &mesh
+            && used.crashed().await.is_some()
+            && let Some(crashed) = mesh.take()
+        {
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
             group.release(&crashed).await;
         }

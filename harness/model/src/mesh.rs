@@ -64,7 +64,7 @@ impl Port {
 }
 
 /// The numbers of a pod's ports: those of [`Port::number`], where its Envoy's configuration has no others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodPorts {
     /// Where its Envoy is reached by other pods.
     pub inbound: u16,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 
+use crate::run::Ledger;
 use crate::{Capabilities, Lease, RuntimeError};
 
 /// Something that can run a mesh.
@@ -22,4 +23,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// When the environment does not let the mesh run. Whatever was started by then is gone again.
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError>;
+
+    /// A lease on a mesh that another process holds, as its ledger tells. All can be done to it but what changes who is in it.
+    /// [`Lease::start`] asks that process to do it, and its new life is not seen by this lease; [`Lease::release`] tells it to end
+    /// the mesh. Dropping the lease does nothing to the mesh.
+    ///
+    /// # Errors
+    /// What the ledger lists is not proven to be the mesh's own: then it is left alone.
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError>;
 }

@@ -1,28 +1,13 @@
 //! What can go wrong around a mesh. All of it is the environment's fault, never a failed expectation.
 
 use std::io;
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{Capability, ContainerState, Target};
+use crate::{Capability, ContainerState, InstanceId, Target};
 
 /// A mesh could not be run, or not be changed as asked. [`RuntimeError::help`] names a way out.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// A service's binary was not built.
-    #[error("there is no `{service}` at {}", path.display())]
-    MissingService {
-        /// The service's name.
-        service: &'static str,
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// There is no Envoy at the place that was given.
-    #[error("there is no Envoy at {}", path.display())]
-    MissingEnvoy {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
     /// The backend was not given the Envoy that a mesh names, or none for meshes that name none.
     #[error("there is no Envoy{} for the mesh {mesh}", envoy.as_ref().map(|envoy| format!(" {envoy}")).unwrap_or_default())]
     NoSuchEnvoy {
@@ -31,22 +16,6 @@ pub enum RuntimeError {
         /// What it names.
         envoy: Option<String>,
     },
-    /// A program is there but cannot be run.
-    #[error("{} is not an executable file", path.display())]
-    NotExecutable {
-        /// The program.
-        path: PathBuf,
-    },
-    /// The operating system refused to start a program.
-    #[error("failed to start the {target}, {}: {source}", program.display())]
-    Spawn {
-        /// What was to run.
-        target: Target,
-        /// The program.
-        program: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
     /// A file or folder of the run could not be used.
     #[error("failed to {action} {}: {source}", path.display())]
     Folder {
@@ -54,38 +23,6 @@ pub enum RuntimeError {
         action: &'static str,
         /// With what.
         path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Something listens on every address at a port that every pod needs.
-    #[error("port {port} is taken on every loopback address")]
-    PortTaken {
-        /// The port.
-        port: u16,
-    },
-    /// The machine has no such loopback address.
-    #[error("this machine has no loopback address {address}")]
-    NoAddress {
-        /// The address.
-        address: IpAddr,
-    },
-    /// Every block of loopback addresses is taken.
-    #[error("no block of loopback addresses is free: all {blocks} are taken")]
-    NoBlock {
-        /// How many there are.
-        blocks: u32,
-    },
-    /// The mesh has more pods than a block has addresses.
-    #[error("a mesh holds at most {limit} pods")]
-    TooManyPods {
-        /// How many there can be.
-        limit: usize,
-    },
-    /// The address lock, or a check of the ports, failed in a way of its own.
-    #[error("failed to bind {address}: {source}")]
-    Bind {
-        /// The address.
-        address: IpAddr,
         /// Why not.
         source: io::Error,
     },
@@ -120,15 +57,7 @@ pub enum RuntimeError {
         /// What it is.
         state: ContainerState,
     },
-    /// A signal could not be sent.
-    #[error("failed to signal the {target}: {source}")]
-    Signal {
-        /// To what.
-        target: Target,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A process did not go, or did not freeze, in time.
+    /// A container did not go, or did not freeze, in time.
     #[error("the {target} did not {what} within {seconds} s")]
     Stuck {
         /// Which.
@@ -138,73 +67,84 @@ pub enum RuntimeError {
         /// For how long.
         seconds: u64,
     },
-    /// The reaper, which cleans up after a killed run, could not be started.
-    #[error("failed to start the reaper: {source}")]
-    Reaper {
-        /// Why not.
-        source: io::Error,
+    /// A container that the mesh's ledger lists is not proven to be the mesh's.
+    #[error("the {target} is left alone: the ledger names {instance}, but nothing proves that the mesh started it")]
+    NotOurs {
+        /// Which.
+        target: Target,
+        /// What the ledger names.
+        instance: InstanceId,
     },
-    /// The thread that starts processes is gone, or could not be started.
-    #[error("failed to reach the thread that starts processes: {message}")]
-    Spawner {
-        /// Why not.
-        message: String,
+    /// Only the process can do it that holds the mesh.
+    #[error("only process {holder}, which holds the mesh, can {action}")]
+    NotHeld {
+        /// What was asked.
+        action: &'static str,
+        /// Who holds the mesh.
+        holder: u32,
     },
     /// The lease was given back.
     #[error("the mesh was given back")]
     Released,
-    /// The backend cannot do this.
-    #[error("the {backend} runtime cannot {capability}: {reason}")]
+    /// The runtime cannot do this.
+    #[error("this runtime cannot {capability}: {reason}")]
     Unsupported {
-        /// The backend's name.
-        backend: &'static str,
         /// What was asked.
         capability: Capability,
         /// Why not.
         reason: String,
     },
-    /// The backend leaves its pods' network alone.
-    #[error("this runtime cannot {capability}")]
-    NoNetworkFaults {
-        /// What was asked.
-        capability: Capability,
-    },
-    /// Something that only one backend knows.
+    /// The environment does not let it be, for a reason of the runtime's own.
     #[error("{message}")]
     Other {
         /// What went wrong.
         message: String,
         /// A way out.
         help: Option<String>,
+        /// What it came from; told in the message.
+        source: Option<io::Error>,
     },
 }
 
 impl RuntimeError {
+    /// What went wrong, in a sentence.
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self::Other {
+            message: message.into(),
+            help: None,
+            source: None,
+        }
+    }
+
+    /// What was tried, and why it failed.
+    pub(crate) fn caused(doing: impl std::fmt::Display, source: io::Error) -> Self {
+        Self::Other {
+            message: format!("{doing}: {source}"),
+            help: help_for(&source),
+            source: Some(source),
+        }
+    }
+
+    /// A service's binary was not built.
+    pub(crate) fn missing_service(service: &str, path: &Path) -> Self {
+        Self::other(format!("there is no `{service}` at {}", path.display()))
+            .with_help("build the services: cargo build --workspace".to_owned())
+    }
+
+    /// The same with a way out, if there is one.
+    pub(crate) fn with_help(mut self, way_out: impl Into<Option<String>>) -> Self {
+        if let Self::Other { help, .. } = &mut self {
+            *help = way_out.into();
+        }
+        self
+    }
+
     /// A way out, where one is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::MissingService { .. } => Some("build the services: cargo build --workspace".to_owned()),
-            Self::MissingEnvoy { .. } => {
-                Some("get one with `meshkat envoy fetch`, or name one: --envoy PATH".to_owned())
-            }
-            Self::NotExecutable { path } => Some(format!("make it executable: chmod +x {}", path.display())),
-            Self::PortTaken { port } => Some(format!(
-                "something listens on 0.0.0.0:{port}; find it with `ss -ltnp 'sport = :{port}'` (macOS: `lsof -nP \
-                 -iTCP:{port} -sTCP:LISTEN`) and stop it, or bind it to 127.0.0.1"
-            )),
-            Self::NoAddress { address } => Some(format!(
-                "macOS has only 127.0.0.1 by default; add the address: sudo ifconfig lo0 alias {address} up"
-            )),
-            Self::NoBlock { .. } => Some(format!(
-                "end other runs (`meshkat status`, `meshkat clean`), or what holds UDP port {} on every address",
-                crate::process::LOCK_PORT
-            )),
-            Self::Reaper { .. } => Some("the program that cleans up must be able to start itself again".to_owned()),
+            Self::NotOurs { instance, .. } => Some(format!("look at {instance}")),
             Self::Other { help, .. } => help.clone(),
-            Self::Spawn { source, .. }
-            | Self::Folder { source, .. }
-            | Self::Bind { source, .. }
-            | Self::Signal { source, .. } => help_for(source),
+            Self::Folder { source, .. } => help_for(source),
             _ => None,
         }
     }

@@ -26,9 +26,7 @@ pub trait Lease: Send + Sync {
 
     /// The value of the `Authorization` header that the applications of its pods ask for before they change what they do;
     /// none if they ask for none.
-    fn authorization(&self) -> Option<&str> {
-        None
-    }
+    fn authorization(&self) -> Option<&str>;
 
     /// Every pod as it is now, by the order of its group in the mesh and then by its number.
     fn pods(&self) -> Vec<Pod>;
@@ -81,41 +79,28 @@ pub trait Lease: Send + Sync {
     /// Makes a group's host name mean these of its pods, in the configurations of all Envoys: at first it means all of them, and a
     /// pod that is added is not meant before this says so. Returns when it is written; that an Envoy has followed is for the caller
     /// to find out.
-    async fn name(&self, group: &str, pods: &[String]) -> Result<(), RuntimeError> {
-        let (_, _) = (group, pods);
-        Ok(())
-    }
+    async fn name(&self, group: &str, pods: &[String]) -> Result<(), RuntimeError>;
 
     /// Harms all that a pod and its `peers` send one another, in both directions, until [`Lease::heal_network`]. No peers
     /// are all other pods that there are. What was done between the same two pods before is replaced. Returns when it is so.
     ///
     /// # Errors
     /// Also where the backend has no such capability.
-    async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
-        let _ = (pod, peers);
-        Err(RuntimeError::NoNetworkFaults {
-            capability: fault.needs(),
-        })
-    }
+    async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError>;
 
     /// Undoes all [`Lease::harm_network`] that a pod has a part in, and returns when the pod and its peers reach one another
     /// again.
     ///
     /// # Errors
     /// Also when they do not.
-    async fn heal_network(&self, pod: &str) -> Result<(), RuntimeError> {
-        let _ = pod;
-        Ok(())
-    }
+    async fn heal_network(&self, pod: &str) -> Result<(), RuntimeError>;
 
     /// The end of what a container wrote to its standard output and error: whole lines, at most `tail_bytes`.
     /// Empty when it never ran.
-    fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError>;
+    async fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError>;
 
     /// What others did to the mesh from outside of this lease, as far as it was noted: a sentence for each.
-    fn done_by_hand(&self) -> Vec<String> {
-        Vec::new()
-    }
+    fn done_by_hand(&self) -> Vec<String>;
 
     /// Stops everything and removes everything; again is harmless. With `keep`, the logs and configurations go to that
     /// folder, which is made where it is missing.

@@ -26,5 +26,5 @@ pub use meshkat_model::{
     capability::{Capabilities, Capability},
     network::NetworkFault,
 };
-pub use pod::{ContainerState, Pod, Target};
+pub use pod::{ContainerState, InstanceId, Pod, Target};
 pub use printable::Printable;

@@ -43,6 +43,29 @@ impl fmt::Display for Target {
     }
 }
 
+/// Which of a container's lives: a text that its runtime understands and a person too, such as `process 4711`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstanceId(String);
+
+impl InstanceId {
+    /// The life that has this process on the machine that runs it.
+    pub fn process(pid: u32) -> Self {
+        Self(format!("process {pid}"))
+    }
+
+    /// The life that a runtime knows by another name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What a container does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -51,13 +74,13 @@ pub enum ContainerState {
     NotStarted,
     /// It runs.
     Running {
-        /// Its process's number.
-        pid: u32,
+        /// Which of its lives.
+        instance: InstanceId,
     },
     /// It is frozen.
     Paused {
-        /// Its process's number.
-        pid: u32,
+        /// Which of its lives.
+        instance: InstanceId,
     },
     /// It ended.
     Exited {
@@ -71,17 +94,17 @@ pub enum ContainerState {
 }
 
 impl ContainerState {
-    /// The number of its process, while there is one.
-    pub fn pid(&self) -> Option<u32> {
+    /// Which of its lives it has now; none when it has none.
+    pub fn instance(&self) -> Option<&InstanceId> {
         match self {
-            Self::Running { pid } | Self::Paused { pid } => Some(*pid),
+            Self::Running { instance } | Self::Paused { instance } => Some(instance),
             Self::NotStarted | Self::Exited { .. } => None,
         }
     }
 
-    /// Whether it has a process, running or paused.
+    /// Whether it is there, running or paused.
     pub fn is_alive(&self) -> bool {
-        self.pid().is_some()
+        self.instance().is_some()
     }
 
     /// Whether it ended without having been asked to.
@@ -128,7 +151,7 @@ pub struct Pod {
     pub envoy: Option<ContainerState>,
 }
 
-fn is_usual(ports: &PodPorts) -> bool {
+pub(crate) fn is_usual(ports: &PodPorts) -> bool {
     *ports == PodPorts::default()
 }
 

@@ -9,7 +9,8 @@ use meshkat_runtime::process::{ProcessBackend, ProcessOptions, capabilities};
 use meshkat_runtime::run::{Ledger, ProcessIdentity, kept_folder, live_runs, run_folder};
 use meshkat_runtime::{Backend, Capability, ContainerState, Envoys, Lease, Pod, RuntimeError, Target};
 use support::{
-    APPLICATION, Ground, application, block_is_free, id, is_alive, is_running, lease, lease_with, pod, until, until_log,
+    APPLICATION, Ground, application, block_is_free, id, is_alive, is_running, lease, lease_with, pod, process_of,
+    until, until_log, until_so,
 };
 
 #[tokio::test]
@@ -63,13 +64,14 @@ async fn a_mesh_is_started_as_it_is_written() {
     );
 
     let configuration = folder.join("envoy/pet-2.json");
-    until("the Envoy's log", || {
-        !lease
+    let log = async || {
+        lease
             .log("pet-2", Container::Envoy, 10_000)
+            .await
             .expect("it is readable")
-            .is_empty()
-    });
-    let log = lease.log("pet-2", Container::Envoy, 10_000).expect("it is readable");
+    };
+    until_so("the Envoy's log", async || !log().await.is_empty()).await;
+    let log = log().await;
     assert!(
         log.starts_with(&format!(
             "--config-path {} --disable-hot-restart",
@@ -195,7 +197,7 @@ async fn the_ledger_lists_what_runs() {
     let mut listed: Vec<_> = ledger.processes.iter().map(|process| process.identity.pid).collect();
     let pods = lease.pods();
     let states = pods.iter().flat_map(|pod| pod.application.iter().chain(&pod.envoy));
-    let mut running: Vec<_> = states.filter_map(ContainerState::pid).collect();
+    let mut running: Vec<_> = states.filter_map(process_of).collect();
     listed.sort_unstable();
     running.sort_unstable();
     assert_eq!(listed, running);
@@ -212,7 +214,7 @@ async fn nothing_stays_after_a_release() {
     lease.pause(&Target::pod("pet-2")).await.expect("it runs");
     let pods = lease.pods();
     let states = pods.iter().flat_map(|pod| pod.application.iter().chain(&pod.envoy));
-    let pids: Vec<_> = states.filter_map(ContainerState::pid).collect();
+    let pids: Vec<_> = states.filter_map(process_of).collect();
     assert_eq!(pids.len(), 6);
     let (one, two) = tokio::join!(lease.release(None), lease.release(None));
     assert_eq!(one.expect("it ends"), two.expect("again is harmless"));
@@ -297,7 +299,7 @@ async fn a_missing_program_is_told_with_a_way_out() {
     };
     let error = lease_with(options, &mesh).await.err().expect("there is no Envoy");
     assert!(
-        matches!(error, RuntimeError::MissingEnvoy { .. }) && error.help().is_some(),
+        error.to_string().starts_with("there is no Envoy at ") && error.help().is_some(),
         "{error}"
     );
 
@@ -306,7 +308,7 @@ async fn a_missing_program_is_told_with_a_way_out() {
         ..ground.options()
     };
     let error = lease_with(options, &mesh).await.err().expect("that is no program");
-    assert!(matches!(error, RuntimeError::NotExecutable { .. }), "{error}");
+    assert!(error.to_string().ends_with(" is not an executable file"), "{error}");
     assert_eq!(ground.runs(), [""; 0]);
 }
 
@@ -318,7 +320,6 @@ async fn a_mesh_that_does_not_start_leaves_nothing() {
         .await
         .err()
         .expect("it cannot run");
-    assert!(matches!(error, RuntimeError::Spawn { .. }), "{error}");
     assert!(
         error
             .to_string()

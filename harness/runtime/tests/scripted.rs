@@ -22,6 +22,7 @@ async fn calls_are_noted_and_states_follow() {
     let script = script().log("pet-1", Container::Envoy, "grüezi");
     let lease = ScriptedBackend::new(script.clone())
         .scripted_lease(&ground.mesh())
+        .await
         .expect("it starts");
     let names: Vec<_> = lease.pods().into_iter().map(|pod| pod.name).collect();
     assert_eq!(names, ["ingress", "pet-1", "pet-2", "sds", "echo"]);
@@ -61,9 +62,12 @@ async fn calls_are_noted_and_states_follow() {
         .add("ingress")
         .await
         .expect_err("the script has no address for it");
-    assert_eq!(lease.log("pet-1", Container::Envoy, 5).expect("it has one"), "üezi");
     assert_eq!(
-        lease.log("pet-1", Container::Envoy, 4).expect("it has one"),
+        lease.log("pet-1", Container::Envoy, 5).await.expect("it has one"),
+        "üezi"
+    );
+    assert_eq!(
+        lease.log("pet-1", Container::Envoy, 4).await.expect("it has one"),
         "ezi",
         "half a letter is none"
     );
@@ -112,6 +116,7 @@ async fn the_network_of_pods_that_are_there_is_harmed_and_healed() {
     let script = script();
     let lease = ScriptedBackend::new(script.clone())
         .scripted_lease(&Ground::new().mesh())
+        .await
         .expect("it starts");
     let sds = ["sds".to_owned()];
     let refuse = NetworkFault::Refuse;
@@ -135,4 +140,27 @@ async fn the_network_of_pods_that_are_there_is_harmed_and_healed() {
         Call::HealNetwork("pet-1".to_owned()),
     ];
     assert_eq!(script.calls()[..3], first);
+}
+
+#[tokio::test]
+async fn configurations_keep_the_names_where_a_name_server_answers_for_them() {
+    let script = script();
+    let lease = ScriptedBackend::new(script.clone())
+        .scripted_lease(&Ground::new().mesh())
+        .await
+        .expect("it starts");
+    let runs = script.state_dir().expect("it is there").join("runs");
+    let run = std::fs::read_dir(runs)
+        .expect("it is there")
+        .flatten()
+        .next()
+        .expect("it runs");
+    let text = std::fs::read_to_string(run.path().join("envoy/pet-1.json")).expect("it was written");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let cluster = &json["static_resources"]["clusters"][0];
+    let endpoint = &cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"];
+    assert_eq!(cluster["type"], "STRICT_DNS");
+    assert_eq!(endpoint["address"]["socket_address"]["address"], "sds");
+    assert_eq!(json["node"]["id"], "pet-1");
+    lease.release(None).await.expect("it ends");
 }

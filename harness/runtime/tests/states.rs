@@ -9,7 +9,8 @@ use meshkat_runtime::process::ProcessOptions;
 use meshkat_runtime::run::{LedgerPod, live_runs, run_folder};
 use meshkat_runtime::{ContainerState, Pod, RuntimeError, Target};
 use support::{
-    APPLICATION, Ground, application, is_alive, is_running, lease, lease_with, pod, until, until_log, until_state,
+    APPLICATION, Ground, application, is_alive, is_running, lease, lease_with, pod, process_of, until_log, until_so,
+    until_state,
 };
 
 #[tokio::test]
@@ -18,19 +19,24 @@ async fn states_follow_what_is_done() {
     let lease = lease(&ground, &ground.mesh()).await;
     let target = Target::container("pet-1", APPLICATION);
     let envoy = pod(&lease, "pet-1").envoy;
-    let ContainerState::Running { pid } = application(&lease, "pet-1") else {
+    let running = application(&lease, "pet-1");
+    let ContainerState::Running { instance } = &running else {
         panic!("it runs")
+    };
+    let pid = process_of(&running).expect("it is a process");
+    let paused = ContainerState::Paused {
+        instance: instance.clone(),
     };
 
     lease.start(&target).await.expect("it runs already");
-    assert_eq!(application(&lease, "pet-1"), ContainerState::Running { pid });
+    assert_eq!(application(&lease, "pet-1"), running);
     lease.pause(&target).await.expect("it can be paused");
-    assert_eq!(application(&lease, "pet-1"), ContainerState::Paused { pid });
+    assert_eq!(application(&lease, "pet-1"), paused);
     lease.pause(&target).await.expect("again is harmless");
     let error = lease.start(&target).await.expect_err("it is paused");
     assert_eq!(error.to_string(), "cannot start the application of pet-1: it is paused");
     lease.resume(&target).await.expect("it can go on");
-    assert_eq!(application(&lease, "pet-1"), ContainerState::Running { pid });
+    assert_eq!(application(&lease, "pet-1"), running);
     lease.resume(&target).await.expect("again is harmless");
 
     lease.kill(&target).await.expect("it can be killed");
@@ -52,10 +58,9 @@ async fn states_follow_what_is_done() {
     lease.resume(&target).await.expect_err("it does not run");
 
     lease.start(&target).await.expect("it can start again");
-    let ContainerState::Running { pid: next } = application(&lease, "pet-1") else {
-        panic!("it runs")
-    };
-    assert_ne!(next, pid);
+    let next = application(&lease, "pet-1");
+    assert!(is_running(&next));
+    assert_ne!(next, running, "it has another life");
     lease.stop(&target).await.expect("it can be stopped");
     assert_eq!(
         application(&lease, "pet-1"),
@@ -105,13 +110,19 @@ async fn a_paused_process_does_nothing() {
     .await;
     until_log(&lease, "echo", ".").await;
     lease.pause(&Target::pod("echo")).await.expect("it runs");
-    let length = || lease.log("echo", APPLICATION, 1_000_000).expect("it is readable").len();
-    let before = length();
+    let length = async || {
+        lease
+            .log("echo", APPLICATION, 1_000_000)
+            .await
+            .expect("it is readable")
+            .len()
+    };
+    let before = length().await;
     // Long enough for dozens of lines.
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(length(), before);
+    assert_eq!(length().await, before);
     lease.resume(&Target::pod("echo")).await.expect("it is paused");
-    until("it goes on", || length() > before);
+    until_so("it goes on", async || length().await > before).await;
     // At whatever moment of its life.
     for _ in 0..50 {
         lease.pause(&Target::pod("echo")).await.expect("it runs");
@@ -140,6 +151,7 @@ async fn stopping_waits_for_what_the_process_still_does() {
     assert!(
         lease
             .log("echo", APPLICATION, 100)
+            .await
             .expect("it is readable")
             .ends_with("bye\n")
     );
@@ -193,7 +205,7 @@ async fn an_exit_by_itself_is_seen() {
     lease.start(&Target::pod("echo")).await.expect("it can start again");
     until_state(&lease, "echo", |state| state.is_crashed()).await;
     assert_eq!(
-        lease.log("echo", APPLICATION, 100).expect("it is readable"),
+        lease.log("echo", APPLICATION, 100).await.expect("it is readable"),
         "up\nup\n",
         "the log is continued"
     );
@@ -210,11 +222,9 @@ async fn pods_come_and_go() {
     let gone = pod(&lease, "pet-1");
     lease.remove("pet-1").await.expect("it is there");
     assert!(!is_alive(
-        gone.application.as_ref().and_then(ContainerState::pid).expect("it ran")
+        gone.application.as_ref().and_then(process_of).expect("it ran")
     ));
-    assert!(!is_alive(
-        gone.envoy.as_ref().and_then(ContainerState::pid).expect("it ran")
-    ));
+    assert!(!is_alive(gone.envoy.as_ref().and_then(process_of).expect("it ran")));
     assert!(
         !run_folder(&ground.state(), &support::id(lease.id()))
             .join("envoy/pet-1.json")
@@ -245,13 +255,16 @@ async fn pods_come_and_go() {
     );
 
     let listed: Vec<_> = live_runs(&ground.state()).expect("it is readable").remove(0).pods;
-    let as_listed = |Pod {
-                         name, group, address, ..
-                     }: Pod| LedgerPod {
-        name,
-        group,
-        address,
+    let as_listed = |pod: Pod| LedgerPod {
+        containers: Container::BOTH
+            .into_iter()
+            .filter(|container| pod.container(*container).is_some())
+            .collect(),
+        name: pod.name,
+        group: pod.group,
+        address: pod.address,
         published: Default::default(),
+        ports: pod.ports,
     };
     assert_eq!(listed, lease.pods().into_iter().map(as_listed).collect::<Vec<_>>());
 
@@ -279,7 +292,7 @@ async fn what_is_not_there_is_told() {
         .await
         .expect_err("it has none");
     assert_eq!(error.to_string(), "there is no envoy of sds");
-    assert_eq!(lease.log("echo", APPLICATION, 100).expect("it never ran"), "");
-    lease.log("ingress", APPLICATION, 100).expect_err("it has none");
+    assert_eq!(lease.log("echo", APPLICATION, 100).await.expect("it never ran"), "");
+    lease.log("ingress", APPLICATION, 100).await.expect_err("it has none");
     lease.release(None).await.expect("it ends");
 }

@@ -1,8 +1,9 @@
 //! The arguments of the commands for a mesh that is kept up: `up`, `down`, `fault`, `sync`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use clap::ValueEnum;
+use meshkat_model::scenario::quantity::Percent;
 
 use super::{
     choice::{EnvoyChoice, Runtime},
@@ -71,6 +72,15 @@ pub(crate) struct FaultArgs {
     pub(crate) action: FaultAction,
     /// A pod (`pet-1`), or one of its containers (`pet-1/envoy`, `pet-1/application`).
     pub(crate) target: String,
+    /// With `black-holed`, `refusing`, `slow` and `lossy`: towards these pods or groups alone (repeatable).
+    #[arg(long = "peer", value_name = "POD")]
+    pub(crate) peers: Vec<String>,
+    /// With `slow`: how much longer a packet is on its way, in each direction, such as 50ms.
+    #[arg(long, value_name = "TIME", value_parser = times::any)]
+    pub(crate) delay: Option<Duration>,
+    /// With `lossy`: the share of packets that is lost, in each direction, such as 20%.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) loss: Option<Percent>,
     /// The mesh's id, where `up` started several; the mesh of a test run is only meant by its id.
     #[arg(long, value_name = "ID")]
     pub(crate) mesh: Option<String>,
@@ -78,12 +88,35 @@ pub(crate) struct FaultArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FaultAction {
-    /// SIGKILL.
+    /// End it without a goodbye (SIGKILL).
     Kill,
-    /// SIGSTOP: connections stay open, nothing answers.
+    /// Ask it to end, and wait for that.
+    Stop,
+    /// Start what was killed or stopped.
+    Start,
+    /// Freeze it: connections stay open, nothing answers.
     Pause,
-    /// SIGCONT.
+    /// Let it go on.
     Resume,
+    /// Take the pod off the network.
+    Disconnected,
+    /// Let vanish what the pod and others send one another.
+    BlackHoled,
+    /// Refuse connections between the pod and others, and reset those that are open.
+    Refusing,
+    /// Delay every packet between the pod and others, by `--delay`.
+    Slow,
+    /// Lose a share of the packets between the pod and others, `--loss`.
+    Lossy,
+    /// Undo all that was done to the pod's network.
+    Restored,
+}
+
+impl fmt::Display for FaultAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,20 +1,13 @@
 //! `meshkat down`: ends meshes that `up` started.
 
-use std::time::{Duration, Instant};
-
 use meshkat_runtime::{
     Printable,
     process::default_state_dir,
-    run::{Ledger, Proof, Signalled, live_runs, run_folder},
+    run::{Ledger, end, live_runs, run_folder},
 };
-use rustix::process::Signal;
 
 use super::up::MARK;
 use crate::{args::DownArgs, backend::runtime_error, exit::Exit, output::say};
-
-/// How long a mesh may take to end.
-const LIMIT: Duration = Duration::from_secs(15);
-const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(args: &DownArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
@@ -38,26 +31,7 @@ pub(crate) async fn run(args: &DownArgs) -> Result<(), Exit> {
     }
     for run in chosen {
         let folder = run_folder(&state_dir, &run.id);
-        match run.owner.signal(Signal::TERM, Proof::Owner(&folder)) {
-            Ok(Signalled::Sent | Signalled::Gone) => {}
-            Ok(Signalled::NotOurs) => {
-                let pid = run.owner.pid;
-                return Err(Exit::environment(format!(
-                    "{} is left alone: its ledger names process {pid}, but nothing proves that this is its owner",
-                    run.id
-                ))
-                .help(format!("look at {} and at process {pid}", folder.display())));
-            }
-            Err(error) => return Err(Exit::environment(format!("failed to end {}: {error}", run.id))),
-        }
-        let deadline = Instant::now() + LIMIT;
-        while run.owner.is_alive() || folder.exists() {
-            if Instant::now() > deadline {
-                return Err(Exit::environment(format!("{} did not end within {LIMIT:?}", run.id))
-                    .help("`meshkat clean --force` ends it"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        end(&run, &folder).await.map_err(|error| runtime_error(&error))?;
         say(&format!("ended {}", run.id));
     }
     Ok(())

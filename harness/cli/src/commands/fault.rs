@@ -1,18 +1,16 @@
-//! `meshkat fault`: kills, pauses and resumes pods of a mesh that runs.
+//! `meshkat fault`: does to a mesh that runs what a scenario can.
 
-use meshkat_model::{mesh::Container, suggest::did_you_mean};
+use meshkat_model::{mesh::Container, network::NetworkFault, suggest::did_you_mean};
 use meshkat_runtime::{
-    Printable,
-    docker::{self, Harm},
+    ContainerState, Lease, Pod, Printable, Target,
     process::default_state_dir,
-    run::{Ledger, Proof, RuntimeName, Signalled, live_runs, note_by_hand, run_folder},
+    run::{Ledger, live_runs, note_by_hand, run_folder},
 };
-use rustix::process::Signal;
 
 use super::{running, up::MARK};
 use crate::{
     args::{FaultAction, FaultArgs},
-    backend::runtime_error,
+    backend::{attach, runtime_error},
     exit::Exit,
     output::say,
 };
@@ -22,55 +20,18 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
     let is_up = |run: &Ledger| run_folder(&state_dir, &run.id).join(MARK).exists();
     let run = running::choose_to_fault(&runs, is_up, args.mesh.as_deref())?;
-    let (pod, container) = match args.target.split_once('/') {
-        None => (args.target.as_str(), None),
-        Some((pod, "envoy")) => (pod, Some(Container::Envoy)),
-        Some((pod, "application")) => (pod, Some(Container::Application)),
-        Some((_, other)) => {
-            return Err(Exit::usage(format!("a pod has no container `{other}`"))
-                .help("write POD, POD/envoy or POD/application"));
-        }
-    };
-    if !run.pods.iter().any(|known| known.name == pod) {
-        let pods: Vec<&str> = run.pods.iter().map(|pod| pod.name.as_str()).collect();
-        let of_group: Vec<&str> = run
-            .pods
-            .iter()
-            .filter(|known| known.group == pod)
-            .map(|pod| pod.name.as_str())
-            .collect();
-        return Err(match of_group.as_slice() {
-            [] => Exit::usage(format!("there is no pod `{}`", Printable(pod))).help(did_you_mean(pod, pods)),
-            [first, ..] => Exit::usage(format!("`{pod}` is a group of pods, and one pod is faulted at a time"))
-                .help(format!("name the pod: {} {first}", command(args.action))),
-        });
-    }
-    let folder = run_folder(&state_dir, &run.id);
+    let fault = network_fault(args)?;
+    let lease = attach(run).await?;
+    let pods = lease.pods();
+    let target = target(&pods, args)?;
     let done = match args.action {
-        FaultAction::Kill => "killed",
-        FaultAction::Pause => "paused",
-        FaultAction::Resume => "resumed",
-    };
-    let hit = match run.runtime {
-        RuntimeName::Process => signal(run, pod, container, args.action)?,
-        RuntimeName::Docker => {
-            let harm = match args.action {
-                FaultAction::Kill => Harm::Kill,
-                FaultAction::Pause => Harm::Pause,
-                FaultAction::Resume => Harm::Resume,
-            };
-            docker::harm(&run.id, pod, container, harm)
-                .await
-                .map_err(|error| runtime_error(&error))?
+        FaultAction::Kill | FaultAction::Stop | FaultAction::Start | FaultAction::Pause | FaultAction::Resume => {
+            containers(&*lease, target, args).await?
         }
+        _ => vec![network(&*lease, &pods, target, fault, args).await?],
     };
-    if hit.is_empty() {
-        return Err(
-            Exit::nothing(format!("nothing of `{}` runs", args.target)).help("`meshkat status` shows what runs")
-        );
-    }
-    for container in hit {
-        let told = format!("{done} the {container} of {pod}");
+    let folder = run_folder(&state_dir, &run.id);
+    for told in done {
         say(&told);
         // Whoever reads of a failure in this mesh is to know whose doing it may be.
         let now = jiff::Timestamp::now().strftime("%H:%M:%S");
@@ -84,46 +45,136 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-/// The words that do it.
-fn command(action: FaultAction) -> &'static str {
-    match action {
-        FaultAction::Kill => "fault kill",
-        FaultAction::Pause => "fault pause",
-        FaultAction::Resume => "fault resume",
+/// What the words ask to do to the network; none is to repair it, or nothing to it. A flag that belongs to another action is
+/// refused.
+fn network_fault(args: &FaultArgs) -> Result<Option<NetworkFault>, Exit> {
+    let action = args.action;
+    let has_peers = matches!(
+        action,
+        FaultAction::BlackHoled | FaultAction::Refusing | FaultAction::Slow | FaultAction::Lossy
+    );
+    let flags = [
+        ("--delay", args.delay.is_some(), action == FaultAction::Slow),
+        ("--loss", args.loss.is_some(), action == FaultAction::Lossy),
+        ("--peer", !args.peers.is_empty(), has_peers),
+    ];
+    if let Some((flag, ..)) = flags.into_iter().find(|(_, is_given, fits)| *is_given && !fits) {
+        return Err(Exit::usage(format!("`{flag}` means nothing to `fault {action}`")));
     }
+    let needs = |flag: &str| Exit::usage(format!("`fault {action}` needs {flag}"));
+    Ok(Some(match action {
+        FaultAction::Disconnected => NetworkFault::Disconnect,
+        FaultAction::BlackHoled => NetworkFault::BlackHole,
+        FaultAction::Refusing => NetworkFault::Refuse,
+        FaultAction::Slow => NetworkFault::Latency {
+            delay: args.delay.ok_or_else(|| needs("--delay, such as --delay 50ms"))?,
+        },
+        FaultAction::Lossy => NetworkFault::Loss {
+            share: args.loss.ok_or_else(|| needs("--loss, such as --loss 20%"))?.share(),
+        },
+        _ => return Ok(None),
+    }))
 }
 
-/// Sends a signal to the processes that are meant and live; gives whose they were.
-fn signal(run: &Ledger, pod: &str, container: Option<Container>, action: FaultAction) -> Result<Vec<Container>, Exit> {
-    let signal = match action {
-        FaultAction::Kill => Signal::KILL,
-        FaultAction::Pause => Signal::STOP,
-        FaultAction::Resume => Signal::CONT,
+/// The one pod that is meant, and the container of it if one is.
+fn target(pods: &[Pod], args: &FaultArgs) -> Result<Target, Exit> {
+    let (pod, container) = match args.target.split_once('/') {
+        None => (args.target.as_str(), None),
+        Some((pod, "envoy")) => (pod, Some(Container::Envoy)),
+        Some((pod, "application")) => (pod, Some(Container::Application)),
+        Some((_, other)) => {
+            return Err(Exit::usage(format!("a pod has no container `{other}`"))
+                .help("write POD, POD/envoy or POD/application"));
+        }
     };
-    let mut hit = Vec::new();
-    let meant = run
-        .processes
-        .iter()
-        .filter(|process| process.pod == pod && container.is_none_or(|container| process.container == container));
-    for process in meant {
-        let which = process.container;
-        match process.identity.signal(signal, Proof::Member(&run.id)) {
-            Ok(Signalled::Sent) => hit.push(which),
-            Ok(Signalled::Gone) => {}
-            Ok(Signalled::NotOurs) => {
-                let pid = process.identity.pid;
-                return Err(Exit::environment(format!(
-                    "the {which} of {pod} is left alone: the ledger names process {pid}, but nothing proves that the mesh \
-                     started it"
-                ))
-                .help(format!("look at process {pid}: ps -p {pid} -f")));
-            }
-            Err(error) => {
-                return Err(Exit::environment(format!(
-                    "failed to signal the {which} of {pod}: {error}"
-                )));
-            }
+    let pod = pod.to_owned();
+    if pods.iter().any(|known| known.name == pod) {
+        return Ok(Target { pod, container });
+    }
+    Err(match of_group(pods, &pod).first() {
+        Some(first) => Exit::usage(format!("`{pod}` is a group of pods, and one pod is faulted at a time"))
+            .help(format!("name the pod: fault {} {first}", args.action)),
+        None => no_pod(pods, &pod),
+    })
+}
+
+fn of_group(pods: &[Pod], group: &str) -> Vec<String> {
+    let of_group = pods.iter().filter(|pod| pod.group == group);
+    of_group.map(|pod| pod.name.clone()).collect()
+}
+
+fn no_pod(pods: &[Pod], name: &str) -> Exit {
+    let names = pods.iter().map(|pod| pod.name.as_str());
+    Exit::usage(format!("there is no pod `{}`", Printable(name))).help(did_you_mean(name, names))
+}
+
+/// Does it to each container that is meant and in a state for it; a sentence for each.
+async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs) -> Result<Vec<String>, Exit> {
+    let pod = lease.pod(&target.pod);
+    let fits = |state: &ContainerState| match args.action {
+        FaultAction::Pause => matches!(state, ContainerState::Running { .. }),
+        FaultAction::Resume => matches!(state, ContainerState::Paused { .. }),
+        FaultAction::Start => !state.is_alive(),
+        _ => state.is_alive(),
+    };
+    let meant = Container::BOTH.into_iter().filter(|container| {
+        let state = pod.as_ref().and_then(|pod| pod.container(*container));
+        target.container.is_none_or(|meant| meant == *container) && state.is_some_and(fits)
+    });
+    let mut done = Vec::new();
+    for container in meant {
+        let one = Target::container(&target.pod, container);
+        let (did, outcome) = match args.action {
+            FaultAction::Stop => ("stopped", lease.stop(&one).await),
+            FaultAction::Start => ("started", lease.start(&one).await),
+            FaultAction::Pause => ("paused", lease.pause(&one).await),
+            FaultAction::Resume => ("resumed", lease.resume(&one).await),
+            _ => ("killed", lease.kill(&one).await),
+        };
+        outcome.map_err(|error| runtime_error(&error))?;
+        done.push(format!("{did} the {container} of {}", target.pod));
+    }
+    if done.is_empty() {
+        let what = match args.action {
+            FaultAction::Resume => "is paused",
+            FaultAction::Start => "has ended",
+            _ => "runs",
+        };
+        return Err(
+            Exit::nothing(format!("nothing of `{}` {what}", args.target)).help("`meshkat status` shows what runs")
+        );
+    }
+    Ok(done)
+}
+
+/// Harms or repairs the network of a pod; a sentence about it.
+async fn network(
+    lease: &dyn Lease,
+    pods: &[Pod],
+    target: Target,
+    fault: Option<NetworkFault>,
+    args: &FaultArgs,
+) -> Result<String, Exit> {
+    if target.container.is_some() {
+        return Err(Exit::usage("both containers of a pod have one network").help("name the pod alone"));
+    }
+    let pod = target.pod;
+    let mut peers = Vec::new();
+    for name in &args.peers {
+        match of_group(pods, name) {
+            _ if pods.iter().any(|pod| pod.name == *name) => peers.push(name.clone()),
+            group if group.is_empty() => return Err(no_pod(pods, name)),
+            group => peers.extend(group),
         }
     }
-    Ok(hit)
+    let outcome = match fault {
+        Some(fault) => lease.harm_network(&pod, &peers, fault).await,
+        None => lease.heal_network(&pod).await,
+    };
+    outcome.map_err(|error| runtime_error(&error))?;
+    let towards = match peers.as_slice() {
+        [] => String::new(),
+        peers => format!(" towards {}", peers.join(", ")),
+    };
+    Ok(format!("made the network of {pod} {}{towards}", args.action))
 }

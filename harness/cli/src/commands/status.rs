@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use meshkat_envoy::admin::{Admin, Ready};
-use meshkat_model::mesh::{Container, Port};
+use meshkat_model::mesh::Port;
 use meshkat_runtime::{
-    Printable,
+    ContainerState, InstanceId, Printable,
     process::default_state_dir,
     run::{LOG_LIMIT, Ledger, RuntimeName, authorization_file, live_runs, run_folder},
 };
@@ -13,7 +13,7 @@ use tabled::{builder::Builder, settings::Style};
 
 use super::up::MARK;
 use crate::{
-    backend::runtime_error,
+    backend::{attach, runtime_error},
     exit::Exit,
     output::{print, say},
 };
@@ -57,22 +57,19 @@ pub(crate) async fn run() -> Result<(), Exit> {
     Ok(())
 }
 
+/// The table of a mesh's pods, or why there is none.
 async fn pods(run: &Ledger) -> String {
+    let lease = match attach(run).await {
+        Ok(lease) => lease,
+        Err(exit) => return format!("its pods cannot be looked at: {}", exit.message()),
+    };
     let mut rows = Builder::default();
     rows.push_record(["pod", "address", "application", "envoy"]);
-    for pod in &run.pods {
-        let process = |container| {
-            run.processes
-                .iter()
-                .find(|process| process.pod == pod.name && process.container == container)
-        };
-        let application = match process(Container::Application) {
-            Some(process) if process.identity.is_alive() => format!("process {}", process.identity.pid),
-            Some(_) => "ended".to_owned(),
-            None => "-".to_owned(),
-        };
-        let envoy = match process(Container::Envoy) {
-            Some(process) if process.identity.is_alive() => match Admin::new(pod.socket(Port::Admin)) {
+    for pod in lease.pods() {
+        let application = state(&pod.application).map_or_else(|instance| instance.to_string(), str::to_owned);
+        let envoy = match state(&pod.envoy) {
+            Ok(state) => state.to_owned(),
+            Err(_) => match Admin::new(pod.socket(Port::Admin)) {
                 Ok(admin) => match admin.ready(ANSWER).await {
                     Ready::Live => "LIVE".to_owned(),
                     Ready::NotReady(state) => state,
@@ -80,8 +77,6 @@ async fn pods(run: &Ledger) -> String {
                 },
                 Err(error) => error.to_string(),
             },
-            Some(_) => "ended".to_owned(),
-            None => "-".to_owned(),
         };
         rows.push_record([
             Printable(&pod.name).to_string(),
@@ -91,4 +86,16 @@ async fn pods(run: &Ledger) -> String {
         ]);
     }
     rows.build().with(Style::sharp()).to_string()
+}
+
+/// What is told of a container that does not run.
+///
+/// # Errors
+/// It runs: its life.
+fn state(state: &Option<ContainerState>) -> Result<&'static str, &InstanceId> {
+    match state {
+        None | Some(ContainerState::NotStarted) => Ok("-"),
+        Some(ContainerState::Exited { .. }) => Ok("ended"),
+        Some(ContainerState::Running { instance } | ContainerState::Paused { instance }) => Err(instance),
+    }
 }

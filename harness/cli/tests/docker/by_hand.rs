@@ -56,6 +56,22 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     yard.tell(&["fault", "kill", "pet-1/envoy"])
         .exits(4)
         .says(&["nothing of `pet-1/envoy` runs"]);
+    yard.tell(&["fault", "start", "pet-1/envoy"])
+        .exits(0)
+        .says(&["started the envoy of pet-1"]);
+    until("the petstore reaches the pet again", || {
+        status(socket, "/stores/1") == Some(200)
+    });
+    yard.tell(&["fault", "refusing", "pet-1", "--peer", "petstore"])
+        .exits(0)
+        .says(&["made the network of pet-1 refusing towards petstore-1"]);
+    assert_eq!(status(socket, "/stores/1"), Some(503));
+    yard.tell(&["fault", "restored", "pet-1"])
+        .exits(0)
+        .says(&["made the network of pet-1 restored"]);
+    until("they reach one another again", || {
+        status(socket, "/stores/1") == Some(200)
+    });
     yard.tell(&["fault", "kill", "pet-9"])
         .exits(2)
         .says(&["there is no pod `pet-9`"]);

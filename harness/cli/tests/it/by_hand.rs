@@ -74,6 +74,28 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     lab.tell(&["fault", "kill", "pet-1/envoy"])
         .exits(4)
         .says(&["nothing of `pet-1/envoy` runs"]);
+    lab.tell(&["fault", "start", "pet-1/envoy"])
+        .exits(0)
+        .says(&["started the envoy of pet-1"]);
+    until("the petstore reaches the pet again", || {
+        status(socket, "/stores/1") == Some(200)
+    });
+    lab.tell(&["fault", "start", "pet-1"])
+        .exits(4)
+        .says(&["nothing of `pet-1` has ended"]);
+    lab.tell(&["fault", "resume", "pet-1"])
+        .exits(4)
+        .says(&["nothing of `pet-1` is paused"]);
+    lab.tell(&["fault", "stop", "pet-1/application"])
+        .exits(0)
+        .says(&["stopped the application of pet-1"]);
+    lab.tell(&["fault", "black-holed", "pet-1", "--peer", "petstore"])
+        .exits(3)
+        .says(&["this runtime cannot cut the network between pods: its pods share"]);
+    lab.tell(&["fault", "slow", "pet-1"]).exits(2).says(&["needs --delay"]);
+    lab.tell(&["fault", "kill", "pet-1", "--loss", "20%"])
+        .exits(2)
+        .says(&["`--loss` means nothing to `fault kill`"]);
     lab.tell(&["fault", "kill", "pet-9"])
         .exits(2)
         .says(&["there is no pod `pet-9`", "did you mean `pet-1`"]);

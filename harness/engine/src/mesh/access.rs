@@ -45,7 +45,11 @@ impl RunningMesh {
                 Stat::Text(_) => None,
             })
             .sum();
-        let log = self.lease.log(&pod.name, Container::Envoy, LOG).unwrap_or_default();
+        let log = self
+            .lease
+            .log(&pod.name, Container::Envoy, LOG)
+            .await
+            .unwrap_or_default();
         access::count(&log) as u64 >= completed
     }
 }

@@ -108,14 +108,16 @@ impl RunningMesh {
         let application = async {
             match &pod.application {
                 Some(state) if state.is_alive() => self.application_ready(pod, deadline, limit).await,
-                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Application, state.to_string())),
+                Some(state) if state.is_crashed() => {
+                    Err(self.crash(pod, Container::Application, state.to_string()).await)
+                }
                 _ => Ok(()),
             }
         };
         let envoy = async {
             match &pod.envoy {
                 Some(state) if state.is_alive() => self.envoy_ready(pod, deadline, limit).await,
-                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Envoy, state.to_string())),
+                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Envoy, state.to_string()).await),
                 _ => Ok(()),
             }
         };
@@ -136,6 +138,7 @@ impl RunningMesh {
                 Ok(response) => Err(format!("/readyz says {}", response.status())),
                 Err(error) => self
                     .ended(pod, Container::Application)
+                    .await
                     .map_or(Err(format!("/readyz: {error}")), |end| Ok(Err(end))),
             }
         };
@@ -174,6 +177,7 @@ impl RunningMesh {
                 Ready::NotReady(state) => or_lost(format!("/ready says {state}")).await,
                 Ready::Unreachable(why) => self
                     .ended(pod, Container::Envoy)
+                    .await
                     .map_or(Err(format!("its admin interface cannot be reached: {why}")), |end| {
                         Ok(Err(end))
                     }),
@@ -205,10 +209,10 @@ impl RunningMesh {
             .is_some_and(|sds| matches!(sds.application, Some(ContainerState::Running { .. })))
     }
 
-    fn ended(&self, pod: &Pod, container: Container) -> Option<MeshError> {
+    async fn ended(&self, pod: &Pod, container: Container) -> Option<MeshError> {
         let now = self.lease.pod(&pod.name)?;
         let state = now.container(container).filter(|state| !state.is_alive())?.to_string();
-        Some(self.crash(&now, container, state))
+        Some(self.crash(&now, container, state).await)
     }
 
     fn in_time(

@@ -12,23 +12,24 @@ const WHOLE_LOG: usize = 1 << 20;
 
 impl RunningMesh {
     /// A container that ended without having been asked to, if there is one.
-    pub fn crashed(&self) -> Option<MeshError> {
-        self.pods().iter().find_map(|pod| {
+    pub async fn crashed(&self) -> Option<MeshError> {
+        let (pod, container, state) = self.pods().into_iter().find_map(|pod| {
             Container::BOTH.into_iter().find_map(|container| {
                 let state = pod.container(container).filter(|state| state.is_crashed())?;
-                Some(self.crash(pod, container, state.to_string()))
+                Some((pod.clone(), container, state.to_string()))
             })
-        })
+        })?;
+        Some(self.crash(&pod, container, state).await)
     }
 
-    pub(super) fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {
-        let log = |bytes| {
-            let log = self.lease.log(&pod.name, container, bytes);
+    pub(super) async fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {
+        let log = async |bytes| {
+            let log = self.lease.log(&pod.name, container, bytes).await;
             log.unwrap_or_else(|error| error.to_string())
         };
         let file = self.spec.groups.get(&pod.group).and_then(|group| group.envoy.as_ref());
         let refused = match (container, file) {
-            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG)).map(|message| (file, message)),
+            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG).await).map(|message| (file, message)),
             _ => None,
         };
         match refused {
@@ -41,7 +42,7 @@ impl RunningMesh {
                 pod: pod.name.clone(),
                 container,
                 state,
-                log: log(LOG_TAIL),
+                log: log(LOG_TAIL).await,
             },
         }
     }

@@ -17,7 +17,7 @@ impl RunningMesh {
     /// What is not as it was when `limit` is over, or never will be.
     pub async fn repair(&self, limit: Duration) -> Result<(), MeshError> {
         let deadline = Instant::now() + limit;
-        if let Some(crashed) = self.crashed() {
+        if let Some(crashed) = self.crashed().await {
             return Err(crashed);
         }
         let (discovery, others): (Vec<Pod>, Vec<Pod>) = self.pods().into_iter().partition(|pod| pod.group == "sds");

@@ -24,6 +24,7 @@ use meshkat_model::{
 use meshkat_plan::{Expected, Order, Planner, Sharing};
 use meshkat_runtime::{
     Backend, Capabilities, Lease, RuntimeError,
+    run::Ledger,
     scripted::{Call, Script, ScriptedBackend, ScriptedLease},
 };
 use serde_json::Value;
@@ -95,7 +96,7 @@ impl Backend for Shown {
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
-        let lease = self.inner.scripted_lease(mesh)?;
+        let lease = self.inner.scripted_lease(mesh).await?;
         if let Some((pod, container, code)) = self.ends_at_once {
             lease.crash(pod, container, code)?;
         }
@@ -105,6 +106,10 @@ impl Backend for Shown {
             .unwrap_or_else(PoisonError::into_inner)
             .push(Arc::clone(&lease));
         Ok(lease)
+    }
+
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+        self.inner.attach(run).await
     }
 }
 

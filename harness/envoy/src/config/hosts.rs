@@ -12,7 +12,10 @@ use meshkat_model::{
 
 /// The groups of a mesh with their pods, as host names mean them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Hosts(BTreeMap<String, Group>);
+pub struct Hosts {
+    groups: BTreeMap<String, Group>,
+    are_kept: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Group {
@@ -47,15 +50,26 @@ impl Found<'_> {
 }
 
 impl Hosts {
+    /// The same, where a name server answers for them: configurations keep the names, and ask it.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        Self { are_kept: true, ..self }
+    }
+
+    /// Whether configurations keep the names.
+    pub fn are_kept(&self) -> bool {
+        self.are_kept
+    }
+
     /// Adds a group without pods. `changes` is whether its number of pods can.
     pub fn add_group(&mut self, group: &str, changes: bool, ports: PodPorts) {
         let pods = Vec::new();
-        self.0.insert(group.to_owned(), Group { pods, changes, ports });
+        self.groups.insert(group.to_owned(), Group { pods, changes, ports });
     }
 
     /// Adds a pod to its group, after those that are there.
     pub fn add_pod(&mut self, group: &str, pod: &str, address: IpAddr) {
-        let group = self.0.entry(group.to_owned()).or_default();
+        let group = self.groups.entry(group.to_owned()).or_default();
         group.pods.push((pod.to_owned(), address));
     }
 
@@ -64,12 +78,12 @@ impl Hosts {
         meanings(host).into_iter().find_map(|meaning| match meaning {
             Meaning::Either(name) => self.group(&name).or_else(|| self.any_pod(&name)),
             Meaning::Group(name) => self.group(&name),
-            Meaning::Pod { pod, group } => pod_of(self.0.get(&group)?, &pod),
+            Meaning::Pod { pod, group } => pod_of(self.groups.get(&group)?, &pod),
         })
     }
 
     fn group(&self, name: &str) -> Option<Found<'_>> {
-        let group = self.0.get(name)?;
+        let group = self.groups.get(name)?;
         Some(Found {
             addresses: group.pods.iter().map(|(_, address)| *address).collect(),
             changes: group.changes,
@@ -78,12 +92,12 @@ impl Hosts {
     }
 
     fn any_pod(&self, name: &str) -> Option<Found<'_>> {
-        let there = self.0.values().find_map(|group| pod_of(group, name));
+        let there = self.groups.values().find_map(|group| pod_of(group, name));
         // One that left, or did not come yet.
         there.or_else(|| {
             let (group, number) = name.rsplit_once('-')?;
             let is_number = number.parse::<u32>().is_ok_and(|number| number > 0);
-            let group = self.0.get(group).filter(|group| group.changes && is_number)?;
+            let group = self.groups.get(group).filter(|group| group.changes && is_number)?;
             Some(Found {
                 addresses: Vec::new(),
                 changes: true,
@@ -94,8 +108,8 @@ impl Hosts {
 
     /// The names of all groups and pods.
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.keys().map(String::as_str).collect();
-        let pods = self.0.values().flat_map(|group| &group.pods);
+        let mut names: Vec<&str> = self.groups.keys().map(String::as_str).collect();
+        let pods = self.groups.values().flat_map(|group| &group.pods);
         names.extend(pods.map(|(pod, _)| pod.as_str()));
         names.sort_unstable();
         names.dedup();

@@ -250,7 +250,7 @@ impl Pod<'_> {
             return Ok(());
         };
         let changes = self.assignment(assignment, &assignment_path, naming)?;
-        if naming == Naming::None {
+        if naming == Naming::None || self.rebind.hosts.are_kept() {
             return Ok(());
         }
         for field in DNS_FIELDS {
@@ -365,6 +365,9 @@ impl Pod<'_> {
         }
         if let Some(found) = self.rebind.hosts.find(host) {
             let port = moved(&|port| found.port(port));
+            if self.rebind.hosts.are_kept() {
+                return Ok((vec![(host.to_owned(), port)], false));
+            }
             let all = found.addresses.iter().map(|address| (address.to_string(), port));
             return Ok((all.collect(), found.changes));
         }

@@ -1,6 +1,7 @@
 //! The backend of containers.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,15 +9,22 @@ use bollard::Docker;
 use meshkat_model::mesh::MeshSpec;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::able::{self, Able};
 use super::daemon;
+use super::driver::DockerDriver;
 use super::image::{self, Images};
-use super::lease::DockerLease;
+use super::labels;
+use super::launch::Launcher;
 use super::options::DockerOptions;
+use super::probe::{self, Probed};
 use super::reach::Reach;
+use crate::pods::bootstraps::Bootstraps;
+use crate::pods::lease::PodLease;
+use crate::run::begun::Begun;
 use crate::run::folder::absolute;
-use crate::run::open_state_dir;
+use crate::run::ledger::{Ledger, RuntimeName};
 use crate::run::owner::Owner;
+use crate::run::token::Token;
+use crate::run::{LeaseId, kept_folder, open_state_dir, run_folder};
 use crate::{Backend, Capabilities, Capability, Envoys, Lease, LocalEnvoy, NetworkFault, RuntimeError};
 
 /// Runs meshes in Docker.
@@ -36,7 +44,7 @@ pub(super) struct Core {
     services: OnceCell<String>,
     /// The image of each Envoy that a mesh was started with.
     envoys: Mutex<HashMap<LocalEnvoy, String>>,
-    able: OnceCell<Able>,
+    probed: OnceCell<Probed>,
 }
 
 impl DockerBackend {
@@ -54,7 +62,7 @@ impl DockerBackend {
             options,
             services: OnceCell::new(),
             envoys: Mutex::new(HashMap::new()),
-            able: OnceCell::new(),
+            probed: OnceCell::new(),
         };
         Ok(Self {
             core: Arc::new(core),
@@ -81,7 +89,7 @@ impl DockerBackend {
     /// # Errors
     /// The image cannot be built, or no container runs.
     pub async fn learn(&self) -> Result<(), RuntimeError> {
-        self.core.able().await.map(drop)
+        self.core.probed().await.map(drop)
     }
 
     /// The images that a mesh's pods run; built where they are not there.
@@ -100,6 +108,17 @@ impl Core {
         Ok(image)
     }
 
+    fn launcher(&self, run: &LeaseId, folder: PathBuf, images: Images, token: Option<Token>) -> Launcher {
+        Launcher {
+            run: run.clone(),
+            images,
+            reach: self.options.reach.unwrap_or_else(Reach::here),
+            state_dir: self.options.state_dir.clone(),
+            folder,
+            token,
+        }
+    }
+
     async fn images(&self, envoy: &LocalEnvoy) -> Result<Images, RuntimeError> {
         let services = self.services().await?.to_owned();
         // One at a time: a second mesh with the same Envoy waits for its image.
@@ -115,16 +134,15 @@ impl Core {
         Ok(Images { services, envoy: image })
     }
 
-    async fn able(&self) -> Result<&Able, RuntimeError> {
-        self.able.get_or_try_init(|| able::find_out(self)).await
+    async fn probed(&self) -> Result<&Probed, RuntimeError> {
+        self.probed.get_or_try_init(|| probe::find_out(self)).await
     }
 
     /// Fails for what the kernel is known not to be able to.
     pub(super) fn check(&self, fault: NetworkFault) -> Result<(), RuntimeError> {
         let capability = fault.needs();
         match self.capabilities().reason(capability) {
-            Some(reason) if self.able.initialized() => Err(RuntimeError::Unsupported {
-                backend: "docker",
+            Some(reason) if self.probed.initialized() => Err(RuntimeError::Unsupported {
                 capability,
                 reason: reason.to_owned(),
             }),
@@ -133,8 +151,8 @@ impl Core {
     }
 
     fn capabilities(&self) -> Capabilities {
-        match self.able.get() {
-            Some(able) => able.capabilities(),
+        match self.probed.get() {
+            Some(probed) => probed.capabilities(),
             None => {
                 let unknown = "nobody has asked the daemon's kernel yet";
                 Capabilities::all()
@@ -156,10 +174,29 @@ impl Backend for DockerBackend {
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let core = Arc::clone(&self.core);
+        let options = &self.core.options;
         let images = self.images(mesh).await?;
-        let run = self.core.owner.next_lease().await?;
-        let reach = self.core.options.reach.unwrap_or_else(Reach::here);
-        let lease = DockerLease::start(Arc::clone(&self.core), images, reach, run, mesh.clone()).await?;
-        Ok(Arc::new(lease))
+        let bootstraps = Bootstraps::read(mesh, false)?;
+        // Before there is anything to remove.
+        let begun = Begun::begin(&core.owner, RuntimeName::Docker, &mesh.name).await?;
+        let token = Token::new()?;
+        let labels = labels::of_run(&begun.id, &options.state_dir);
+        let subnet = options.subnets.create(&core.docker, &begun.id, labels).await?;
+        let launcher = core.launcher(&begun.id, begun.folder.path().to_owned(), images, Some(token.clone()));
+        let driver = DockerDriver::new(Arc::clone(&core), launcher, Some(subnet));
+        let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
+        let with = (mesh.clone(), bootstraps);
+        let rest = (keep, options.grace);
+        let lease = PodLease::start(begun, &token, driver, with, rest, subnet.to_string()).await?;
+        Ok(lease)
+    }
+
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let options = &self.core.options;
+        let folder = run_folder(&options.state_dir, &run.id);
+        let launcher = self.core.launcher(&run.id, folder.clone(), Images::default(), None);
+        let driver = DockerDriver::new(Arc::clone(&self.core), launcher, None);
+        Ok(Arc::new(PodLease::attach(driver, run, folder, options.grace).await?))
     }
 }

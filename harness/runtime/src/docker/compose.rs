@@ -15,9 +15,9 @@ use super::image::{Images, POD};
 use super::launch::FILES;
 use super::limits::Limits;
 use super::subnets::Subnet;
+use crate::pods::address::{PodAddress, PodName, hosts};
 use crate::pods::addresses::Addresses;
 use crate::pods::bootstraps::{Bootstraps, write_files};
-use crate::pods::members::{Place, Places};
 use crate::run::folder::failed;
 use crate::run::token;
 use crate::{Printable, RuntimeError};
@@ -74,18 +74,15 @@ impl Compose {
     /// export has written.
     pub fn write(&self, mesh: &MeshSpec, folder: &Path) -> Result<Exported, RuntimeError> {
         let bootstraps = Bootstraps::read(mesh, false)?;
-        let mut places = Places::new(
-            Addresses::new(self.network, 2, 254),
-            Some(Ipv4Addr::LOCALHOST.into()),
-            mesh,
-            &bootstraps,
-        );
-        let all = places.initial(mesh)?;
+        let mut addresses = Addresses::new(self.network, 2, 254);
+        let pods = PodName::initial(mesh, &bootstraps)?.into_iter();
+        let all = pods.map(|pod| Ok(pod.at(addresses.take()?, Some(Ipv4Addr::LOCALHOST.into()))));
+        let all = all.collect::<Result<Vec<_>, RuntimeError>>()?;
         let path = folder.join("compose.yaml");
         check_folder(folder, &path)?;
         let configurations = meshkat_files::folder_below(folder, Path::new("envoy"));
         let configurations = configurations.map_err(failed("make the folder", &folder.join("envoy")))?;
-        let names = places.hosts(mesh, &all);
+        let names = hosts(mesh, &bootstraps, &all);
         let mut services = BTreeMap::new();
         let mut edge = None;
         for place in &all {
@@ -125,10 +122,8 @@ impl Compose {
             services,
             networks: json!({NETWORK: {"ipam": {"config": [{"subnet": Subnet(self.network).to_string()}]}}}),
         };
-        let text = serde_yaml::to_string(&file).map_err(|error| RuntimeError::Other {
-            message: format!("failed to write the compose file: {error}"),
-            help: None,
-        })?;
+        let text = serde_yaml::to_string(&file)
+            .map_err(|error| RuntimeError::other(format!("failed to write the compose file: {error}")))?;
         let text = format!("{HEAD}{}: docker compose up --detach\n{text}", Printable(&mesh.name));
         write(&path, text)?;
         Ok(Exported {
@@ -138,7 +133,7 @@ impl Compose {
         })
     }
 
-    fn sandbox(&self, place: &Place, is_edge: bool) -> Value {
+    fn sandbox(&self, place: &PodAddress, is_edge: bool) -> Value {
         let mut sandbox = Limits::Sandbox.compose();
         sandbox["image"] = json!(self.images.services);
         sandbox["hostname"] = json!(place.name);
@@ -150,7 +145,7 @@ impl Compose {
         sandbox
     }
 
-    fn application(&self, place: &Place, service: Service) -> Value {
+    fn application(&self, place: &PodAddress, service: Service) -> Value {
         let mut command = vec![
             "--listen".to_owned(),
             format!("0.0.0.0:{}", Port::Application.number()),
@@ -181,7 +176,7 @@ impl Compose {
         application
     }
 
-    fn envoy(&self, place: &Place, mesh: &MeshSpec, has_files: bool) -> Value {
+    fn envoy(&self, place: &PodAddress, mesh: &MeshSpec, has_files: bool) -> Value {
         let parameters: Vec<String> = command::parameters(&command::Options::default())
             .into_iter()
             .map(|word| word.to_string_lossy().into_owned())
@@ -219,7 +214,7 @@ impl Compose {
     fn write_seed(
         &self,
         mesh: &MeshSpec,
-        places: &[Place],
+        places: &[PodAddress],
         asked: Vec<String>,
         folder: &Path,
     ) -> Result<(), RuntimeError> {
@@ -244,7 +239,7 @@ impl Compose {
 }
 
 /// In the network of the pod.
-fn beside(place: &Place, limits: Limits) -> Value {
+fn beside(place: &PodAddress, limits: Limits) -> Value {
     let mut service = limits.compose();
     service["network_mode"] = json!(format!("service:{}", place.name));
     service["depends_on"] = json!([place.name]);
@@ -263,10 +258,11 @@ fn check_folder(folder: &Path, file: &Path) -> Result<(), RuntimeError> {
         Err(_) => Some("compose.yaml"),
     };
     let Some(name) = in_the_way else { return Ok(()) };
-    Err(RuntimeError::Other {
-        message: format!("{} is there, and no export has written it", folder.join(name).display()),
-        help: Some("name another folder with --dir, or move away what is there".to_owned()),
-    })
+    Err(RuntimeError::other(format!(
+        "{} is there, and no export has written it",
+        folder.join(name).display()
+    ))
+    .with_help("name another folder with --dir, or move away what is there".to_owned()))
 }
 
 /// For others to read: containers have another user.

@@ -1,16 +1,190 @@
-//! One container, from when it is made to when it is removed, as the daemon sees it.
+//! One container, from when it is made to when it is removed.
 
+use std::pin::Pin;
+
+use async_trait::async_trait;
 use bollard::Docker;
-use bollard::container::AttachContainerResults;
+use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
 use bollard::query_parameters::{
-    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, WaitContainerOptions,
+    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions, WaitContainerOptions,
 };
-use futures::StreamExt;
+use futures::{FutureExt, Stream, StreamExt};
+use meshkat_model::mesh::Container;
+use std::sync::Arc;
 
-use super::daemon::failed;
+use super::daemon::{failed, is_conflict, is_missing};
 use super::launch::Launch;
-use crate::RuntimeError;
+use super::remove;
+use super::sandbox::Sandbox;
+use crate::pods::driver::{DriverContainer, Ended, Life, Look, Order};
+use crate::run::log::{BoundedLog, tail};
+use crate::run::{LOG_LIMIT, LeaseId, folder};
+use crate::{InstanceId, RuntimeError, Target};
+
+/// An application or an Envoy.
+#[derive(Debug)]
+pub(super) struct DockerContainer {
+    docker: Docker,
+    run: LeaseId,
+    target: Target,
+    launch: Launch,
+    sandbox: Arc<Sandbox>,
+    /// Whether the daemon has it.
+    is_made: tokio::sync::Mutex<bool>,
+}
+
+impl DockerContainer {
+    pub(super) fn new(
+        docker: Docker,
+        run: LeaseId,
+        (pod, container): (&str, Container),
+        launch: Launch,
+        sandbox: Arc<Sandbox>,
+    ) -> Self {
+        Self {
+            docker,
+            run,
+            target: Target::container(pod, container),
+            launch,
+            sandbox,
+            is_made: tokio::sync::Mutex::new(false),
+        }
+    }
+
+    fn open_log(&self) -> Result<Option<BoundedLog>, RuntimeError> {
+        let Some(path) = &self.launch.log else { return Ok(None) };
+        let log = BoundedLog::open(path, LOG_LIMIT);
+        log.map(Some).map_err(folder::failed("open", path))
+    }
+}
+
+#[async_trait]
+impl DriverContainer for DockerContainer {
+    async fn start(&self) -> Result<Life, RuntimeError> {
+        let name = &self.launch.name;
+        self.sandbox.up().await?;
+        let mut is_made = self.is_made.lock().await;
+        if !*is_made {
+            create(&self.docker, &self.launch).await?;
+            *is_made = true;
+        }
+        let log = self.open_log()?;
+        // From before its start, so that nothing of what it says is missed.
+        let output = attach(&self.docker, name).await?.output;
+        start(&self.docker, name).await?;
+        let pid = pid(&inspect(&self.docker, name).await?);
+        let (docker, name) = (self.docker.clone(), name.clone());
+        let ended = async move {
+            write_log(output, log).await;
+            exited(ended(&docker, &name).await)
+        };
+        Ok(Life {
+            instance: InstanceId::process(pid),
+            ended: ended.boxed(),
+        })
+    }
+
+    async fn look(&self) -> Result<Look, RuntimeError> {
+        let name = &self.launch.name;
+        let seen = match self
+            .docker
+            .inspect_container(name, None::<InspectContainerOptions>)
+            .await
+        {
+            Err(error) if is_missing(&error) => return Ok(Look::NeverRan),
+            seen => seen.map_err(failed(format!("inspect the container {name}")))?,
+        };
+        if !remove::is_of(&seen, &self.run) {
+            return Err(RuntimeError::NotOurs {
+                target: self.target.clone(),
+                instance: InstanceId::named(format!("container {name}")),
+            });
+        }
+        let is_paused = match seen.state.as_ref().and_then(|state| state.status) {
+            Some(ContainerStateStatusEnum::RUNNING) => false,
+            Some(ContainerStateStatusEnum::PAUSED) => true,
+            Some(ContainerStateStatusEnum::EXITED | ContainerStateStatusEnum::DEAD) => {
+                let code = seen.state.as_ref().and_then(|state| state.exit_code);
+                return Ok(Look::Ended(exited(code)));
+            }
+            _ => return Ok(Look::NeverRan),
+        };
+        let (docker, name) = (self.docker.clone(), name.clone());
+        let life = Life {
+            instance: InstanceId::process(pid(&seen)),
+            ended: async move { exited(ended(&docker, &name).await) }.boxed(),
+        };
+        Ok(Look::Lives { life, is_paused })
+    }
+
+    async fn order(&self, order: Order) -> Result<bool, RuntimeError> {
+        let name = &self.launch.name;
+        let kill = async |signal: &str| {
+            let signal = signal.to_owned();
+            self.docker
+                .kill_container(name, Some(KillContainerOptions { signal }))
+                .await
+        };
+        let done = match order {
+            Order::Terminate => kill("SIGTERM").await,
+            Order::Kill => kill("SIGKILL").await,
+            Order::Pause => self.docker.pause_container(name).await,
+            Order::Resume => self.docker.unpause_container(name).await,
+        };
+        match done {
+            Ok(()) => Ok(true),
+            // It ended by itself just before.
+            Err(error) if order != Order::Pause && (is_conflict(&error) || is_missing(&error)) => Ok(false),
+            Err(error) => Err(failed(format!("{order} the {}", self.target))(error)),
+        }
+    }
+
+    /// The container goes with all that it has written; the next start makes another.
+    async fn discard(&self) -> Result<(), RuntimeError> {
+        let mut is_made = self.is_made.lock().await;
+        if *is_made {
+            remove::container(&self.docker, &self.launch.name).await?;
+            *is_made = false;
+        }
+        Ok(())
+    }
+
+    async fn log(&self, tail_bytes: usize) -> Result<String, RuntimeError> {
+        let Some(path) = &self.launch.log else {
+            return Ok(String::new());
+        };
+        tail(path, tail_bytes).map_err(folder::failed("read", path))
+    }
+}
+
+/// Writes what a container says as it comes, until it has ended.
+async fn write_log(
+    mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>,
+    mut log: Option<BoundedLog>,
+) {
+    while let Some(Ok(piece)) = output.next().await {
+        if let Some(file) = &mut log
+            && let Err(error) = file.write(&piece.into_bytes())
+        {
+            tracing::warn!(%error, "failed to write a log");
+            log = None;
+        }
+    }
+}
+
+/// The daemon tells of a signal as a shell does: 128 and its number.
+fn exited(code: Option<i64>) -> Ended {
+    const SIGNAL: i64 = 128;
+    const LAST: i64 = 64;
+    let code = code.and_then(|code| i32::try_from(code).ok());
+    let signal = code.filter(|code| (SIGNAL + 1..=SIGNAL + LAST).contains(&i64::from(*code)));
+    Ended {
+        code: code.filter(|_| signal.is_none()),
+        signal: signal.map(|code| code - 128),
+    }
+}
 
 /// Makes a container, not started.
 pub(super) async fn create(docker: &Docker, launch: &Launch) -> Result<(), RuntimeError> {
@@ -47,18 +221,22 @@ pub(super) async fn attach(docker: &Docker, name: &str) -> Result<AttachContaine
         .map_err(failed(format!("attach to the container {name}")))
 }
 
-/// The number of a container's process on the daemon's machine; 0 if it has ended.
-pub(super) async fn pid(docker: &Docker, name: &str) -> Result<u32, RuntimeError> {
-    let seen = docker
+/// What the daemon tells of a container.
+pub(super) async fn inspect(docker: &Docker, name: &str) -> Result<ContainerInspectResponse, RuntimeError> {
+    docker
         .inspect_container(name, None::<InspectContainerOptions>)
         .await
-        .map_err(failed(format!("inspect the container {name}")))?;
-    let pid = seen.state.and_then(|state| state.pid).unwrap_or_default();
-    Ok(u32::try_from(pid).unwrap_or_default())
+        .map_err(failed(format!("inspect the container {name}")))
+}
+
+/// The number of a container's process on the daemon's machine; 0 if it has ended.
+fn pid(seen: &ContainerInspectResponse) -> u32 {
+    let pid = seen.state.as_ref().and_then(|state| state.pid).unwrap_or_default();
+    u32::try_from(pid).unwrap_or_default()
 }
 
 /// Waits until a container does not run; its exit code, if the daemon knows it.
-pub(super) async fn ended(docker: &Docker, name: &str) -> Option<i64> {
+async fn ended(docker: &Docker, name: &str) -> Option<i64> {
     let options = WaitContainerOptions {
         condition: "not-running".to_owned(),
     };
@@ -68,5 +246,19 @@ pub(super) async fn ended(docker: &Docker, name: &str) -> Option<i64> {
         Err(Error::DockerContainerWaitError { code, .. }) => Some(code),
         // It was removed.
         Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_code_tells_of_a_signal() {
+        let of = |code, signal| Ended { code, signal };
+        assert_eq!(exited(Some(137)), of(None, Some(9)));
+        assert_eq!(exited(Some(1)), of(Some(1), None));
+        assert_eq!(exited(Some(255)), of(Some(255), None));
+        assert_eq!(exited(None), of(None, None));
     }
 }

@@ -26,13 +26,10 @@ pub(super) async fn connect() -> Result<Docker, RuntimeError> {
     let host = std::env::var(HOST).ok().filter(|host| !host.is_empty());
     let socket = match host.as_deref() {
         None => SOCKET,
-        Some(host) => host.strip_prefix("unix://").ok_or_else(|| RuntimeError::Other {
-            message: format!("{HOST} is {host}, which is not a socket of this machine"),
-            help: Some(format!(
+        Some(host) => host.strip_prefix("unix://").ok_or_else(|| RuntimeError::other(format!("{HOST} is {host}, which is not a socket of this machine")).with_help(format!(
                 "the Docker runtime hands files to containers and calls them at their addresses, so the daemon has to be here; \
                  unset {HOST}, or name a socket: {HOST}=unix:///var/run/docker.sock"
-            )),
-        })?,
+            )))?,
     };
     reach(socket)?;
     let docker = Docker::connect_with_unix(socket, TIMEOUT, bollard::API_DEFAULT_VERSION)
@@ -76,10 +73,7 @@ fn reach(socket: &str) -> Result<(), RuntimeError> {
             format!("name its socket: {HOST}=unix:///PATH"),
         ),
     };
-    Err(RuntimeError::Other {
-        message: what,
-        help: Some(help),
-    })
+    Err(RuntimeError::other(what).with_help(help))
 }
 
 /// An error of the daemon, with what was tried.
@@ -87,10 +81,7 @@ pub(super) fn failed(action: impl Into<String>) -> impl FnOnce(Error) -> Runtime
     let action = action.into();
     move |error| {
         let message = message(&error);
-        RuntimeError::Other {
-            help: help_for(&message),
-            message: format!("failed to {action}: {message}"),
-        }
+        RuntimeError::other(format!("failed to {action}: {message}")).with_help(help_for(&message))
     }
 }
 

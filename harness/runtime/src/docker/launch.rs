@@ -12,10 +12,10 @@ use super::labels;
 use super::limits::Limits;
 use super::options::DockerOptions;
 use super::reach::{Reach, exposed};
+use crate::pods::address::PodAddress;
 use crate::pods::bootstraps::Configuration;
-use crate::pods::members::Place;
 use crate::run::LeaseId;
-use crate::run::folder::RunFolder;
+use crate::run::folder::log_file;
 use crate::run::token::{self, Token};
 
 /// A container to be made.
@@ -34,7 +34,10 @@ pub(super) struct Launcher {
     pub(super) images: Images,
     pub(super) reach: Reach,
     pub(super) state_dir: PathBuf,
-    pub(super) token: Token,
+    /// The run's folder.
+    pub(super) folder: PathBuf,
+    /// None of a mesh that another process holds.
+    pub(super) token: Option<Token>,
 }
 
 /// Where the file of an Envoy's configuration is in its container.
@@ -47,8 +50,18 @@ pub(super) const FILES: &str = "/etc/envoy/files";
 const STATE: &str = "/var/lib/meshkat/sds.json";
 
 impl Launcher {
+    /// The name of the mesh's network.
+    pub(super) fn network(&self) -> String {
+        labels::network(&self.run)
+    }
+
+    /// A container that another process has made.
+    pub(super) fn made(&self, place: &PodAddress, container: Container) -> Launch {
+        self.launch(place, container, ContainerCreateBody::default())
+    }
+
     /// What holds a pod's network: it lives as long as the pod, however often the other two end and start.
-    pub(super) fn sandbox(&self, place: &Place) -> Launch {
+    pub(super) fn sandbox(&self, place: &PodAddress) -> Launch {
         let endpoint = EndpointSettings {
             ipam_config: Some(EndpointIpamConfig {
                 ipv4_address: Some(place.address.to_string()),
@@ -81,7 +94,7 @@ impl Launcher {
     }
 
     /// A pod's application.
-    pub(super) fn application(&self, folder: &RunFolder, place: &Place, service: Service) -> Launch {
+    pub(super) fn application(&self, place: &PodAddress, service: Service) -> Launch {
         let program = format!("/usr/local/bin/{}", service.name());
         let mut command = vec![
             program,
@@ -106,18 +119,17 @@ impl Launcher {
         let mut body = self.body(place, "application", &self.images.services);
         body.entrypoint = Some(command);
         body.host_config = Some(self.beside(place, Limits::Application));
-        body.env = Some(vec![format!("{}={}", token::VARIABLE, self.token.text())]);
-        self.launch(folder, place, Container::Application, body)
+        let token = self.token.iter();
+        body.env = Some(
+            token
+                .map(|token| format!("{}={}", token::VARIABLE, token.text()))
+                .collect(),
+        );
+        self.launch(place, Container::Application, body)
     }
 
     /// A pod's Envoy with a configuration.
-    pub(super) fn envoy(
-        &self,
-        options: &DockerOptions,
-        folder: &RunFolder,
-        place: &Place,
-        configuration: &Configuration,
-    ) -> Launch {
+    pub(super) fn envoy(&self, options: &DockerOptions, place: &PodAddress, configuration: &Configuration) -> Launch {
         let parameters = command::parameters(&options.envoy_options);
         let parameters: Vec<String> = parameters
             .into_iter()
@@ -136,18 +148,18 @@ impl Launcher {
             binds: Some(binds),
             ..self.beside(place, Limits::Envoy)
         });
-        self.launch(folder, place, Container::Envoy, body)
+        self.launch(place, Container::Envoy, body)
     }
 
-    fn launch(&self, folder: &RunFolder, place: &Place, container: Container, body: ContainerCreateBody) -> Launch {
+    fn launch(&self, place: &PodAddress, container: Container, body: ContainerCreateBody) -> Launch {
         Launch {
             name: labels::container(&self.run, &place.name, container),
             body,
-            log: Some(folder.log(&place.name, container)),
+            log: Some(log_file(&self.folder, &place.name, container)),
         }
     }
 
-    fn body(&self, place: &Place, container: &str, image: &str) -> ContainerCreateBody {
+    fn body(&self, place: &PodAddress, container: &str, image: &str) -> ContainerCreateBody {
         let mut labels = labels::of_run(&self.run, &self.state_dir);
         labels.insert(labels::POD.to_owned(), place.name.clone());
         labels.insert(labels::CONTAINER.to_owned(), container.to_owned());
@@ -159,7 +171,7 @@ impl Launcher {
     }
 
     /// In the network of the pod's sandbox.
-    fn beside(&self, place: &Place, limits: Limits) -> HostConfig {
+    fn beside(&self, place: &PodAddress, limits: Limits) -> HostConfig {
         HostConfig {
             network_mode: Some(format!("container:{}", labels::sandbox(&self.run, &place.name))),
             ..limits.host_config()

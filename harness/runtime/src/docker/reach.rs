@@ -31,10 +31,10 @@ impl Reach {
             Err(_) | Ok("") => Ok(None),
             Ok("addresses") => Ok(Some(Self::Addresses)),
             Ok("published") => Ok(Some(Self::Published)),
-            Ok(other) => Err(RuntimeError::Other {
-                message: format!("{REACH} is `{other}`, and there is no such way to reach pods"),
-                help: Some("write `addresses` or `published`".to_owned()),
-            }),
+            Ok(other) => Err(RuntimeError::other(format!(
+                "{REACH} is `{other}`, and there is no such way to reach pods"
+            ))
+            .with_help("write `addresses` or `published`".to_owned())),
         }
     }
 

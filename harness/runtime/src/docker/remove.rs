@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerSummary, Network};
+use bollard::models::{ContainerInspectResponse, ContainerSummary, Network};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, RemoveContainerOptions};
 use futures::future::join_all;
 
@@ -169,6 +169,13 @@ pub fn run_of(names: Vec<String>, labels: HashMap<String, String>) -> Option<Lea
     owner(&container).ok().map(|found| found.id)
 }
 
+/// Whether a container is one that this run of this user has made.
+pub(super) fn is_of(seen: &ContainerInspectResponse, run: &LeaseId) -> bool {
+    let names = seen.name.iter().cloned().collect();
+    let labels = seen.config.as_ref().and_then(|config| config.labels.clone());
+    run_of(names, labels.unwrap_or_default()).as_ref() == Some(run)
+}
+
 fn owner_of_network(network: &Network) -> Result<Found, Foreign> {
     let labels = network.labels.as_ref();
     let found = labelled(|label| labels?.get(label).map(String::as_str))?;
@@ -267,7 +274,7 @@ pub(crate) fn unfinished_images(state_dir: &Path) {
 
 /// For callers that are no part of an async runtime, or must not wait inside of theirs.
 fn blocking<T: Send>(work: impl Future<Output = Result<T, RuntimeError>> + Send) -> Result<T, RuntimeError> {
-    let failed = |message: String| RuntimeError::Other { message, help: None };
+    let failed = |message: String| RuntimeError::other(message);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -7,7 +7,6 @@ use bollard::Docker;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::EndpointSettings;
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
-use bollard::query_parameters::InspectContainerOptions;
 use futures::StreamExt;
 use meshkat_model::mesh::{PodPorts, Port};
 use tokio::sync::OnceCell;
@@ -17,13 +16,18 @@ use super::daemon::failed;
 use super::image::POD;
 use super::launch::Launch;
 use super::reach::published;
+use super::remove;
 use crate::RuntimeError;
+use crate::run::LeaseId;
 
 /// A container that does nothing but be there: the pod's other containers are in its network, which stays when they end.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     docker: Docker,
     launch: Launch,
+    run: LeaseId,
+    /// Whether this process makes it; otherwise it is there.
+    makes: bool,
     running: OnceCell<()>,
 }
 
@@ -34,30 +38,38 @@ pub(super) struct Answer {
 }
 
 impl Sandbox {
-    pub(super) fn new(docker: Docker, launch: Launch) -> Self {
+    pub(super) fn new(docker: Docker, launch: Launch, run: LeaseId, makes: bool) -> Self {
         Self {
             docker,
             launch,
+            run,
+            makes,
             running: OnceCell::new(),
         }
     }
 
-    /// Sees to it that it runs.
+    /// Sees to it that it runs; of one that another process has made, that it is that one.
     pub(super) async fn up(&self) -> Result<(), RuntimeError> {
+        let name = &self.launch.name;
         let start = async || {
-            container::create(&self.docker, &self.launch).await?;
-            container::start(&self.docker, &self.launch.name).await
+            if self.makes {
+                container::create(&self.docker, &self.launch).await?;
+                return container::start(&self.docker, name).await;
+            }
+            match remove::is_of(&container::inspect(&self.docker, name).await?, &self.run) {
+                true => Ok(()),
+                false => Err(RuntimeError::other(format!(
+                    "the container {name} is left alone: nothing proves that the mesh started it"
+                ))
+                .with_help(format!("look at it: docker inspect {name}"))),
+            }
         };
         self.running.get_or_try_init(start).await.map(drop)
     }
 
     /// Where this machine reaches its ports, if they are published.
     pub(super) async fn published(&self, ports: &PodPorts) -> Result<BTreeMap<Port, SocketAddr>, RuntimeError> {
-        let seen = self
-            .docker
-            .inspect_container(&self.launch.name, None::<InspectContainerOptions>)
-            .await
-            .map_err(failed(format!("inspect the container {}", self.launch.name)))?;
+        let seen = container::inspect(&self.docker, &self.launch.name).await?;
         let seen = seen
             .network_settings
             .and_then(|settings| settings.ports)
@@ -67,6 +79,7 @@ impl Sandbox {
 
     /// Runs `meshkat-pod` in it.
     pub(super) async fn run(&self, arguments: &[&str]) -> Result<Answer, RuntimeError> {
+        self.up().await?;
         let name = &self.launch.name;
         let doing = || failed(format!("run {POD} {} in {name}", arguments.first().unwrap_or(&"")));
         let mut command = vec![format!("/usr/local/bin/{POD}")];
@@ -98,6 +111,7 @@ impl Sandbox {
 
     /// Takes it off a network.
     pub(super) async fn disconnect(&self, network: &str) -> Result<(), RuntimeError> {
+        self.up().await?;
         let request = NetworkDisconnectRequest {
             container: self.launch.name.clone(),
             force: Some(false),
@@ -110,6 +124,7 @@ impl Sandbox {
 
     /// Puts it back where it was, with the address that it had.
     pub(super) async fn connect(&self, network: &str) -> Result<(), RuntimeError> {
+        self.up().await?;
         let endpoint: Option<EndpointSettings> = self
             .launch
             .body

@@ -53,11 +53,10 @@ impl Subnets {
     /// It names none.
     pub fn from_environment() -> Result<Self, RuntimeError> {
         match std::env::var(SUBNETS) {
-            Ok(text) if !text.is_empty() => Self::parse(&text).ok_or_else(|| RuntimeError::Other {
-                message: format!("{SUBNETS} is `{text}`, which is no range of IPv4 addresses"),
-                help: Some(format!(
-                    "write its first address and its length, 8 to {NETWORK}: {DEFAULT}"
-                )),
+            Ok(text) if !text.is_empty() => Self::parse(&text).ok_or_else(|| {
+                RuntimeError::other(format!("{SUBNETS} is `{text}`, which is no range of IPv4 addresses")).with_help(
+                    format!("write its first address and its length, 8 to {NETWORK}: {DEFAULT}"),
+                )
             }),
             _ => Ok(DEFAULT),
         }
@@ -118,16 +117,13 @@ impl Subnets {
                 Err(error) => return Err(failed("make a network")(error)),
             }
         }
-        Err(RuntimeError::Other {
-            message: format!(
+        Err(RuntimeError::other(format!(
                 "no addresses are free for a network: all {} of {self} are taken",
                 self.count()
-            ),
-            help: Some(format!(
+            )).with_help(format!(
                 "remove what ended runs left (`meshkat clean`) and unused networks (`docker network prune`), or name another \
                  range: {SUBNETS}=10.214.0.0/16"
-            )),
-        })
+            )))
     }
 }
 

@@ -33,8 +33,9 @@ impl Addresses {
         let last_byte = (self.next..=last)
             .chain(first..self.next)
             .find(|byte| !self.taken.contains(byte))
-            .ok_or(RuntimeError::TooManyPods {
-                limit: usize::from(last - first) + 1,
+            .ok_or_else(|| {
+                let limit = usize::from(last - first) + 1;
+                RuntimeError::other(format!("a mesh holds at most {limit} pods"))
             })?;
         self.taken.insert(last_byte);
         self.next = if last_byte == last { first } else { last_byte + 1 };
@@ -63,10 +64,8 @@ mod tests {
         let others: Vec<_> = (1..253).map(|_| addresses.take().expect("one is free")).collect();
         assert!(!others.contains(&first));
         assert_eq!(addresses.take().expect("the first is free"), first);
-        assert!(matches!(
-            addresses.take(),
-            Err(RuntimeError::TooManyPods { limit: 253 })
-        ));
+        let error = addresses.take().expect_err("all are taken");
+        assert_eq!(error.to_string(), "a mesh holds at most 253 pods");
     }
 
     #[test]

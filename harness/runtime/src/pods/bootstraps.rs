@@ -22,6 +22,8 @@ const MOST: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Bootstraps {
     read: HashMap<(PathBuf, Vec<PathBuf>), Bootstrap>,
+    /// Where the ports of each group's pods are.
+    ports: HashMap<String, PodPorts>,
     shares: bool,
 }
 
@@ -45,7 +47,21 @@ impl Bootstraps {
                 entry.insert(Bootstrap::read_with(path, &group.overlays)?);
             }
         }
-        Ok(Self { read, shares })
+        let mut all = Self {
+            read,
+            ports: HashMap::new(),
+            shares,
+        };
+        let ports = |group: &GroupSpec| {
+            let config = all.of(group)?;
+            Some(config.ports(shares, group.service.is_some()))
+        };
+        let ports = mesh
+            .groups
+            .iter()
+            .map(|(name, group)| (name.clone(), ports(group).unwrap_or_default()));
+        all.ports = ports.collect();
+        Ok(all)
     }
 
     fn of(&self, group: &GroupSpec) -> Option<&Bootstrap> {
@@ -54,9 +70,13 @@ impl Bootstraps {
     }
 
     /// Where the ports of a group's pods are.
-    pub(crate) fn ports(&self, group: &GroupSpec) -> PodPorts {
-        let ports = |config: &Bootstrap| config.ports(self.shares, group.service.is_some());
-        self.of(group).map(ports).unwrap_or_default()
+    pub(crate) fn ports(&self, group: &str) -> PodPorts {
+        self.ports.get(group).cloned().unwrap_or_default()
+    }
+
+    /// The ports of all groups.
+    pub(crate) fn all_ports(&self) -> impl Iterator<Item = &PodPorts> {
+        self.ports.values()
     }
 
     /// The services whose endpoints the Envoys ask for.

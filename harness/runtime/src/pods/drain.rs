@@ -61,6 +61,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::InstanceId;
     use crate::process::block::Block;
 
     fn pod(address: IpAddr, envoy: ContainerState) -> Pod {
@@ -73,6 +74,12 @@ mod tests {
             ports: meshkat_model::mesh::PodPorts::default(),
             application: None,
             envoy: Some(envoy),
+        }
+    }
+
+    fn running() -> ContainerState {
+        ContainerState::Running {
+            instance: InstanceId::process(1),
         }
     }
 
@@ -111,11 +118,7 @@ mod tests {
         let block = Block::take().expect("there are free blocks");
         let address = block.addresses().take().expect("all are free");
         let asked = admin(address, 3).await;
-        drain(
-            &pod(address, ContainerState::Running { pid: 1 }),
-            Duration::from_secs(30),
-        )
-        .await;
+        drain(&pod(address, running()), Duration::from_secs(30)).await;
         let asked = asked.lock().expect("nobody panics").clone();
         assert_eq!(asked[..2], ["POST /healthcheck/fail", "POST /drain_listeners"]);
         assert_eq!(asked.len(), 2 + 4, "three times busy, once not: {asked:?}");
@@ -128,11 +131,7 @@ mod tests {
         let address = block.addresses().take().expect("all are free");
         let asked = admin(address, usize::MAX).await;
         let begun = Instant::now();
-        drain(
-            &pod(address, ContainerState::Running { pid: 1 }),
-            Duration::from_millis(200),
-        )
-        .await;
+        drain(&pod(address, running()), Duration::from_millis(200)).await;
         assert!(begun.elapsed() >= Duration::from_millis(200));
         assert!(asked.lock().expect("nobody panics").len() > 3);
     }
@@ -143,8 +142,11 @@ mod tests {
         let address = block.addresses().take().expect("all are free");
         let begun = Instant::now();
         let grace = Duration::from_secs(60);
-        drain(&pod(address, ContainerState::Running { pid: 1 }), grace).await;
-        drain(&pod(address, ContainerState::Paused { pid: 1 }), grace).await;
+        let paused = ContainerState::Paused {
+            instance: InstanceId::process(1),
+        };
+        drain(&pod(address, running()), grace).await;
+        drain(&pod(address, paused), grace).await;
         drain(&pod(address, ContainerState::NotStarted), grace).await;
         assert!(begun.elapsed() < grace);
     }

@@ -5,12 +5,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 
-use super::lease::ProcessLease;
+use super::driver::ProcessDriver;
 use super::options::ProcessOptions;
+use super::prepare;
 use super::spawner::Spawner;
+use crate::pods::bootstraps::Bootstraps;
+use crate::pods::lease::PodLease;
+use crate::run::begun::Begun;
 use crate::run::folder::absolute;
+use crate::run::ledger::{Ledger, RuntimeName};
 use crate::run::owner::Owner;
+use crate::run::token::Token;
+use crate::run::{kept_folder, run_folder};
 use crate::{Backend, Capabilities, Capability, Lease, RuntimeError};
+
+/// Why it leaves the network between pods alone.
+pub(super) const SHARED: &str = "its pods share the machine's loopback interface, where only root can drop packets";
 
 /// Runs meshes as plain processes of this machine.
 #[derive(Debug)]
@@ -48,10 +58,9 @@ impl ProcessBackend {
 
 /// What the backend can do: the same on every machine, so that a plan can be made before anything is looked for.
 pub fn capabilities() -> Capabilities {
-    let shared = "its pods share the machine's loopback interface, where only root can drop packets";
     Capabilities::all()
-        .without(Capability::CutNetwork, shared)
-        .without(Capability::ShapeNetwork, shared)
+        .without(Capability::CutNetwork, SHARED)
+        .without(Capability::ShapeNetwork, SHARED)
 }
 
 #[async_trait]
@@ -65,8 +74,22 @@ impl Backend for ProcessBackend {
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
-        let id = self.core.owner.next_lease().await?;
-        let lease = ProcessLease::start(Arc::clone(&self.core), id, mesh.clone()).await?;
-        Ok(Arc::new(lease))
+        let options = &self.core.options;
+        prepare::check_programs(options, mesh)?;
+        let bootstraps = Bootstraps::read(mesh, true)?;
+        let begun = Begun::begin(&self.core.owner, RuntimeName::Process, &mesh.name).await?;
+        let token = Token::new()?;
+        let (driver, block) = ProcessDriver::new(Arc::clone(&self.core), &begun, &token, mesh, &bootstraps)?;
+        let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
+        let with = (mesh.clone(), bootstraps);
+        let lease = PodLease::start(begun, &token, driver, with, (keep, options.grace), block).await?;
+        Ok(lease)
+    }
+
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let options = &self.core.options;
+        let folder = run_folder(&options.state_dir, &run.id);
+        let driver = ProcessDriver::guest(Arc::clone(&self.core), run, folder.clone());
+        Ok(Arc::new(PodLease::attach(driver, run, folder, options.grace).await?))
     }
 }

@@ -52,7 +52,10 @@ impl Block {
                 return Ok(block);
             }
         }
-        Err(RuntimeError::NoBlock { blocks: BLOCKS })
+        let message = format!("no block of loopback addresses is free: all {BLOCKS} are taken");
+        Err(RuntimeError::other(message).with_help(format!(
+            "end other runs (`meshkat status`, `meshkat clean`), or what holds UDP port {LOCK_PORT} on every address"
+        )))
     }
 
     fn try_take(index: u32) -> Result<Option<Self>, RuntimeError> {
@@ -68,17 +71,17 @@ impl Block {
     }
 
     /// Fails when something already listens on all addresses at a port that pods of these ports need.
-    pub(super) fn check_ports(&self, pods: &[PodPorts]) -> Result<(), RuntimeError> {
+    pub(super) fn check_ports<'a>(&self, pods: impl IntoIterator<Item = &'a PodPorts>) -> Result<(), RuntimeError> {
         let address = in_block(self.prefix, TRIAL);
         let needed: BTreeSet<u16> = pods
-            .iter()
+            .into_iter()
             .flat_map(|ports| Port::ALL.map(|port| ports.number(port)))
             .collect();
         for port in needed {
             match TcpListener::bind((address, port)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(RuntimeError::PortTaken { port });
+                    return Err(taken(port));
                 }
                 Err(error) => return Err(bind_error(address, error)),
             }
@@ -107,10 +110,21 @@ fn in_block([a, b, c]: [u8; 3], last_byte: u8) -> IpAddr {
     Ipv4Addr::new(a, b, c, last_byte).into()
 }
 
+fn taken(port: u16) -> RuntimeError {
+    RuntimeError::other(format!("port {port} is taken on every loopback address")).with_help(format!(
+        "something listens on 0.0.0.0:{port}; find it with `ss -ltnp 'sport = :{port}'` (macOS: `lsof -nP -iTCP:{port} \
+         -sTCP:LISTEN`) and stop it, or bind it to 127.0.0.1"
+    ))
+}
+
 fn bind_error(address: IpAddr, source: io::Error) -> RuntimeError {
     match source.kind() {
-        io::ErrorKind::AddrNotAvailable => RuntimeError::NoAddress { address },
-        _ => RuntimeError::Bind { address, source },
+        io::ErrorKind::AddrNotAvailable => {
+            RuntimeError::other(format!("this machine has no loopback address {address}")).with_help(format!(
+                "macOS has only 127.0.0.1 by default; add the address: sudo ifconfig lo0 alias {address} up"
+            ))
+        }
+        _ => RuntimeError::caused(format!("failed to bind {address}"), source),
     }
 }
 
@@ -146,7 +160,7 @@ mod tests {
         let address = in_block(block.prefix, TRIAL);
         let _listener = TcpListener::bind((address, Port::Admin.number())).expect("the port is free");
         let error = block.check_ports(&usual).expect_err("the port is taken");
-        assert!(matches!(error, RuntimeError::PortTaken { port: 8081 }), "{error}");
+        assert_eq!(error.to_string(), "port 8081 is taken on every loopback address");
         let elsewhere = PodPorts {
             admin: 9901,
             ..PodPorts::default()

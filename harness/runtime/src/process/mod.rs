@@ -5,17 +5,15 @@
 //! ([`crate::run::reaper_main`]) when this process was killed, or by a later [`crate::run::sweep()`] when the reaper was killed too.
 //!
 //! Pods have addresses in 127.64.0.0 to 127.126.255.255. Linux answers on all of them. macOS answers on 127.0.0.1 alone
-//! until the others are added by hand (`sudo ifconfig lo0 alias 127.64.0.1 up`), which [`RuntimeError::NoAddress`] tells;
+//! until the others are added by hand (`sudo ifconfig lo0 alias 127.64.0.1 up`), which the error tells;
 //! there, too, processes do not die by themselves with the one that started them, and the reaper ends them.
-//!
-//! [`RuntimeError::NoAddress`]: crate::RuntimeError::NoAddress
 
 mod backend;
 pub(crate) mod block;
-mod lease;
+mod container;
+mod driver;
 mod options;
 mod prepare;
-mod slot;
 mod spawner;
 
 pub use backend::{ProcessBackend, capabilities};

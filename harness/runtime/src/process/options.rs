@@ -64,9 +64,8 @@ pub fn default_state_dir() -> Result<PathBuf, RuntimeError> {
     if let Some(folder) = std::env::var_os(STATE_DIR).filter(|folder| !folder.is_empty()) {
         return Ok(folder.into());
     }
-    let unknown = |message: String| RuntimeError::Other {
-        message,
-        help: Some(format!("name a folder for what runs keep on disk: {STATE_DIR}=FOLDER")),
+    let unknown = |message: String| {
+        RuntimeError::other(message).with_help(format!("name a folder for what runs keep on disk: {STATE_DIR}=FOLDER"))
     };
     let base = etcetera::base_strategy::Xdg::new().map_err(|error| unknown(error.to_string()))?;
     let folder = base

@@ -6,16 +6,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use meshkat_envoy::command;
-use meshkat_model::mesh::{Container, MeshSpec, Port, Service};
+use meshkat_model::mesh::{MeshSpec, Port, Service};
 use rustix::fs::{Access, access};
 
 use super::options::ProcessOptions;
-use super::slot::Launch;
 use crate::RuntimeError;
-use crate::environment;
-use crate::pods::members::Place;
+use crate::environment::{self, Environment};
+use crate::pods::address::PodAddress;
 use crate::run::LeaseId;
-use crate::run::folder::{RunFolder, failed};
+use crate::run::folder::failed;
 use crate::run::token::{self, Token};
 
 /// Fails when a program that the mesh needs is missing.
@@ -23,14 +22,14 @@ pub(super) fn check_programs(options: &ProcessOptions, mesh: &MeshSpec) -> Resul
     for group in mesh.groups.values() {
         if let Some(service) = group.service {
             let path = binary(options, service);
-            check_program(&path, || RuntimeError::MissingService {
-                service: service.name(),
-                path: path.clone(),
-            })?;
+            check_program(&path, || RuntimeError::missing_service(service.name(), &path))?;
         }
         if group.envoy.is_some() {
             let path = options.envoys.of(mesh)?;
-            check_program(path, || RuntimeError::MissingEnvoy { path: path.clone() })?;
+            check_program(path, || {
+                RuntimeError::other(format!("there is no Envoy at {}", path.display()))
+                    .with_help("get one with `meshkat envoy fetch`, or name one: --envoy PATH".to_owned())
+            })?;
         }
     }
     Ok(())
@@ -39,27 +38,40 @@ pub(super) fn check_programs(options: &ProcessOptions, mesh: &MeshSpec) -> Resul
 fn check_program(path: &Path, missing: impl Fn() -> RuntimeError) -> Result<(), RuntimeError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() && access(path, Access::EXEC_OK).is_ok() => Ok(()),
-        Ok(_) => Err(RuntimeError::NotExecutable { path: path.to_owned() }),
+        Ok(_) => Err(
+            RuntimeError::other(format!("{} is not an executable file", path.display()))
+                .with_help(format!("make it executable: chmod +x {}", path.display())),
+        ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
         Err(error) => Err(failed("look at", path)(error)),
     }
 }
 
-/// How a pod's application is started.
+/// How a program is started.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Command {
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<OsString>,
+    /// What it is given besides what is [handed on][environment::handed_on]. Nothing else of this process's environment
+    /// reaches it.
+    pub(super) env: Environment,
+}
+
+/// How a pod's application is started; `state` is where a registry is kept.
 pub(super) fn application(
     options: &ProcessOptions,
     run: &LeaseId,
     token: &Token,
-    folder: &RunFolder,
-    place: &Place,
+    pod: &PodAddress,
     service: Service,
-) -> Launch {
-    let at = |port: Port| SocketAddr::new(place.address, port.number());
+    state: PathBuf,
+) -> Command {
+    let at = |port: Port| SocketAddr::new(pod.address, port.number());
     let mut arguments: Vec<OsString> = vec![
         "--listen".into(),
         at(Port::Application).to_string().into(),
         "--instance".into(),
-        place.name.as_str().into(),
+        pod.name.as_str().into(),
     ];
     match service {
         Service::Petstore => {
@@ -67,7 +79,7 @@ pub(super) fn application(
         }
         Service::Sds => arguments.extend([
             "--state".into(),
-            folder.sds_state(&place.name).into(),
+            state.into(),
             // Scenarios make it fail on purpose; nobody else reaches it.
             "--allow-faults".into(),
         ]),
@@ -75,28 +87,19 @@ pub(super) fn application(
     }
     let mut env = environment::of_run(run, &options.state_dir);
     env.insert(token::VARIABLE.into(), token.text().into());
-    Launch {
+    Command {
         program: binary(options, service),
         arguments,
         env,
-        log: folder.log(&place.name, Container::Application),
     }
 }
 
-/// How a pod's Envoy is started with a configuration.
-pub(super) fn envoy(
-    options: &ProcessOptions,
-    program: &Path,
-    run: &LeaseId,
-    folder: &RunFolder,
-    place: &Place,
-    configuration: &Path,
-) -> Launch {
-    Launch {
+/// How an Envoy is started with a configuration.
+pub(super) fn envoy(options: &ProcessOptions, program: &Path, run: &LeaseId, configuration: &Path) -> Command {
+    Command {
         program: program.to_owned(),
         arguments: command::arguments(configuration, &options.envoy_options),
         env: environment::of_run(run, &options.state_dir),
-        log: folder.log(&place.name, Container::Envoy),
     }
 }
 

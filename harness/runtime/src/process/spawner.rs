@@ -31,9 +31,7 @@ impl Spawner {
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || todo.into_iter().for_each(|job| job()))
-            .map_err(|error| RuntimeError::Spawner {
-                message: error.to_string(),
-            })?;
+            .map_err(|error| RuntimeError::caused("failed to start the thread that starts processes", error))?;
         Ok(Self { jobs })
     }
 
@@ -43,9 +41,7 @@ impl Spawner {
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RuntimeError> {
-        let gone = || RuntimeError::Spawner {
-            message: "it has ended".to_owned(),
-        };
+        let gone = || RuntimeError::other("the thread that starts processes has ended");
         let runtime = Handle::current();
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {

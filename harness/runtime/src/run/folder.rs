@@ -24,7 +24,6 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::id::LeaseId;
-use super::log;
 use super::state::{new_folder, open_state_dir};
 use crate::{Released, RuntimeError};
 
@@ -43,16 +42,19 @@ pub fn configuration_file(run: &Path, pod: &str) -> PathBuf {
     run.join("envoy").join(format!("{pod}.json"))
 }
 
-/// The last whole lines that a container has written, at most `bytes` long, in the folder of a run.
-///
-/// # Errors
-/// The log cannot be read; that there is none is no error.
-pub fn log_tail(run: &Path, pod: &str, container: Container, bytes: usize) -> io::Result<String> {
-    log::tail(&log_file(run, pod, container), bytes)
+/// Where what a container writes goes.
+pub(crate) fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
+    run.join("logs").join(format!("{pod}.{container}.log"))
 }
 
-fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
-    run.join("logs").join(format!("{pod}.{container}.log"))
+/// Where the files are that the configuration of a pod names.
+pub(crate) fn resources(run: &Path, pod: &str) -> PathBuf {
+    run.join("envoy").join(format!("{pod}.d"))
+}
+
+/// What a discovery service keeps.
+pub(crate) fn sds_state(run: &Path, pod: &str) -> PathBuf {
+    run.join("sds").join(format!("{pod}.json"))
 }
 
 /// Where the folder of one lease is, after it was released and kept.
@@ -103,7 +105,7 @@ impl RunFolder {
 
     /// Where the files are that the configuration of a pod names.
     pub(crate) fn resources(&self, pod: &str) -> PathBuf {
-        self.path.join("envoy").join(format!("{pod}.d"))
+        resources(&self.path, pod)
     }
 
     /// Removes a pod's configuration and the files that it names.
@@ -114,17 +116,9 @@ impl RunFolder {
         Ok(())
     }
 
-    pub(crate) fn log(&self, pod: &str, container: Container) -> PathBuf {
-        log_file(&self.path, pod, container)
-    }
-
     /// Where all logs are.
     pub(crate) fn logs(&self) -> PathBuf {
         self.path.join("logs")
-    }
-
-    pub(crate) fn sds_state(&self, pod: &str) -> PathBuf {
-        self.path.join("sds").join(format!("{pod}.json"))
     }
 
     /// Puts the folder's files into another folder and takes this one away.
@@ -144,10 +138,8 @@ impl RunFolder {
             }
             Ok(Released { kept: keep })
         });
-        away.await.map_err(|error| RuntimeError::Other {
-            message: format!("failed to put the folder of the mesh away: {error}"),
-            help: None,
-        })?
+        away.await
+            .map_err(|error| RuntimeError::other(format!("failed to put the folder of the mesh away: {error}")))?
     }
 
     /// Takes the folder away.
@@ -290,7 +282,10 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
         if kind.is_dir() {
             new_folder(&target).map_err(failed("make the folder", &target))?;
             copy_folder(&source, &target)?;
-        } else if kind.is_file() && entry.file_name() != "lock" && entry.file_name() != "authorization" {
+        } else if kind.is_file()
+            && !entry.file_name().as_encoded_bytes().ends_with(b"lock")
+            && entry.file_name() != "authorization"
+        {
             let mut read = File::open(&source).map_err(failed("read", &source))?;
             let mut copy = meshkat_files::create(&target).map_err(failed("copy to", &target))?;
             io::copy(&mut read, &mut copy).map_err(failed("copy to", &target))?;

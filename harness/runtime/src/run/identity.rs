@@ -58,6 +58,24 @@ impl ProcessIdentity {
         system::started(self.pid).is_some_and(|started| started == self.started)
     }
 
+    /// Whether all of it stands still, as after SIGSTOP.
+    pub(crate) fn is_frozen(&self) -> bool {
+        system::is_frozen(self.pid) && self.is_alive()
+    }
+
+    /// What would come of a signal; none is sent.
+    pub(crate) fn prove(&self, proof: Proof<'_>) -> Signalled {
+        if self.pid != std::process::id() && system::is_ours(self.pid, proof) {
+            return Signalled::Sent;
+        }
+        // It may have ended while it was looked at.
+        if self.is_alive() {
+            Signalled::NotOurs
+        } else {
+            Signalled::Gone
+        }
+    }
+
     /// Sends a signal to this very process if it is proven to be ours and this user's: never to another that got its number
     /// since, to one that a forged ledger names, or to this process itself. All signals to processes that this one does not
     /// wait for are sent here.
@@ -100,6 +118,24 @@ mod system {
         }
     }
 
+    /// Whether every thread is stopped.
+    pub(crate) fn is_frozen(pid: u32) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+            return false;
+        };
+        let state = |stat: &str| {
+            stat.rsplit_once(')')?
+                .1
+                .split_ascii_whitespace()
+                .next()
+                .map(str::to_owned)
+        };
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read(thread.path().join("stat")).unwrap_or_default();
+            state(&String::from_utf8_lossy(&stat)).is_some_and(|state| state == "T")
+        })
+    }
+
     /// A pidfd means one process for ever, so that no other can slip in between the look and the signal.
     pub(crate) fn signal(identity: &ProcessIdentity, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
@@ -114,14 +150,9 @@ mod system {
         if !identity.is_alive() {
             return Ok(Signalled::Gone);
         }
-        if !is_ours(identity.pid, proof) {
-            // It may have ended while it was looked at.
-            let left = if identity.is_alive() {
-                Signalled::NotOurs
-            } else {
-                Signalled::Gone
-            };
-            return Ok(left);
+        let proven = identity.prove(proof);
+        if proven != Signalled::Sent {
+            return Ok(proven);
         }
         let sent = match process {
             Some(process) => pidfd_send_signal(process, signal),
@@ -134,7 +165,7 @@ mod system {
         }
     }
 
-    fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
+    pub(crate) fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
         let proven = match proof {
             Proof::Child => of_status(pid, "PPid:") == Some(std::process::id()),
             Proof::Member(run) => has_mark(pid, run),
@@ -201,6 +232,10 @@ mod system {
         parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
     }
 
+    pub(crate) fn is_frozen(pid: u32) -> bool {
+        ps(pid, &["-o", "state="]).is_some_and(|state| state.trim_start().starts_with('T'))
+    }
+
     pub(crate) fn parse(line: &str) -> Option<String> {
         let (state, started) = line.trim().split_once(char::is_whitespace)?;
         (!state.starts_with('Z')).then(|| started.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -213,8 +248,9 @@ mod system {
         if !identity.is_alive() {
             return Ok(Signalled::Gone);
         }
-        if !is_ours(identity.pid, proof) {
-            return Ok(Signalled::NotOurs);
+        let proven = identity.prove(proof);
+        if proven != Signalled::Sent {
+            return Ok(proven);
         }
         match kill_process(pid, signal) {
             Ok(()) => Ok(Signalled::Sent),
@@ -223,7 +259,7 @@ mod system {
         }
     }
 
-    fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
+    pub(crate) fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
         let proven = match proof {
             Proof::Child => number(pid, "ppid=") == Some(std::process::id()),
             Proof::Member(run) => has_mark(pid, run),

@@ -8,12 +8,15 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use meshkat_model::mesh::{Container, Port};
+use meshkat_model::mesh::{Container, PodPorts, Port};
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::id::LeaseId;
 use super::identity::ProcessIdentity;
+use crate::RuntimeError;
+use crate::pod::is_usual;
+use crate::pods::address::{PodAddress, PodName, check_name};
 
 /// The shape of the file; a file of another shape is not read.
 const SCHEMA: u32 = 1;
@@ -50,8 +53,7 @@ pub struct Ledger {
     pub block: String,
     /// The pods that there are, running or not.
     pub pods: Vec<LedgerPod>,
-    /// The last process of each container that was ever started; some may have ended. Those of containers are here as far as
-    /// this machine sees them.
+    /// The last process of each container that was ever started, where containers are processes; some may have ended.
     pub processes: Vec<LedgerProcess>,
 }
 
@@ -67,13 +69,28 @@ pub struct LedgerPod {
     /// Where this machine reaches its ports, if that is not at `address`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub published: BTreeMap<Port, SocketAddr>,
+    /// The numbers of its ports.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub ports: PodPorts,
+    /// The containers that it has, whether they were ever started or not.
+    #[serde(default)]
+    pub containers: Vec<Container>,
 }
 
 impl LedgerPod {
-    /// Where this machine reaches one of its ports.
-    pub fn socket(&self, port: Port) -> SocketAddr {
-        let published = self.published.get(&port).copied();
-        published.unwrap_or_else(|| SocketAddr::new(self.address, port.number()))
+    /// The pod, the `order`th of its mesh.
+    ///
+    /// # Errors
+    /// Its name is none.
+    pub(crate) fn address(&self, loopback: Option<IpAddr>, order: usize) -> Result<PodAddress, RuntimeError> {
+        check_name(&self.name)?;
+        let name = PodName {
+            group: self.group.clone(),
+            name: self.name.clone(),
+            ports: self.ports.clone(),
+            order: (order, 0),
+        };
+        Ok(name.at(self.address, loopback))
     }
 }
 
@@ -144,7 +161,6 @@ impl LedgerFile {
         id: &LeaseId,
         mesh: &str,
         owner: ProcessIdentity,
-        block: String,
     ) -> io::Result<Self> {
         let ledger = Ledger {
             schema: SCHEMA,
@@ -152,7 +168,7 @@ impl LedgerFile {
             id: id.clone(),
             mesh: mesh.to_owned(),
             owner,
-            block,
+            block: String::new(),
             pods: Vec::new(),
             processes: Vec::new(),
         };
@@ -164,7 +180,7 @@ impl LedgerFile {
         Ok(file)
     }
 
-    /// Notes the block of addresses, where it is not known from the start.
+    /// Notes the block of addresses.
     pub(crate) fn set_block(&self, block: String) -> io::Result<()> {
         self.change(|ledger| ledger.block = block)
     }

@@ -1,15 +1,57 @@
 //! The process that holds leases, as the folders of its runs know it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tokio::sync::OnceCell;
 
 use super::id::{LeaseId, LeasePrefix};
-use super::identity::ProcessIdentity;
+use super::identity::{ProcessIdentity, Proof, Signalled};
+use super::ledger::Ledger;
 use super::reaper::Reaper;
 use crate::RuntimeError;
+
+/// How long a mesh may take to end that its holder was told to end.
+const END: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Tells the process that holds a mesh to end it, and waits until that process and the mesh's folder are gone.
+///
+/// # Errors
+/// Nothing proves that the ledger's owner is the one that holds the mesh; it cannot be told; or it takes longer than 15 s.
+pub async fn end(run: &Ledger, folder: &Path) -> Result<(), RuntimeError> {
+    let other = |message: String, help: Option<String>| Err(RuntimeError::other(message).with_help(help));
+    match run.owner.signal(Signal::TERM, Proof::Owner(folder)) {
+        Ok(Signalled::Sent | Signalled::Gone) => {}
+        Ok(Signalled::NotOurs) => {
+            let pid = run.owner.pid;
+            return other(
+                format!(
+                    "{} is left alone: its ledger names process {pid}, but nothing proves that this is its owner",
+                    run.id
+                ),
+                Some(format!("look at {} and at process {pid}", folder.display())),
+            );
+        }
+        Err(error) => return other(format!("failed to end {}: {error}", run.id), None),
+    }
+    let deadline = Instant::now() + END;
+    while run.owner.is_alive() || folder.exists() {
+        if Instant::now() > deadline {
+            return other(
+                format!("{} did not end within {END:?}", run.id),
+                Some("`meshkat clean --force` ends it".to_owned()),
+            );
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
 
 /// What names the leases of one backend, and what cleans up after them should this process be killed.
 #[derive(Debug)]
@@ -32,9 +74,9 @@ impl Owner {
     /// When this process's start cannot be read.
     pub(crate) fn new(state_dir: PathBuf, reaper: Option<Vec<OsString>>) -> Result<Self, RuntimeError> {
         static BACKENDS: AtomicU64 = AtomicU64::new(0);
-        let identity = ProcessIdentity::own().ok_or_else(|| RuntimeError::Other {
-            message: "failed to read when this process started".to_owned(),
-            help: Some("/proc must be mounted (elsewhere than on Linux, `ps` must be there)".to_owned()),
+        let identity = ProcessIdentity::own().ok_or_else(|| {
+            RuntimeError::other("failed to read when this process started".to_owned())
+                .with_help("/proc must be mounted (elsewhere than on Linux, `ps` must be there)".to_owned())
         })?;
         let prefix = LeasePrefix::new(&identity, BACKENDS.fetch_add(1, Ordering::Relaxed));
         Ok(Self {

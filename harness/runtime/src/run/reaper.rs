@@ -40,9 +40,10 @@ impl Reaper {
         state_dir: &Path,
         prefix: &LeasePrefix,
     ) -> Result<Self, RuntimeError> {
-        Self::try_start(command, state_dir, prefix)
-            .await
-            .map_err(|source| RuntimeError::Reaper { source })
+        Self::try_start(command, state_dir, prefix).await.map_err(|source| {
+            RuntimeError::caused("failed to start the reaper", source)
+                .with_help("the program that cleans up must be able to start itself again".to_owned())
+        })
     }
 
     async fn try_start(command: &[OsString], state_dir: &Path, prefix: &LeasePrefix) -> io::Result<Self> {

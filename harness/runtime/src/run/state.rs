@@ -126,10 +126,7 @@ fn holds_ours_alone(folder: &Path) -> io::Result<bool> {
 }
 
 fn refused(path: &Path, why: &str) -> RuntimeError {
-    RuntimeError::Other {
-        message: format!("the state folder cannot be used: {} {why}", path.display()),
-        help: Some(format!(
-            "name a folder that nobody else uses, it is made if it is not there: {STATE_DIR}=FOLDER"
-        )),
-    }
+    RuntimeError::other(format!("the state folder cannot be used: {} {why}", path.display())).with_help(format!(
+        "name a folder that nobody else uses, it is made if it is not there: {STATE_DIR}=FOLDER"
+    ))
 }

@@ -27,9 +27,8 @@ impl Token {
     /// The system gives no random numbers.
     pub(crate) fn new() -> Result<Self, RuntimeError> {
         let mut bytes = [0_u8; BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| RuntimeError::Other {
-            message: format!("failed to get random numbers for the mesh's token: {error}"),
-            help: None,
+        getrandom::fill(&mut bytes).map_err(|error| {
+            RuntimeError::other(format!("failed to get random numbers for the mesh's token: {error}"))
         })?;
         let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Self {

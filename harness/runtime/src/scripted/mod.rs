@@ -1,19 +1,33 @@
 //! A backend in which nothing runs: it notes what it was asked, keeps the states that a real one would have, and fails
 //! where a test says so. For tests of whatever holds a lease.
 
+mod driver;
 mod lease;
 mod script;
 
 pub use lease::{AUTHORIZATION, ScriptedLease};
 pub use script::{Call, Script};
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 
+use crate::pods::bootstraps::Bootstraps;
+use crate::pods::lease::PodLease;
+use crate::run::begun::Begun;
+use crate::run::ledger::{Ledger, RuntimeName};
+use crate::run::owner::Owner;
+use crate::run::token::Token;
+use crate::run::{LeaseId, run_folder};
 use crate::{Backend, Capabilities, Lease, RuntimeError};
+use driver::ScriptedDriver;
+
+/// How long a container would have to end in its own time.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The backend; its script is shared with every lease that it gives.
 ///
@@ -61,10 +75,28 @@ impl ScriptedBackend {
     ///
     /// # Errors
     /// As the script says, or when it has no address for a pod.
-    pub fn scripted_lease(&self, mesh: &MeshSpec) -> Result<Arc<ScriptedLease>, RuntimeError> {
+    pub async fn scripted_lease(&self, mesh: &MeshSpec) -> Result<Arc<ScriptedLease>, RuntimeError> {
         self.script.note(Call::Lease(mesh.name.clone()))?;
         let id = format!("scripted-{}", self.leases.fetch_add(1, Ordering::Relaxed));
-        ScriptedLease::start(id, mesh.clone(), self.script.clone()).map(Arc::new)
+        let bootstraps = Bootstraps::read(mesh, true)?;
+        let owner = Owner::new(self.script.state_dir()?, None)?;
+        let begun = Begun::begin(&owner, RuntimeName::Process, &mesh.name).await?;
+        let driver = self.driver(&begun.id, begun.folder.path());
+        let (with, rest) = ((mesh.clone(), bootstraps), (None, GRACE));
+        let pods = PodLease::start(begun, &Token::new()?, driver, with, rest, String::new()).await?;
+        Ok(Arc::new(ScriptedLease {
+            id,
+            script: self.script.clone(),
+            pods,
+        }))
+    }
+
+    fn driver(&self, run: &LeaseId, folder: &Path) -> ScriptedDriver {
+        ScriptedDriver {
+            script: self.script.clone(),
+            run: run.clone(),
+            folder: folder.to_owned(),
+        }
     }
 }
 
@@ -79,6 +111,12 @@ impl Backend for ScriptedBackend {
     }
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
-        Ok(self.scripted_lease(mesh)?)
+        Ok(self.scripted_lease(mesh).await?)
+    }
+
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let folder = run_folder(&self.script.state_dir()?, &run.id);
+        let driver = self.driver(&run.id, &folder);
+        Ok(Arc::new(PodLease::attach(driver, run, folder, GRACE).await?))
     }
 }

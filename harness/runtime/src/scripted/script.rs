@@ -2,11 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt;
 use meshkat_model::mesh::Container;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
 
-use crate::{NetworkFault, RuntimeError, Target};
+use crate::pods::driver::{Ended, Life, Look};
+use crate::run::LeaseId;
+use crate::run::folder::failed;
+use crate::{InstanceId, NetworkFault, RuntimeError, Target};
 
 /// One call of a backend or a lease that changes something.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +63,20 @@ struct Notes {
     logs: HashMap<(String, Container), String>,
     failures: Vec<(Call, String)>,
     calls: Vec<Call>,
+    lives: HashMap<(LeaseId, Target), ScriptedLife>,
+    /// How many lives there were.
+    instances: u64,
+    /// Where the runs keep their folders.
+    state_dir: Option<TempDir>,
+}
+
+#[derive(Debug)]
+struct ScriptedLife {
+    instance: InstanceId,
+    is_paused: bool,
+    ended: Option<Ended>,
+    /// Who waits for its end.
+    watchers: Vec<oneshot::Sender<Ended>>,
 }
 
 impl Script {
@@ -89,7 +110,7 @@ impl Script {
         let failure = notes.failures.iter().position(|(failing, _)| *failing == call);
         notes.calls.push(call);
         match failure.map(|at| notes.failures.remove(at)) {
-            Some((_, message)) => Err(RuntimeError::Other { message, help: None }),
+            Some((_, message)) => Err(RuntimeError::other(message)),
             None => Ok(()),
         }
     }
@@ -99,18 +120,81 @@ impl Script {
             .addresses
             .get(pod)
             .copied()
-            .ok_or_else(|| RuntimeError::Other {
-                message: format!("the script has no address for the pod `{pod}`"),
-                help: None,
-            })
+            .ok_or_else(|| RuntimeError::other(format!("the script has no address for the pod `{pod}`")))
     }
 
-    pub(super) fn log_of(&self, pod: &str, container: Container) -> String {
-        self.notes()
-            .logs
-            .get(&(pod.to_owned(), container))
-            .cloned()
-            .unwrap_or_default()
+    pub(super) fn log_of(&self, target: &Target) -> String {
+        let notes = self.notes();
+        let mut logs = notes.logs.iter();
+        let log = logs.find(|((pod, container), _)| *pod == target.pod && Some(*container) == target.container);
+        log.map(|(_, text)| text.clone()).unwrap_or_default()
+    }
+
+    /// The folder in which the runs keep their folders; gone with the last clone of the script.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn state_dir(&self) -> Result<PathBuf, RuntimeError> {
+        let mut notes = self.notes();
+        let folder = match notes.state_dir.take() {
+            Some(folder) => folder,
+            None => tempfile::tempdir().map_err(failed("make a folder in", &std::env::temp_dir()))?,
+        };
+        Ok(notes.state_dir.insert(folder).path().to_owned())
+    }
+
+    pub(super) fn start(&self, run: &LeaseId, target: &Target) {
+        let mut notes = self.notes();
+        notes.instances += 1;
+        let life = ScriptedLife {
+            instance: InstanceId::named(format!("life {}", notes.instances)),
+            is_paused: false,
+            ended: None,
+            watchers: Vec::new(),
+        };
+        notes.lives.insert((run.clone(), target.clone()), life);
+    }
+
+    /// What a container does.
+    pub(super) fn look(&self, run: &LeaseId, target: &Target) -> Look {
+        let mut notes = self.notes();
+        let Some(life) = notes.lives.get_mut(&(run.clone(), target.clone())) else {
+            return Look::NeverRan;
+        };
+        if let Some(ended) = life.ended {
+            return Look::Ended(ended);
+        }
+        let (watcher, ended) = oneshot::channel();
+        life.watchers.push(watcher);
+        Look::Lives {
+            life: Life {
+                instance: life.instance.clone(),
+                ended: ended.map(Result::unwrap_or_default).boxed(),
+            },
+            is_paused: life.is_paused,
+        }
+    }
+
+    /// Freezes a container, or lets it go on; whether it lives.
+    pub(super) fn freeze(&self, run: &LeaseId, target: &Target, is_paused: bool) -> bool {
+        self.change(run, target, |life| life.is_paused = is_paused)
+    }
+
+    /// Ends a container; whether it lived.
+    pub(super) fn end(&self, run: &LeaseId, target: &Target, ended: Ended) -> bool {
+        self.change(run, target, |life| {
+            life.ended = Some(ended);
+            for watcher in life.watchers.drain(..) {
+                // Who does not watch any more need not be told.
+                let _ = watcher.send(ended);
+            }
+        })
+    }
+
+    fn change(&self, run: &LeaseId, target: &Target, change: impl FnOnce(&mut ScriptedLife)) -> bool {
+        let mut notes = self.notes();
+        let life = notes.lives.get_mut(&(run.clone(), target.clone()));
+        life.filter(|life| life.ended.is_none()).map(change).is_some()
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -172,6 +172,15 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until something is so that has to be asked for.
+pub(crate) async fn until_so(what: &str, so: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !so().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 pub(crate) const APPLICATION: Container = Container::Application;
 
 pub(crate) async fn lease(ground: &Ground, mesh: &MeshSpec) -> Arc<dyn Lease> {
@@ -207,9 +216,15 @@ pub(crate) async fn until_state(
 }
 
 pub(crate) async fn until_log(lease: &Arc<dyn Lease>, name: &str, text: &str) -> String {
-    let log = || lease.log(name, APPLICATION, 10_000).expect("the log can be read");
-    until(&format!("{text} in the log"), || log().contains(text));
-    log()
+    let log = async || lease.log(name, APPLICATION, 10_000).await.expect("the log can be read");
+    until_so(&format!("{text} in the log"), async || log().await.contains(text)).await;
+    log().await
+}
+
+/// The number of a container's process.
+pub(crate) fn process_of(state: &ContainerState) -> Option<u32> {
+    let instance = state.instance()?.to_string();
+    instance.strip_prefix("process ")?.parse().ok()
 }
 
 pub(crate) fn is_alive(pid: u32) -> bool {

@@ -1,18 +1,18 @@
 //! One look at a mesh: its discovery service, and its Envoys.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     time::Duration,
 };
 
+use futures::future::join_all;
 use meshkat_discovery::{DiscoveryClient, DiscoveryError, Node};
 use meshkat_envoy::admin::Admin;
 use meshkat_model::mesh::{Container, Port};
-use meshkat_runtime::run::{Ledger, LedgerPod, configuration_file, log_tail};
+use meshkat_runtime::{Lease, run::configuration_file};
 use meshkat_sync::{Answer, Intended, Live, Look, Pod, Question, Row, STATS};
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use crate::exit::Exit;
 
@@ -26,23 +26,25 @@ const LOG: usize = 1 << 20;
 const LOOKS: u32 = 3;
 
 /// A mesh that runs, and the pods of it that are asked.
-#[derive(Debug)]
 pub(super) struct Mesh<'a> {
-    run: &'a Ledger,
+    lease: &'a dyn Lease,
     folder: PathBuf,
-    pods: Vec<&'a LedgerPod>,
+    pods: &'a [meshkat_runtime::Pod],
     sds: DiscoveryClient,
 }
 
 impl<'a> Mesh<'a> {
-    pub(super) fn new(run: &'a Ledger, folder: PathBuf, pods: &[&'a LedgerPod]) -> Result<Self, Exit> {
-        let Some(sds) = run.pods.iter().find(|pod| pod.group == "sds") else {
-            return Err(Exit::nothing(format!("the mesh {} has no discovery service", run.id)));
+    pub(super) fn new(lease: &'a dyn Lease, folder: PathBuf, pods: &'a [meshkat_runtime::Pod]) -> Result<Self, Exit> {
+        let Some(sds) = lease.pods().into_iter().find(|pod| pod.group == "sds") else {
+            return Err(Exit::nothing(format!(
+                "the mesh {} has no discovery service",
+                lease.id()
+            )));
         };
         Ok(Self {
-            run,
+            lease,
             folder,
-            pods: pods.to_vec(),
+            pods,
             sds: DiscoveryClient::new(sds.socket(Port::Application), ANSWER).map_err(|error| failed(&error))?,
         })
     }
@@ -86,22 +88,10 @@ impl<'a> Mesh<'a> {
 
     /// What each Envoy says, all asked at once: one that hangs costs its own time and nobody else's.
     async fn envoys(&self) -> Result<Vec<Pod>, Exit> {
-        let mut asked = JoinSet::new();
-        for (place, pod) in self.pods.iter().enumerate() {
-            let is_alive = self.run.processes.iter().any(|process| {
-                process.pod == pod.name && process.container == Container::Envoy && process.identity.is_alive()
-            });
-            let (folder, name, admin) = (self.folder.clone(), pod.name.clone(), pod.socket(Port::Admin));
-            let sds = self.sds.address().ip();
-            asked.spawn(async move { (place, pod_of(folder, name, admin, sds, is_alive).await) });
-        }
-        let lost = |error: tokio::task::JoinError| Exit::environment(format!("failed to ask an Envoy: {error}"));
-        let mut pods = Vec::new();
-        while let Some(told) = asked.join_next().await {
-            pods.push(told.map_err(lost)?);
-        }
-        pods.sort_by_key(|(place, _)| *place);
-        Ok(pods.into_iter().map(|(_, pod)| pod).collect())
+        join_all(self.pods.iter().map(|pod| self.envoy_of(pod)))
+            .await
+            .into_iter()
+            .collect()
     }
 
     /// The pod behind an address; the port is told where it is not an Envoy's inbound one.
@@ -109,11 +99,44 @@ impl<'a> Mesh<'a> {
         let Ok(socket) = address.parse::<SocketAddr>() else {
             return address.to_owned();
         };
-        match self.run.pods.iter().find(|pod| pod.address == socket.ip()) {
+        match self.lease.pods().iter().find(|pod| pod.address == socket.ip()) {
             Some(pod) if socket.port() == Port::Inbound.number() => pod.name.clone(),
             Some(pod) => format!("{}:{}", pod.name, socket.port()),
             None => address.to_owned(),
         }
+    }
+
+    async fn envoy_of(&self, pod: &meshkat_runtime::Pod) -> Result<Pod, Exit> {
+        let now = self.lease.pod(&pod.name).and_then(|pod| pod.envoy);
+        let live = match now.is_some_and(|envoy| envoy.is_alive()) {
+            // What it asks others for is theirs to answer.
+            true => ask(pod.socket(Port::Admin))
+                .await
+                .map(|live| live.asking(|address| address == self.sds.address().ip())),
+            false => Err("its Envoy has ended".to_owned()),
+        };
+        let log = self
+            .lease
+            .log(&pod.name, Container::Envoy, LOG)
+            .await
+            .unwrap_or_default();
+        let configuration = configuration_file(&self.folder, &pod.name);
+        let files = tokio::task::spawn_blocking(move || {
+            let configuration = std::fs::read(configuration).unwrap_or_default();
+            // Without it, what the Envoy asks for is known from the discovery service alone.
+            let configuration = serde_json::from_slice(&configuration).unwrap_or(Value::Null);
+            (configuration, meshkat_sync::rejections(&log))
+        });
+        let failed = |error| Exit::environment(format!("failed to read what an Envoy was given: {error}"));
+        let (configuration, rejections) = files.await.map_err(failed)?;
+        Ok(Pod {
+            name: pod.name.clone(),
+            envoy: match live {
+                Ok(live) => Answer::Live(Box::new(live)),
+                Err(why) => Answer::Silent { why, configuration },
+            },
+            rejections,
+        })
     }
 }
 
@@ -121,34 +144,6 @@ fn failed(error: &DiscoveryError) -> Exit {
     Exit::environment(error.to_string()).help(
         "without it nobody knows what is intended, and the Envoys keep what they have; `meshkat status` shows what runs",
     )
-}
-
-async fn pod_of(folder: PathBuf, name: String, admin: SocketAddr, sds: IpAddr, is_alive: bool) -> Pod {
-    let live = if is_alive {
-        // What it asks others for is theirs to answer.
-        ask(admin).await.map(|live| live.asking(|address| address == sds))
-    } else {
-        Err("its Envoy has ended".to_owned())
-    };
-    let files = tokio::task::spawn_blocking({
-        let name = name.clone();
-        move || {
-            let configuration = std::fs::read(configuration_file(&folder, &name)).unwrap_or_default();
-            // Without it, what the Envoy asks for is known from the discovery service alone.
-            let configuration = serde_json::from_slice(&configuration).unwrap_or(Value::Null);
-            let log = log_tail(&folder, &name, Container::Envoy, LOG).unwrap_or_default();
-            (configuration, meshkat_sync::rejections(&log))
-        }
-    });
-    let (configuration, rejections) = files.await.unwrap_or_default();
-    Pod {
-        name,
-        envoy: match live {
-            Ok(live) => Answer::Live(Box::new(live)),
-            Err(why) => Answer::Silent { why, configuration },
-        },
-        rejections,
-    }
 }
 
 async fn ask(admin: SocketAddr) -> Result<Live, String> {

@@ -4,10 +4,11 @@ mod look;
 
 use std::time::{Duration, Instant};
 
-use meshkat_model::{mesh::Container, suggest::did_you_mean};
+use meshkat_model::suggest::did_you_mean;
 use meshkat_runtime::{
+    Pod,
     process::default_state_dir,
-    run::{Ledger, LedgerPod, live_runs, run_folder},
+    run::{live_runs, run_folder},
 };
 use meshkat_sync::{Row, Status};
 use tabled::{builder::Builder, settings::Style};
@@ -15,7 +16,7 @@ use tabled::{builder::Builder, settings::Style};
 use super::running;
 use crate::{
     args::{SyncArgs, SyncFormat},
-    backend::runtime_error,
+    backend::{attach, runtime_error},
     exit::{Exit, FAILED, count},
     output::{print, print_json, say},
 };
@@ -27,8 +28,9 @@ pub(crate) async fn run(args: &SyncArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let runs = live_runs(&state_dir).map_err(|error| runtime_error(&error))?;
     let run = running::choose(&runs, args.mesh.as_deref())?;
-    let pods = chosen(run, &args.pods)?;
-    let mesh = look::Mesh::new(run, run_folder(&state_dir, &run.id), &pods)?;
+    let lease = attach(run).await?;
+    let pods = chosen(&lease.pods(), &args.pods)?;
+    let mesh = look::Mesh::new(&*lease, run_folder(&state_dir, &run.id), &pods)?;
     let rows = settled(&mesh, args.within).await?;
     if rows.is_empty() {
         return Err(
@@ -68,26 +70,19 @@ async fn settled(mesh: &look::Mesh<'_>, within: Duration) -> Result<Vec<Row>, Ex
 }
 
 /// The pods that the words mean, in the mesh's order; without words, all that have an Envoy.
-fn chosen<'a>(run: &'a Ledger, words: &[String]) -> Result<Vec<&'a LedgerPod>, Exit> {
-    let has_envoy = |pod: &LedgerPod| {
-        let mut envoys = run
-            .processes
-            .iter()
-            .filter(|process| process.container == Container::Envoy);
-        envoys.any(|process| process.pod == pod.name)
-    };
-    let with_envoy: Vec<&LedgerPod> = run.pods.iter().filter(|pod| has_envoy(pod)).collect();
+fn chosen(all: &[Pod], words: &[String]) -> Result<Vec<Pod>, Exit> {
+    let with_envoy: Vec<&Pod> = all.iter().filter(|pod| pod.envoy.is_some()).collect();
     let names = || {
         with_envoy
             .iter()
             .flat_map(|pod| [pod.name.as_str(), pod.group.as_str()])
     };
-    let means = |word: &str, pod: &LedgerPod| pod.name == word || pod.group == word;
+    let means = |word: &str, pod: &Pod| pod.name == word || pod.group == word;
     for word in words {
         if with_envoy.iter().any(|pod| means(word, pod)) {
             continue;
         }
-        let problem = if run.pods.iter().any(|pod| means(word, pod)) {
+        let problem = if all.iter().any(|pod| means(word, pod)) {
             format!("the pod `{word}` has no Envoy")
         } else {
             format!("there is no pod `{word}`")
@@ -97,7 +92,7 @@ fn chosen<'a>(run: &'a Ledger, words: &[String]) -> Result<Vec<&'a LedgerPod>, E
     let chosen = with_envoy
         .iter()
         .filter(|pod| words.is_empty() || words.iter().any(|word| means(word, pod)));
-    Ok(chosen.copied().collect())
+    Ok(chosen.map(|pod| (*pod).clone()).collect())
 }
 
 fn table(rows: &[Row]) -> String {
@@ -116,7 +111,7 @@ fn table(rows: &[Row]) -> String {
 }
 
 /// `all 3 in sync`, or `1 of 3 in sync: 1 STALE, 1 REJECTED`.
-fn summary(rows: &[Row], pods: &[&LedgerPod]) -> String {
+fn summary(rows: &[Row], pods: &[Pod]) -> String {
     let number = |status| rows.iter().filter(|row| row.status == status).count();
     let synced = number(Status::Synced);
     let mut text = if synced == rows.len() {

@@ -107,10 +107,7 @@ fn not_built(image: &str, trouble: &str) -> RuntimeError {
     } else {
         "see whether Docker builds anything: printf 'FROM scratch\\nLABEL a=b\\n' | docker build -"
     };
-    RuntimeError::Other {
-        message: format!("the image {image} cannot be built: {trouble}"),
-        help: Some(help.to_owned()),
-    }
+    RuntimeError::other(format!("the image {image} cannot be built: {trouble}")).with_help(help.to_owned())
 }
 
 /// Removes images that no container uses; gives the names of those that are gone.

@@ -139,14 +139,10 @@ struct Needed {
 
 fn needed(program: &Path) -> Result<Needed, RuntimeError> {
     let wrong = |message: String| {
-        RuntimeError::Other {
-        message: format!("{} cannot be put into an image: {message}", program.display()),
-        help: Some(
+        RuntimeError::other(format!("{} cannot be put into an image: {message}", program.display())).with_help(
             "an image needs programs for Linux; MESHKAT_SERVICES=FOLDER names a folder with the services built for it, and \
              --envoy PATH such an Envoy"
-                .to_owned(),
-        ),
-    }
+                .to_owned())
     };
     let tree = DependencyAnalyzer::default()
         .analyze(program)

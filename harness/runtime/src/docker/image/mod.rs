@@ -15,9 +15,10 @@ use meshkat_model::mesh::Service;
 use rustix::fs::{FlockOperation, flock};
 
 use super::backend::Core;
-use super::mark::Mark;
 use super::options::DockerOptions;
+use crate::run::begun::Begun;
 use crate::run::folder::failed;
+use crate::run::ledger::RuntimeName;
 use crate::run::open_state_dir;
 use crate::{LocalEnvoy, Printable, RuntimeError};
 use content::{Content, Hashes};
@@ -35,7 +36,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const PULL: Duration = Duration::from_secs(300);
 
 /// The images of a mesh.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Images {
     /// With the services, and what holds a pod's network.
     pub services: String,
@@ -102,7 +103,7 @@ async fn ensure(
 /// Does what makes an image, when nobody else on this machine does.
 async fn in_turn<T>(core: &Core, make: impl AsyncFnOnce() -> Result<T, RuntimeError>) -> Result<T, RuntimeError> {
     let _turn = turn(&core.options.state_dir).await?;
-    let mark = Mark::begin(&core.owner, "images").await?;
+    let mark = Begun::begin(&core.owner, RuntimeName::Docker, "images").await?;
     let made = make().await;
     mark.end().await?;
     made
@@ -143,10 +144,9 @@ async fn contents<T: Send + 'static>(
         hashes.write(&memory);
         Ok(contents)
     });
-    looked.await.map_err(|error| RuntimeError::Other {
-        message: format!("failed to look at what images are made from: {error}"),
-        help: None,
-    })?
+    looked
+        .await
+        .map_err(|error| RuntimeError::other(format!("failed to look at what images are made from: {error}")))?
 }
 
 fn tagged(content: Content, hashes: &mut Hashes) -> Result<Tagged, RuntimeError> {
@@ -182,7 +182,7 @@ fn existing(path: PathBuf, service: &'static str) -> Result<PathBuf, RuntimeErro
     if path.is_file() {
         Ok(path)
     } else {
-        Err(RuntimeError::MissingService { service, path })
+        Err(RuntimeError::missing_service(service, &path))
     }
 }
 
@@ -230,10 +230,9 @@ async fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
         flock(&file, FlockOperation::LockExclusive).map_err(|error| failed("lock", &path)(error.into()))?;
         Ok(file)
     });
-    locked.await.map_err(|error| RuntimeError::Other {
-        message: format!("failed to wait for other builds: {error}"),
-        help: None,
-    })?
+    locked
+        .await
+        .map_err(|error| RuntimeError::other(format!("failed to wait for other builds: {error}")))?
 }
 
 /// What is held by whoever builds images.

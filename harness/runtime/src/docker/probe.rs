@@ -13,13 +13,14 @@ use super::image::POD;
 use super::labels;
 use super::launch::Launch;
 use super::limits::Limits;
-use super::mark::Mark;
 use super::remove;
+use crate::run::begun::Begun;
+use crate::run::ledger::RuntimeName;
 use crate::{Capabilities, Capability, Printable, RuntimeError};
 
 /// What `meshkat-pod net can` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Able {
+pub(super) struct Probed {
     cut: bool,
     shape: bool,
     #[serde(default)]
@@ -39,7 +40,7 @@ const LARGEST: u64 = 64 << 10;
 #[derive(Debug, Serialize, Deserialize)]
 struct Known {
     of: String,
-    able: Able,
+    able: Probed,
 }
 
 /// What a capability of this runtime depends on; none if it is always there.
@@ -58,7 +59,7 @@ pub fn condition(capability: Capability) -> Option<&'static str> {
     }
 }
 
-impl Able {
+impl Probed {
     /// Everything that depends on nothing, and of the rest what was found.
     pub(super) fn capabilities(&self) -> Capabilities {
         let found = |capability| match capability {
@@ -83,7 +84,7 @@ impl Able {
 }
 
 /// Asks in a container, once for each daemon, kernel and version of this program.
-pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
+pub(super) async fn find_out(core: &Core) -> Result<Probed, RuntimeError> {
     let info = core.docker.info().await.map_err(failed("ask Docker about itself"))?;
     let of = format!(
         "{} {} {}",
@@ -96,15 +97,15 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
         return Ok(known.able);
     }
     let image = core.services().await?;
-    let mark = Mark::begin(&core.owner, "able").await?;
+    let mark = Begun::begin(&core.owner, RuntimeName::Docker, "able").await?;
     let launch = Launch {
-        name: labels::sandbox(&mark.run, "able"),
+        name: labels::sandbox(&mark.id, "able"),
         body: ContainerCreateBody {
             image: Some(image.to_owned()),
             user: Some("0:0".to_owned()),
             entrypoint: Some(vec![format!("/usr/local/bin/{POD}")]),
             cmd: Some(vec!["net".to_owned(), "can".to_owned()]),
-            labels: Some(labels::of_run(&mark.run, &core.options.state_dir)),
+            labels: Some(labels::of_run(&mark.id, &core.options.state_dir)),
             host_config: Some(HostConfig {
                 // A network of nobody's, with a loopback interface alone.
                 network_mode: Some("none".to_owned()),
@@ -117,7 +118,7 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
     };
     container::create(&core.docker, &launch).await?;
     let asked = ask(core, &launch.name).await;
-    let removed = remove::run(&core.docker, &mark.run).await;
+    let removed = remove::run(&core.docker, &mark.id).await;
     let able = asked?;
     removed?;
     mark.end().await?;
@@ -129,19 +130,18 @@ pub(super) async fn find_out(core: &Core) -> Result<Able, RuntimeError> {
     Ok(known.able)
 }
 
-async fn ask(core: &Core, name: &str) -> Result<Able, RuntimeError> {
+async fn ask(core: &Core, name: &str) -> Result<Probed, RuntimeError> {
     let mut output = container::attach(&core.docker, name).await?.output;
     container::start(&core.docker, name).await?;
     let mut text = Vec::new();
     while let Some(Ok(piece)) = output.next().await {
         text.extend_from_slice(&piece.into_bytes());
     }
-    serde_json::from_slice(&text).map_err(|_| RuntimeError::Other {
-        message: format!(
+    serde_json::from_slice(&text).map_err(|_| {
+        RuntimeError::other(format!(
             "{POD} does not say what the kernel can do to a network: {}",
             Printable(String::from_utf8_lossy(&text).trim())
-        ),
-        help: None,
+        ))
     })
 }
 

@@ -1,0 +1,210 @@
+//! Faults of the network between pods, and their repair.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use meshkat_model::mesh::Port;
+use serde::{Deserialize, Serialize};
+
+use super::address::PodAddress;
+use crate::run::folder::{failed, try_lock};
+use crate::{NetworkFault, RuntimeError};
+
+/// How long pods may take to reach one another again after a repair.
+const REPAIR: Duration = Duration::from_secs(20);
+
+/// How often it is looked whether somebody else is done with the network.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The largest list of faults that is read, in bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// What a runtime can do to the network of one pod.
+#[async_trait]
+pub(crate) trait Network: Send + Sync {
+    /// Fails for what it is known not to be able to.
+    fn check(&self, fault: NetworkFault) -> Result<(), RuntimeError>;
+
+    /// Makes these, and no others, the faults between a pod and the peers at these addresses.
+    async fn apply(&self, pod: &PodAddress, faults: &[(IpAddr, NetworkFault)]) -> Result<(), RuntimeError>;
+
+    /// Takes a pod off the network.
+    async fn disconnect(&self, pod: &PodAddress) -> Result<(), RuntimeError>;
+
+    /// Puts it back, with the address that it had.
+    async fn reconnect(&self, pod: &PodAddress) -> Result<(), RuntimeError>;
+
+    /// Waits until a pod gets an answer of each of these, be it a refusal: any has gone both ways.
+    async fn probe(&self, pod: &PodAddress, peers: &[SocketAddr], within: Duration) -> Result<(), RuntimeError>;
+}
+
+/// What is wrong with the network of a mesh now. It is kept in the run's folder, as others than the one that holds the mesh may
+/// harm and heal it, too.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ActiveFaults {
+    /// Between two pods: their names, the lesser first.
+    between: Vec<(String, String, NetworkFault)>,
+    /// The pods that are off the network.
+    off: BTreeSet<String>,
+}
+
+/// The network of a mesh while one changes it: nobody else does.
+pub(crate) struct Partition<'a> {
+    network: &'a dyn Network,
+    pods: BTreeMap<String, PodAddress>,
+    file: PathBuf,
+    faults: ActiveFaults,
+    _lock: File,
+}
+
+impl<'a> Partition<'a> {
+    /// Takes one's turn with the network of the mesh whose folder this is.
+    pub(crate) async fn open(
+        network: &'a dyn Network,
+        pods: BTreeMap<String, PodAddress>,
+        folder: &Path,
+    ) -> Result<Self, RuntimeError> {
+        let lock = folder.join("network.lock");
+        let lock = loop {
+            match try_lock(&lock).map_err(failed("lock", &lock))? {
+                Some(lock) => break lock,
+                None => tokio::time::sleep(LOOK).await,
+            }
+        };
+        let file = folder.join("network.json");
+        let faults = match meshkat_files::read_own(&file, LARGEST) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| failed("read", &file)(error.into()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => ActiveFaults::default(),
+            Err(error) => return Err(failed("read", &file)(error)),
+        };
+        Ok(Self {
+            network,
+            pods,
+            file,
+            faults,
+            _lock: lock,
+        })
+    }
+
+    /// Harms all between a pod and some others; none are all others.
+    pub(crate) async fn harm(mut self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
+        self.network.check(fault)?;
+        for name in peers.iter().map(String::as_str).chain([pod]) {
+            self.pod(name)?;
+        }
+        if fault == NetworkFault::Disconnect {
+            if self.faults.off.insert(pod.to_owned()) {
+                self.note()?;
+                self.network.disconnect(self.pod(pod)?).await?;
+            }
+            return Ok(());
+        }
+        let all: Vec<String> = match peers {
+            [] => self.pods.keys().cloned().collect(),
+            peers => peers.to_vec(),
+        };
+        let mut touched = BTreeSet::from([pod.to_owned()]);
+        for peer in all.into_iter().filter(|peer| peer != pod) {
+            self.faults.set(pod, &peer, fault);
+            touched.insert(peer);
+        }
+        self.note()?;
+        self.apply(&touched).await
+    }
+
+    /// Undoes all that a pod has a part in, and proves it.
+    pub(crate) async fn heal(mut self, pod: &str) -> Result<(), RuntimeError> {
+        self.pod(pod)?;
+        let mut touched: BTreeSet<String> = self.faults.clear(pod);
+        if self.faults.off.contains(pod) {
+            self.network.reconnect(self.pod(pod)?).await?;
+            self.faults.off.remove(pod);
+            // Whom it reaches is to be seen from all others.
+            touched.extend(self.pods.keys().cloned());
+        }
+        self.note()?;
+        touched.retain(|name| self.pods.contains_key(name));
+        if touched.is_empty() {
+            return Ok(());
+        }
+        self.apply(&touched).await?;
+        let reachable = touched.iter().filter(|name| {
+            *name != pod && !self.faults.off.contains(*name) && self.faults.between(pod, name).is_none()
+        });
+        let sockets = reachable.map(|name| Ok(SocketAddr::new(self.pod(name)?.address, Port::Inbound.number())));
+        let sockets = sockets.collect::<Result<Vec<_>, RuntimeError>>()?;
+        if sockets.is_empty() {
+            return Ok(());
+        }
+        self.network.probe(self.pod(pod)?, &sockets, REPAIR).await
+    }
+
+    /// Forgets a pod that is gone, or about to go.
+    pub(crate) fn forget(mut self, pod: &str) -> Result<(), RuntimeError> {
+        self.faults.clear(pod);
+        self.faults.off.remove(pod);
+        self.note()
+    }
+
+    fn note(&self) -> Result<(), RuntimeError> {
+        let text = serde_json::to_vec(&self.faults).map_err(|error| failed("write", &self.file)(error.into()))?;
+        meshkat_files::write_private(&self.file, text).map_err(failed("write", &self.file))
+    }
+
+    fn pod(&self, name: &str) -> Result<&PodAddress, RuntimeError> {
+        self.pods
+            .get(name)
+            .ok_or_else(|| RuntimeError::UnknownPod { pod: name.to_owned() })
+    }
+
+    /// Makes the network of some pods as it is to be.
+    async fn apply(&self, pods: &BTreeSet<String>) -> Result<(), RuntimeError> {
+        // A pod that is off the network has no interface to change.
+        let pods = pods.iter().filter(|pod| !self.faults.off.contains(*pod));
+        let applied = pods.map(async |pod| {
+            let peers = self.faults.of(pod);
+            let faults: Vec<_> = peers
+                .filter_map(|(peer, fault)| Some((self.pods.get(peer)?.address, fault)))
+                .collect();
+            self.network.apply(self.pod(pod)?, &faults).await
+        });
+        join_all(applied).await.into_iter().collect()
+    }
+}
+
+impl ActiveFaults {
+    /// The peers of a pod to which something is wrong, and what.
+    fn of<'a>(&'a self, pod: &'a str) -> impl Iterator<Item = (&'a str, NetworkFault)> {
+        self.between.iter().filter_map(move |(one, other, fault)| match pod {
+            _ if one == pod => Some((other.as_str(), *fault)),
+            _ if other == pod => Some((one.as_str(), *fault)),
+            _ => None,
+        })
+    }
+
+    fn between(&self, one: &str, other: &str) -> Option<NetworkFault> {
+        self.of(one).find_map(|(peer, fault)| (peer == other).then_some(fault))
+    }
+
+    fn set(&mut self, pod: &str, peer: &str, fault: NetworkFault) {
+        let (one, other) = if pod < peer { (pod, peer) } else { (peer, pod) };
+        self.between
+            .retain(|known| (known.0.as_str(), known.1.as_str()) != (one, other));
+        self.between.push((one.to_owned(), other.to_owned(), fault));
+    }
+
+    /// Removes all that a pod has a part in; who had any.
+    fn clear(&mut self, pod: &str) -> BTreeSet<String> {
+        let (cleared, left) = std::mem::take(&mut self.between)
+            .into_iter()
+            .partition(|(one, other, _)| one == pod || other == pod);
+        self.between = left;
+        let cleared: Vec<(String, String, NetworkFault)> = cleared;
+        cleared.into_iter().flat_map(|(one, other, _)| [one, other]).collect()
+    }
+}

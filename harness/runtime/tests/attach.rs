@@ -1,0 +1,171 @@
+//! A lease on a mesh that another process holds. Here both are one process; nothing of the one is known to the other but what is on
+//! disk and what the kernel says.
+
+mod support;
+
+use std::fs;
+use std::sync::Arc;
+
+use meshkat_model::mesh::Container;
+use meshkat_runtime::process::ProcessBackend;
+use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, live_runs, run_folder};
+use meshkat_runtime::scripted::{Script, ScriptedBackend};
+use meshkat_runtime::{Backend, ContainerState, Lease, NetworkFault, RuntimeError, Target};
+use support::{APPLICATION, Ground, application, id, is_alive, is_running, lease, process_of, until_so, until_state};
+
+fn ledger(ground: &Ground) -> Ledger {
+    live_runs(&ground.state()).expect("it is readable").remove(0)
+}
+
+async fn attach(ground: &Ground, ledger: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+    let backend = ProcessBackend::new(ground.options()).expect("a backend");
+    backend.attach(ledger).await
+}
+
+#[tokio::test]
+async fn what_a_guest_does_is_done() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    assert_eq!(guest.id(), holder.id());
+    assert_eq!(guest.pods(), holder.pods());
+    assert_eq!(guest.authorization(), holder.authorization());
+    let log = async || guest.log("pet-1", APPLICATION, 1000).await.expect("it is readable");
+    until_so("a log", async || log().await.contains("--instance pet-1")).await;
+
+    let target = Target::container("pet-1", APPLICATION);
+    guest.pause(&target).await.expect("it runs");
+    let again = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    assert!(matches!(application(&again, "pet-1"), ContainerState::Paused { .. }));
+    again.resume(&target).await.expect("it is paused");
+    assert_eq!(application(&again, "pet-1"), application(&holder, "pet-1"));
+
+    let pid = process_of(&application(&holder, "pet-1")).expect("it is a process");
+    again.kill(&target).await.expect("it runs");
+    assert!(!is_alive(pid));
+    let seen = until_state(&holder, "pet-1", |state| !state.is_alive()).await;
+    assert!(seen.is_crashed(), "nobody has told the holder: {seen}");
+
+    again.stop(&Target::pod("pet-2")).await.expect("it runs");
+    assert!(!application(&again, "pet-2").is_alive());
+    let last = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    assert_eq!(application(&last, "pet-2").to_string(), "exited");
+    assert_eq!(application(&last, "echo"), ContainerState::NotStarted);
+
+    // Only the holder can start anything: it is asked to.
+    last.start(&target).await.expect("the holder starts it");
+    assert!(is_running(&application(&holder, "pet-1")));
+    let error = last.start(&Target::pod("dog")).await.expect_err("there is no dog");
+    assert!(matches!(error, RuntimeError::UnknownPod { .. }), "{error}");
+    last.pause(&Target::pod("sds")).await.expect("it runs");
+    let error = last.start(&Target::pod("sds")).await.expect_err("it is paused");
+    assert_eq!(error.to_string(), "cannot start the application of sds: it is paused");
+
+    drop((guest, again, last));
+    assert!(
+        is_running(&application(&holder, "pet-1")),
+        "a guest that goes takes nothing along"
+    );
+    holder.release(None).await.expect("it ends");
+    assert_eq!(ground.runs(), [""; 0]);
+}
+
+#[tokio::test]
+async fn who_is_in_the_mesh_is_the_holders_alone() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    let refused = [
+        guest.add("pet").await.map(drop),
+        guest.remove("pet-1").await,
+        guest.name("pet", &[]).await,
+    ];
+    for error in refused {
+        assert!(matches!(error, Err(RuntimeError::NotHeld { .. })), "{error:?}");
+    }
+    let cut = guest.harm_network("pet-1", &[], NetworkFault::BlackHole).await;
+    assert!(matches!(cut, Err(RuntimeError::Unsupported { .. })), "{cut:?}");
+    assert_eq!(holder.pods().len(), 5);
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_ledger_that_names_somebody_elses_process_is_not_believed() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let mut stranger = std::process::Command::new("sleep");
+    stranger.arg("1000").env_remove(meshkat_runtime::RUN);
+    let mut stranger = stranger.spawn().expect("sleep starts");
+    let mut forged = ledger(&ground);
+    let identity = ProcessIdentity::of(stranger.id()).expect("it runs");
+    let is_of_sds = |process: &&mut LedgerProcess| process.pod == "sds";
+    let of_sds = forged.processes.iter_mut().find(is_of_sds).expect("it is listed");
+    of_sds.identity = identity.clone();
+    let error = attach(&ground, &forged).await.err().expect("it is not the mesh's");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the application of sds is left alone: the ledger names process {}, but nothing proves that the mesh started it",
+            identity.pid
+        )
+    );
+    assert_eq!(error.help(), Some(format!("look at process {}", identity.pid)));
+    assert!(identity.is_alive());
+
+    // Nor is one that comes into the place of the mesh's own, after it was looked at.
+    let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    holder.kill(&Target::pod("sds")).await.expect("it runs");
+    guest.kill(&Target::pod("sds")).await.expect("again is harmless");
+    assert!(identity.is_alive());
+    stranger.kill().expect("it is the test's own");
+    stranger.wait().expect("it was killed");
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_runtime_without_processes_is_attached_to_as_well() {
+    let ground = Ground::new();
+    let pods = ["ingress", "pet-1", "pet-2", "sds", "echo"];
+    let script = pods.iter().zip(1..).fold(Script::default(), |script, (pod, last)| {
+        script.address(pod, std::net::Ipv4Addr::new(127, 0, 0, last).into())
+    });
+    let script = script.log("pet-1", Container::Envoy, "fetched");
+    let backend = ScriptedBackend::new(script.clone());
+    let holder = backend.lease(&ground.mesh()).await.expect("it starts");
+    let state = script.state_dir().expect("it is there");
+    let run = live_runs(&state).expect("it is readable").remove(0);
+    let guest = backend.attach(&run).await.expect("it is there");
+    assert_eq!(guest.pods(), holder.pods());
+    assert!(application(&guest, "pet-1").to_string() == "running" && run.processes.is_empty());
+    assert_eq!(
+        guest.log("pet-1", Container::Envoy, 100).await.expect("it has one"),
+        "fetched"
+    );
+    guest
+        .kill(&Target::container("pet-1", APPLICATION))
+        .await
+        .expect("it runs");
+    until_state(&holder, "pet-1", |state| state.is_crashed()).await;
+
+    // What the one does to the network the other undoes.
+    let faults = run_folder(&state, &id(run.id.as_str())).join("network.json");
+    let sds = ["sds".to_owned()];
+    guest
+        .harm_network("pet-1", &sds, NetworkFault::Refuse)
+        .await
+        .expect("both are there");
+    guest
+        .harm_network("pet-2", &[], NetworkFault::Disconnect)
+        .await
+        .expect("it is there");
+    let noted = fs::read_to_string(&faults).expect("it was noted");
+    assert_eq!(
+        noted,
+        r#"{"between":[["pet-1","sds",{"kind":"refuse"}]],"off":["pet-2"]}"#
+    );
+    holder.heal_network("sds").await.expect("it is there");
+    holder.heal_network("pet-2").await.expect("it is there");
+    let noted = fs::read_to_string(&faults).expect("it was noted");
+    assert_eq!(noted, r#"{"between":[],"off":[]}"#);
+    holder.release(None).await.expect("it ends");
+}
