@@ -165,11 +165,11 @@ impl Metrics {
 
     /// Everything in the OpenMetrics text format.
     pub(crate) fn text(&self, world: &World) -> String {
-        self.services.set(world.services().count() as u64);
-        let hosts = world
-            .services()
-            .map(|(_, service)| service.hosts.as_slice().len() as u64);
-        self.hosts.set(hosts.sum());
+        let (services, hosts) = world.services().fold((0, 0), |(services, hosts), (_, service)| {
+            (services + 1, hosts + service.hosts.as_slice().len() as u64)
+        });
+        self.services.set(services);
+        self.hosts.set(hosts);
         if let Some(kubernetes) = &self.kubernetes {
             kubernetes.measure();
         }
