@@ -5,9 +5,9 @@ use std::{path::PathBuf, sync::Arc};
 use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
     Backend, Capabilities, Envoys, Lease, LocalEnvoy, Printable, RuntimeError,
-    docker::{DockerBackend, DockerOptions},
+    docker::{DockerBackend, DockerOptions, DockerSweeper},
     process::{self, ProcessBackend, ProcessOptions},
-    run::{Ledger, RuntimeName, Swept, sweep, sweep_docker},
+    run::{Ledger, RuntimeName, Sweeper, Swept, sweep, sweep_runtime},
 };
 
 use crate::{
@@ -17,15 +17,18 @@ use crate::{
     output::{say, told},
 };
 
+/// What removes what dead runs have left in their runtimes.
+pub(crate) const SWEEPERS: [&dyn Sweeper; 1] = [&DockerSweeper];
+
 /// A runtime, before it is known which Envoys it is to run.
-pub(crate) enum Machine {
+pub(crate) enum RuntimeHandle {
     /// Plain processes.
     Process,
     /// Containers.
     Docker(Box<DockerBackend>),
 }
 
-impl Machine {
+impl RuntimeHandle {
     /// The runtime that was asked for. Docker is reached, and what dead runs left behind in it is removed.
     ///
     /// # Errors
@@ -61,7 +64,7 @@ impl Machine {
         match self {
             Self::Process => {
                 let options = process_options(envoys)?;
-                warn_of(sweep(&options.state_dir, false).map_err(|error| runtime_error(&error))?);
+                warn_of(sweep(&options.state_dir, false, &SWEEPERS).map_err(|error| runtime_error(&error))?);
                 let backend = ProcessBackend::new(options).map_err(|error| runtime_error(&error))?;
                 Ok(Arc::new(backend))
             }
@@ -184,9 +187,9 @@ pub(crate) async fn docker() -> Result<DockerBackend, Exit> {
         .await
         .map_err(|error| runtime_error(&error))?;
     let swept = tokio::task::spawn_blocking(move || {
-        let mut swept = sweep(&state_dir, false)?;
+        let mut swept = sweep(&state_dir, false, &SWEEPERS)?;
         // What is nobody's run is left alone, and `clean` tells of it.
-        swept.extend(sweep_docker(false)?.runs);
+        swept.extend(sweep_runtime(&DockerSweeper, false)?.runs);
         Ok::<_, RuntimeError>(swept)
     });
     let swept = swept.await.map_err(|error| Exit::environment(error.to_string()))?;

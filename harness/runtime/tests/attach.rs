@@ -57,7 +57,7 @@ async fn what_a_guest_does_is_done() {
     assert!(is_running(&application(&holder, "pet-1")));
     let error = last.start(&Target::pod("dog")).await.expect_err("there is no dog");
     assert!(matches!(error, RuntimeError::UnknownPod { .. }), "{error}");
-    last.pause(&Target::pod("sds")).await.expect("it runs");
+    holder.pause(&Target::pod("sds")).await.expect("it runs");
     let error = last.start(&Target::pod("sds")).await.expect_err("it is paused");
     assert_eq!(error.to_string(), "cannot start the application of sds: it is paused");
 

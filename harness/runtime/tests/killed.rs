@@ -114,7 +114,7 @@ mod linux {
 
     pub(super) fn reap(arguments: &[OsString]) -> ExitCode {
         let [prefix] = arguments else { return ExitCode::from(2) };
-        match reaper_main(Path::new(prefix)) {
+        match reaper_main(Path::new(prefix), &[]) {
             Ok(_) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         }
@@ -238,7 +238,7 @@ mod linux {
         until("all processes are gone", || marked(&ground).is_empty());
         until("free addresses", || block_is_free(&ledger));
         assert_eq!(ground.runs(), [ledger.id.as_str()], "nobody was there to remove it");
-        let swept = sweep(&ground.state(), false).expect("it is readable");
+        let swept = sweep(&ground.state(), false, &[]).expect("it is readable");
         assert_eq!((swept.len(), &swept[0].id, &swept[0].failure), (1, &ledger.id, &None));
         assert_eq!(ground.runs(), [""; 0]);
     }

@@ -103,7 +103,7 @@ fn swept(ground: &Ground, run: &str, killed: &[u32], failure: Option<&str>) -> S
 }
 
 fn sweep_all(ground: &Ground, force: bool) -> Vec<Swept> {
-    sweep(&ground.state(), force).expect("it is readable")
+    sweep(&ground.state(), force, &[]).expect("it is readable")
 }
 
 /// Sweeps, also by force, and by a reaper that would be responsible for it; gives the one failure.
@@ -116,7 +116,7 @@ fn is_left_alone(ground: &Ground, run: &str) -> String {
         told.extend(swept);
     }
     let (prefix, _) = run.rsplit_once('-').expect("it is a name");
-    told.extend(reap(&ground.state().join(format!("runs/{prefix}-"))).expect("it names runs"));
+    told.extend(reap(&ground.state().join(format!("runs/{prefix}-")), &[]).expect("it names runs"));
     let failures: Vec<String> = told
         .into_iter()
         .map(|swept| swept.failure.expect("it is told"))
@@ -283,7 +283,7 @@ fn a_link_in_the_place_of_a_folder_leads_to_nothing_that_is_removed() {
     // Nor do `runs` itself and a state folder that is another's.
     let ground = Ground::new();
     symlink(elsewhere.state().join("runs"), ground.state().join("runs")).expect("linked");
-    let error = sweep(&ground.state(), true).expect_err("it is a link");
+    let error = sweep(&ground.state(), true, &[]).expect_err("it is a link");
     assert!(
         error.to_string().contains("is not a folder of this user's own"),
         "{error}"
@@ -380,13 +380,13 @@ fn a_reaper_takes_no_path_but_that_of_runs() {
         state.join("1-1-0-"),
         state.join("runs/x/1-1-0-"),
     ] {
-        let error = reap(&prefix).expect_err("it names no runs");
+        let error = reap(&prefix, &[]).expect_err("it names no runs");
         assert!(error.to_string().contains("names no runs"), "{error}");
     }
     assert!(precious.is_dir());
     assert_eq!(ground.runs().len(), 2);
     assert_eq!(
-        reap(&state.join("runs/1-1-0-")).expect("it names runs"),
+        reap(&state.join("runs/1-1-0-"), &[]).expect("it names runs"),
         [swept(&ground, "1-1-0-0", &[], None)]
     );
     assert_eq!(ground.runs(), ["1-1-1-0"]);
@@ -396,7 +396,7 @@ fn a_reaper_takes_no_path_but_that_of_runs() {
 fn a_state_folder_that_is_not_there_holds_nothing() {
     let ground = Ground::new();
     let missing = ground.path().join("missing");
-    assert_eq!(sweep(&missing, false).expect("that is no error"), []);
+    assert_eq!(sweep(&missing, false, &[]).expect("that is no error"), []);
     assert_eq!(live_runs(&missing).expect("that is no error"), []);
     assert!(!missing.exists());
 }
@@ -427,7 +427,7 @@ async fn a_live_run_is_left_alone_unless_forced() {
 
     // Only this very process is spared.
     let state = ground.state();
-    let forced = tokio::task::spawn_blocking(move || sweep(&state, true))
+    let forced = tokio::task::spawn_blocking(move || sweep(&state, true, &[]))
         .await
         .expect("it does not panic");
     let forced = forced.expect("it is readable");
@@ -473,8 +473,8 @@ async fn nobody_else_can_look_into_what_runs_keep() {
             }
         }
     }
-    // The two locks, the ledger, the token, three configurations, and six logs.
-    assert_eq!(files, 13);
+    // The two locks, the ledger, the token, the socket, three configurations, and six logs.
+    assert_eq!(files, 14);
     lease.release(None).await.expect("it ends");
 }
 
@@ -484,7 +484,7 @@ fn a_state_folder_that_somebody_else_has_a_hand_in_is_refused() {
     let refused = |path: &Path, why: &str| {
         for error in [
             open_state_dir(path).expect_err("it is refused"),
-            sweep(path, true).expect_err("it is refused"),
+            sweep(path, true, &[]).expect_err("it is refused"),
             live_runs(path).expect_err("it is refused"),
         ] {
             let message = error.to_string();

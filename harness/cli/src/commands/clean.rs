@@ -2,13 +2,14 @@
 
 use meshkat_runtime::{
     Printable, docker,
+    docker::DockerSweeper,
     process::default_state_dir,
-    run::{Swept, sweep, sweep_docker},
+    run::{Swept, sweep, sweep_runtime},
 };
 
 use crate::{
     args::CleanArgs,
-    backend::runtime_error,
+    backend::{SWEEPERS, runtime_error},
     exit::{Exit, count},
     output::say,
 };
@@ -17,9 +18,9 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
     let state_dir = default_state_dir().map_err(|error| runtime_error(&error))?;
     let force = args.force;
     let swept = tokio::task::spawn_blocking(move || {
-        let mut swept = sweep(&state_dir, force)?;
+        let mut swept = sweep(&state_dir, force, &SWEEPERS)?;
         // Where there is no Docker, nothing is left in it.
-        let in_docker = sweep_docker(force).unwrap_or_default();
+        let in_docker = sweep_runtime(&DockerSweeper, force).unwrap_or_default();
         // What has been told of already is not told again.
         let of_docker = in_docker.runs.into_iter().filter(|run| !swept.contains(run));
         swept.extend(of_docker.collect::<Vec<_>>());

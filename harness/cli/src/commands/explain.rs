@@ -6,7 +6,7 @@ use meshkat_plan::why_not;
 
 use crate::{
     args::{CoverageChoice, ExplainArgs},
-    backend::Machine,
+    backend::RuntimeHandle,
     envoys::Asked,
     exit::Exit,
     load,
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     for (name, value) in &case.params {
         out.push_str(&format!("  {name} = {value}\n"));
     }
-    if let Some(reason) = why_not(case, &Machine::of(args.on.runtime).await?.capabilities().await?) {
+    if let Some(reason) = why_not(case, &RuntimeHandle::of(args.on.runtime).await?.capabilities().await?) {
         out.push_str(&format!("\nskipped\n  {reason}\n"));
     }
     let with = case.mesh.envoy.as_ref().map(|envoy| format!(", with Envoy {envoy}"));

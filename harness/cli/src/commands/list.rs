@@ -10,7 +10,7 @@ use tabled::{builder::Builder, settings::Style};
 
 use crate::{
     args::{ListArgs, ListFormat},
-    backend::Machine,
+    backend::RuntimeHandle,
     envoys::Asked,
     exit::{Exit, count},
     load,
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let asked = Asked::read(&args.envoy)?;
-    let capabilities = Machine::of(args.on.runtime).await?.capabilities().await?;
+    let capabilities = RuntimeHandle::of(args.on.runtime).await?.capabilities().await?;
     let cases = load::selected(&project, &asked, &args.select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let last = Reports::new(&project, None).last_if_any();

@@ -4,10 +4,13 @@ use std::{io, path::Path, process::ExitCode};
 
 use meshkat_runtime::run::reaper_main;
 
-use crate::exit::{self, Exit};
+use crate::{
+    backend::SWEEPERS,
+    exit::{self, Exit},
+};
 
 pub(crate) fn run(prefix: &Path) -> ExitCode {
-    match reaper_main(prefix) {
+    match reaper_main(prefix, &SWEEPERS) {
         Ok(swept) if swept.iter().all(|run| run.failure.is_none()) => ExitCode::SUCCESS,
         // Nobody is left to be told; the next run finds what remains.
         Ok(_) => ExitCode::FAILURE,

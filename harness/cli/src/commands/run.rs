@@ -9,7 +9,7 @@ use meshkat_report::{ReportOptions, Reporters};
 
 use crate::{
     args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
-    backend::Machine,
+    backend::RuntimeHandle,
     commands::{list, rerun},
     envoys::Asked,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
@@ -26,7 +26,7 @@ const REPAIRED: Duration = Duration::from_secs(5);
 pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
     let asked = Asked::read(&args.envoy)?;
-    let machine = Machine::of(args.on.runtime).await?;
+    let machine = RuntimeHandle::of(args.on.runtime).await?;
     let capabilities = machine.capabilities().await?;
     let reports = Reports::new(&project, args.report_dir.as_deref());
     let select = match args.rerun {

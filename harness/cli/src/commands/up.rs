@@ -20,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::{
     args::{UpArgs, UpFormat},
     aside::Aside,
-    backend::{self, Machine},
+    backend::{self, RuntimeHandle},
     envoys::Found,
     exit::{Exit, INTERRUPTED},
     limits, load,
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let envoy = backend::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let state_dir = default_state_dir().map_err(|error| backend::runtime_error(&error))?;
-    let machine = Machine::of(args.runtime).await?;
+    let machine = RuntimeHandle::of(args.runtime).await?;
     let backend = machine.backend(&Found::one(envoy, &args.envoy))?;
     let limit = args.ready_within;
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;

@@ -16,7 +16,7 @@ mod limits;
 mod options;
 mod probe;
 mod reach;
-pub(crate) mod remove;
+mod remove;
 mod sandbox;
 mod subnets;
 
@@ -28,5 +28,5 @@ pub use image::{Images, remove_images};
 pub use options::DockerOptions;
 pub use probe::condition;
 pub use reach::{REACH, Reach};
-pub use remove::run_of;
+pub use remove::{DockerSweeper, run_of};
 pub use subnets::{SUBNETS, Subnets};

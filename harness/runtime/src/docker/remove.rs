@@ -1,6 +1,6 @@
 //! Removing all that runs made in Docker.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use super::daemon::{self, failed, is_conflict, is_missing, message};
 use super::{image, labels};
 use crate::run::LeaseId;
 use crate::run::folder::try_lock;
+use crate::run::ledger::RuntimeName;
+use crate::run::{Found, Left, Removed, Sweeper};
 use crate::{Printable, RuntimeError};
 
 /// How often what cannot be removed yet is tried again: Docker may still be busy with it.
@@ -24,15 +26,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How many looks in a row find nothing before a run that was killed counts as removed: what it asked for last, Docker may
 /// still be making.
 const QUIET_LOOKS: u32 = 6;
-
-/// What was found and removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Removed {
-    /// How many containers.
-    pub(crate) containers: usize,
-    /// How many networks.
-    pub(crate) networks: usize,
-}
 
 /// Removes all containers and networks of a run.
 ///
@@ -121,15 +114,6 @@ async fn networks(docker: &Docker, filters: Filters) -> Result<Vec<Network>, Run
         .map_err(failed("list networks"))
 }
 
-/// A run that Docker has something of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Found {
-    /// Its name.
-    pub(crate) id: LeaseId,
-    /// What is said to be its state folder; anybody can have written it.
-    pub(crate) state_dir: String,
-}
-
 /// Why something with a label of a run is not ours.
 #[derive(Debug, PartialEq, Eq)]
 enum Foreign {
@@ -205,7 +189,7 @@ fn labelled<'a>(label: impl Fn(&'static str) -> Option<&'a str>) -> Result<Found
 ///
 /// # Errors
 /// What could not be removed, or that Docker cannot be reached.
-pub(crate) fn dead_run(run_id: &LeaseId) -> Result<Removed, RuntimeError> {
+pub(super) fn dead_run(run_id: &LeaseId) -> Result<Removed, RuntimeError> {
     blocking(async {
         let docker = daemon::connect().await?;
         let mut removed = Removed::default();
@@ -221,49 +205,50 @@ pub(crate) fn dead_run(run_id: &LeaseId) -> Result<Removed, RuntimeError> {
     })
 }
 
-/// What Docker has of runs.
-#[derive(Debug, Default)]
-pub(crate) struct Runs {
-    /// Those of this user.
-    pub(crate) runs: BTreeSet<Found>,
-    /// What has a label of ours and is nobody's run, and why. Fit to be shown.
-    pub(crate) strangers: Vec<String>,
-}
+/// Removes what Docker has of runs.
+#[derive(Debug)]
+pub struct DockerSweeper;
 
-/// The runs that Docker still has something of. Blocks.
-///
-/// # Errors
-/// Docker cannot be reached.
-pub(crate) fn runs() -> Result<Runs, RuntimeError> {
-    blocking(async {
-        let docker = daemon::connect().await?;
-        let mut all = Runs::default();
-        for container in containers(&docker, labels::with(labels::RUN, None)).await? {
-            let name = container.names.iter().flatten().next();
-            all.add("container", name.or(container.id.as_ref()), owner(&container));
-        }
-        for network in networks(&docker, labels::with(labels::RUN, None)).await? {
-            all.add("network", network.name.as_ref(), owner_of_network(&network));
-        }
-        Ok(all)
-    })
-}
+impl Sweeper for DockerSweeper {
+    fn runtime(&self) -> RuntimeName {
+        RuntimeName::Docker
+    }
 
-impl Runs {
-    fn add(&mut self, kind: &str, name: Option<&String>, owner: Result<Found, Foreign>) {
-        match owner {
-            Ok(found) => drop(self.runs.insert(found)),
-            Err(Foreign::User) => {}
-            Err(Foreign::Strange(why)) => {
-                let name = name.map_or("", |name| name.trim_start_matches('/'));
-                self.strangers.push(format!("the {kind} {}: {why}", Printable(name)));
+    fn remove(&self, run: &LeaseId, state_dir: &Path) -> Result<Removed, RuntimeError> {
+        let removed = dead_run(run);
+        unfinished_images(state_dir);
+        removed
+    }
+
+    fn left(&self) -> Result<Left, RuntimeError> {
+        blocking(async {
+            let docker = daemon::connect().await?;
+            let mut all = Left::default();
+            for container in containers(&docker, labels::with(labels::RUN, None)).await? {
+                let name = container.names.iter().flatten().next();
+                add(&mut all, "container", name.or(container.id.as_ref()), owner(&container));
             }
+            for network in networks(&docker, labels::with(labels::RUN, None)).await? {
+                add(&mut all, "network", network.name.as_ref(), owner_of_network(&network));
+            }
+            Ok(all)
+        })
+    }
+}
+
+fn add(all: &mut Left, kind: &str, name: Option<&String>, owner: Result<Found, Foreign>) {
+    match owner {
+        Ok(found) => drop(all.runs.insert(found)),
+        Err(Foreign::User) => {}
+        Err(Foreign::Strange(why)) => {
+            let name = name.map_or("", |name| name.trim_start_matches('/'));
+            all.strangers.push(format!("the {kind} {}: {why}", Printable(name)));
         }
     }
 }
 
 /// Removes images without a name that a build began and nobody finished, unless one is being built right now. Blocks.
-pub(crate) fn unfinished_images(state_dir: &Path) {
+fn unfinished_images(state_dir: &Path) {
     let Ok(Some(_lock)) = try_lock(&image::lock_file(state_dir)) else {
         return;
     };
@@ -359,9 +344,9 @@ mod tests {
 
     #[test]
     fn what_is_told_of_strangers_does_nothing_to_a_terminal() {
-        let mut all = Runs::default();
+        let mut all = Left::default();
         let name = "/a\u{1b}[2J\nb".to_owned();
-        all.add("network", Some(&name), Err(Foreign::Strange("why")));
+        add(&mut all, "network", Some(&name), Err(Foreign::Strange("why")));
         assert_eq!(all.strangers, ["the network a\\u{1b}[2J\\u{a}b: why"]);
     }
 }

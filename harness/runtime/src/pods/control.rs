@@ -1,7 +1,9 @@
 //! How another process asks the one that holds a mesh to start something: by a socket in the run's folder, which nobody but this
 //! user can reach.
 
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,7 +41,9 @@ impl Drop for Control {
 impl Control {
     /// Answers for a mesh, one after the other, as long as somebody has its lease.
     pub(crate) fn serve<D: Driver>(lease: &Arc<PodLease<D>>, folder: &Path) -> io::Result<Self> {
-        let listener = UnixListener::bind(folder.join(SOCKET))?;
+        let socket = folder.join(SOCKET);
+        let listener = UnixListener::bind(&socket)?;
+        fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
         let lease = Arc::downgrade(lease);
         Ok(Self(tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

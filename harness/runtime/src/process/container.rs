@@ -30,8 +30,11 @@ use crate::{InstanceId, RuntimeError, Target};
 /// How long the kernel may take to freeze a process.
 const KERNEL: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether it has, and whether a process has ended that is not this one's child.
+/// How often it is looked whether it has.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How often it is looked whether a process has ended that is not this one's child.
+const LOOK_AT_OTHERS: Duration = Duration::from_millis(10);
 
 /// What every process of a mesh needs to be started.
 #[derive(Debug)]
@@ -240,7 +243,7 @@ impl DriverContainer for ProcessContainer {
         let (instance, is_paused) = (InstanceId::process(identity.pid), identity.is_frozen());
         let ended = async move {
             while identity.is_alive() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(LOOK_AT_OTHERS).await;
             }
             Ended::default()
         };

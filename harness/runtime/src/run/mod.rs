@@ -22,5 +22,5 @@ pub use log::LIMIT as LOG_LIMIT;
 pub use owner::end;
 pub use reaper::{reap, reaper_main};
 pub use state::{check_state_dir, open_state_dir};
-pub use sweep::{DockerSwept, Swept, live_runs, sweep, sweep_docker};
+pub use sweep::{Found, Left, Removed, RuntimeSwept, Sweeper, Sweepers, Swept, live_runs, sweep, sweep_runtime};
 pub use token::{authorization_file, read_authorization};

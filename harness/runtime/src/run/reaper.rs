@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::folder::runs;
 use super::id::LeasePrefix;
-use super::sweep::{OwnRun, Swept};
+use super::sweep::{OwnRun, Sweepers, Swept};
 use crate::{RuntimeError, environment};
 
 /// What a reaper says when it is ready.
@@ -104,7 +104,7 @@ impl Reaper {
 /// # Errors
 /// When it could not get ready, or the argument names no runs: then nothing is touched. The backend then refuses to start
 /// anything.
-pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
+pub fn reaper_main(prefix: &Path, sweepers: Sweepers<'_>) -> io::Result<Vec<Swept>> {
     let runs = Runs::named(prefix)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _inside = runtime.enter();
@@ -122,7 +122,7 @@ pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
     io::stdout().flush()?;
     // An error means that there is nothing more to wait for, as does the end.
     let _ = io::copy(&mut io::stdin(), &mut io::sink());
-    Ok(runs.reap())
+    Ok(runs.reap(sweepers))
 }
 
 /// Kills what is left of every run of a backend, waits until it is gone, and removes the folders. `prefix` is the state
@@ -130,8 +130,8 @@ pub fn reaper_main(prefix: &Path) -> io::Result<Vec<Swept>> {
 ///
 /// # Errors
 /// The argument names no runs: then nothing is touched.
-pub fn reap(prefix: &Path) -> io::Result<Vec<Swept>> {
-    Ok(Runs::named(prefix)?.reap())
+pub fn reap(prefix: &Path, sweepers: Sweepers<'_>) -> io::Result<Vec<Swept>> {
+    Ok(Runs::named(prefix)?.reap(sweepers))
 }
 
 /// The runs of one backend in a state folder.
@@ -164,14 +164,14 @@ impl Runs {
         })
     }
 
-    fn reap(&self) -> Vec<Swept> {
+    fn reap(&self, sweepers: Sweepers<'_>) -> Vec<Swept> {
         // One that is not this user's, or not there, has none of its runs.
         let Ok(found) = OwnRun::all(&self.state_dir) else {
             return Vec::new();
         };
         let own = found.into_iter().filter(|(id, _)| self.prefix.is_of(id));
         own.filter_map(|(_, run)| match run {
-            Ok(run) => Some(run?.clean(false)),
+            Ok(run) => Some(run?.clean(false, sweepers)),
             Err(swept) => Some(swept),
         })
         .collect()

@@ -1,5 +1,6 @@
 //! Cleaning up after runs that ended without doing it themselves, and telling which runs live.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,7 @@ use super::id::LeaseId;
 use super::identity::{ProcessIdentity, Proof, Signalled};
 use super::ledger::{Ledger, RuntimeName};
 use super::state::{check_state_dir, named, there};
-use crate::docker::remove::Found;
-use crate::{Printable, RuntimeError, docker};
+use crate::{Printable, RuntimeError};
 
 /// How long a process may take to end that proves nothing, as one that is ending already does.
 const ENDING: Duration = Duration::from_secs(3);
@@ -61,13 +61,61 @@ impl Swept {
     }
 }
 
-/// What was done about what Docker has.
+/// What was done about what a runtime has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DockerSwept {
+pub struct RuntimeSwept {
     /// The runs of which something was left.
     pub runs: Vec<Swept>,
     /// What has labels of ours and yet is not ours, and why; nothing was done to it. Fit to be shown.
     pub strangers: Vec<String>,
+}
+
+/// What removes what a runtime has of runs besides processes and folders.
+pub trait Sweeper: Sync {
+    /// Whose runs those are.
+    fn runtime(&self) -> RuntimeName;
+
+    /// Removes all that there is of a run that has ended, in a state folder. Blocks.
+    ///
+    /// # Errors
+    /// What could not be removed, or that the runtime cannot be reached.
+    fn remove(&self, run: &LeaseId, state_dir: &Path) -> Result<Removed, RuntimeError>;
+
+    /// The runs of which there is still something. Blocks.
+    ///
+    /// # Errors
+    /// The runtime cannot be reached.
+    fn left(&self) -> Result<Left, RuntimeError>;
+}
+
+/// The sweepers of all runtimes that have anything to remove.
+pub type Sweepers<'a> = &'a [&'a dyn Sweeper];
+
+/// What was found and removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How many containers.
+    pub containers: usize,
+    /// How many networks.
+    pub networks: usize,
+}
+
+/// What a runtime has of runs.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Those of this user.
+    pub runs: BTreeSet<Found>,
+    /// What has a label of ours and is nobody's run, and why. Fit to be shown.
+    pub strangers: Vec<String>,
+}
+
+/// A run that a runtime has something of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Its name.
+    pub id: LeaseId,
+    /// What is said to be its state folder; anybody can have written it.
+    pub state_dir: String,
 }
 
 /// The folder of a run that a run of this user has made, as far as that can be proven: by its ledger, or because nothing is in
@@ -138,14 +186,14 @@ impl OwnRun {
     }
 
     /// Kills what the ledger lists and still lives, waits until it is gone, and removes the folder.
-    pub(crate) fn clean(self, owner_too: bool) -> Swept {
+    pub(crate) fn clean(self, owner_too: bool, sweepers: Sweepers<'_>) -> Swept {
         let mut swept = Swept::of(&self.id, &self.folder);
         let mut failures = Vec::new();
         let removed = match &self.ledger {
             Some(ledger) => {
                 self.kill_all(ledger, owner_too, &mut swept.killed, &mut failures);
-                if ledger.runtime == RuntimeName::Docker {
-                    remove_containers(&mut swept, &mut failures);
+                if let Some(sweeper) = sweepers.iter().find(|sweeper| sweeper.runtime() == ledger.runtime) {
+                    remove_rest(*sweeper, &mut swept, &mut failures);
                 }
                 remove_folder(&self.folder)
             }
@@ -161,12 +209,8 @@ impl OwnRun {
     /// The owner first, as it could start more. Never this process itself.
     fn kill_all(&self, ledger: &Ledger, owner_too: bool, killed: &mut Vec<u32>, failures: &mut Vec<String>) {
         let owner = owner_too.then_some((&ledger.owner, Proof::Owner(&self.folder)));
-        // Those of containers are the daemon's to end.
-        let processes = match ledger.runtime {
-            RuntimeName::Process => ledger.processes.as_slice(),
-            RuntimeName::Docker => &[],
-        };
-        let members = processes
+        let members = ledger
+            .processes
             .iter()
             .map(|process| (&process.identity, Proof::Member(&self.id)));
         let all = owner.into_iter().chain(members);
@@ -209,16 +253,16 @@ fn not_ours(process: &ProcessIdentity) -> String {
     )
 }
 
-/// Removes what dead runs have left in a state folder: their processes and their folders. Goes on past a failure and
+/// Removes what dead runs have left in a state folder: their processes, what their runtimes have of them, and their folders. Goes on past a failure and
 /// tells of it. Runs that live are left alone, unless `force`: then they are ended first. What is not proven to be a run's is
 /// left alone in any case. Blocks for as long as the processes take to go.
 ///
 /// # Errors
 /// When the state folder is not this user's, or cannot be read at all.
-pub fn sweep(state_dir: &Path, force: bool) -> Result<Vec<Swept>, RuntimeError> {
+pub fn sweep(state_dir: &Path, force: bool, sweepers: Sweepers<'_>) -> Result<Vec<Swept>, RuntimeError> {
     let mut swept = Vec::new();
     for id in ids(state_dir)? {
-        if let Outcome::Done(done) = sweep_one(state_dir, &id, force)? {
+        if let Outcome::Done(done) = sweep_one(state_dir, &id, force, sweepers)? {
             swept.push(done);
         }
     }
@@ -235,7 +279,7 @@ enum Outcome {
     Gone,
 }
 
-fn sweep_one(state_dir: &Path, id: &LeaseId, force: bool) -> Result<Outcome, RuntimeError> {
+fn sweep_one(state_dir: &Path, id: &LeaseId, force: bool, sweepers: Sweepers<'_>) -> Result<Outcome, RuntimeError> {
     let (run, _lock) = {
         // Nobody makes a folder meanwhile: one without a lock is of a run that ended as it was being made.
         let _turn = turn(state_dir)?;
@@ -255,7 +299,7 @@ fn sweep_one(state_dir: &Path, id: &LeaseId, force: bool) -> Result<Outcome, Run
             }
         }
     };
-    Ok(Outcome::Done(run.clean(force)))
+    Ok(Outcome::Done(run.clean(force, sweepers)))
 }
 
 /// What a look at a run's lock tells.
@@ -311,34 +355,32 @@ fn ids(state_dir: &Path) -> Result<Vec<LeaseId>, RuntimeError> {
     Ok(ids)
 }
 
-/// Removes what Docker has of a run.
-fn remove_containers(swept: &mut Swept, failures: &mut Vec<String>) {
-    match docker::remove::dead_run(&swept.id) {
+/// Removes what a runtime has of a run.
+fn remove_rest(sweeper: &dyn Sweeper, swept: &mut Swept, failures: &mut Vec<String>) {
+    let state_dir = swept.folder.parent().and_then(Path::parent).unwrap_or(&swept.folder);
+    match sweeper.remove(&swept.id, state_dir) {
         Ok(removed) => {
             swept.containers += removed.containers;
             swept.networks += removed.networks;
         }
         Err(error) => failures.push(error.to_string()),
     }
-    if let Some(state_dir) = swept.folder.parent().and_then(Path::parent) {
-        docker::remove::unfinished_images(state_dir);
-    }
 }
 
-/// Removes what Docker still has of this user's runs of any state folder whose own folder is gone, or has ended without
+/// Removes what a runtime still has of this user's runs of any state folder whose own folder is gone, or has ended without
 /// removing it, or that live, with `force`. What anybody writes into a label is no more than a name to look for: folders and
 /// processes are proven as in [`sweep`]. Blocks.
 ///
 /// # Errors
-/// When Docker cannot be reached.
-pub fn sweep_docker(force: bool) -> Result<DockerSwept, RuntimeError> {
-    let docker::remove::Runs { runs, strangers } = docker::remove::runs()?;
-    let mut all = DockerSwept {
+/// When the runtime cannot be reached.
+pub fn sweep_runtime(sweeper: &dyn Sweeper, force: bool) -> Result<RuntimeSwept, RuntimeError> {
+    let Left { runs, strangers } = sweeper.left()?;
+    let mut all = RuntimeSwept {
         runs: Vec::new(),
         strangers,
     };
     for found in runs {
-        match sweep_found(&found, force)? {
+        match sweep_found(sweeper, &found, force)? {
             Ok(swept) => all.runs.extend(swept),
             Err(why) => all.strangers.push(format!(
                 "containers or networks of run {}: their state folder {} {}",
@@ -351,8 +393,12 @@ pub fn sweep_docker(force: bool) -> Result<DockerSwept, RuntimeError> {
     Ok(all)
 }
 
-/// What was done about a run that Docker has something of, if anything; or why it is none of ours.
-fn sweep_found(found: &Found, force: bool) -> Result<Result<Option<Swept>, String>, RuntimeError> {
+/// What was done about a run that a runtime has something of, if anything; or why it is none of ours.
+fn sweep_found(
+    sweeper: &dyn Sweeper,
+    found: &Found,
+    force: bool,
+) -> Result<Result<Option<Swept>, String>, RuntimeError> {
     let (id, state_dir) = (&found.id, Path::new(&found.state_dir));
     let is_there = match named(state_dir) {
         Ok(folder) => folder.is_some(),
@@ -360,7 +406,7 @@ fn sweep_found(found: &Found, force: bool) -> Result<Result<Option<Swept>, Strin
     };
     let mut swept = Swept::of(id, &run_folder(state_dir, id));
     let outcome = if is_there {
-        sweep_one(state_dir, id, force)?
+        sweep_one(state_dir, id, force, &[sweeper])?
     } else if force {
         Outcome::Gone
     } else {
@@ -372,7 +418,7 @@ fn sweep_found(found: &Found, force: bool) -> Result<Result<Option<Swept>, Strin
         Outcome::Lives => None,
         Outcome::Gone => {
             let mut failures = Vec::new();
-            remove_containers(&mut swept, &mut failures);
+            remove_rest(sweeper, &mut swept, &mut failures);
             swept.failure = (!failures.is_empty()).then(|| failures.join("; "));
             Some(swept)
         }
