@@ -31,7 +31,7 @@ pub struct Mark {
 pub struct Choice<'a> {
     /// The value itself, which need not be one.
     pub value: &'a Node,
-    /// Its weight; 1 where nothing is said.
+    /// Its weight; 1 by default.
     pub weight: u32,
     /// Whether it is a negative one.
     pub negative: bool,

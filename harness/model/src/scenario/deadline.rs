@@ -36,7 +36,7 @@ pub(super) fn deadline(source: &Source, file: &Node, deadline: Option<Time>) -> 
         }
         let message = format!(
             "the steps take {sum:?} up to the end of this one, and the whole case may take {limit:?}{}",
-            if place.is_some() { "" } else { " where nothing is said" }
+            if place.is_some() { "" } else { " by default" }
         );
         let help = format!(
             "give the case more, such as `deadline: {:?}`, or look for a shorter time",

@@ -81,7 +81,7 @@ pub struct ScenarioFile {
     /// Words by which to select.
     #[serde(default)]
     pub tags: Vec<At<String>>,
-    /// How long one case may take; 2m where nothing is said.
+    /// How long one case may take; 2m by default.
     pub deadline: Option<Time>,
     /// `never`: each case has a mesh of its own, that no other case has used or will use.
     pub share: Option<Share>,

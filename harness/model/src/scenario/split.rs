@@ -12,11 +12,11 @@ use serde::{
 use super::quantity::Percent;
 use crate::{statistics::Strictness, yaml::At};
 
-/// The most probable that a right split fails, where nothing is said: a run of ten thousand cases fails once in a hundred.
+/// The most probable that a right split fails, by default: a run of ten thousand cases fails once in a hundred.
 const FALSE_ALARM: f64 = 1e-6;
-/// From which difference on a split is wrong, in percentage points, where nothing is said.
+/// From which difference on a split is wrong, in percentage points, by default.
 const SHIFT: f64 = 5.0;
-/// The most probable that a wrong split passes, where nothing is said.
+/// The most probable that a wrong split passes, by default.
 const MISS: f64 = 1e-3;
 
 /// The part of each pod or group of pods; with `evenly`, the pods of a group share equally.
@@ -35,9 +35,9 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Misses {
-    /// A share that is off by so many percentage points is wrong; 5 where nothing is said.
+    /// A share that is off by so many percentage points is wrong; 5 by default.
     pub shift: Option<f64>,
-    /// The most probable that it passes all the same; 1e-3 where nothing is said.
+    /// The most probable that it passes all the same; 1e-3 by default.
     pub at: Option<f64>,
 }
 

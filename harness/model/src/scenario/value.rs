@@ -122,7 +122,7 @@ enum Plain {
 struct MarkedValue {
     /// The value: a word, a number, true or false.
     value: Plain,
-    /// Where combinations leave a choice, the heaviest value is taken; 1 where nothing is said.
+    /// Where combinations leave a choice, the heaviest value is taken; 1 by default.
     weight: Option<u32>,
     /// Whether what is tested must refuse it: a case has at most one negative value.
     negative: Option<bool>,

@@ -64,7 +64,7 @@ const BY_POST: [&str; 14] = [
 pub struct AdminStep {
     /// The pods whose Envoys are asked; of several, each must hold.
     pub admin: At<OneOrMany<At<String>>>,
-    /// `GET` asks, `POST` tells; GET where nothing is said.
+    /// `GET` asks, `POST` tells; GET by default.
     #[serde(default)]
     pub method: Method,
     /// The path with its query, such as `/runtime_modify?key=value`.
@@ -104,7 +104,7 @@ impl fmt::Display for Method {
 }
 
 impl AdminStep {
-    /// What the answer must be, with the status that is expected where nothing is said of it.
+    /// What the answer must be, with the status that is expected by default of it.
     pub fn expected(&self) -> AnswerExpectations {
         let mut expected = self.answer.clone();
         expected.status.get_or_insert_with(|| At {

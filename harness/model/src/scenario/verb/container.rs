@@ -79,7 +79,7 @@ target_step!(ResumeStep, resume, Pause, 20, "Lets go on what is frozen (SIGCONT)
 pub struct StartStep {
     /// Pods (`pet-1`), one container of a pod (`pet-1/envoy`), or groups (`pet`).
     pub start: At<OneOrMany<At<String>>>,
-    /// How long it may take to be ready; 10s where nothing is said.
+    /// How long it may take to be ready; 10s by default.
     pub within: Option<Time>,
     /// With `sds`: it comes back with a registry of its own and not with the one that it had.
     #[serde(default)]

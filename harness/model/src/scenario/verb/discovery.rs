@@ -23,18 +23,18 @@ use crate::{
 pub struct DiscoveryStep {
     /// What happens to it.
     pub discovery: At<Discovery>,
-    /// With `slow`: how much later it answers; 500ms where nothing is said.
+    /// With `slow`: how much later it answers; 500ms by default.
     pub delay: Option<Time>,
-    /// With `flapping`: how long it answers, and then does not; 300ms where nothing is said.
+    /// With `flapping`: how long it answers, and then does not; 300ms by default.
     pub every: Option<Time>,
-    /// Only for these pods' Envoys (or these groups'); for all where nothing is said. Not with `killed`, `hung`, `restored`.
+    /// Only for these pods' Envoys (or these groups'); for all by default. Not with `killed`, `hung`, `restored`.
     pub only_for: Option<At<OneOrMany<At<String>>>>,
     /// With `restored`: what the registry says of these services from then on.
     #[serde(default)]
     pub endpoints: IndexMap<At<String>, Hosts>,
     /// With `restored`: whether the registry is the one that it had.
     pub registry: Option<At<RegistryThen>>,
-    /// With `restored`: how long it may take until every Envoy has acknowledged what is true; 10s where nothing is said.
+    /// With `restored`: how long it may take until every Envoy has acknowledged what is true; 10s by default.
     pub within: Option<Time>,
 }
 

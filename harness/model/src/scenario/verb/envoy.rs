@@ -55,7 +55,7 @@ pub struct EnvoyStep {
     pub stats: IndexMap<At<String>, Bound>,
     /// What part of a counter another one is.
     pub share: Option<At<CounterShare>>,
-    /// With `share`: the most probable that a right one fails; 1e-6 where nothing is said.
+    /// With `share`: the most probable that a right one fails; 1e-6 by default.
     pub false_alarm: Option<At<f64>>,
     /// With `share`: from when on one is wrong, and the most probable that it passes.
     pub misses: Option<At<Misses>>,

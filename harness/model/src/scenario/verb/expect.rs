@@ -32,7 +32,7 @@ pub struct ExpectStep {
     pub for_: Option<Time>,
     /// Becomes true of the latest `window` within this time.
     pub within: Option<Time>,
-    /// The window for `within`; 500ms where nothing is said.
+    /// The window for `within`; 500ms by default.
     pub window: Option<Time>,
     /// The window begins where the last `expect` of this load ended, and not where the load began.
     #[serde(default)]

@@ -24,9 +24,9 @@ pub struct FaultStep {
     /// Cut the connection without an answer.
     #[serde(default)]
     pub abort: bool,
-    /// The share of requests that it happens to; 1 where nothing is said.
+    /// The share of requests that it happens to; 1 by default.
     pub probability: Option<f64>,
-    /// The paths that it happens to, as prefixes; all where nothing is said.
+    /// The paths that it happens to, as prefixes; all by default.
     #[serde(default)]
     pub paths: Vec<String>,
 }

@@ -34,7 +34,7 @@ pub struct NetworkStep {
     /// With `lossy`: the share of packets that is lost, in each direction.
     pub loss: Option<At<Percent>>,
     /// With `restored`: how long it may take until the network is whole and every Envoy has acknowledged its endpoints; 10s
-    /// where nothing is said.
+    /// by default.
     pub within: Option<Time>,
 }
 

@@ -71,7 +71,7 @@ pub struct RegisterStep {
     /// For each service, the pods (or groups) that are its hosts, as a list or with the weight of each; an empty list says
     /// that it has none.
     pub register: IndexMap<At<String>, Hosts>,
-    /// How long the mesh may take to follow; 10s where nothing is said.
+    /// How long the mesh may take to follow; 10s by default.
     pub within: Option<Time>,
     /// Do not wait for the mesh to follow.
     #[serde(default)]

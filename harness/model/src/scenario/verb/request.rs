@@ -20,7 +20,7 @@ use crate::{
 /// A step's requests are sent one after the other; more of them want a load.
 const MAXIMUM_TIMES: u32 = 10_000;
 
-/// How many requests it takes at the least to judge a split, where nothing is said; roughly.
+/// How many requests it takes at the least to judge a split, by default; roughly.
 const OF_A_SPLIT: u32 = 2000;
 
 /// What is expected of a request's `within` to take, at the most.

@@ -22,7 +22,7 @@ use crate::{
 pub struct ScaleStep {
     /// The number for each group.
     pub scale: IndexMap<At<String>, At<u32>>,
-    /// How long the mesh may take to follow; 10s where nothing is said.
+    /// How long the mesh may take to follow; 10s by default.
     pub within: Option<Time>,
 }
 

@@ -27,7 +27,7 @@ pub struct ServedExpectations {
     pub distinct: IndexMap<At<String>, Bound>,
     /// How the requests are split: the part of each pod or group, or `{GROUP: evenly}`.
     pub split: Option<At<Split>>,
-    /// With `split`: the most probable that a right one fails; 1e-6 where nothing is said.
+    /// With `split`: the most probable that a right one fails; 1e-6 by default.
     pub false_alarm: Option<At<f64>>,
     /// With `split`: from when on one is wrong, and the most probable that it passes.
     pub misses: Option<At<Misses>>,
