@@ -198,7 +198,7 @@ impl Planner<'_> {
     fn in_order(&self, mut chain: Vec<Member>) -> Vec<Case> {
         match self.order {
             Order::Longest | Order::Written => {
-                chain.sort_by_key(|member| (member.place(), member.impact, member.number))
+                chain.sort_by_key(|member| (member.place(), member.impact, member.number));
             }
             Order::Random(seed) => {
                 fastrand::Rng::with_seed(seed).shuffle(&mut chain);

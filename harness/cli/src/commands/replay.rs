@@ -13,6 +13,7 @@ use crate::{
     signals,
 };
 
+#[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
 pub(crate) async fn run(args: ReplayArgs, color: Color) -> Result<(), Exit> {
     let dir = match args.dir {
         Some(dir) => dir,

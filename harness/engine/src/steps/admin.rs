@@ -14,6 +14,8 @@ use crate::case::{Broken, CaseRun};
 
 /// How long an answer may take: as long as a large mesh needs to tell all that it is configured with.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take at the least, where what is expected has to come sooner.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl CaseRun<'_> {
     pub(super) async fn admin(&mut self, step: &AdminStep) -> Result<(), Broken> {
@@ -23,6 +25,9 @@ impl CaseRun<'_> {
 
     async fn ask_admin(&mut self, step: &AdminStep) -> Result<Vec<Check>, Broken> {
         let expected = step.expected();
+        let timeout = step
+            .within
+            .map_or(TIMEOUT, |within| within.0.clamp(SHORTEST_TIMEOUT, TIMEOUT));
         let mut checks = Vec::new();
         for name in step.admin.iter() {
             for pod in self.existing_pods(name)? {
@@ -31,7 +36,7 @@ impl CaseRun<'_> {
                     host: None,
                 };
                 let method = step.method.to_string();
-                let request = Request::new(&method, &route, &step.path, [], TIMEOUT).map_err(Broken::Environment)?;
+                let request = Request::new(&method, &route, &step.path, [], timeout).map_err(Broken::Environment)?;
                 let response = self.client.send(&request).await;
                 let whom = format!("the Envoy of {}", pod.name);
                 checks.extend(verdict::answer(&expected, &whom, &response, &self.surroundings()));

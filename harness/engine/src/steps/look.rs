@@ -60,7 +60,12 @@ impl CaseRun<'_> {
                 self.checks += checks.len() as u64;
             }
             attempt += 1;
-            tokio::time::sleep(wait::pause(took)).await;
+            let left = match patience {
+                Patience::Once => Duration::ZERO,
+                Patience::Within(time) | Patience::For(time) => time.saturating_sub(elapsed),
+            };
+            // The last look is at the end of the time, and not behind it.
+            tokio::time::sleep(wait::pause(took).min(left)).await;
         }
     }
 }

@@ -125,6 +125,9 @@ struct Pod<'a> {
     depth: usize,
 }
 
+/// An address, and the port there where it is another one.
+type Place = (String, Option<u16>);
+
 impl Pod<'_> {
     fn wrong(&self, path: &DocPath, message: impl Into<String>) -> ConfigError {
         ConfigError::unexpected(&self.file, path, message)
@@ -350,12 +353,7 @@ impl Pod<'_> {
     }
 
     /// Where a host is: its addresses, each with another port where it has moved; and whether they may be others later.
-    fn places(
-        &self,
-        socket: &Value,
-        host: &str,
-        path: &DocPath,
-    ) -> Result<(Vec<(String, Option<u16>)>, bool), ConfigError> {
+    fn places(&self, socket: &Value, host: &str, path: &DocPath) -> Result<(Vec<Place>, bool), ConfigError> {
         let written = get(socket, "port_value").and_then(port);
         let moved = |ports: &dyn Fn(u16) -> u16| written.map(ports).filter(|real| Some(*real) != written);
         if is_local(host) {

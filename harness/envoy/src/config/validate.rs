@@ -32,7 +32,10 @@ pub struct Validator {
 /// What was asked already: the texts with the folders that they were for, and why they were refused. Several meshes have the
 /// same configurations.
 #[derive(Debug, Clone, Default)]
-struct Known(Arc<Mutex<HashMap<(PathBuf, String), Option<String>>>>);
+struct Known(Arc<Mutex<Answers>>);
+
+/// Why Envoy refused a text in a folder; none where it took it.
+type Answers = HashMap<(PathBuf, String), Option<String>>;
 
 /// What a judge remembers is no part of who it is.
 impl PartialEq for Known {

@@ -144,7 +144,7 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
                 Err(format!("a body that is too large to be read as JSON: {summary}"))
             }
             Some(None) => Err(format!("a body that is not JSON: {summary}")),
-            None => Err(summary.clone()),
+            None => Err(summary),
         };
         let held = outcome.is_ok();
         checks.add(

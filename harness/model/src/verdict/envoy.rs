@@ -11,7 +11,7 @@ use crate::{
     observation::EnvoyView,
     scenario::{
         split::strictness,
-        verb::envoy::{Endpoints, EnvoyStep},
+        verb::envoy::{Endpoints, EnvoyStep, is_gauge},
     },
 };
 
@@ -71,10 +71,11 @@ pub fn envoy(
     for (name, bound) in &step.stats {
         let before = since.map(|since| since.stats.get(&name.value).copied().unwrap_or_default());
         let now = counted(seen, &name.value);
-        let value = now.number().map(|now| now - before.unwrap_or_default());
+        let value = since_then(&name.value, now.number(), before);
         let actual = match (reachable, &now, before) {
             (false, ..) => no_admin(),
             (_, Counted::Unknown(why), _) => why.clone(),
+            (_, now, Some(before)) if value.is_none() => fell(before, now.number()),
             (_, Counted::NotYet, _) => format!("0 (Envoy has not made `{}` yet)", name.value),
             (_, Counted::Number(now), Some(before)) => format!("{} (from {before} to {now})", now - before),
             (_, Counted::Number(now), None) => now.to_string(),
@@ -94,7 +95,10 @@ pub fn envoy(
             match counted(seen, name) {
                 _ if !reachable => Err(no_admin()),
                 Counted::Unknown(why) => Err(format!("`{name}`: {why}")),
-                now => Ok(now.number().unwrap_or_default() - before.unwrap_or_default()),
+                now => {
+                    let value = since_then(name, now.number(), before);
+                    value.ok_or_else(|| format!("`{name}`: {}", fell(before.unwrap_or_default(), now.number())))
+                }
             }
         };
         let strict = strictness(
@@ -116,6 +120,17 @@ pub fn envoy(
     }
     checks.expressions(&step.that);
     checks.all
+}
+
+/// How much a statistic has grown. None of a counter that fell: what it counted in between is not known.
+fn since_then(name: &str, now: Option<f64>, before: Option<f64>) -> Option<f64> {
+    let grown = now? - before.unwrap_or_default();
+    (grown >= 0.0 || is_gauge(name)).then_some(grown)
+}
+
+fn fell(before: f64, now: Option<f64>) -> String {
+    let now = now.unwrap_or_default();
+    format!("it fell from {before} to {now}: it was reset, or the Envoy began again")
 }
 
 fn show_names(names: &BTreeSet<&str>) -> String {

@@ -1,7 +1,7 @@
 //! One look at a mesh: its discovery service, and its Envoys.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -31,6 +31,8 @@ pub(super) struct Mesh<'a> {
     folder: PathBuf,
     pods: &'a [meshkat_runtime::Pod],
     sds: DiscoveryClient,
+    /// Where the Envoys find it.
+    sds_address: IpAddr,
 }
 
 impl<'a> Mesh<'a> {
@@ -46,6 +48,7 @@ impl<'a> Mesh<'a> {
             folder,
             pods,
             sds: DiscoveryClient::new(sds.socket(Port::Application), ANSWER).map_err(|error| failed(&error))?,
+            sds_address: sds.address,
         })
     }
 
@@ -107,13 +110,19 @@ impl<'a> Mesh<'a> {
     }
 
     async fn envoy_of(&self, pod: &meshkat_runtime::Pod) -> Result<Pod, Exit> {
-        let now = self.lease.pod(&pod.name).and_then(|pod| pod.envoy);
-        let live = match now.is_some_and(|envoy| envoy.is_alive()) {
+        // Asked whatever was known of it: it may have begun again since.
+        let live = match ask(pod.socket(Port::Admin)).await {
             // What it asks others for is theirs to answer.
-            true => ask(pod.socket(Port::Admin))
-                .await
-                .map(|live| live.asking(|address| address == self.sds.address().ip())),
-            false => Err("its Envoy has ended".to_owned()),
+            Ok(live) => Ok(live.asking(|address| address == self.sds_address)),
+            Err(why) => {
+                let then = self.lease.pod(&pod.name).and_then(|pod| pod.envoy);
+                let was_alive = then.is_some_and(|envoy| envoy.is_alive());
+                Err(if was_alive {
+                    why
+                } else {
+                    "its Envoy has ended".to_owned()
+                })
+            }
         };
         let log = self
             .lease

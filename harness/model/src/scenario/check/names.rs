@@ -223,9 +223,14 @@ impl Check<'_> {
         }
     }
 
+    /// Whether these names stand for more than one pod.
+    pub(crate) fn are_several(&self, pods: &OneOrMany<At<String>>) -> bool {
+        pods.len() > 1 || pods.iter().any(|name| self.most(name).is_some_and(|most| most > 1))
+    }
+
     /// What is kept is what one Envoy says.
     pub(crate) fn keep_of_one(&mut self, envoys: &OneOrMany<At<String>>, keep: Option<&At<String>>) {
-        if keep.is_some() && envoys.len() > 1 {
+        if keep.is_some() && self.are_several(envoys) {
             let place = self.key(&["keep"]);
             self.wrong(
                 place,

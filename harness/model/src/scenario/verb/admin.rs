@@ -128,6 +128,14 @@ impl AdminStep {
         if let Some(why) = wire::not_a_path(&self.path) {
             let help = "write it as the admin interface has it at `/help`, such as `/stats?filter=cluster.pet`";
             check.wrong(place, format!("this cannot be a path: {why}"), "not a path", help);
+        } else if ["//", "/.", "%"].iter().any(|part| path.contains(part)) {
+            let help = "write it as `/help` of the admin interface lists it";
+            check.wrong(
+                place,
+                "Envoy takes this path for another one",
+                "not as it is meant",
+                help,
+            );
         } else if path == "/quitquitquit" {
             let help = "write `stop: POD/envoy`, or `kill: POD/envoy`";
             check.wrong(
@@ -186,7 +194,9 @@ impl Verb for AdminStep {
     }
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
-        let asks = self.method == Method::Get && !OF_NOW.contains(&self.path_alone());
+        let path = self.path_alone();
+        // What only tells is told by POST as well.
+        let asks = !OF_NOW.contains(&path) && (self.method == Method::Get || !BY_POST.contains(&path));
         asks || self.answer.asks_for_the_past(views)
     }
 

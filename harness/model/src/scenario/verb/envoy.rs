@@ -28,15 +28,31 @@ const READY: [&str; 5] = ["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING"
 
 /// Ends of names of gauges: what is, and not what has happened. From Envoy's documentation of its statistics (cluster
 /// manager, control plane, server); every other statistic is taken for a counter.
-const GAUGES: [&str; 8] = [
+const GAUGES: [&str; 24] = [
     ".membership_total",
     ".membership_healthy",
     ".membership_degraded",
     ".membership_excluded",
+    ".max_host_weight",
+    ".version",
+    ".warming_state",
     "control_plane.connected_state",
+    "listener_manager.workers_started",
+    "runtime.num_keys",
+    "runtime.num_layers",
+    "server.concurrency",
+    "server.days_until_first_cert_expiring",
     "server.live",
+    "server.memory_allocated",
+    "server.memory_heap_size",
+    "server.memory_physical_size",
+    "server.parent_connections",
     "server.state",
+    "server.total_connections",
+    "server.uptime",
     "_active",
+    "_draining",
+    "_open",
 ];
 
 /// Judges what an Envoy's admin interface says.
@@ -148,7 +164,7 @@ impl EnvoyStep {
                 help,
             );
         }
-        if self.envoy.len() > 1 {
+        if check.are_several(&self.envoy) {
             check.wrong(
                 since.place,
                 "`since` compares one Envoy with itself",
@@ -325,6 +341,6 @@ pub(super) fn asks_for_counters(text: &str, views: &[&str]) -> bool {
 }
 
 /// Whether a statistic is known to be a gauge, which may fall.
-fn is_gauge(name: &str) -> bool {
-    GAUGES.iter().any(|end| name.ends_with(end))
+pub(crate) fn is_gauge(name: &str) -> bool {
+    GAUGES.iter().any(|end| name.ends_with(end)) || name.contains(".remaining_")
 }

@@ -119,6 +119,23 @@ fn counters_are_compared_with_what_was_kept() {
 }
 
 #[test]
+fn a_counter_that_fell_holds_no_bound_and_a_gauge_may_fall() {
+    let mut before = view();
+    let mut now = view();
+    for name in ["cluster.pet.update_success", "cluster.pet.membership_healthy"] {
+        before.stats.insert(name.to_owned(), 9.0);
+        now.stats.insert(name.to_owned(), 2.0);
+    }
+    let since = |text: &str| of_envoy(text, &now, Some(&before));
+    let check = since("stats: {cluster.pet.update_success: '< 1'}");
+    assert_eq!(
+        (check.held, check.actual.as_str()),
+        (false, "it fell from 9 to 2: it was reset, or the Envoy began again")
+    );
+    assert!(since("stats: {cluster.pet.membership_healthy: '< 1'}").held);
+}
+
+#[test]
 fn an_envoy_that_cannot_be_reached_says_nothing() {
     let gone = EnvoyView {
         ready: "unreachable".to_owned(),
