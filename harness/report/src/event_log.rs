@@ -1,5 +1,6 @@
 //! `events.jsonl`: all that happened in a run, a line for each event, written as it happens. Every other report can be made from it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ const LARGEST: u64 = 256 << 20;
 pub(crate) struct EventLog {
     path: PathBuf,
     file: Option<File>,
+    /// How much of it are whole lines.
+    length: u64,
     began: Instant,
 }
 
@@ -28,6 +31,7 @@ impl EventLog {
         Self {
             path: dir.join(EVENTS),
             file: None,
+            length: 0,
             began: Instant::now(),
         }
     }
@@ -53,7 +57,13 @@ impl EventLog {
                 Some(file) => file,
                 None => self.file.insert(create(&self.path)?),
             };
-            file.write_all(&line)
+            let written = file.write_all(&line);
+            match &written {
+                Ok(()) => self.length += line.len() as u64,
+                // Half a line would be taken for a part of the next one.
+                Err(_) => file.set_len(self.length)?,
+            }
+            written
         };
         write().map_err(|why| ReportError::write(&self.path, why))
     }
@@ -87,7 +97,7 @@ fn without_texts(event: &Event) -> Event {
 ///
 /// # Errors
 /// When there is none, when it is no regular file or larger than 256 MiB, or when it is not one that this version knows: its first
-/// event is that a run started, and no other one is.
+/// event is that a run started, no other one is, and no case ends twice.
 pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
     let in_folder = path.is_dir();
     let path = if in_folder { path.join(EVENTS) } else { path.to_owned() };
@@ -105,7 +115,7 @@ pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
         why: format!("line {line}: {why}"),
     };
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let mut events: Vec<Logged> = Vec::new();
+    let (mut events, mut ended): (Vec<Logged>, HashSet<String>) = Default::default();
     for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         let logged: Logged = serde_json::from_slice(line).map_err(|why| not_ours(index + 1, &why))?;
         let starts = matches!(logged.event, Event::RunStarted { .. });
@@ -116,6 +126,11 @@ pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
         if schema > LOG_SCHEMA {
             let why = format!("its schema is {schema}, and this version knows up to {LOG_SCHEMA}");
             return Err(not_ours(index + 1, &why));
+        }
+        if let Event::CaseFinished { case } = &logged.event
+            && !ended.insert(case.id.clone())
+        {
+            return Err(not_ours(index + 1, &format!("{} ends a second time", case.id)));
         }
         events.push(logged);
     }

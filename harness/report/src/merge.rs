@@ -48,7 +48,7 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
                     cases,
                     meshes: more_meshes,
                 } => {
-                    meshes += *more_meshes;
+                    meshes = meshes.saturating_add(*more_meshes);
                     planned.extend(cases.drain(..).map(|case| (case.id.clone(), case)));
                     run = Some(match run {
                         None => more.clone(),

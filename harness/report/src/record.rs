@@ -144,7 +144,7 @@ impl Record {
                 .or_insert_with(|| new(&case.scenario, &case.promise));
             add(&mut row.totals, &Totals::of(std::slice::from_ref(case)));
             row.planned = row.planned.max(row.totals.cases);
-            row.duration_ms += case.duration_ms;
+            row.duration_ms = row.duration_ms.saturating_add(case.duration_ms);
         }
         rows.into_values().collect()
     }
@@ -222,12 +222,12 @@ pub(crate) fn others(totals: &Totals) -> [(Status, u64); 4] {
 }
 
 pub(crate) fn add(sum: &mut Totals, more: &Totals) {
-    sum.cases += more.cases;
-    sum.passed += more.passed;
-    sum.failed += more.failed;
-    sum.errored += more.errored;
-    sum.skipped += more.skipped;
-    sum.flaky += more.flaky;
-    sum.checks += more.checks;
-    sum.requests += more.requests;
+    sum.cases = sum.cases.saturating_add(more.cases);
+    sum.passed = sum.passed.saturating_add(more.passed);
+    sum.failed = sum.failed.saturating_add(more.failed);
+    sum.errored = sum.errored.saturating_add(more.errored);
+    sum.skipped = sum.skipped.saturating_add(more.skipped);
+    sum.flaky = sum.flaky.saturating_add(more.flaky);
+    sum.checks = sum.checks.saturating_add(more.checks);
+    sum.requests = sum.requests.saturating_add(more.requests);
 }

@@ -13,6 +13,9 @@ use crate::{
     signals,
 };
 
+/// Between two events: a run in which nothing happens for longer is no more to look at.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 #[expect(clippy::disallowed_methods, reason = "nothing is written to it")]
 pub(crate) async fn run(args: ReplayArgs, color: Color) -> Result<(), Exit> {
     let dir = match args.dir {
@@ -38,14 +41,18 @@ pub(crate) async fn run(args: ReplayArgs, color: Color) -> Result<(), Exit> {
         color: color.of_report(),
         progress: pace != Pace::AtOnce,
     }));
-    let began = Instant::now();
+    let mut shown_at = Instant::now();
+    let mut before = 0;
     for logged in &log {
-        if let Some(after) = pace.after(Duration::from_millis(logged.at_ms)) {
+        let since = logged.at_ms.saturating_sub(before);
+        before = logged.at_ms;
+        if let Some(pause) = pace.after(Duration::from_millis(since)) {
+            shown_at += pause.min(LONGEST_PAUSE);
             // A run that was takes as long as it took; nothing is waited for that could come sooner.
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Exit::silent(INTERRUPTED)),
-                () = sleep_until(began + after) => {}
+                () = sleep_until(shown_at) => {}
             }
         }
         reporters.logged(logged);

@@ -79,7 +79,7 @@ impl Live {
             }
             Event::StepStarted { id, index, of, name } => {
                 if let Some(case) = self.cases.get(id) {
-                    let step = format!("{}/{of} {}", index + 1, line(name, 200));
+                    let step = format!("{}/{of} {}", index.saturating_add(1), line(name, 200));
                     case.set_message(self.shown(&format!("{}  {}", line(id, 200), step.dimmed())));
                 }
             }

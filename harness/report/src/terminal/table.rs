@@ -175,7 +175,7 @@ fn join(name: String, mut rows: Vec<ScenarioCount>) -> ScenarioCount {
     };
     for row in rows {
         sum.planned += row.planned;
-        sum.duration_ms += row.duration_ms;
+        sum.duration_ms = sum.duration_ms.saturating_add(row.duration_ms);
         add(&mut sum.totals, &row.totals);
     }
     sum

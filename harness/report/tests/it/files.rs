@@ -155,6 +155,42 @@ fn what_is_no_log_is_told_with_its_line() {
 }
 
 #[test]
+fn numbers_that_no_run_has_end_no_merge() {
+    let dir = tempfile::tempdir().unwrap();
+    replay(
+        &fixture("one-failed").events,
+        &mut Reporters::for_files(dir.path()).unwrap(),
+    )
+    .unwrap();
+    let path = dir.path().join("events.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut most = text.clone();
+    for key in ["meshes", "checks", "requests", "at_ms", "duration_ms", "mesh", "index"] {
+        let mut rest = most.as_str();
+        let mut out = String::new();
+        while let Some((before, after)) = rest.split_once(&format!("\"{key}\":")) {
+            let digits = after.chars().take_while(char::is_ascii_digit).count();
+            let number = if digits == 0 {
+                String::new()
+            } else {
+                u64::MAX.to_string()
+            };
+            out.push_str(&format!("{before}\"{key}\":{number}"));
+            rest = &after[digits..];
+        }
+        out.push_str(rest);
+        most = out;
+    }
+    assert!(most.matches(&u64::MAX.to_string()).count() > 10);
+    fs::write(&path, most).unwrap();
+    let dirs = [dir.path().to_owned(), dir.path().to_owned()];
+    let events = events_of(&dirs).unwrap();
+    let all = tempfile::tempdir().unwrap();
+    replay_log(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    assert_eq!(read_results(all.path()).unwrap().totals.checks, u64::MAX);
+}
+
+#[test]
 fn a_run_that_is_killed_leaves_what_it_had_finished() {
     for fixture in fixtures() {
         let dir = tempfile::tempdir().unwrap();
