@@ -33,7 +33,7 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
         bytes: LARGEST,
         files: MOST,
     };
-    let mut meshes = 0;
+    let mut meshes: usize = 0;
     for (number, (log, dir)) in logs.into_iter().zip(dirs).enumerate() {
         let last = log.last().map_or(0, |logged| logged.at_ms);
         let mut end = (last, true);

@@ -228,7 +228,7 @@ async fn an_admin_interface_is_asked_and_told() {
             "{\"version\":\"real\"}",
         ),
     ];
-    let fail = "  - {admin: ingress, method: POST, path: /healthcheck/fail}\n";
+    let fail = "  - {admin: ingress, method: POST, path: '/healthcheck/fail?now'}\n";
     for (step, message, expected) in told {
         let (world, _) = World::with_shop().await;
         let look = "  - {envoy: echo, ready: LIVE}\n";

@@ -214,8 +214,11 @@ impl FakeEnvoy {
             (status, format!("{state}\n"))
         });
         let own = self.clone();
-        let fails = post(move || async move {
-            own.becomes("DRAINING");
+        // A pod that leaves is told so, too, and begins again with another Envoy: that is forgotten here.
+        let fails = post(move |uri: axum::http::Uri| async move {
+            if uri.query() == Some("now") {
+                own.becomes("DRAINING");
+            }
             "OK\n"
         });
         Router::new()
