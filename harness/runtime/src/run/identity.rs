@@ -186,17 +186,22 @@ mod system {
     const LOOK: Duration = Duration::from_millis(2);
 
     /// The kernel shows the environment of a process to its own user alone. In the instant in which a process becomes another
-    /// program, it has none.
+    /// program it has none, and from when it begins to end; it may take a while until it has ended.
     fn has_mark(pid: u32, run: &LeaseId) -> bool {
         let mark = format!("{RUN}={run}");
         for _ in 0..LOOKS {
-            let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else {
-                return false;
+            let environment = match std::fs::read(format!("/proc/{pid}/environ")) {
+                Ok(environment) => environment,
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Vec::new(),
+                Err(_) => return false,
             };
             if !environment.is_empty() {
                 return environment
                     .split(|byte| *byte == 0)
                     .any(|variable| variable == mark.as_bytes());
+            }
+            if started(pid).is_none() {
+                return false;
             }
             std::thread::sleep(LOOK);
         }
@@ -360,6 +365,20 @@ mod tests {
         let member = ProcessIdentity::of(child.id()).expect("sleep runs");
         assert_eq!(kill(&member, Proof::Member(&run)), Signalled::Sent);
         child.wait().expect("it was killed");
+    }
+
+    #[test]
+    fn a_process_that_is_ending_is_gone_and_no_stranger() {
+        let run: LeaseId = "1-1-0-0".parse().expect("it is a name");
+        for _ in 0..50 {
+            let mut child = sleep(Some("1-1-0-0"));
+            let member = ProcessIdentity::of(child.id()).expect("sleep runs");
+            child.kill().expect("it is ours");
+            // It was not waited for: it ends, or is a zombie.
+            assert_ne!(member.prove(Proof::Member(&run)), Signalled::NotOurs);
+            child.wait().expect("it was killed");
+            assert_eq!(member.prove(Proof::Member(&run)), Signalled::Gone);
+        }
     }
 
     #[test]
