@@ -11,7 +11,10 @@ use meshkat_runtime::process::ProcessBackend;
 use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, live_runs, run_folder};
 use meshkat_runtime::scripted::{Script, ScriptedBackend};
 use meshkat_runtime::{Backend, ContainerState, Lease, NetworkFault, RuntimeError, Target};
-use support::{APPLICATION, Ground, application, id, is_alive, is_running, lease, process_of, until_so, until_state};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{
+    APPLICATION, Ground, application, id, is_alive, is_running, lease, process_of, until, until_so, until_state,
+};
 
 fn ledger(ground: &Ground) -> Ledger {
     live_runs(&ground.state()).expect("it is readable").remove(0)
@@ -68,6 +71,25 @@ async fn what_a_guest_does_is_done() {
     );
     holder.release(None).await.expect("it ends");
     assert_eq!(ground.runs(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_has_ended_unseen_is_started_all_the_same() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let target = Target::container("pet-1", APPLICATION);
+    let before = process_of(&application(&holder, "pet-1")).expect("it is a process");
+    let pid = i32::try_from(before).ok().and_then(Pid::from_raw).expect("a number");
+    kill_process(pid, Signal::KILL).expect("it runs");
+    // Blocks the only thread: the holder cannot have seen the end that all others have.
+    until("the end", || !is_alive(before));
+    assert!(is_running(&application(&holder, "pet-1")));
+    holder.start(&target).await.expect("it starts");
+    let after = process_of(&application(&holder, "pet-1")).expect("it runs");
+    assert!(after != before && is_alive(after));
+    holder.start(&target).await.expect("it runs");
+    assert_eq!(process_of(&application(&holder, "pet-1")), Some(after));
+    holder.release(None).await.expect("it ends");
 }
 
 #[tokio::test]
