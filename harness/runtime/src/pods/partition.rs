@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -17,6 +17,9 @@ use crate::{NetworkFault, RuntimeError};
 
 /// How long pods may take to reach one another again after a repair.
 const REPAIR: Duration = Duration::from_secs(20);
+
+/// How long others may take with the network: several may each wait for a repair.
+const TURN: Duration = Duration::from_secs(90);
 
 /// How often it is looked whether somebody else is done with the network.
 const LOOK: Duration = Duration::from_millis(5);
@@ -69,13 +72,7 @@ impl<'a> Partition<'a> {
         pods: BTreeMap<String, PodAddress>,
         folder: &Path,
     ) -> Result<Self, RuntimeError> {
-        let lock = folder.join("network.lock");
-        let lock = loop {
-            match try_lock(&lock).map_err(failed("lock", &lock))? {
-                Some(lock) => break lock,
-                None => tokio::time::sleep(LOOK).await,
-            }
-        };
+        let lock = turn(&folder.join("network.lock"), TURN).await?;
         let file = folder.join("network.json");
         let faults = match meshkat_files::read_own(&file, LARGEST) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| failed("read", &file)(error.into()))?,
@@ -180,6 +177,24 @@ impl<'a> Partition<'a> {
             self.network.apply(self.pod(pod)?, &faults).await
         });
         join_all(applied).await.into_iter().collect()
+    }
+}
+
+/// Waits until nobody else changes the network.
+async fn turn(lock: &Path, within: Duration) -> Result<File, RuntimeError> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(lock) = try_lock(lock).map_err(failed("lock", lock))? {
+            return Ok(lock);
+        }
+        if Instant::now() > deadline {
+            return Err(RuntimeError::other(format!(
+                "somebody else changes the network of the mesh, and is not done within {} s",
+                within.as_secs()
+            ))
+            .with_help(format!("see who, and end it: fuser {}", lock.display())));
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -310,5 +325,19 @@ mod tests {
             .expect("it is whole");
         assert_eq!(network.cuts.load(Ordering::SeqCst), 2);
         assert_eq!(noted().await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_is_told_of() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = folder.path().join("network.lock");
+        let held = turn(&lock, TURN).await.expect("nobody else has it");
+        let error = turn(&lock, Duration::ZERO).await.expect_err("it is held");
+        assert_eq!(
+            error.help(),
+            Some(format!("see who, and end it: fuser {}", lock.display()))
+        );
+        drop(held);
+        turn(&lock, TURN).await.expect("nobody has it");
     }
 }
