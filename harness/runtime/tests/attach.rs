@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use meshkat_model::mesh::Container;
@@ -89,6 +90,44 @@ async fn what_has_ended_unseen_is_started_all_the_same() {
     assert!(after != before && is_alive(after));
     holder.start(&target).await.expect("it runs");
     assert_eq!(process_of(&application(&holder, "pet-1")), Some(after));
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_holder_is_asked_whoever_else_keeps_silent() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let control = run_folder(&ground.state(), &id(holder.id())).join("control");
+    let silent = UnixStream::connect(&control).expect("the holder listens");
+    let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    guest.start(&Target::pod("echo")).await.expect("the holder starts it");
+    assert!(is_running(&application(&holder, "echo")));
+    drop(silent);
+
+    fs::remove_file(&control).expect("it is the test's own");
+    let error = guest.start(&Target::pod("echo")).await.expect_err("nobody listens");
+    let pid = std::process::id();
+    let told = format!("only process {pid}, which holds the mesh, can start a container, and it cannot be asked to: ");
+    assert!(error.to_string().starts_with(&told), "{error}");
+    assert!(error.help().is_some_and(|help| help.contains("`meshkat status`")));
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn who_cannot_be_asked_for_the_length_of_its_name_has_a_way_out() {
+    let ground = Ground::new();
+    let mut options = ground.options();
+    options.state_dir = ground.path().join("long".repeat(30));
+    let backend = ProcessBackend::new(options.clone()).expect("a backend");
+    let holder = backend.lease(&ground.mesh()).await.expect("it starts");
+    let run = live_runs(&options.state_dir).expect("it is readable").remove(0);
+    let guest = backend.attach(&run).await.expect("it is proven");
+    let error = guest.start(&Target::pod("echo")).await.expect_err("nobody listens");
+    assert!(matches!(error, RuntimeError::NotHeld { .. }), "{error}");
+    assert!(
+        error.help().is_some_and(|help| help.contains("MESHKAT_STATE_DIR")),
+        "{error}"
+    );
     holder.release(None).await.expect("it ends");
 }
 
