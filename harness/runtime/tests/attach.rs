@@ -132,6 +132,44 @@ async fn who_cannot_be_asked_for_the_length_of_its_name_has_a_way_out() {
 }
 
 #[tokio::test]
+async fn with_a_script_goes_what_it_has_started() {
+    const STARTS: &str = "#!/bin/sh\nsleep 1000 &\necho \"child $!.\"\nwait\nwait\n";
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.one(STARTS)).await;
+    let target = Target::container("echo", APPLICATION);
+    let mut children = Vec::new();
+    for by_guest in [true, false] {
+        let child = async || {
+            let log = holder.log("echo", APPLICATION, 1000).await.expect("it is readable");
+            let last = log
+                .lines()
+                .last()?
+                .strip_prefix("child ")?
+                .strip_suffix('.')?
+                .parse()
+                .ok()?;
+            (!children.contains(&last)).then_some(last)
+        };
+        until_so("a child", async || child().await.is_some()).await;
+        let child: u32 = child().await.expect("it was told");
+        let leader = process_of(&application(&holder, "echo")).expect("it runs");
+        if by_guest {
+            let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+            guest.kill(&target).await.expect("it runs");
+        } else {
+            // The script alone.
+            let leader = i32::try_from(leader).ok().and_then(Pid::from_raw).expect("a number");
+            kill_process(leader, Signal::KILL).expect("it runs");
+            until_state(&holder, "echo", |state| !state.is_alive()).await;
+        }
+        until("the end of both", || !is_alive(leader) && !is_alive(child));
+        children.push(child);
+        holder.start(&target).await.expect("it starts");
+    }
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
 async fn who_is_in_the_mesh_is_the_holders_alone() {
     let ground = Ground::new();
     let holder = lease(&ground, &ground.mesh()).await;

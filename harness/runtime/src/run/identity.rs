@@ -76,6 +76,12 @@ impl ProcessIdentity {
         }
     }
 
+    /// The others that are in the process group that this one leads, or led. Nothing proves yet whose they are.
+    pub(crate) fn group(pid: u32) -> Vec<Self> {
+        let others = system::group(pid).into_iter().filter(|other| *other != pid);
+        others.filter_map(Self::of).collect()
+    }
+
     /// Sends a signal to this very process if it is proven to be ours and this user's: never to another that got its number
     /// since, to one that a forged ledger names, or to this process itself. All signals to processes that this one does not
     /// wait for are sent here.
@@ -98,7 +104,9 @@ mod system {
     use std::time::Duration;
 
     use rustix::io::Errno;
-    use rustix::process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal};
+    use rustix::process::{
+        Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal, test_kill_process_group,
+    };
 
     use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
 
@@ -116,6 +124,26 @@ mod system {
             "Z" | "X" | "x" => None,
             _ => fields.nth(18).map(str::to_owned),
         }
+    }
+
+    /// The numbers of the processes of a group: in the third field after the program's name is whose group it is.
+    pub(crate) fn group(leader: u32) -> Vec<u32> {
+        // Most have none.
+        let is_there = i32::try_from(leader).ok().and_then(Pid::from_raw);
+        if !is_there.is_some_and(|leader| test_kill_process_group(leader).is_ok()) {
+            return Vec::new();
+        }
+        let Ok(processes) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let numbers = processes.flatten();
+        let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let group = |pid: u32| {
+            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat);
+            stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(2)?.parse().ok()
+        };
+        numbers.filter(|pid| group(*pid) == Some(leader)).collect()
     }
 
     /// Whether every thread is stopped.
@@ -235,6 +263,19 @@ mod system {
 
     pub(crate) fn started(pid: u32) -> Option<String> {
         parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
+    }
+
+    pub(crate) fn group(leader: u32) -> Vec<u32> {
+        let output = std::process::Command::new("ps")
+            .args(["-A", "-o", "pgid=", "-o", "pid="])
+            .output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let text = text.unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| line.trim().split_once(char::is_whitespace));
+        let group = lines.filter(|(group, _)| group.parse() == Ok(leader));
+        group.filter_map(|(_, pid)| pid.trim().parse().ok()).collect()
     }
 
     pub(crate) fn is_frozen(pid: u32) -> bool {
