@@ -76,12 +76,14 @@ pub enum RuntimeError {
         instance: InstanceId,
     },
     /// Only the process can do it that holds the mesh.
-    #[error("only process {holder}, which holds the mesh, can {action}")]
+    #[error("only process {holder}, which holds the mesh, can {action}{}", source.as_ref().map(|why| format!(", and it cannot be asked to: {why}")).unwrap_or_default())]
     NotHeld {
         /// What was asked.
         action: &'static str,
         /// Who holds the mesh.
         holder: u32,
+        /// Why it could not be asked to do it; none where it is not asked.
+        source: Option<io::Error>,
     },
     /// The lease was given back.
     #[error("the mesh was given back")]
@@ -143,6 +145,16 @@ impl RuntimeError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::NotOurs { instance, .. } => Some(format!("look at {instance}")),
+            Self::NotHeld {
+                source: Some(source), ..
+            } => Some(match source.kind() {
+                // No socket has so long a name: the holder could not listen either.
+                io::ErrorKind::InvalidInput => {
+                    "the name of the state folder is too long; set MESHKAT_STATE_DIR to a shorter one, and start the mesh again"
+                        .to_owned()
+                }
+                _ => "`meshkat status` shows whether the mesh still runs".to_owned(),
+            }),
             Self::Other { help, .. } => help.clone(),
             Self::Folder { source, .. } => help_for(source),
             _ => None,

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use meshkat_model::mesh::Container;
@@ -11,7 +12,10 @@ use meshkat_runtime::process::ProcessBackend;
 use meshkat_runtime::run::{Ledger, LedgerProcess, ProcessIdentity, live_runs, run_folder};
 use meshkat_runtime::scripted::{Script, ScriptedBackend};
 use meshkat_runtime::{Backend, ContainerState, Lease, NetworkFault, RuntimeError, Target};
-use support::{APPLICATION, Ground, application, id, is_alive, is_running, lease, process_of, until_so, until_state};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{
+    APPLICATION, Ground, application, id, is_alive, is_running, lease, process_of, until, until_so, until_state,
+};
 
 fn ledger(ground: &Ground) -> Ledger {
     live_runs(&ground.state()).expect("it is readable").remove(0)
@@ -68,6 +72,101 @@ async fn what_a_guest_does_is_done() {
     );
     holder.release(None).await.expect("it ends");
     assert_eq!(ground.runs(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_has_ended_unseen_is_started_all_the_same() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let target = Target::container("pet-1", APPLICATION);
+    let before = process_of(&application(&holder, "pet-1")).expect("it is a process");
+    let pid = i32::try_from(before).ok().and_then(Pid::from_raw).expect("a number");
+    kill_process(pid, Signal::KILL).expect("it runs");
+    // Blocks the only thread: the holder cannot have seen the end that all others have.
+    until("the end", || !is_alive(before));
+    assert!(is_running(&application(&holder, "pet-1")));
+    holder.start(&target).await.expect("it starts");
+    let after = process_of(&application(&holder, "pet-1")).expect("it runs");
+    assert!(after != before && is_alive(after));
+    holder.start(&target).await.expect("it runs");
+    assert_eq!(process_of(&application(&holder, "pet-1")), Some(after));
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_holder_is_asked_whoever_else_keeps_silent() {
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.mesh()).await;
+    let control = run_folder(&ground.state(), &id(holder.id())).join("control");
+    let silent = UnixStream::connect(&control).expect("the holder listens");
+    let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+    guest.start(&Target::pod("echo")).await.expect("the holder starts it");
+    assert!(is_running(&application(&holder, "echo")));
+    drop(silent);
+
+    fs::remove_file(&control).expect("it is the test's own");
+    let error = guest.start(&Target::pod("echo")).await.expect_err("nobody listens");
+    let pid = std::process::id();
+    let told = format!("only process {pid}, which holds the mesh, can start a container, and it cannot be asked to: ");
+    assert!(error.to_string().starts_with(&told), "{error}");
+    assert!(error.help().is_some_and(|help| help.contains("`meshkat status`")));
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn who_cannot_be_asked_for_the_length_of_its_name_has_a_way_out() {
+    let ground = Ground::new();
+    let mut options = ground.options();
+    options.state_dir = ground.path().join("long".repeat(30));
+    let backend = ProcessBackend::new(options.clone()).expect("a backend");
+    let holder = backend.lease(&ground.mesh()).await.expect("it starts");
+    let run = live_runs(&options.state_dir).expect("it is readable").remove(0);
+    let guest = backend.attach(&run).await.expect("it is proven");
+    let error = guest.start(&Target::pod("echo")).await.expect_err("nobody listens");
+    assert!(matches!(error, RuntimeError::NotHeld { .. }), "{error}");
+    assert!(
+        error.help().is_some_and(|help| help.contains("MESHKAT_STATE_DIR")),
+        "{error}"
+    );
+    holder.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn with_a_script_goes_what_it_has_started() {
+    const STARTS: &str = "#!/bin/sh\nsleep 1000 &\necho \"child $!.\"\nwait\nwait\n";
+    let ground = Ground::new();
+    let holder = lease(&ground, &ground.one(STARTS)).await;
+    let target = Target::container("echo", APPLICATION);
+    let mut children = Vec::new();
+    for by_guest in [true, false] {
+        let child = async || {
+            let log = holder.log("echo", APPLICATION, 1000).await.expect("it is readable");
+            let last = log
+                .lines()
+                .last()?
+                .strip_prefix("child ")?
+                .strip_suffix('.')?
+                .parse()
+                .ok()?;
+            (!children.contains(&last)).then_some(last)
+        };
+        until_so("a child", async || child().await.is_some()).await;
+        let child: u32 = child().await.expect("it was told");
+        let leader = process_of(&application(&holder, "echo")).expect("it runs");
+        if by_guest {
+            let guest = attach(&ground, &ledger(&ground)).await.expect("it is proven");
+            guest.kill(&target).await.expect("it runs");
+        } else {
+            // The script alone.
+            let leader = i32::try_from(leader).ok().and_then(Pid::from_raw).expect("a number");
+            kill_process(leader, Signal::KILL).expect("it runs");
+            until_state(&holder, "echo", |state| !state.is_alive()).await;
+        }
+        until("the end of both", || !is_alive(leader) && !is_alive(child));
+        children.push(child);
+        holder.start(&target).await.expect("it starts");
+    }
+    holder.release(None).await.expect("it ends");
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use meshkat_model::{mesh::Container, network::NetworkFault, suggest::did_you_mean};
 use meshkat_runtime::{
-    ContainerState, Lease, Pod, Printable, Target,
-    process::default_state_dir,
-    run::{Ledger, live_runs, note_by_hand, run_folder},
+    Capability, ContainerState, Lease, Pod, Printable, RuntimeError, Target,
+    process::{capabilities, default_state_dir},
+    run::{Ledger, RuntimeName, live_runs, note_by_hand, run_folder},
 };
 
 use super::{running, up::MARK};
@@ -24,15 +24,9 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     let lease = attach(run).await?;
     let pods = lease.pods();
     let target = target(&pods, args)?;
-    let done = match args.action {
-        FaultAction::Kill | FaultAction::Stop | FaultAction::Start | FaultAction::Pause | FaultAction::Resume => {
-            containers(&*lease, target, args).await?
-        }
-        _ => vec![network(&*lease, &pods, target, fault, args).await?],
-    };
     let folder = run_folder(&state_dir, &run.id);
-    for told in done {
-        say(&told);
+    let done = |told: &str| {
+        say(told);
         // Whoever reads of a failure in this mesh is to know whose doing it may be.
         let now = jiff::Timestamp::now().strftime("%H:%M:%S");
         if let Err(error) = note_by_hand(&folder, &format!("`meshkat fault` {told} at {now} UTC")) {
@@ -41,8 +35,30 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
                 folder.display()
             ));
         }
+    };
+    match args.action {
+        FaultAction::Kill | FaultAction::Stop | FaultAction::Start | FaultAction::Pause | FaultAction::Resume => {
+            containers(&*lease, target, args, done).await
+        }
+        _ => {
+            can_be_changed(run, fault)?;
+            network(&*lease, &pods, target, fault, args)
+                .await
+                .map(|told| done(&told))
+        }
     }
-    Ok(())
+}
+
+/// Where nothing can harm the network, nothing can repair it either: a lease would have nothing to do, and say nothing.
+fn can_be_changed(run: &Ledger, fault: Option<NetworkFault>) -> Result<(), Exit> {
+    let capability = Capability::CutNetwork;
+    match (run.runtime, fault, capabilities().reason(capability)) {
+        (RuntimeName::Process, None, Some(reason)) => Err(runtime_error(&RuntimeError::Unsupported {
+            capability,
+            reason: reason.to_owned(),
+        })),
+        _ => Ok(()),
+    }
 }
 
 /// What the words ask to do to the network; none is to repair it, or nothing to it. A flag that belongs to another action is
@@ -108,8 +124,8 @@ fn no_pod(pods: &[Pod], name: &str) -> Exit {
     Exit::usage(format!("there is no pod `{}`", Printable(name))).help(did_you_mean(name, names))
 }
 
-/// Does it to each container that is meant and in a state for it; a sentence for each.
-async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs) -> Result<Vec<String>, Exit> {
+/// Does it to each container that is meant and in a state for it. Each is told as it is done: the next may fail.
+async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs, done: impl Fn(&str)) -> Result<(), Exit> {
     let pod = lease.pod(&target.pod);
     let fits = |state: &ContainerState| match args.action {
         FaultAction::Pause => matches!(state, ContainerState::Running { .. }),
@@ -121,7 +137,7 @@ async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs) -> Resu
         let state = pod.as_ref().and_then(|pod| pod.container(*container));
         target.container.is_none_or(|meant| meant == *container) && state.is_some_and(fits)
     });
-    let mut done = Vec::new();
+    let mut is_any = false;
     for container in meant {
         let one = Target::container(&target.pod, container);
         let (did, outcome) = match args.action {
@@ -132,9 +148,10 @@ async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs) -> Resu
             _ => ("killed", lease.kill(&one).await),
         };
         outcome.map_err(|error| runtime_error(&error))?;
-        done.push(format!("{did} the {container} of {}", target.pod));
+        done(&format!("{did} the {container} of {}", target.pod));
+        is_any = true;
     }
-    if done.is_empty() {
+    if !is_any {
         let what = match args.action {
             FaultAction::Resume => "is paused",
             FaultAction::Start => "has ended",
@@ -144,7 +161,7 @@ async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs) -> Resu
             Exit::nothing(format!("nothing of `{}` {what}", args.target)).help("`meshkat status` shows what runs")
         );
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Harms or repairs the network of a pod; a sentence about it.
@@ -164,8 +181,13 @@ async fn network(
         match of_group(pods, name) {
             _ if pods.iter().any(|pod| pod.name == *name) => peers.push(name.clone()),
             group if group.is_empty() => return Err(no_pod(pods, name)),
-            group => peers.extend(group),
+            // Of its own group a pod means the others.
+            group => peers.extend(group.into_iter().filter(|name| *name != pod)),
         }
+    }
+    if peers.contains(&pod) || (peers.is_empty() && !args.peers.is_empty()) {
+        return Err(Exit::usage(format!("`{pod}` has no network to itself"))
+            .help("name another pod with --peer, or leave it out to mean all others"));
     }
     let outcome = match fault {
         Some(fault) => lease.harm_network(&pod, &peers, fault).await,

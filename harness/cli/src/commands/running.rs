@@ -11,6 +11,9 @@ use crate::exit::Exit;
 pub(super) fn choose<'a>(runs: &'a [Ledger], asked: Option<&str>) -> Result<&'a Ledger, Exit> {
     let ids = || runs.iter().map(|run| run.id.to_string()).collect::<Vec<_>>().join(", ");
     match (asked, runs) {
+        (Some(id), []) => {
+            Err(Exit::nothing(format!("no mesh `{}` runs", Printable(id))).help("none does; `meshkat up` starts one"))
+        }
         (Some(id), _) => runs.iter().find(|run| run.id == id).ok_or_else(|| {
             Exit::nothing(format!("no mesh `{}` runs", Printable(id))).help(format!("there are: {}", ids()))
         }),

@@ -88,7 +88,7 @@ async fn pods(run: &Ledger) -> String {
     rows.build().with(Style::sharp()).to_string()
 }
 
-/// What is told of a container that does not run.
+/// What is told of a container that does not run, or stands still.
 ///
 /// # Errors
 /// It runs: its life.
@@ -96,6 +96,7 @@ fn state(state: &Option<ContainerState>) -> Result<&'static str, &InstanceId> {
     match state {
         None | Some(ContainerState::NotStarted) => Ok("-"),
         Some(ContainerState::Exited { .. }) => Ok("ended"),
-        Some(ContainerState::Running { instance } | ContainerState::Paused { instance }) => Err(instance),
+        Some(ContainerState::Paused { .. }) => Ok("paused"),
+        Some(ContainerState::Running { instance }) => Err(instance),
     }
 }

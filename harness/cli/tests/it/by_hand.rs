@@ -31,6 +31,9 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     lab.tell(&["status"])
         .exits(0)
         .says(&["no mesh runs; `meshkat up` starts one"]);
+    lab.tell(&["fault", "kill", "pet-1", "--mesh", "1-1-0-0"])
+        .exits(4)
+        .says(&["no mesh `1-1-0-0` runs", "none does; `meshkat up` starts one"]);
     let up = lab.tell(&["up", "neighbours", "--detach"]).exits(0).says(&["ready"]);
     let socket = ingress(&up.out);
     assert_eq!(status(socket, "/stores/1"), Some(200));
@@ -51,6 +54,8 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     lab.tell(&["fault", "pause", "petstore-1/application"])
         .exits(0)
         .says(&["paused the application of petstore-1"]);
+    let seen = lab.tell(&["status"]).exits(0);
+    assert!(seen.out.contains("paused"), "{}", seen.out);
     assert_eq!(get(socket, "/stores", Duration::from_millis(300)), None);
     lab.tell(&["fault", "resume", "petstore-1"])
         .exits(0)
@@ -92,6 +97,14 @@ fn a_mesh_is_started_looked_at_harmed_and_ended() {
     lab.tell(&["fault", "black-holed", "pet-1", "--peer", "petstore"])
         .exits(3)
         .says(&["this runtime cannot cut the network between pods: its pods share"]);
+    lab.tell(&["fault", "restored", "pet-1"])
+        .exits(3)
+        .says(&["this runtime cannot cut the network between pods: its pods share"]);
+    for itself in ["pet-1", "pet"] {
+        lab.tell(&["fault", "black-holed", "pet-1", "--peer", itself])
+            .exits(2)
+            .says(&["`pet-1` has no network to itself"]);
+    }
     lab.tell(&["fault", "slow", "pet-1"]).exits(2).says(&["needs --delay"]);
     lab.tell(&["fault", "kill", "pet-1", "--loss", "20%"])
         .exits(2)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bollard::Docker;
+use bollard::errors::Error;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::EndpointSettings;
 use bollard::models::{NetworkConnectRequest, NetworkDisconnectRequest};
@@ -12,7 +13,7 @@ use meshkat_model::mesh::{PodPorts, Port};
 use tokio::sync::OnceCell;
 
 use super::container;
-use super::daemon::failed;
+use super::daemon::{failed, message};
 use super::image::POD;
 use super::launch::Launch;
 use super::reach::published;
@@ -109,20 +110,21 @@ impl Sandbox {
         })
     }
 
-    /// Takes it off a network.
+    /// Takes it off a network; that it is off already is well.
     pub(super) async fn disconnect(&self, network: &str) -> Result<(), RuntimeError> {
         self.up().await?;
         let request = NetworkDisconnectRequest {
             container: self.launch.name.clone(),
             force: Some(false),
         };
-        self.docker
-            .disconnect_network(network, request)
-            .await
-            .map_err(failed(format!("take {} off its network", self.launch.name)))
+        done(
+            self.docker.disconnect_network(network, request).await,
+            "is not connected to",
+        )
+        .map_err(failed(format!("take {} off its network", self.launch.name)))
     }
 
-    /// Puts it back where it was, with the address that it had.
+    /// Puts it back where it was, with the address that it had; that it is there already is well.
     pub(super) async fn connect(&self, network: &str) -> Result<(), RuntimeError> {
         self.up().await?;
         let endpoint: Option<EndpointSettings> = self
@@ -136,14 +138,23 @@ impl Sandbox {
             container: self.launch.name.clone(),
             endpoint_config: endpoint,
         };
-        self.docker
-            .connect_network(network, request)
-            .await
-            .map_err(failed(format!("put {} back on its network", self.launch.name)))
+        done(
+            self.docker.connect_network(network, request).await,
+            "already exists in network",
+        )
+        .map_err(failed(format!("put {} back on its network", self.launch.name)))
     }
 
     /// The container's name.
     pub(super) fn name(&self) -> &str {
         &self.launch.name
+    }
+}
+
+/// What came of it, where the daemon saying `already` means that there was nothing left to do. Its code is that of any failure.
+fn done(outcome: Result<(), Error>, already: &str) -> Result<(), Error> {
+    match outcome {
+        Err(error) if message(&error).contains(already) => Ok(()),
+        outcome => outcome,
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use super::driver::{DriverContainer, Ended, Life, Look, Order};
 use crate::{ContainerState, RuntimeError, Target};
 
-/// How long a container may take to go that was killed.
+/// How long a container may take to go that was killed, or has ended by itself.
 const KILLED: Duration = Duration::from_secs(20);
 
 /// What all containers of a mesh share.
@@ -135,7 +135,12 @@ impl<C: DriverContainer> ContainerHandle<C> {
             });
         }
         match self.state() {
-            ContainerState::Running { .. } => return Ok(()),
+            ContainerState::Running { .. } => {
+                if self.lives().await? {
+                    return Ok(());
+                }
+                self.until_gone("be seen to have ended").await?;
+            }
             state @ ContainerState::Paused { .. } => return Err(self.wrong_state("start", state)),
             ContainerState::NotStarted | ContainerState::Exited { .. } => {}
         }
@@ -146,6 +151,17 @@ impl<C: DriverContainer> ContainerHandle<C> {
             self.kill_now();
         }
         Ok(())
+    }
+
+    /// Whether what is said to run does: another process may have seen its end before this one.
+    async fn lives(&self) -> Result<bool, RuntimeError> {
+        match self.container.look().await {
+            Ok(Look::Lives { .. }) => Ok(true),
+            Ok(Look::NeverRan | Look::Ended(_)) => Ok(false),
+            // It was started here, and has changed its own environment since.
+            Err(RuntimeError::NotOurs { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn live(self: &Arc<Self>, Life { instance, ended }: Life, is_paused: bool) {
@@ -190,12 +206,17 @@ impl<C: DriverContainer> ContainerHandle<C> {
         }
         self.expect_end();
         self.container.order(Order::Kill).await?;
+        self.until_gone("go after it was killed").await
+    }
+
+    /// Waits for its end.
+    async fn until_gone(&self, what: &'static str) -> Result<(), RuntimeError> {
         if self.is_gone(KILLED).await {
             return Ok(());
         }
         Err(RuntimeError::Stuck {
             target: self.target.clone(),
-            what: "go after it was killed",
+            what,
             seconds: KILLED.as_secs(),
         })
     }

@@ -95,7 +95,7 @@ impl<D: Driver> PodLease<D> {
                 match Control::serve(&lease, &lease.folder) {
                     Ok(control) => drop(lease.held("start")?.control.set(control)),
                     // Such as where the name of the folder is longer than that of a socket can be.
-                    Err(error) => tracing::debug!(%error, "nobody else can ask for anything"),
+                    Err(error) => tracing::warn!(%error, "`meshkat fault start` will not work on this mesh"),
                 }
                 Ok(lease)
             }
@@ -174,6 +174,7 @@ impl<D: Driver> PodLease<D> {
         self.held.as_ref().map_err(|ledger| RuntimeError::NotHeld {
             action,
             holder: ledger.owner.pid,
+            source: None,
         })
     }
 
@@ -418,8 +419,13 @@ impl<D: Driver> Lease for PodLease<D> {
 
     async fn start(&self, target: &Target) -> Result<(), RuntimeError> {
         let containers = self.containers(target)?;
-        if let Err(not_held) = self.held("start a container") {
-            return control::start(&self.folder, target).await.unwrap_or(Err(not_held));
+        if let Err(ledger) = &self.held {
+            let not_held = |source| RuntimeError::NotHeld {
+                action: "start a container",
+                holder: ledger.owner.pid,
+                source: Some(source),
+            };
+            return control::start(&self.folder, target).await.map_err(not_held)?;
         }
         let entry = self.entries().get(&target.pod)?;
         self.connect(&entry).await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -17,6 +17,9 @@ use crate::{NetworkFault, RuntimeError};
 
 /// How long pods may take to reach one another again after a repair.
 const REPAIR: Duration = Duration::from_secs(20);
+
+/// How long others may take with the network: several may each wait for a repair.
+const TURN: Duration = Duration::from_secs(90);
 
 /// How often it is looked whether somebody else is done with the network.
 const LOOK: Duration = Duration::from_millis(5);
@@ -33,10 +36,10 @@ pub(crate) trait Network: Send + Sync {
     /// Makes these, and no others, the faults between a pod and the peers at these addresses.
     async fn apply(&self, pod: &PodAddress, faults: &[(IpAddr, NetworkFault)]) -> Result<(), RuntimeError>;
 
-    /// Takes a pod off the network.
+    /// Takes a pod off the network; that it is off already is well.
     async fn disconnect(&self, pod: &PodAddress) -> Result<(), RuntimeError>;
 
-    /// Puts it back, with the address that it had.
+    /// Puts it back, with the address that it had; that it is there already is well.
     async fn reconnect(&self, pod: &PodAddress) -> Result<(), RuntimeError>;
 
     /// Waits until a pod gets an answer of each of these, be it a refusal: any has gone both ways.
@@ -69,13 +72,7 @@ impl<'a> Partition<'a> {
         pods: BTreeMap<String, PodAddress>,
         folder: &Path,
     ) -> Result<Self, RuntimeError> {
-        let lock = folder.join("network.lock");
-        let lock = loop {
-            match try_lock(&lock).map_err(failed("lock", &lock))? {
-                Some(lock) => break lock,
-                None => tokio::time::sleep(LOOK).await,
-            }
-        };
+        let lock = turn(&folder.join("network.lock"), TURN).await?;
         let file = folder.join("network.json");
         let faults = match meshkat_files::read_own(&file, LARGEST) {
             Ok(text) => serde_json::from_slice(&text).map_err(|error| failed("read", &file)(error.into()))?,
@@ -98,11 +95,11 @@ impl<'a> Partition<'a> {
             self.pod(name)?;
         }
         if fault == NetworkFault::Disconnect {
+            // Noted first: whatever comes of it, a repair puts the pod back. Done even if noted: the last time may have failed.
             if self.faults.off.insert(pod.to_owned()) {
                 self.note()?;
-                self.network.disconnect(self.pod(pod)?).await?;
             }
-            return Ok(());
+            return self.network.disconnect(self.pod(pod)?).await;
         }
         let all: Vec<String> = match peers {
             [] => self.pods.keys().cloned().collect(),
@@ -117,7 +114,8 @@ impl<'a> Partition<'a> {
         self.apply(&touched).await
     }
 
-    /// Undoes all that a pod has a part in, and proves it.
+    /// Undoes all that a pod has a part in, and proves it. It is noted as undone only then: what fails, or is cut short, can be
+    /// asked for again.
     pub(crate) async fn heal(mut self, pod: &str) -> Result<(), RuntimeError> {
         self.pod(pod)?;
         let mut touched: BTreeSet<String> = self.faults.clear(pod);
@@ -127,7 +125,12 @@ impl<'a> Partition<'a> {
             // Whom it reaches is to be seen from all others.
             touched.extend(self.pods.keys().cloned());
         }
-        self.note()?;
+        self.repair(pod, touched).await?;
+        self.note()
+    }
+
+    /// Makes the network of the pods that were touched as it is to be, and waits until the pod reaches them.
+    async fn repair(&self, pod: &str, mut touched: BTreeSet<String>) -> Result<(), RuntimeError> {
         touched.retain(|name| self.pods.contains_key(name));
         if touched.is_empty() {
             return Ok(());
@@ -177,6 +180,24 @@ impl<'a> Partition<'a> {
     }
 }
 
+/// Waits until nobody else changes the network.
+async fn turn(lock: &Path, within: Duration) -> Result<File, RuntimeError> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(lock) = try_lock(lock).map_err(failed("lock", lock))? {
+            return Ok(lock);
+        }
+        if Instant::now() > deadline {
+            return Err(RuntimeError::other(format!(
+                "somebody else changes the network of the mesh, and is not done within {} s",
+                within.as_secs()
+            ))
+            .with_help(format!("see who, and end it: fuser {}", lock.display())));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 impl ActiveFaults {
     /// The peers of a pod to which something is wrong, and what.
     fn of<'a>(&'a self, pod: &'a str) -> impl Iterator<Item = (&'a str, NetworkFault)> {
@@ -206,5 +227,117 @@ impl ActiveFaults {
         self.between = left;
         let cleared: Vec<(String, String, NetworkFault)> = cleared;
         cleared.into_iter().flat_map(|(one, other, _)| [one, other]).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A network that fails when it is told to.
+    #[derive(Default)]
+    struct Fragile {
+        is_broken: AtomicBool,
+        cuts: AtomicUsize,
+    }
+
+    impl Fragile {
+        fn outcome(&self) -> Result<(), RuntimeError> {
+            match self.is_broken.load(Ordering::SeqCst) {
+                true => Err(RuntimeError::other("no")),
+                false => Ok(()),
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Network for Fragile {
+        fn check(&self, _: NetworkFault) -> Result<(), RuntimeError> {
+            Ok(())
+        }
+
+        async fn apply(&self, _: &PodAddress, _: &[(IpAddr, NetworkFault)]) -> Result<(), RuntimeError> {
+            self.outcome()
+        }
+
+        async fn disconnect(&self, _: &PodAddress) -> Result<(), RuntimeError> {
+            self.cuts.fetch_add(1, Ordering::SeqCst);
+            self.outcome()
+        }
+
+        async fn reconnect(&self, _: &PodAddress) -> Result<(), RuntimeError> {
+            Ok(())
+        }
+
+        async fn probe(&self, _: &PodAddress, _: &[SocketAddr], _: Duration) -> Result<(), RuntimeError> {
+            self.outcome()
+        }
+    }
+
+    fn pods() -> BTreeMap<String, PodAddress> {
+        let pod = |name: &str, last| {
+            let at = PodAddress {
+                group: name.to_owned(),
+                name: name.to_owned(),
+                address: IpAddr::from([127, 0, 0, last]),
+                loopback: IpAddr::from([127, 0, 0, last]),
+                ports: Default::default(),
+                order: (0, 1),
+            };
+            (name.to_owned(), at)
+        };
+        BTreeMap::from([pod("one", 1), pod("other", 2)])
+    }
+
+    #[tokio::test]
+    async fn what_failed_can_be_asked_for_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let network = Fragile::default();
+        let open = async || {
+            let turn = Partition::open(&network, pods(), folder.path()).await;
+            turn.expect("nobody else has it")
+        };
+        let noted = async || open().await.faults.between.len() + open().await.faults.off.len();
+        let break_it = |is_broken| network.is_broken.store(is_broken, Ordering::SeqCst);
+        for fault in [NetworkFault::BlackHole, NetworkFault::Disconnect] {
+            open().await.harm("one", &[], fault).await.expect("it is whole");
+            break_it(true);
+            open().await.heal("one").await.expect_err("it is broken");
+            assert_eq!(noted().await, 1, "a repair that failed is no repair: {fault:?}");
+            break_it(false);
+            open().await.heal("one").await.expect("it is whole");
+            assert_eq!(noted().await, 0, "{fault:?}");
+        }
+        network.cuts.store(0, Ordering::SeqCst);
+        break_it(true);
+        open()
+            .await
+            .harm("one", &[], NetworkFault::Disconnect)
+            .await
+            .expect_err("it is broken");
+        break_it(false);
+        open()
+            .await
+            .harm("one", &[], NetworkFault::Disconnect)
+            .await
+            .expect("it is whole");
+        assert_eq!(network.cuts.load(Ordering::SeqCst), 2);
+        assert_eq!(noted().await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_does_not_come_is_told_of() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lock = folder.path().join("network.lock");
+        let held = turn(&lock, TURN).await.expect("nobody else has it");
+        let error = turn(&lock, Duration::ZERO).await.expect_err("it is held");
+        assert_eq!(
+            error.help(),
+            Some(format!("see who, and end it: fuser {}", lock.display()))
+        );
+        drop(held);
+        turn(&lock, TURN).await.expect("nobody has it");
     }
 }

@@ -173,6 +173,9 @@ impl ProcessContainer {
                 Err(_) => Ok(false),
             };
         };
+        if signal == Signal::KILL && identity.prove(Proof::Member(&self.run)) == Signalled::Sent {
+            kill_rest(identity.pid, self.run.clone()).await;
+        }
         match identity.signal(signal, Proof::Member(&self.run)).map_err(failed)? {
             Signalled::Sent => Ok(true),
             Signalled::Gone => Ok(false),
@@ -226,7 +229,7 @@ impl DriverContainer for ProcessContainer {
         });
         Ok(Life {
             instance: InstanceId::process(pid),
-            ended: watch(child, pid, todo).boxed(),
+            ended: watch(child, pid, self.run.clone(), todo).boxed(),
         })
     }
 
@@ -291,12 +294,16 @@ impl DriverContainer for ProcessContainer {
     }
 }
 
-/// Waits for a child, and alone signals it, so that no signal can ever go to a later process of the same number.
-async fn watch(mut child: Child, pid: u32, mut todo: mpsc::UnboundedReceiver<Sending>) -> Ended {
+/// Waits for a child, and alone signals it, so that no signal can ever go to a later process of the same number. What it leaves
+/// of its group is killed with it: an Envoy whose script has ended would go on with the pod's ports.
+async fn watch(mut child: Child, pid: u32, run: LeaseId, mut todo: mpsc::UnboundedReceiver<Sending>) -> Ended {
     loop {
         tokio::select! {
             biased;
-            status = child.wait() => return ended(status),
+            status = child.wait() => {
+                kill_rest(pid, run).await;
+                return ended(status);
+            }
             Some(sending) = todo.recv() => {
                 let sent = send(pid, sending.signal).map_err(io::Error::from);
                 // Who does not wait for the answer does not need it.
@@ -304,6 +311,19 @@ async fn watch(mut child: Child, pid: u32, mut todo: mpsc::UnboundedReceiver<Sen
             }
         }
     }
+}
+
+/// Kills the others of a group of which each proves to be of the run: the leader may have gone, and its number is anybody's.
+async fn kill_rest(leader: u32, run: LeaseId) {
+    let kill = move || {
+        for other in ProcessIdentity::group(leader) {
+            if let Err(error) = other.signal(Signal::KILL, Proof::Member(&run)) {
+                tracing::warn!(pid = other.pid, %error, "failed to kill");
+            }
+        }
+    };
+    // It fails only where all is being ended.
+    let _ = tokio::task::spawn_blocking(kill).await;
 }
 
 /// SIGKILL goes to the whole group, should the program be a script with children of its own. Any other signal is for the

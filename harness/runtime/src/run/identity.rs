@@ -76,6 +76,12 @@ impl ProcessIdentity {
         }
     }
 
+    /// The others that are in the process group that this one leads, or led. Nothing proves yet whose they are.
+    pub(crate) fn group(pid: u32) -> Vec<Self> {
+        let others = system::group(pid).into_iter().filter(|other| *other != pid);
+        others.filter_map(Self::of).collect()
+    }
+
     /// Sends a signal to this very process if it is proven to be ours and this user's: never to another that got its number
     /// since, to one that a forged ledger names, or to this process itself. All signals to processes that this one does not
     /// wait for are sent here.
@@ -98,7 +104,9 @@ mod system {
     use std::time::Duration;
 
     use rustix::io::Errno;
-    use rustix::process::{Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal};
+    use rustix::process::{
+        Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal, test_kill_process_group,
+    };
 
     use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
 
@@ -116,6 +124,26 @@ mod system {
             "Z" | "X" | "x" => None,
             _ => fields.nth(18).map(str::to_owned),
         }
+    }
+
+    /// The numbers of the processes of a group: in the third field after the program's name is whose group it is.
+    pub(crate) fn group(leader: u32) -> Vec<u32> {
+        // Most have none.
+        let is_there = i32::try_from(leader).ok().and_then(Pid::from_raw);
+        if !is_there.is_some_and(|leader| test_kill_process_group(leader).is_ok()) {
+            return Vec::new();
+        }
+        let Ok(processes) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let numbers = processes.flatten();
+        let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let group = |pid: u32| {
+            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+            let stat = String::from_utf8_lossy(&stat);
+            stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(2)?.parse().ok()
+        };
+        numbers.filter(|pid| group(*pid) == Some(leader)).collect()
     }
 
     /// Whether every thread is stopped.
@@ -186,17 +214,22 @@ mod system {
     const LOOK: Duration = Duration::from_millis(2);
 
     /// The kernel shows the environment of a process to its own user alone. In the instant in which a process becomes another
-    /// program, it has none.
+    /// program it has none, and from when it begins to end; it may take a while until it has ended.
     fn has_mark(pid: u32, run: &LeaseId) -> bool {
         let mark = format!("{RUN}={run}");
         for _ in 0..LOOKS {
-            let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else {
-                return false;
+            let environment = match std::fs::read(format!("/proc/{pid}/environ")) {
+                Ok(environment) => environment,
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Vec::new(),
+                Err(_) => return false,
             };
             if !environment.is_empty() {
                 return environment
                     .split(|byte| *byte == 0)
                     .any(|variable| variable == mark.as_bytes());
+            }
+            if started(pid).is_none() {
+                return false;
             }
             std::thread::sleep(LOOK);
         }
@@ -230,6 +263,19 @@ mod system {
 
     pub(crate) fn started(pid: u32) -> Option<String> {
         parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
+    }
+
+    pub(crate) fn group(leader: u32) -> Vec<u32> {
+        let output = std::process::Command::new("ps")
+            .args(["-A", "-o", "pgid=", "-o", "pid="])
+            .output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let text = text.unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| line.trim().split_once(char::is_whitespace));
+        let group = lines.filter(|(group, _)| group.parse() == Ok(leader));
+        group.filter_map(|(_, pid)| pid.trim().parse().ok()).collect()
     }
 
     pub(crate) fn is_frozen(pid: u32) -> bool {
@@ -360,6 +406,20 @@ mod tests {
         let member = ProcessIdentity::of(child.id()).expect("sleep runs");
         assert_eq!(kill(&member, Proof::Member(&run)), Signalled::Sent);
         child.wait().expect("it was killed");
+    }
+
+    #[test]
+    fn a_process_that_is_ending_is_gone_and_no_stranger() {
+        let run: LeaseId = "1-1-0-0".parse().expect("it is a name");
+        for _ in 0..50 {
+            let mut child = sleep(Some("1-1-0-0"));
+            let member = ProcessIdentity::of(child.id()).expect("sleep runs");
+            child.kill().expect("it is ours");
+            // It was not waited for: it ends, or is a zombie.
+            assert_ne!(member.prove(Proof::Member(&run)), Signalled::NotOurs);
+            child.wait().expect("it was killed");
+            assert_eq!(member.prove(Proof::Member(&run)), Signalled::Gone);
+        }
     }
 
     #[test]
