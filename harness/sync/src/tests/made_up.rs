@@ -126,6 +126,41 @@ fn a_secret_is_not_compared() {
     assert_eq!(seen.rows()[0].status, Status::Synced, "{}", seen.lines());
 }
 
+#[test]
+fn what_is_sensitive_is_not_shown_wherever_it_is() {
+    let bytes = json!({"inline_bytes": "W3JlZGFjdGVkXQ=="});
+    for (live, wanted, expected) in [
+        (
+            json!({"private_key": bytes}),
+            json!({"private_key": {"inline_string": "hunter2"}}),
+            "`pet` has something else in `transport_socket.private_key.inline_string`",
+        ),
+        (
+            json!({"auth_passwords": []}),
+            json!({"auth_passwords": {"inline_string": "hunter2"}}),
+            "`pet` has something else in `transport_socket.auth_passwords`",
+        ),
+        (
+            Value::Null,
+            json!({"users": {"inline_string": "hunter2"}}),
+            "`pet` has nothing in `transport_socket`, not something else",
+        ),
+        (
+            Value::Null,
+            json!({"name": "tls"}),
+            "`pet` has nothing in `transport_socket`, not {\"name\":\"tls\"}",
+        ),
+    ] {
+        let mut seen = alone("delta-ads-all");
+        intended(&mut seen, "delta-ads-all", "clusters")[0]["transport_socket"] = wanted;
+        part(&mut seen, "delta-ads-all", ".ClustersConfigDump")["dynamic_active_clusters"][0]["cluster"]["transport_socket"] =
+            live;
+        let row = seen.rows().remove(0);
+        assert_eq!(row.detail, expected);
+        assert!(!format!("{row:?}").contains("hunter2"), "{row:?}");
+    }
+}
+
 /// The part of a dump with this end of its name.
 fn part<'a>(seen: &'a mut Recording, envoy: &str, name: &str) -> &'a mut Value {
     let configs = seen.envoys.get_mut(envoy).unwrap().config_dump["configs"].as_array_mut();
@@ -250,6 +285,10 @@ fn secrets_are_told_as_everything_else() {
     let entry = json!({"name": "client", "version_info": version, "secret": secret("[redacted]")});
     *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([entry]));
     insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets SYNCED: client");
+    // Where the Envoy has something in another form, there is nothing that it hides; what is intended is not shown either.
+    let other = json!({"name": "client", "tls_certificate": {"private_key": {"inline_bytes": "aHVudGVyMg=="}}});
+    seen.intended.last_mut().unwrap().answer["resources"] = json!([other]);
+    insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets DIFFERS: `client` has something else in `tls_certificate.private_key.inline_bytes`");
     *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([]));
     seen.intended.last_mut().unwrap().answer["resources"] = json!([]);
     insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets LACKING: sds has no `client`, and the cluster `pet` is in use without it");
