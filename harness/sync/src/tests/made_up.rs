@@ -48,6 +48,29 @@ fn all_that_counts_of_an_endpoint_is_compared() {
 }
 
 #[test]
+fn endpoints_that_are_asked_for_by_a_further_name_are_compared() {
+    for transport in ["ads", "delta-grpc", "rest"] {
+        let mut seen = alone(transport);
+        // All that there is leaves out the name that the Envoy asks for.
+        let all = intended(&mut seen, transport, "endpoints");
+        let of_pet = all.iter().position(|of| of["cluster_name"] == "pet").unwrap();
+        let pet = all.remove(of_pet);
+        let mut listed = pet.clone();
+        listed["cluster_name"] = json!("pet.shop");
+        all.push(listed);
+        if transport != "rest" {
+            seen.intended.push(super::Question {
+                node_cluster: transport.to_owned(),
+                kind: "endpoints".to_owned(),
+                name: Some("pet".to_owned()),
+                answer: json!({"version_info": "", "resources": [pet]}),
+            });
+        }
+        assert_eq!(seen.rows()[0].status, Status::Synced, "{}", seen.lines());
+    }
+}
+
+#[test]
 fn what_is_the_same_to_envoy_does_not_differ() {
     let mut seen = alone("ads");
     let first = lb_endpoint(&mut seen, 0);
