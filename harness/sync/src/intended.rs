@@ -43,6 +43,11 @@ impl Intended {
         })
     }
 
+    /// The one resource that a question asks for by its name.
+    pub(crate) fn named(&self, question: &Question) -> Option<&Value> {
+        self.resources.get(question)?.get(question.name.as_ref()?)
+    }
+
     /// The version of the answer to a question.
     pub(crate) fn version(&self, question: &Question) -> Option<&str> {
         self.versions.get(question).map(String::as_str)

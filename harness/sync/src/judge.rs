@@ -53,7 +53,7 @@ pub struct Look<'a> {
 }
 
 /// What has to be in [`Look::intended`]: of each type that an Envoy asks for all resources, and each that it polls for by
-/// itself.
+/// itself, or that may have further names, which all resources leave out.
 pub fn wanted(pods: &[Pod], clients: &Clients) -> BTreeSet<Question> {
     let each = pods.iter().flat_map(|pod| {
         let view = View::of(pod, clients);
@@ -62,8 +62,9 @@ pub fn wanted(pods: &[Pod], clients: &Clients) -> BTreeSet<Question> {
             kind,
             name: None,
         });
-        let polls = view.asks.served.iter().filter(|ask| ask.transport == Transport::Rest);
-        all.chain(polls.map(|ask| view.question(ask))).collect::<Vec<_>>()
+        let alone = view.asks.served.iter();
+        let alone = alone.filter(|ask| ask.transport == Transport::Rest || ask.kind == Kind::Endpoints);
+        all.chain(alone.map(|ask| view.question(ask))).collect::<Vec<_>>()
     });
     each.collect()
 }
@@ -201,9 +202,17 @@ impl<'a> View<'a> {
                     .iter()
                     .filter(|ask| (ask.kind, ask.transport) == (kind, transport));
                 let asks: Vec<&Ask> = asks.collect();
-                let none = BTreeMap::new();
-                let intended = look.intended.all(&self.node.cluster, kind).unwrap_or(&none);
-                row.resources = compare(live, kind, &asks, intended, look.name);
+                let mut intended = look.intended.all(&self.node.cluster, kind).cloned().unwrap_or_default();
+                let questions = asks.iter().map(|ask| self.question(ask));
+                let named = questions.filter_map(|question| {
+                    let found = look.intended.named(&question)?.clone();
+                    Some((question.name?, found))
+                });
+                for (name, resource) in named {
+                    // All resources have each under one of its names.
+                    intended.entry(name).or_insert(resource);
+                }
+                row.resources = compare(live, kind, &asks, &intended, look.name);
                 self.judge(&mut row, kind, live, &asks, look.intended, exchange);
             }
         }

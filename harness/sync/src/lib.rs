@@ -13,6 +13,7 @@ mod live;
 mod log;
 mod resources;
 mod row;
+mod sensitive;
 #[cfg(test)]
 mod tests;
 mod topic;

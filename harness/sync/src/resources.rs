@@ -1,9 +1,13 @@
 //! Clusters, listeners and routes: the resource that is intended against the one that is live.
 
 use meshkat_discovery::Kind;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::{live::Found, row::shortened};
+use crate::{
+    live::Found,
+    row::shortened,
+    sensitive::{has_sensitive, is_sensitive},
+};
 
 /// The longest value that is shown whole.
 const LONGEST: usize = 60;
@@ -27,8 +31,11 @@ pub(crate) fn differences(kind: Kind, intended: &Value, found: Option<&Found>) -
                             "is still as it was: the new one waits for its {}",
                             waits_for(kind, intended)
                         )
+                    } else if kind == Kind::Secrets || is_sensitive(&path) {
+                        // What the Envoy hides is not hidden in what the discovery service says.
+                        format!("has something else in `{path}`")
                     } else {
-                        format!("has {is} in `{path}`, not {should}")
+                        format!("has {} in `{path}`, not {}", shown(is), shown(should))
                     },
                 );
             }
@@ -60,7 +67,7 @@ fn waits_for(kind: Kind, intended: &Value) -> &'static str {
 }
 
 /// The first place where two resources differ, with what is there and what should be.
-fn first_difference(intended: &Value, live: &Value, path: String) -> Option<(String, String, String)> {
+fn first_difference<'a>(intended: &'a Value, live: &'a Value, path: String) -> Option<(String, &'a Value, &'a Value)> {
     match (intended, live) {
         // A secret is not shown, and so not compared.
         (_, Value::String(text)) if REDACTED.contains(&text.as_str()) => None,
@@ -76,8 +83,8 @@ fn first_difference(intended: &Value, live: &Value, path: String) -> Option<(Str
             names.sort_unstable();
             names.dedup();
             names.into_iter().find_map(|name| {
-                let field = |fields: &serde_json::Map<String, Value>| fields.get(name).cloned().unwrap_or(Value::Null);
-                first_difference(&field(wanted), &field(found), of(name))
+                let field = |fields: &'a Map<String, Value>| fields.get(name).unwrap_or(&Value::Null);
+                first_difference(field(wanted), field(found), of(name))
             })
         }
         (Value::Array(wanted), Value::Array(found)) if wanted.len() == found.len() => wanted
@@ -86,7 +93,7 @@ fn first_difference(intended: &Value, live: &Value, path: String) -> Option<(Str
             .enumerate()
             .find_map(|(index, (wanted, found))| first_difference(wanted, found, format!("{path}[{index}]"))),
         (wanted, found) if wanted == found => None,
-        (wanted, found) => Some((path, shown(found), shown(wanted))),
+        (wanted, found) => Some((path, found, wanted)),
     }
 }
 
@@ -99,7 +106,7 @@ fn shown(value: &Value) -> String {
         },
         Value::Object(_) => {
             let text = value.to_string();
-            if text.len() > LONGEST {
+            if text.len() > LONGEST || has_sensitive(value) {
                 "something else".to_owned()
             } else {
                 text

@@ -48,6 +48,29 @@ fn all_that_counts_of_an_endpoint_is_compared() {
 }
 
 #[test]
+fn endpoints_that_are_asked_for_by_a_further_name_are_compared() {
+    for transport in ["ads", "delta-grpc", "rest"] {
+        let mut seen = alone(transport);
+        // All that there is leaves out the name that the Envoy asks for.
+        let all = intended(&mut seen, transport, "endpoints");
+        let of_pet = all.iter().position(|of| of["cluster_name"] == "pet").unwrap();
+        let pet = all.remove(of_pet);
+        let mut listed = pet.clone();
+        listed["cluster_name"] = json!("pet.shop");
+        all.push(listed);
+        if transport != "rest" {
+            seen.intended.push(super::Question {
+                node_cluster: transport.to_owned(),
+                kind: "endpoints".to_owned(),
+                name: Some("pet".to_owned()),
+                answer: json!({"version_info": "", "resources": [pet]}),
+            });
+        }
+        assert_eq!(seen.rows()[0].status, Status::Synced, "{}", seen.lines());
+    }
+}
+
+#[test]
 fn what_is_the_same_to_envoy_does_not_differ() {
     let mut seen = alone("ads");
     let first = lb_endpoint(&mut seen, 0);
@@ -124,6 +147,41 @@ fn a_secret_is_not_compared() {
         .find(|part| part.get("dynamic_active_clusters").is_some());
     dump.unwrap()["dynamic_active_clusters"][0]["cluster"]["transport_socket"] = secret("[redacted]");
     assert_eq!(seen.rows()[0].status, Status::Synced, "{}", seen.lines());
+}
+
+#[test]
+fn what_is_sensitive_is_not_shown_wherever_it_is() {
+    let bytes = json!({"inline_bytes": "W3JlZGFjdGVkXQ=="});
+    for (live, wanted, expected) in [
+        (
+            json!({"private_key": bytes}),
+            json!({"private_key": {"inline_string": "hunter2"}}),
+            "`pet` has something else in `transport_socket.private_key.inline_string`",
+        ),
+        (
+            json!({"auth_passwords": []}),
+            json!({"auth_passwords": {"inline_string": "hunter2"}}),
+            "`pet` has something else in `transport_socket.auth_passwords`",
+        ),
+        (
+            Value::Null,
+            json!({"users": {"inline_string": "hunter2"}}),
+            "`pet` has nothing in `transport_socket`, not something else",
+        ),
+        (
+            Value::Null,
+            json!({"name": "tls"}),
+            "`pet` has nothing in `transport_socket`, not {\"name\":\"tls\"}",
+        ),
+    ] {
+        let mut seen = alone("delta-ads-all");
+        intended(&mut seen, "delta-ads-all", "clusters")[0]["transport_socket"] = wanted;
+        part(&mut seen, "delta-ads-all", ".ClustersConfigDump")["dynamic_active_clusters"][0]["cluster"]["transport_socket"] =
+            live;
+        let row = seen.rows().remove(0);
+        assert_eq!(row.detail, expected);
+        assert!(!format!("{row:?}").contains("hunter2"), "{row:?}");
+    }
 }
 
 /// The part of a dump with this end of its name.
@@ -250,6 +308,10 @@ fn secrets_are_told_as_everything_else() {
     let entry = json!({"name": "client", "version_info": version, "secret": secret("[redacted]")});
     *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([entry]));
     insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets SYNCED: client");
+    // Where the Envoy has something in another form, there is nothing that it hides; what is intended is not shown either.
+    let other = json!({"name": "client", "tls_certificate": {"private_key": {"inline_bytes": "aHVudGVyMg=="}}});
+    seen.intended.last_mut().unwrap().answer["resources"] = json!([other]);
+    insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets DIFFERS: `client` has something else in `tls_certificate.private_key.inline_bytes`");
     *part(&mut seen, "delta-ads-all", ".SecretsConfigDump") = dump(json!([]));
     seen.intended.last_mut().unwrap().answer["resources"] = json!([]);
     insta::assert_snapshot!(row(&seen), @"delta-ads-all delta-ads secrets LACKING: sds has no `client`, and the cluster `pet` is in use without it");

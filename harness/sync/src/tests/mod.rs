@@ -81,9 +81,20 @@ impl Recording {
     }
 
     fn rows_of(&self, pods: &[Pod]) -> Vec<Row> {
-        let (clients, intended) = (self.clients(), self.intended());
+        let (clients, mut intended) = (self.clients(), self.intended());
         for question in wanted(pods, &clients) {
-            assert!(intended.version(&question).is_some(), "{question:?} was not recorded");
+            if intended.version(&question).is_some() {
+                continue;
+            }
+            let all = intended.all(&question.node_cluster, question.kind);
+            let name = question.name.as_ref();
+            let (Some(all), Some(name)) = (all, name) else {
+                panic!("{question:?} was not recorded");
+            };
+            // By this name there is what all have of it.
+            let resources: Vec<&Value> = all.get(name).into_iter().collect();
+            let answer = serde_json::json!({"version_info": "", "resources": resources});
+            intended.add(question, serde_json::from_value(answer).unwrap());
         }
         rows(&Look {
             pods,

@@ -271,7 +271,13 @@ impl<V: Variant> Stream<V> {
         let State { node, stream } = &mut *state;
         let cluster = node.as_ref().map_or("", |node| &node.cluster);
         let seen = self.gate.look(node.as_ref(), world);
-        let mut push = stream.next(seen.view(cluster))?;
+        let before = stream.weight();
+        let push = stream.next(seen.view(cluster));
+        let weight = stream.weight();
+        if weight != before {
+            self.named.take(weight.memory());
+        }
+        let mut push = push?;
         if push.kind.is_some() {
             self.gate.pushed(&seen);
         }

@@ -15,7 +15,7 @@ pub(super) const WILDCARD: &str = "*";
 
 /// The names that a client wants, and whether it wants everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Subscription {
+pub(crate) struct Subscription {
     pub(super) wildcard: bool,
     /// Shared with what else is kept of each: a stream may have many.
     pub(super) names: BTreeSet<Arc<str>>,

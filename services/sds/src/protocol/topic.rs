@@ -42,6 +42,11 @@ pub(crate) trait Variant: Clone + Debug + Default + Send + 'static {
     /// Hears a further request.
     fn hear(topic: &mut Topic<Self>, key: &Key, answered: Answered, request: Self::Request) -> RequestOutcome;
 
+    /// What the names take that are kept besides those of a subscription and those of resources.
+    fn beside(&self, _: &Subscription) -> Weight {
+        Weight::default()
+    }
+
     /// A name has to be sent again if it is there; tells whether that is news.
     fn doubt(&mut self, name: &str) -> bool;
 
@@ -105,7 +110,7 @@ pub(crate) struct TopicStatus {
 
 impl<V: Variant> Topic<V> {
     pub(super) fn weight(&self) -> Weight {
-        self.subscription.weight()
+        self.subscription.weight().and(self.sent.beside(&self.subscription))
     }
 
     fn is_to_be_looked_at(&self, generation: u64) -> bool {

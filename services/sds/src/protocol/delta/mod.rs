@@ -2,6 +2,7 @@
 
 mod sent;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
@@ -11,7 +12,7 @@ use envoy_types::pb::google::rpc::Status;
 use super::exchange::RequestOutcome;
 use super::key::Key;
 use super::session::{Nonces, Refused};
-use super::subscription::{WILDCARD, Wanted, version};
+use super::subscription::{Subscription, WILDCARD, Wanted, version};
 use super::topic::{Answered, Look, Topic, Variant};
 use super::warming::Warming;
 use super::weight::Weight;
@@ -99,7 +100,13 @@ impl Variant for SentState {
             return Ok(None);
         }
         let is_new = |name: &&str| known.is_none_or(|topic| !topic.subscription.names.contains(*name));
-        let new = Weight::of(names.iter().map(String::as_str).filter(is_new));
+        let mut new = Weight::of(names.iter().map(String::as_str).filter(is_new));
+        if known.is_none() && (names.is_empty() || names.iter().any(|name| name == WILDCARD)) {
+            // What it has is kept besides what it names, until it is told what there is.
+            let named: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            let versions = versions.keys().map(String::as_str);
+            new = new.and(Weight::of(versions.filter(|name| !named.contains(name))));
+        }
         Ok(Some(known.map_or(new, |topic| topic.weight().and(new))))
     }
 
@@ -131,6 +138,10 @@ impl Variant for SentState {
         outcome
     }
 
+    fn beside(&self, subscription: &Subscription) -> Weight {
+        self.weight(&subscription.names)
+    }
+
     fn doubt(&mut self, name: &str) -> bool {
         SentState::doubt(self, name)
     }
@@ -147,6 +158,7 @@ impl Variant for SentState {
         warming: &mut Warming,
     ) -> Option<(u64, Version, DeltaDiscoveryResponse)> {
         let kind = look.key.kind();
+        topic.sent.prove(&wanted);
         let mut due = topic.sent.due(&wanted);
         let removed = due.removed.len();
         if look.used && matches!(kind, Some(Kind::Clusters | Kind::Endpoints)) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::protocol::exchange::MOST_OUTSTANDING;
 use crate::protocol::subscription::Wanted;
+use crate::protocol::weight::Weight;
 use crate::resources::{Resource, Version};
 
 /// What a client has been told, name by name.
@@ -63,6 +64,8 @@ struct Entry {
     what: What,
     /// The number of the response that said so; 0 if none on this stream did.
     response: u64,
+    /// Nobody but the client says that there is such a name, so that it may have made it up.
+    is_claimed: bool,
 }
 
 /// What a client has been told of a name.
@@ -81,6 +84,7 @@ impl Entry {
     const NOTHING: Self = Self {
         what: What::Nothing,
         response: 0,
+        is_claimed: true,
     };
 
     fn differs(self, resource: Option<&Resource>) -> bool {
@@ -96,7 +100,28 @@ impl SentState {
     /// The client says at first that it has a version of a resource; `None` is one of another server.
     pub(super) fn has(&mut self, name: String, version: Option<Version>) {
         let what = version.map_or(What::Foreign, What::Version);
-        self.names.insert(name.into(), Entry { what, response: 0 });
+        let entry = Entry {
+            what,
+            response: 0,
+            is_claimed: true,
+        };
+        self.names.insert(name.into(), entry);
+    }
+
+    /// These resources are there, whoever said so first.
+    pub(super) fn prove(&mut self, wanted: &Wanted<'_>) {
+        for (name, entry) in &mut self.names {
+            entry.is_claimed &= !wanted.contains_key(&**name);
+        }
+    }
+
+    /// What the names take that are kept besides those that are `named`: what the client alone knows of, and what it has not
+    /// heard yet to be gone. The others are no more than there are resources.
+    pub(super) fn weight(&self, named: &BTreeSet<Arc<str>>) -> Weight {
+        let claimed = self.names.iter().filter(|(_, entry)| entry.is_claimed);
+        let claimed = claimed.filter(|(name, _)| !named.contains(*name));
+        let claimed = claimed.map(|(name, _)| &**name);
+        Weight::of(claimed.chain(self.gone.keys().map(|name| &**name)))
     }
 
     /// A name has to be told again, even if it is not there.
@@ -155,7 +180,8 @@ impl SentState {
 
     fn put_away(&mut self, name: Arc<str>, entry: Entry) {
         self.is_different(entry.response);
-        if matches!(entry.what, What::Version(_) | What::Foreign) {
+        // No response has what is only claimed.
+        if !entry.is_claimed && matches!(entry.what, What::Version(_) | What::Foreign) {
             self.former.insert(name);
         }
     }
@@ -272,7 +298,11 @@ impl SentState {
     }
 
     fn set(&mut self, name: &str, what: What, response: u64) {
-        let entry = Entry { what, response };
+        let entry = Entry {
+            what,
+            response,
+            is_claimed: what == What::Absent,
+        };
         let before = match self.names.get_mut(name) {
             Some(known) => Some(std::mem::replace(known, entry)),
             None => self.names.insert(name.into(), entry),

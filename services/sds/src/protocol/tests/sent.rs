@@ -3,7 +3,7 @@
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
 use super::{INVALID, client::refusal, put};
-use crate::protocol::{Delta, Scope};
+use crate::protocol::{Delta, Scope, weight::Weight};
 use crate::resources::Kind;
 use crate::store::{Layer, Store};
 
@@ -210,4 +210,95 @@ fn what_may_still_be_read_by_a_client_that_wants_everything_again_is_told_to_be_
         stream.taken("-a");
         stream.quiet();
     }
+}
+
+/// Most of the names that a stream may want.
+fn many(start: &str) -> Vec<String> {
+    (0..15_000).map(|number| format!("{start}{number}")).collect()
+}
+
+/// A first request that wants everything of a type, and says that it has these.
+fn having(type_url: &str, names: Vec<String>) -> DeltaDiscoveryRequest {
+    DeltaDiscoveryRequest {
+        type_url: type_url.to_owned(),
+        resource_names_subscribe: vec!["*".to_owned()],
+        initial_resource_versions: names.into_iter().map(|name| (name, String::new())).collect(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn what_a_client_says_that_it_has_counts_until_it_is_told_that_it_is_gone() {
+    let store = Store::in_memory();
+    let mut stream = Delta::new(Scope::Aggregated, 1);
+    stream.receive(having("a", many("x"))).unwrap();
+    assert_eq!(stream.weight(), Weight::of(many("x").iter().map(String::as_str)));
+    stream.receive(having("b", many("x"))).unwrap_err();
+    let push = stream.next(store.world().view("")).unwrap();
+    assert_eq!(push.response.removed_resources.len(), 15_000);
+    // As long as it has not answered, it is remembered.
+    stream.receive(having("b", many("x"))).unwrap_err();
+    stream
+        .receive(DeltaDiscoveryRequest {
+            type_url: "a".to_owned(),
+            response_nonce: push.response.nonce,
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(stream.weight(), Weight::default());
+    stream.receive(having("b", many("x"))).unwrap();
+}
+
+#[test]
+fn what_a_client_gives_up_is_not_remembered_unless_it_was_sent() {
+    let mut stream = Delta::new(Scope::Aggregated, 1);
+    stream.receive(having("a", many("x"))).unwrap();
+    stream
+        .receive(DeltaDiscoveryRequest {
+            type_url: "a".to_owned(),
+            resource_names_unsubscribe: vec!["*".to_owned()],
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(stream.weight(), Weight::default());
+    // To want everything again brings none of them back.
+    stream
+        .receive(DeltaDiscoveryRequest {
+            type_url: "a".to_owned(),
+            resource_names_subscribe: vec!["*".to_owned()],
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(stream.weight(), Weight::default());
+}
+
+#[test]
+fn names_that_are_given_up_beside_everything_count_until_they_are_told() {
+    let mut stream = Stream::new(&["*"]);
+    let names = many("x");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    stream.want(&names, &[]);
+    stream.want(&[], &names);
+    assert_eq!(stream.stream.weight(), Weight::of(names));
+    let (_, nonce) = stream.next();
+    stream.answer(nonce, false);
+    assert_eq!(stream.stream.weight(), Weight::default());
+}
+
+#[test]
+fn what_a_client_has_that_is_there_does_not_count() {
+    let store = Store::in_memory();
+    put(&store, Kind::Routes, Layer::Written, "a", 1);
+    let world = store.world();
+    let version = world.view("").all(Kind::Routes)["a"].version.to_string();
+    let mut stream = Delta::new(Scope::One(Kind::Routes), 1);
+    stream
+        .receive(DeltaDiscoveryRequest {
+            initial_resource_versions: [("a".to_owned(), version)].into(),
+            ..having("", Vec::new())
+        })
+        .unwrap();
+    assert_eq!(stream.weight(), Weight::of(["a"]));
+    assert!(stream.next(world.view("")).is_none());
+    assert_eq!(stream.weight(), Weight::default());
 }

@@ -108,15 +108,16 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<World, StateError> {
         error,
     };
     let document: Document<Services, WrittenResource> = from_json(bytes).map_err(corrupt)?;
-    let known = match document.version {
-        SERVICES => document.resources.is_empty(),
-        version => version == RESOURCES,
-    };
-    if !known {
-        return Err(StateError::Version {
-            path: path.to_owned(),
-            version: document.version,
-        });
+    match document.version {
+        RESOURCES => {}
+        SERVICES if document.resources.is_empty() => {}
+        SERVICES => return Err(StateError::OldVersion(path.to_owned())),
+        version => {
+            return Err(StateError::Version {
+                path: path.to_owned(),
+                version,
+            });
+        }
     }
     let mut world = World::new();
     for (name, service) in document.services.0 {
@@ -130,14 +131,26 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<World, StateError> {
     }
     for (index, written) in document.resources.into_iter().enumerate() {
         let kind = written.kind;
-        let resource = Resource::from_fields(kind, &written.name, written.resource);
-        let resource = resource.map_err(|error| StateError::Resource {
+        let broken = |error| StateError::Resource {
             path: path.to_owned(),
             index,
-            error: error.to_string(),
-        })?;
+            error,
+        };
+        let resource = Resource::from_fields(kind, &written.name, written.resource);
+        let resource = resource.map_err(|error| broken(error.to_string()))?;
         let layer = Layer::written(written.node_cluster.as_deref());
-        world.place(kind, layer, &written.name, Some(Arc::new(resource)));
+        if world.place(kind, layer, &written.name, Some(Arc::new(resource))) {
+            // As with services, one of the two would be lost.
+            let nodes = written.node_cluster.as_ref();
+            let nodes = nodes.map_or("all nodes".to_owned(), |cluster| {
+                format!("the nodes of cluster {cluster}")
+            });
+            return Err(broken(format!(
+                "among the {}, {} is there twice for {nodes}; leave out one of them",
+                kind.plural(),
+                written.name
+            )));
+        }
     }
     Ok(world)
 }

@@ -62,6 +62,12 @@ pub enum StateError {
         /// What is wrong with it.
         error: String,
     },
+    /// The file has resources, and a version that has none.
+    #[error(
+        "state file {}: it has `resources`, which need `version` 2, and its `version` is 1; write 2 there; it is left as it is",
+        .0.display()
+    )]
+    OldVersion(PathBuf),
     /// The file is of another version of this program.
     #[error("state file {}: `version` is {version}, and 1 and 2 are known; it is left as it is", path.display())]
     Version {

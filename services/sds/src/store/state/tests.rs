@@ -212,6 +212,17 @@ fn what_does_not_hold_is_named_and_left_alone() {
             "{\"version\": 2, \"services\": {}, \"resources\": [{\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"b\"}}]}",
             "resources[0]: name",
         ),
+        (
+            "{\"version\": 2, \"services\": {}, \"resources\": [
+                {\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"a\"}},
+                {\"type\": \"clusters\", \"name\": \"a\", \"node_cluster\": \"demo\", \"resource\": {\"name\": \"a\"}},
+                {\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"a\", \"alt_stat_name\": \"b\"}}]}",
+            "resources[2]: among the clusters, a is there twice for all nodes; leave out one of them",
+        ),
+        (
+            "{\"version\": 1, \"services\": {}, \"resources\": [{\"type\": \"clusters\", \"name\": \"a\", \"resource\": {\"name\": \"a\"}}]}",
+            "`resources`, which need `version` 2",
+        ),
         ("{\"version\": 1, \"services\": {}, \"more\": 1}", "`more`"),
         (
             "{\"version\": 1, \"services\": {\"a\": {\"hosts\": []}, \"a\": {\"hosts\": []}}}",
