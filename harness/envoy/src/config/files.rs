@@ -120,9 +120,11 @@ impl Beside {
                 candidates.push(named.to_owned());
             }
             let mut end = named.strip_prefix("/").unwrap_or(named).components();
-            // Not the whole: that is the machine's own file.
-            while end.next().is_some() && !end.as_path().as_os_str().is_empty() {
-                candidates.extend(self.folders.iter().map(|folder| folder.join(end.as_path())));
+            while !end.as_path().as_os_str().is_empty() {
+                let below = self.folders.iter().map(|folder| folder.join(end.as_path()));
+                // Below the root of all folders it is the machine's own file.
+                candidates.extend(below.filter(|path| path != named));
+                end.next();
             }
         } else {
             candidates.extend(self.folders.iter().map(|folder| folder.join(named)));
@@ -238,6 +240,10 @@ mod tests {
             ("../top.lua", Some("top.lua")),
             ("/etc/envoy/certs/a.pem", Some("envoy-configs/certs/a.pem")),
             ("/var/lib/envoy/cds.yaml", Some("envoy-configs/cds.yaml")),
+            ("/certs/a.pem", Some("envoy-configs/certs/a.pem")),
+            ("/certs", Some("envoy-configs/certs")),
+            ("/cds.yaml", Some("envoy-configs/cds.yaml")),
+            ("/.", None),
             (whole.as_str(), Some("envoy-configs/cds.yaml")),
             ("a.pem", None),
             ("/etc/passwd", None),

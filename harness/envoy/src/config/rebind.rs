@@ -161,6 +161,8 @@ impl Pod<'_> {
         let mut address = Mapping::new();
         address.insert("socket_address".into(), Value::Mapping(socket));
         set(admin, "address", Value::Mapping(address));
+        // Its requests are the harness's own: in the pod's log they would be taken for those of the mesh.
+        remove(admin, "access_log");
         Ok(())
     }
 
@@ -528,4 +530,30 @@ fn in_a_file_name(name: &str) -> String {
         .take(60)
         .map(|letter| if safe(letter) { letter } else { '-' })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rebound(text: &str) -> Bootstrap {
+        let config = Bootstrap::parse(Path::new("x.yaml"), text).unwrap();
+        config.rebind(&Rebind::default()).unwrap()
+    }
+
+    #[test]
+    fn the_admin_interface_logs_nothing() {
+        let log = "{name: x, typed_config: {'@type': type.googleapis.com/envoy.extensions.access_loggers";
+        for field in [
+            format!("access_log: [{log}.file.v3.FileAccessLog, path: admin.log}}}}]"),
+            format!("accessLog: [{log}.stream.v3.StdoutAccessLog}}}}]"),
+            "access_log_path: admin.log".to_owned(),
+        ] {
+            let written = rebound(&format!("admin: {{{field}}}")).to_json().unwrap();
+            assert!(
+                !written.contains("AccessLog") && !written.contains("admin.log"),
+                "{written}"
+            );
+        }
+    }
 }
