@@ -164,7 +164,7 @@ fn numbers_that_no_run_has_end_no_merge() {
     .unwrap();
     let path = dir.path().join("events.jsonl");
     let text = fs::read_to_string(&path).unwrap();
-    let mut most = text.clone();
+    let mut most = text;
     for key in ["meshes", "checks", "requests", "at_ms", "duration_ms", "mesh", "index"] {
         let mut rest = most.as_str();
         let mut out = String::new();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Ground {
     }
 
     /// Starts a process. On the spawner's thread.
-    fn spawn(&self, command: &Command, target: &Target, log: &PathBuf) -> Result<Child, RuntimeError> {
+    fn spawn(&self, command: &Command, target: &Target, log: &Path) -> Result<Child, RuntimeError> {
         let block = self.block.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let block = block.ok_or(RuntimeError::Released)?;
         let log_file = meshkat_files::append(log).map_err(failed("open", log))?;

@@ -130,7 +130,7 @@ mod system {
     pub(crate) fn group(leader: u32) -> Vec<u32> {
         // Most have none.
         let is_there = i32::try_from(leader).ok().and_then(Pid::from_raw);
-        if !is_there.is_some_and(|leader| test_kill_process_group(leader).is_ok()) {
+        if is_there.is_none_or(|leader| test_kill_process_group(leader).is_err()) {
             return Vec::new();
         }
         let Ok(processes) = std::fs::read_dir("/proc") else {
