@@ -299,7 +299,10 @@ mod tests {
             let turn = Partition::open(&network, pods(), folder.path()).await;
             turn.expect("nobody else has it")
         };
-        let noted = async || open().await.faults.between.len() + open().await.faults.off.len();
+        let noted = async || {
+            let turn = open().await;
+            turn.faults.between.len() + turn.faults.off.len()
+        };
         let break_it = |is_broken| network.is_broken.store(is_broken, Ordering::SeqCst);
         for fault in [NetworkFault::BlackHole, NetworkFault::Disconnect] {
             open().await.harm("one", &[], fault).await.expect("it is whole");
