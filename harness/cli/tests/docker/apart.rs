@@ -21,6 +21,12 @@ fn two_meshes_side_by_side_do_not_meet() {
         (Some(200), Some(200))
     );
 
+    // Who has another state folder ends neither, though Docker has one list of containers.
+    let mut elsewhere = yard.command(&["clean", "--force"]);
+    elsewhere.env("MESHKAT_STATE_DIR", yard.path("elsewhere"));
+    yard.tell_command(elsewhere).exits(0).says(&["the run lives"]);
+    assert_eq!(status(first, "/stores/1"), Some(200));
+
     // From a pod of the one, a pod of the other is not there; its own are.
     let sandboxes = docker(&[
         "ps",

@@ -367,8 +367,8 @@ fn remove_rest(sweeper: &dyn Sweeper, swept: &mut Swept, failures: &mut Vec<Stri
     }
 }
 
-/// Removes what a runtime still has of this user's runs of any state folder whose own folder is gone, or has ended without
-/// removing it, or that live, with `force`. What anybody writes into a label is no more than a name to look for: folders and
+/// Removes what a runtime still has of this user's runs of any state folder that have ended without removing it, and of those whose
+/// state folder is gone, with `force`. One that lives is ended from its own state folder alone, by [`sweep`]. What anybody writes into a label is no more than a name to look for: folders and
 /// processes are proven as in [`sweep`]. Blocks.
 ///
 /// # Errors
@@ -406,7 +406,7 @@ fn sweep_found(
     };
     let mut swept = Swept::of(id, &run_folder(state_dir, id));
     let outcome = if is_there {
-        sweep_one(state_dir, id, force, &[sweeper])?
+        sweep_one(state_dir, id, false, &[sweeper])?
     } else if force {
         Outcome::Gone
     } else {
@@ -415,6 +415,12 @@ fn sweep_found(
     };
     Ok(Ok(match outcome {
         Outcome::Done(swept) => Some(swept),
+        Outcome::Lives if force => {
+            let way_out = "`clean --force` with that MESHKAT_STATE_DIR ends it";
+            return Ok(Err(format!(
+                "is not the one that is swept, and the run lives: {way_out}"
+            )));
+        }
         Outcome::Lives => None,
         Outcome::Gone => {
             let mut failures = Vec::new();
