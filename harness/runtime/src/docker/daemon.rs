@@ -90,6 +90,7 @@ pub(super) fn message(error: &Error) -> String {
     // It may repeat names and labels of anybody's containers and images.
     match error {
         Error::DockerResponseServerError { message, .. } => Printable(message.trim()).to_string(),
+        Error::RequestTimeoutError => format!("Docker has not answered for {TIMEOUT} s"),
         Error::DockerStreamError { error } => Printable(error.trim()).to_string(),
         other => Printable(&other.to_string()).to_string(),
     }
@@ -99,6 +100,9 @@ pub(super) fn message(error: &Error) -> String {
 fn help_for(message: &str) -> Option<String> {
     let help = if message.contains("no space left on device") {
         "the disk is full: `docker system df` shows what Docker keeps, `docker system prune` removes what nothing uses"
+    } else if message.starts_with("Docker has not answered") {
+        "restart it: sudo systemctl restart docker; versions before 20.10.27 can lock up when containers leave a network \
+         (moby/moby#46661)"
     } else if message.contains("Cannot connect") || message.contains("connection error") {
         "see whether Docker still runs: docker info"
     } else if message.contains("cgroup") || message.contains("runc") || message.contains("OCI runtime") {
@@ -145,6 +149,13 @@ mod tests {
         let (message, help) = told(&reach(&path).expect_err("nobody listens"));
         assert_eq!(message, format!("Docker does not run: nobody listens on {path}"));
         assert!(help.contains("systemctl start docker"), "{help}");
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_has_a_way_out() {
+        let (message, help) = told(&failed("list networks")(Error::RequestTimeoutError));
+        assert_eq!(message, "failed to list networks: Docker has not answered for 120 s");
+        assert!(help.contains("systemctl restart docker"), "{help}");
     }
 
     #[test]

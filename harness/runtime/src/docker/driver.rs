@@ -36,6 +36,9 @@ pub(super) struct DockerDriver {
     /// None of a mesh that another process holds.
     addresses: Option<Mutex<Addresses>>,
     sandboxes: Mutex<HashMap<String, Arc<Sandbox>>>,
+    /// Held while a pod leaves the network: two that leave one at once can lock Docker up for ever, until 20.10.27
+    /// (moby/moby#46661).
+    leaving: tokio::sync::Mutex<()>,
 }
 
 impl DockerDriver {
@@ -46,6 +49,7 @@ impl DockerDriver {
             launcher,
             addresses: subnet.map(|subnet| Mutex::new(Addresses::new(subnet.0, PODS.0, PODS.1))),
             sandboxes: Mutex::default(),
+            leaving: tokio::sync::Mutex::default(),
         }
     }
 
@@ -131,7 +135,10 @@ impl Driver for DockerDriver {
     }
 
     async fn remove(&self, pod: &PodAddress) -> Result<(), RuntimeError> {
-        remove::container(&self.core.docker, self.sandbox(pod).name()).await?;
+        {
+            let _alone = self.leaving.lock().await;
+            remove::container(&self.core.docker, self.sandbox(pod).name()).await?;
+        }
         self.sandboxes().remove(&pod.name);
         if let Some(addresses) = &self.addresses {
             let mut addresses = addresses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,6 +188,7 @@ impl Network for DockerDriver {
     }
 
     async fn disconnect(&self, pod: &PodAddress) -> Result<(), RuntimeError> {
+        let _alone = self.leaving.lock().await;
         self.sandbox(pod).disconnect(&self.launcher.network()).await
     }
 

@@ -15,8 +15,10 @@ pub(super) const STATE_DIR: &str = "meshkat.state-dir";
 pub(super) const USER: &str = "meshkat.user";
 /// The pod that a container belongs to.
 pub(super) const POD: &str = "meshkat.pod";
-/// Which container of the pod it is: `sandbox`, `application`, `envoy`.
+/// Which container of the pod it is: [`SANDBOX`], `application`, `envoy`.
 pub(super) const CONTAINER: &str = "meshkat.container";
+/// What [`CONTAINER`] is for what holds a pod's network.
+pub(super) const SANDBOX: &str = "sandbox";
 /// What an image is for: `services`, `envoy`.
 pub(super) const IMAGE: &str = "meshkat.image";
 /// The hash of what an image was made from.

@@ -71,7 +71,7 @@ impl Launcher {
             ..Default::default()
         };
         let network = labels::network(&self.run);
-        let mut body = self.body(place, "sandbox", &self.images.services);
+        let mut body = self.body(place, labels::SANDBOX, &self.images.services);
         body.hostname = Some(place.name.clone());
         // What cuts the network runs in here, and nothing else: the application and Envoy have no such right.
         body.user = Some("0:0".to_owned());

@@ -41,21 +41,26 @@ pub(super) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
         trouble = None;
         let of_run = || labels::with(labels::RUN, Some(run.as_str()));
         let containers = containers(docker, of_run()).await?;
-        let containers: Vec<String> = containers
+        let containers = containers
             .into_iter()
-            .filter(|container| owner(container).is_ok_and(|owner| owner.id == *run))
-            .filter_map(|container| container.id)
-            .collect();
+            .filter(|container| owner(container).is_ok_and(|owner| owner.id == *run));
+        let (sandboxes, others): (Vec<_>, Vec<_>) = containers.partition(is_sandbox);
         let networks = networks(docker, of_run()).await?;
         let networks: Vec<String> = networks
             .into_iter()
             .filter(|network| owner_of_network(network).is_ok_and(|owner| owner.id == *run))
             .filter_map(|network| network.id)
             .collect();
-        if containers.is_empty() && networks.is_empty() {
+        if sandboxes.is_empty() && others.is_empty() && networks.is_empty() {
             return Ok(removed);
         }
-        for outcome in join_all(containers.iter().map(|id| container(docker, id))).await {
+        let remove = async |one: &ContainerSummary| container(docker, one.id.as_deref().unwrap_or_default()).await;
+        let mut outcomes = join_all(others.iter().map(remove)).await;
+        // One after the other: two that leave a network at once can lock Docker up for ever, until 20.10.27 (moby/moby#46661).
+        for sandbox in &sandboxes {
+            outcomes.push(remove(sandbox).await);
+        }
+        for outcome in outcomes {
             match outcome {
                 Ok(()) => removed.containers += 1,
                 Err(error) => trouble = Some(error),
@@ -74,6 +79,12 @@ pub(super) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
         }
     }
     trouble.map_or(Ok(removed), Err)
+}
+
+/// Whether a container holds the network of its pod.
+fn is_sandbox(container: &ContainerSummary) -> bool {
+    let labels = container.labels.as_ref();
+    labels.is_some_and(|labels| labels.get(labels::CONTAINER).is_some_and(|kind| kind == labels::SANDBOX))
 }
 
 /// Removes a container, whatever it does. That it is gone already is well.
