@@ -12,7 +12,7 @@ use meshkat_envoy::{
     config::{self, Document, MeshLint, Use, Validator, kind_of, lint as lint_config, lint_overlay, lint_resources},
 };
 use meshkat_model::{
-    mesh::MeshSpec,
+    mesh::{GroupSpec, MeshSpec},
     mesh_file::read_mesh,
     project::{MeshFiles, Project, yaml_below},
     scenario::{INVALID_ELSEWHERE, Meshes as _, SharedAxes},
@@ -151,14 +151,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 wrong.extend(of_configs(&project, found));
                 // What it lacks in the meshes that have it.
                 for mesh in meshes.all().filter(|mesh| !meshes.is_invalid(&mesh.name)) {
-                    let has_it = mesh.groups.values().filter_map(|group| group.envoy.as_ref()).any(is_it);
-                    if has_it {
-                        let of_file = MeshLint::default()
-                            .check(mesh)
-                            .into_iter()
-                            .filter(|problem| is_it(&problem.file));
-                        wrong.extend(of_configs(&project, of_file.collect()));
-                    }
+                    let has_it = |group: &GroupSpec| group.envoy.as_ref().is_some_and(is_it);
+                    wrong.extend(of_configs(&project, MeshLint::default().check_groups(mesh, has_it)));
                 }
             }
         }

@@ -11,7 +11,13 @@ use meshkat_model::{
 };
 use serde_yaml::Value;
 
-use super::{Bootstrap, Diagnostic, DocPath, NamedEndpoint, document::LARGEST, place::Places, ports::socket_of, yaml};
+use super::{
+    Bootstrap, Diagnostic, DocPath, NamedEndpoint,
+    document::LARGEST,
+    place::Places,
+    ports::{owners, socket_of},
+    yaml,
+};
 
 /// Looks at whether the configurations of meshes, each with its overlays, fit into them: that somebody has the name of each
 /// host, and that the application beside has the ports that it needs. Starts nothing, and asks no Envoy. Each is read once.
@@ -27,8 +33,13 @@ struct Read {
 impl MeshLint {
     /// What does not fit. What cannot be read is left to [`super::lint`].
     pub fn check(&mut self, mesh: &MeshSpec) -> Vec<Diagnostic> {
+        self.check_groups(mesh, |_| true)
+    }
+
+    /// What does not fit of these groups, in whichever file it stands.
+    pub fn check_groups(&mut self, mesh: &MeshSpec, is_asked: impl Fn(&GroupSpec) -> bool) -> Vec<Diagnostic> {
         let mut found: Vec<Diagnostic> = Vec::new();
-        for group in mesh.groups.values() {
+        for group in mesh.groups.values().filter(|group| is_asked(group)) {
             let Some(file) = &group.envoy else { continue };
             let key = (file.clone(), group.overlays.clone());
             let read = self.0.entry(key).or_insert_with(|| {
@@ -99,38 +110,72 @@ fn ports(group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
     let Some(service) = group.service else {
         return Vec::new();
     };
-    let places = meshkat_files::read_to_string(config.file(), LARGEST).map(|text| Places::of(&text));
-    let at = |path: &DocPath| places.as_ref().ok().and_then(|places| places.find(path));
-    let tell = |path: &DocPath, message: String, help: &str| Diagnostic {
-        file: config.file().to_owned(),
-        line: at(path).map(|(line, _)| line),
-        column: at(path).map(|(_, column)| column),
-        message,
-        help: Some(help.to_owned()),
-    };
-    let all = DocPath::root().field("static_resources").field("listeners");
-    let listeners = config.listener_values();
-    let mut found = Vec::new();
-    for (index, listener) in listeners.iter().enumerate() {
-        let port = Port::Application.number();
-        if socket_of(listener).is_some_and(|socket| socket.port == port && !socket.is_udp) {
-            let path = all
-                .item(index)
-                .field("address")
-                .field("socket_address")
-                .field("port_value");
-            let message = format!("port {port} is the application's ({})", service.name());
-            found.push(tell(&path, message, "give the listener another port"));
+    let tell = |file: &Path, path: &DocPath, message: String, help: &str| {
+        let text = meshkat_files::read_to_string(file, LARGEST).ok();
+        let place = text.and_then(|text| Places::of(&text).find(path));
+        Diagnostic {
+            file: file.to_owned(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message,
+            help: Some(help.to_owned()),
         }
-    }
-    let outbound = Port::Outbound.number();
-    let has_outbound = listeners
-        .iter()
-        .filter_map(socket_of)
-        .any(|socket| socket.port == outbound);
+    };
+    let (port, outbound) = (Port::Application.number(), Port::Outbound.number());
+    let (mut found, mut has_outbound) = (Vec::new(), false);
+    config.each_listener(&mut |file, path, listener| {
+        for (path, owner) in owners(listener, path) {
+            let Some(socket) = socket_of(owner) else { continue };
+            has_outbound |= socket.port == outbound;
+            if socket.port == port && !socket.is_udp {
+                let path = path.field("address").field("socket_address").field("port_value");
+                let message = format!("port {port} is the application's ({})", service.name());
+                found.push(tell(file, &path, message, "give the listener another port"));
+            }
+        }
+    });
     if service == Service::Petstore && !has_outbound {
         let message = format!("no listener is on port {outbound}, where the pod's application reaches others");
-        found.push(tell(&all, message, "add one that routes by host name"));
+        let all = DocPath::root().field("static_resources").field("listeners");
+        found.push(tell(config.file(), &all, message, "add one that routes by host name"));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_at_the_application_s_port_is_told_in_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |port: u16| format!("address: {{socket_address: {{address: 0.0.0.0, port_value: {port}}}}}");
+        let config = folder.path().join("x.yaml");
+        let own = format!(
+            "dynamic_resources: {{lds_config: {{path: lds.yaml}}}}\nstatic_resources:\n  listeners:\n  - {{{}, additional_addresses: \
+             [{{{}}}]}}\n",
+            at(10_000),
+            at(9900)
+        );
+        fs::write(&config, own).unwrap();
+        let kind = "'@type': type.googleapis.com/envoy.config.listener.v3.Listener";
+        let resources = format!("resources:\n\n- {{{kind}, {}}}\n", at(8080));
+        fs::write(folder.path().join("lds.yaml"), resources).unwrap();
+        let group = GroupSpec {
+            service: Some(Service::Petstore),
+            envoy: Some(config.clone()),
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: true,
+        };
+        let found = ports(&group, &Bootstrap::read(&config).unwrap());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].file.ends_with("lds.yaml") && found[0].line == Some(3),
+            "{found:?}"
+        );
+    }
 }

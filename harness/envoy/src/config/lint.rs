@@ -1,7 +1,8 @@
 //! What is wrong with a configuration's file, told with its place. Starts no Envoy, but asks one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +15,7 @@ use super::{
     document::LARGEST,
     number::port,
     place::Places,
-    ports::socket_of,
+    ports::{owners, socket_of},
     resources,
     value::{dig, get, text, walk},
     yaml,
@@ -188,6 +189,22 @@ impl Lint<'_> {
         });
     }
 
+    /// Says something of a file that this one may name.
+    fn say_in(&mut self, file: &Path, path: &DocPath, message: String, help: &str) {
+        if file == self.file {
+            return self.say(path, message, help);
+        }
+        let text = meshkat_files::read_to_string(file, LARGEST).unwrap_or_default();
+        let place = Places::of(&text).find(path);
+        self.found.push(Diagnostic {
+            file: file.to_owned(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message,
+            help: Some(help.to_owned()).filter(|help| !help.is_empty()),
+        });
+    }
+
     /// Tells an error of this file at the place that it has.
     fn tell(&mut self, error: &ConfigError) {
         match error {
@@ -278,37 +295,55 @@ impl Lint<'_> {
         if written.is_empty() && !from_elsewhere {
             self.say(&all, "there is no listener: nobody reaches this Envoy", "");
         }
+        // Where the kernel would choose a port, a pod may give one of its own: the same to all.
+        let chosen = config.ports(false, false).moved.get(&0).copied();
+        let application = stands_beside_an_application(config);
         let mut taken = BTreeMap::new();
-        if let Some(admin) = get(config.document(), "admin").and_then(socket_of) {
+        let admin = get(config.document(), "admin").and_then(socket_of);
+        if let Some(admin) = admin.filter(|admin| admin.port != 0) {
             taken.insert((admin.port, false), "the admin interface");
         }
-        for (index, listener) in written.iter().enumerate() {
-            let Some(socket) = dig(listener, &["address", "socket_address"]) else {
-                continue;
-            };
-            let path = all.item(index).field("address").field("socket_address");
-            if let Some(found) = socket_of(listener).filter(|found| found.port != 0) {
-                let port = found.port;
-                if port == APPLICATION && stands_beside_an_application(config) {
-                    self.say(
-                        &path.field("port_value"),
-                        format!("port {port} is the application's"),
-                        "",
-                    );
+        let mut told: Vec<(PathBuf, DocPath, String, &str)> = Vec::new();
+        config.each_listener(&mut |file, path, listener| {
+            // Of one listener, addresses that are the same in a pod become one.
+            let mut own = BTreeSet::new();
+            for (path, owner) in owners(listener, path) {
+                let Some(socket) = dig(owner, &["address", "socket_address"]) else {
+                    continue;
+                };
+                let path = path.field("address").field("socket_address");
+                let found = socket_of(owner).filter(|found| found.port != 0 || chosen.is_some());
+                if let Some(found) = found.filter(|found| own.insert((found.port, found.is_udp))) {
+                    let port = found.port;
+                    let at = path.field("port_value");
+                    if port == APPLICATION && application {
+                        let message = format!("port {port} is the application's");
+                        told.push((file.to_owned(), at.clone(), message, ""));
+                    }
+                    if let Some(other) = taken.insert((port, found.is_udp), "another listener") {
+                        let why = match chosen {
+                            Some(chosen) if port == 0 => format!("in a pod, both would be at port {chosen}"),
+                            _ => "a pod has one address".to_owned(),
+                        };
+                        let message = format!("{other} is at port {port}, too: {why}");
+                        told.push((file.to_owned(), at, message, "give one of them another port"));
+                    }
                 }
-                if let Some(other) = taken.insert((port, found.is_udp), "another listener") {
-                    let message = format!("{other} is at port {port}, too: a pod has one address");
-                    self.say(&path.field("port_value"), message, "give one of them another port");
+                // A file of resources may be made for a pod, and have its address.
+                let may_be_own = |address: &str| {
+                    let loopback = address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+                    loopback && file != config.file()
+                };
+                let foreign = |address: &String| !is_any(address) && !is_local(address) && !may_be_own(address);
+                if let Some(address) = text(socket, "address").filter(foreign) {
+                    let help = "write 0.0.0.0, so that it can be given its pod's address";
+                    let message = format!("the listener stands at {address}");
+                    told.push((file.to_owned(), path.field("address"), message, help));
                 }
             }
-            if let Some(address) = text(socket, "address").filter(|address| !is_any(address) && !is_local(address)) {
-                let message = format!("the listener stands at {address}");
-                self.say(
-                    &path.field("address"),
-                    message,
-                    "write 0.0.0.0, so that it can be given its pod's address",
-                );
-            }
+        });
+        for (file, path, message, help) in told {
+            self.say_in(&file, &path, message, help);
         }
     }
 
@@ -383,4 +418,69 @@ fn stands_beside_an_application(config: &Bootstrap) -> bool {
 /// A duration as protobuf's JSON writes it: `0.2s`.
 fn seconds(duration: &str) -> Option<f64> {
     duration.strip_suffix('s')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn at(address: &str, port: u16) -> String {
+        format!("address: {{socket_address: {{address: '{address}', port_value: {port}}}}}")
+    }
+
+    /// What is told of listeners in the configuration, one a line from line 4 on, and in a file of resources, one a line from
+    /// line 2 on: `FILE:LINE MESSAGE`.
+    fn told(own: &[String], of_file: &[String]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let list = |listeners: &[String], more: &str| -> String {
+            let one = |listener: &String| format!("  - {{{more}{listener}}}\n");
+            listeners.iter().map(one).collect()
+        };
+        let config = folder.path().join("x.yaml");
+        let text = format!(
+            "dynamic_resources: {{lds_config: {{path_config_source: {{path: lds.yaml}}}}}}\nstatic_resources:{}\n{}",
+            if own.is_empty() { " {}" } else { "\n  listeners:" },
+            list(own, "")
+        );
+        fs::write(&config, text).unwrap();
+        let resources = list(
+            of_file,
+            "'@type': type.googleapis.com/envoy.config.listener.v3.Listener, ",
+        );
+        fs::write(folder.path().join("lds.yaml"), format!("resources:\n{resources}")).unwrap();
+        let shown = |found: Diagnostic| {
+            let name = found.file.file_name().unwrap().to_string_lossy().into_owned();
+            format!("{name}:{} {}", found.line.unwrap_or(0), found.message)
+        };
+        lint(&config, None).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn two_listeners_at_one_port_are_told_wherever_they_stand() {
+        let more = |first: u16, more: &str| format!("{}, additional_addresses: [{{{more}}}]", at("0.0.0.0", first));
+        let clash = "another listener is at port 8000, too: a pod has one address";
+        let two = [at("0.0.0.0", 8000), at("::", 8000)];
+        assert_eq!(told(&[], &two), [format!("lds.yaml:3 {clash}")]);
+        assert_eq!(told(&two[..1], &two[1..]), [format!("lds.yaml:2 {clash}")]);
+        let additional = [at("0.0.0.0", 8000), more(8001, &at("0.0.0.0", 8000))];
+        assert_eq!(told(&additional, &[]), [format!("x.yaml:5 {clash}")]);
+        // One listener's become one.
+        let both = [more(8000, &at("::", 8000)), at("0.0.0.0", 8001)];
+        assert_eq!(told(&both, &[]), Vec::<String>::new());
+        let foreign = [more(8000, &at("10.1.2.3", 8001))];
+        assert_eq!(told(&foreign, &[]), ["x.yaml:4 the listener stands at 10.1.2.3"]);
+    }
+
+    #[test]
+    fn a_second_port_0_is_told_where_the_first_is_moved() {
+        let two = [at("0.0.0.0", 0), at("0.0.0.0", 0)];
+        let clash = "another listener is at port 0, too: in a pod, both would be at port 10000";
+        assert_eq!(told(&two, &[]), [format!("x.yaml:5 {clash}")]);
+        assert_eq!(told(&two[..1], &two[1..]), [format!("lds.yaml:2 {clash}")]);
+        // Nothing is moved: the kernel chooses two.
+        let usual = [at("0.0.0.0", 10_000), two[0].clone(), two[1].clone()];
+        assert_eq!(told(&usual, &[]), Vec::<String>::new());
+    }
 }

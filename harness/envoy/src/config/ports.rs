@@ -6,7 +6,7 @@ use meshkat_model::mesh::{PodPorts, Port};
 use serde_yaml::Value;
 
 use super::{
-    Bootstrap,
+    Bootstrap, DocPath,
     address::is_local,
     number::port,
     value::{dig, get, items, text},
@@ -34,6 +34,15 @@ pub(super) fn socket_of(owner: &Value) -> Option<Socket> {
         is_udp: text(socket, "protocol").is_some_and(|protocol| protocol == "UDP"),
         is_local: text(socket, "address").is_some_and(|address| is_local(&address)),
     })
+}
+
+/// What has an address of a listener, with its place: the listener itself, and its additional addresses.
+pub(super) fn owners<'a>(listener: &'a Value, path: &DocPath) -> Vec<(DocPath, &'a Value)> {
+    let more = path.field("additional_addresses");
+    let additional = items(listener, "additional_addresses").iter().enumerate();
+    std::iter::once((path.clone(), listener))
+        .chain(additional.map(|(index, owner)| (more.item(index), owner)))
+        .collect()
 }
 
 impl Bootstrap {

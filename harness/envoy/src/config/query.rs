@@ -99,8 +99,23 @@ impl Bootstrap {
     }
 
     pub(super) fn listener_values(&self) -> Vec<Value> {
+        let mut found = Vec::new();
+        self.each_listener(&mut |_, _, listener| found.push(listener.clone()));
+        found
+    }
+
+    /// Calls `visit` for each listener, with the file and the place in it: first those of the configuration itself.
+    pub(super) fn each_listener(&self, visit: &mut impl FnMut(&Path, &DocPath, &Value)) {
         let own = get(self.document(), "static_resources").map_or(&[][..], |resources| items(resources, "listeners"));
-        own.iter().cloned().chain(self.resources_of("Listener")).collect()
+        let path = DocPath::root().field("static_resources").field("listeners");
+        for (index, listener) in own.iter().enumerate() {
+            visit(self.file(), &path.item(index), listener);
+        }
+        self.each_resource(&mut |file, path, resource| {
+            if resources::kind(resource) == Some("Listener") {
+                visit(file, path, resource);
+            }
+        });
     }
 
     /// The resources of a kind in files that the configuration names; what cannot be read is left out.

@@ -17,6 +17,7 @@ use super::{
     logs,
     naming::{Naming, naming},
     number::port,
+    ports::socket_of,
     resources,
     value::{child, get, get_mut, remove, set, text},
 };
@@ -199,13 +200,13 @@ impl Pod<'_> {
         self.own_address(listener, path)?;
         self.each(listener, "additional_addresses", path, Self::own_address)?;
         // What was an IPv6 address beside an IPv4 one is the same now.
-        let first = get(listener, "address").cloned();
+        let first = socket_of(listener);
         if let Some(Value::Sequence(more)) = get_mut(listener, "additional_addresses") {
-            let mut seen: Vec<Value> = first.into_iter().collect();
-            more.retain(|other| match get(other, "address") {
-                Some(address) if seen.contains(address) => false,
-                Some(address) => {
-                    seen.push(address.clone());
+            let mut seen: Vec<_> = first.into_iter().collect();
+            more.retain(|other| match socket_of(other) {
+                Some(socket) if seen.contains(&socket) => false,
+                Some(socket) => {
+                    seen.push(socket);
                     true
                 }
                 None => true,
@@ -555,5 +556,21 @@ mod tests {
                 "{written}"
             );
         }
+    }
+
+    #[test]
+    fn addresses_that_become_the_same_are_one() {
+        let config = rebound(
+            "static_resources: {listeners: [{address: {socket_address: {address: 0.0.0.0, port_value: 8000}}, additionalAddresses: [
+             {address: {socketAddress: {address: '::', portValue: '8000'}}},
+             {address: {socket_address: {address: '::', port_value: 8000, protocol: TCP}}},
+             {address: {socket_address: {address: '::', port_value: 8001}}}]}]}",
+        );
+        let listener = &config.listener_values()[0];
+        let ports: Vec<u16> = super::super::value::items(listener, "additional_addresses")
+            .iter()
+            .filter_map(|more| Some(super::super::ports::socket_of(more)?.port))
+            .collect();
+        assert_eq!(ports, [8001]);
     }
 }
