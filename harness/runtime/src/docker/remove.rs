@@ -84,7 +84,11 @@ pub(super) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
 /// Whether a container holds the network of its pod.
 fn is_sandbox(container: &ContainerSummary) -> bool {
     let labels = container.labels.as_ref();
-    labels.is_some_and(|labels| labels.get(labels::CONTAINER).is_some_and(|kind| kind == labels::SANDBOX))
+    labels.is_some_and(|labels| {
+        labels
+            .get(labels::CONTAINER)
+            .is_some_and(|kind| kind == labels::SANDBOX)
+    })
 }
 
 /// Removes a container, whatever it does. That it is gone already is well.

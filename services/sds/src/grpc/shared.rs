@@ -4,20 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
+use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use tokio::sync::watch;
 use tonic::Status;
 
 use super::named::Named;
 use super::requests::Call;
-use super::responses::Responses;
-use super::stream;
 use crate::clients::{Clients, NodeName};
 use crate::faults::Faults;
 use crate::metrics::Metrics;
-use crate::protocol::{Delta, Scope, Sotw};
+use crate::protocol::{Scope, Sotw};
 use crate::store::Store;
 use crate::transport::Transport;
 
@@ -65,16 +61,8 @@ impl Discovery {
         }
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.streams.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(super) fn sotw(&self, scope: Scope, call: Call<DiscoveryRequest>) -> Responses<DiscoveryResponse> {
-        stream::responses(self, Sotw::new(scope, self.number()), Transport::sotw(scope), call)
-    }
-
-    pub(super) fn delta(&self, scope: Scope, call: Call<DeltaDiscoveryRequest>) -> Responses<DeltaDiscoveryResponse> {
-        stream::responses(self, Delta::new(scope, self.number()), Transport::delta(scope), call)
     }
 
     /// One question and one answer.

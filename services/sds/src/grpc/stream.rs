@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::ControlPlane;
+use envoy_types::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+};
 use futures::future::FutureExt as _;
 use meshkat_kit::{Connection, WeakConnection};
 use prost::Message as _;
@@ -18,7 +21,7 @@ use super::shared::Discovery;
 use crate::clients::{ClientReport, NodeName, Observed, Place};
 use crate::faults::{End, Gate, Pass};
 use crate::metrics::Metrics;
-use crate::protocol::{RequestOutcome, Variant, XdsStream};
+use crate::protocol::{Delta, RequestOutcome, Scope, Sotw, Variant, XdsStream};
 use crate::store::World;
 use crate::transport::Transport;
 
@@ -30,11 +33,21 @@ const REQUESTS_IN_A_ROW: usize = 64;
 /// that gave up a resource and then had it changed is not to be told of that.
 const GRACE: Duration = Duration::from_millis(2);
 
+impl Discovery {
+    pub(super) fn sotw(&self, scope: Scope, call: Call<DiscoveryRequest>) -> Responses<DiscoveryResponse> {
+        responses(self, Sotw::new(scope, self.number()), Transport::sotw(scope), call)
+    }
+
+    pub(super) fn delta(&self, scope: Scope, call: Call<DeltaDiscoveryRequest>) -> Responses<DeltaDiscoveryResponse> {
+        responses(self, Delta::new(scope, self.number()), Transport::delta(scope), call)
+    }
+}
+
 /// The responses of a stream.
 ///
 /// Each is made when the connection has room for it, and from the resources as they are then. So a client that does not
 /// read costs one response and no more, and when it reads again it gets what is true now and not all that once was.
-pub(super) fn responses<V: Variant>(
+fn responses<V: Variant>(
     discovery: &Discovery,
     stream: XdsStream<V>,
     transport: Transport,

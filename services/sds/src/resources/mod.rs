@@ -3,6 +3,7 @@
 mod assignment;
 mod awaits;
 mod descriptors;
+mod invalid;
 mod json;
 mod kind;
 mod proto_json;
@@ -11,7 +12,7 @@ mod strict;
 mod version;
 
 pub(crate) use awaits::Awaited;
-pub(crate) use json::InvalidResource;
+pub(crate) use invalid::InvalidResource;
 pub(crate) use kind::Kind;
 pub(crate) use resource::Resource;
 pub(crate) use strict::Strict;

@@ -16,16 +16,19 @@ pub(crate) struct View<'a> {
     since: Option<Instant>,
 }
 
-impl<'a> View<'a> {
-    pub(super) fn new(world: &'a World, cluster: &'a str) -> Self {
-        Self {
-            world,
+impl World {
+    /// How the nodes with a `node.cluster` see it.
+    pub(crate) fn view<'a>(&'a self, cluster: &'a str) -> View<'a> {
+        View {
+            world: self,
             cluster,
             turn: 0,
             since: None,
         }
     }
+}
 
+impl<'a> View<'a> {
     /// The same after it was turned so many times into what another world has, and back: the last time at `since`.
     pub(crate) fn turned(self, turn: u64, since: Instant) -> Self {
         Self {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::view::View;
 use crate::host::Service;
 use crate::resources::{Kind, Resource};
 
@@ -146,11 +145,6 @@ impl World {
             layers.written_for = Arc::default();
         }
         world
-    }
-
-    /// How the nodes with a `node.cluster` see it.
-    pub(crate) fn view<'a>(&'a self, cluster: &'a str) -> View<'a> {
-        View::new(self, cluster)
     }
 
     /// Another world, with what `alter` makes of each resource; without those of which it makes nothing.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ANY, TYPE, is_in_value, is_leaf};
 use crate::resources::descriptors::OPEN_ANY;
-use crate::resources::json::InvalidResource;
+use crate::resources::invalid::InvalidResource;
 
 /// Reads a message.
 ///
