@@ -50,3 +50,24 @@ fn is_sensitive_name(name: &str) -> bool {
     let name = plain(name);
     SENSITIVE.iter().any(|sensitive| plain(sensitive) == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_discovery_service_hides_the_same() {
+        let its = include_str!("../../../services/sds/src/http/redact.rs");
+        let lists = ["const SENSITIVE: ", "const CREDENTIALS: ", "const CONTEXT: "]
+            .iter()
+            .flat_map(|list| {
+                let (_, rest) = its.split_once(list).expect("the list");
+                let names = rest.split_once(" = ").and_then(|(_, rest)| rest.split_once(';'));
+                let (names, _) = names.expect("its end");
+                names.split('"').skip(1).step_by(2)
+            });
+        let mut names: Vec<&str> = lists.collect();
+        names.sort_unstable();
+        assert_eq!(names, SENSITIVE);
+    }
+}
