@@ -116,9 +116,12 @@ impl Scenario {
     /// # Errors
     /// What is not YAML, and axes that do not hold.
     pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
-        let node = yaml::parse(&source).map_err(|mut wrong| {
-            wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
-            vec![wrong]
+        let node = yaml::parse_partly(&source).map_err(|(mut wrong, rest)| {
+            for mistake in &mut wrong {
+                mistake.help.get_or_insert_with(|| SMALLEST.to_owned());
+            }
+            wrong.extend(rest.iter().flat_map(|rest| misfits(&source, rest, shared)));
+            in_order(wrong)
         })?;
         let too_many = size::too_many(&source, &node);
         if !too_many.is_empty() {
@@ -311,6 +314,30 @@ impl Scenario {
                     Diagnostic::new(&self.source, place, message, "unknown mesh")
                         .help(did_you_mean(use_.name(), known.iter().map(String::as_str))),
                 ])
+            }
+        }
+    }
+}
+
+/// What does not fit in what can be read of a file in which something is no YAML.
+fn misfits(source: &Source, rest: &Node, shared: &SharedAxes) -> Vec<Diagnostic> {
+    if !size::too_many(source, rest).is_empty() {
+        return Vec::new();
+    }
+    match axes::read(source, rest, shared) {
+        Err(wrong) => wrong,
+        Ok((axes, _)) => {
+            let firsts = axes
+                .into_iter()
+                .filter_map(|(name, values)| Some((name, values.into_iter().next()?)));
+            let node = axes::substitute(&size::body(rest), &firsts.collect());
+            let mut is_whole = true;
+            node.visit(&mut |text, _| is_whole &= !text.contains("${"));
+            // The axes may be what cannot be read.
+            if is_whole {
+                yaml::misfits::<ScenarioFile>(source, &node)
+            } else {
+                Vec::new()
             }
         }
     }

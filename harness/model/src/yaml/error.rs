@@ -105,6 +105,11 @@ impl Error {
         }
     }
 
+    /// Whether this tells that `mapping` lacks something.
+    pub(crate) fn is_missing_in(&self, mapping: &Node) -> bool {
+        matches!(self.kind, Kind::Missing(_)) && self.place == Some(mapping.place)
+    }
+
     /// Whether this is only a consequence of what went before: the key is missing because it was misspelt, or because its
     /// value did not fit.
     pub(super) fn follows_from(&self, before: &[(Self, Gone)]) -> bool {

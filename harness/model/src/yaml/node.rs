@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use marked_yaml::{LoaderOptions, Marker, Node as Marked, Span, parse_yaml_with_options};
 
-use super::syntax;
+use super::{parts, syntax};
 use crate::source::{Diagnostic, Place, Source};
 
 /// A part of a YAML file.
@@ -148,12 +148,26 @@ pub(super) fn scalar(text: &str, plain: bool) -> serde_json::Value {
 /// What is not YAML, repeats a key, holds several documents, or uses anchors or tags (neither is of use here).
 pub fn parse(source: &Source) -> Result<Node, Diagnostic> {
     syntax::check(source)?;
+    load(source, source.text())
+}
+
+/// The same, but everything that is no YAML, with what the file holds beside it as far as that can be read.
+///
+/// # Errors
+/// The same.
+pub(crate) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Option<Node>)> {
+    syntax::check(source).map_err(|wrong| (vec![wrong], None))?;
+    load(source, source.text()).map_err(|first| parts::read(source, first))
+}
+
+/// Reads a text that is the source's, or a part of it at the same place.
+pub(super) fn load(source: &Source, text: &str) -> Result<Node, Diagnostic> {
     // Scalars are told apart by their quotes only if the loader is asked not to guess.
     let options = LoaderOptions::default()
         .error_on_duplicate_keys(true)
         .prevent_coercion(true);
     // A parser that fails inside must not take the whole run with it.
-    let read = catch_unwind(AssertUnwindSafe(|| parse_yaml_with_options(0, source.text(), options)));
+    let read = catch_unwind(AssertUnwindSafe(|| parse_yaml_with_options(0, text, options)));
     match read {
         Ok(Ok(node)) => Ok(convert(source, &node, None)),
         Ok(Err(error)) => Err(syntax::explain(source, &error)),

@@ -217,3 +217,46 @@ fn control_characters_and_endless_lines_are_only_text() {
     assert_eq!(told.place.column, 1_000_004);
     assert!(told.render(false).len() < 2000);
 }
+
+/// Everything that is no YAML, `LINE MESSAGE`, and the rest as JSON.
+fn partly(text: &str) -> (Vec<String>, serde_json::Value) {
+    let (wrong, rest) = parse_partly(&source(text)).expect_err("it is no YAML");
+    let wrong = wrong
+        .iter()
+        .map(|wrong| format!("{} {}", wrong.place.line, wrong.message));
+    (wrong.collect(), rest.map(|rest| rest.to_json()).unwrap_or_default())
+}
+
+#[test]
+fn what_is_no_yaml_hides_no_other_part() {
+    let (wrong, rest) = partly("a: 1\nb:\n  - [2, 3\n  - 4\n\n  - {c: 5, c: 6}\n  # no part\n  - 7\nd: \"8\n");
+    assert_eq!(
+        wrong,
+        [
+            "3 a bracket is not closed",
+            "6 the key `c` is there twice",
+            "9 a quote is not closed"
+        ]
+    );
+    assert_eq!(rest, serde_json::json!({"a": 1, "b": [4, 7]}));
+    // A key with all its items broken is not there.
+    let (wrong, rest) = partly("a: 1\nb:\n- [2\n");
+    assert_eq!((wrong.len(), rest), (1, serde_json::json!({"a": 1})));
+    // Each is well alone.
+    let (wrong, rest) = partly("a: 1\nb: 2\na: 3\n");
+    assert_eq!(wrong, ["3 the key `a` is there twice"]);
+    assert_eq!(rest, serde_json::json!({"a": 1, "b": 2}));
+    // Nothing is left.
+    assert_eq!(
+        partly("[a"),
+        (vec!["1 a bracket is not closed".to_owned()], serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn each_part_has_its_own_mistake() {
+    // The whole is told of in the line behind the bracket.
+    let (wrong, rest) = partly("a:\n  - [1\n  - 2\n\t- 3\n  - 4\n");
+    assert_eq!(wrong, ["2 a bracket is not closed", "4 a tab is where spaces belong"]);
+    assert_eq!(rest, serde_json::json!({"a": [4]}));
+}
