@@ -53,24 +53,28 @@ async fn finish(pod: &Pod) -> Result<(), AdminError> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::collections::BTreeMap;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
     use crate::InstanceId;
-    use crate::process::block::Block;
 
-    fn pod(address: IpAddr, envoy: ContainerState) -> Pod {
+    /// Of this machine, at a port that is free.
+    const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// A pod whose Envoy has its admin interface there.
+    fn pod(admin: SocketAddr, envoy: ContainerState) -> Pod {
         Pod {
             name: "pet".to_owned(),
             group: "pet".to_owned(),
-            address,
-            published: std::collections::BTreeMap::new(),
-            loopback: address,
+            address: admin.ip(),
+            published: BTreeMap::from([(Port::Admin, admin)]),
+            loopback: admin.ip(),
             ports: meshkat_model::mesh::PodPorts::default(),
             application: None,
             envoy: Some(envoy),
@@ -84,10 +88,9 @@ mod tests {
     }
 
     /// An admin interface that has something in flight for as many questions as it is told; it notes what it is asked.
-    async fn admin(address: IpAddr, busy: usize) -> Arc<Mutex<Vec<String>>> {
-        let listener = TcpListener::bind((address, Port::Admin.number()))
-            .await
-            .expect("the block is ours");
+    async fn admin(busy: usize) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind(HERE).await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
         let asked = Arc::new(Mutex::new(Vec::<String>::new()));
         let notes = Arc::clone(&asked);
         tokio::spawn(async move {
@@ -110,14 +113,12 @@ mod tests {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        asked
+        (address, asked)
     }
 
     #[tokio::test]
     async fn it_waits_until_nothing_is_in_flight() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
-        let asked = admin(address, 3).await;
+        let (address, asked) = admin(3).await;
         drain(&pod(address, running()), Duration::from_secs(30)).await;
         let asked = asked.lock().expect("nobody panics").clone();
         assert_eq!(asked[..2], ["POST /healthcheck/fail", "POST /drain_listeners"]);
@@ -127,9 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_does_not_wait_for_ever() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
-        let asked = admin(address, usize::MAX).await;
+        let (address, asked) = admin(usize::MAX).await;
         let begun = Instant::now();
         drain(&pod(address, running()), Duration::from_millis(200)).await;
         assert!(begun.elapsed() >= Duration::from_millis(200));
@@ -138,8 +137,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_answer_is_not_waited_for() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
+        // Bound, and nobody listens.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(HERE.into()).expect("a port is free");
+        let address = socket.local_addr().expect("it is bound");
         let begun = Instant::now();
         let grace = Duration::from_secs(60);
         let paused = ContainerState::Paused {

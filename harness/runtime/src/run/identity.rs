@@ -59,12 +59,12 @@ impl ProcessIdentity {
     }
 
     /// Whether all of it stands still, as after SIGSTOP.
-    pub(crate) fn is_frozen(&self) -> bool {
+    pub fn is_frozen(&self) -> bool {
         system::is_frozen(self.pid) && self.is_alive()
     }
 
     /// What would come of a signal; none is sent.
-    pub(crate) fn prove(&self, proof: Proof<'_>) -> Signalled {
+    pub fn prove(&self, proof: Proof<'_>) -> Signalled {
         if self.pid != std::process::id() && system::is_ours(self.pid, proof) {
             return Signalled::Sent;
         }
@@ -77,7 +77,7 @@ impl ProcessIdentity {
     }
 
     /// The others that are in the process group that this one leads, or led. Nothing proves yet whose they are.
-    pub(crate) fn group(pid: u32) -> Vec<Self> {
+    pub fn group(pid: u32) -> Vec<Self> {
         let others = system::group(pid).into_iter().filter(|other| *other != pid);
         others.filter_map(Self::of).collect()
     }
@@ -127,7 +127,7 @@ mod system {
     }
 
     /// The numbers of the processes of a group: in the third field after the program's name is whose group it is.
-    pub(crate) fn group(leader: u32) -> Vec<u32> {
+    pub fn group(leader: u32) -> Vec<u32> {
         // Most have none.
         let is_there = i32::try_from(leader).ok().and_then(Pid::from_raw);
         if is_there.is_none_or(|leader| test_kill_process_group(leader).is_err()) {
@@ -147,7 +147,7 @@ mod system {
     }
 
     /// Whether every thread is stopped.
-    pub(crate) fn is_frozen(pid: u32) -> bool {
+    pub fn is_frozen(pid: u32) -> bool {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
             return false;
         };
@@ -265,7 +265,7 @@ mod system {
         parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
     }
 
-    pub(crate) fn group(leader: u32) -> Vec<u32> {
+    pub fn group(leader: u32) -> Vec<u32> {
         let output = std::process::Command::new("ps")
             .args(["-A", "-o", "pgid=", "-o", "pid="])
             .output();
@@ -278,7 +278,7 @@ mod system {
         group.filter_map(|(_, pid)| pid.trim().parse().ok()).collect()
     }
 
-    pub(crate) fn is_frozen(pid: u32) -> bool {
+    pub fn is_frozen(pid: u32) -> bool {
         ps(pid, &["-o", "state="]).is_some_and(|state| state.trim_start().starts_with('T'))
     }
 

@@ -79,7 +79,7 @@ impl ScriptedBackend {
         self.script.note(Call::Lease(mesh.name.clone()))?;
         let id = format!("scripted-{}", self.leases.fetch_add(1, Ordering::Relaxed));
         let bootstraps = Bootstraps::read(mesh, true)?;
-        let owner = Owner::new(self.script.state_dir()?, None)?;
+        let owner = Owner::new(self.script.state_dir()?, None, &[])?;
         let begun = Begun::begin(&owner, RuntimeName::Process, &mesh.name).await?;
         let driver = self.driver(&begun.id, begun.folder.path());
         let (with, rest) = ((mesh.clone(), bootstraps), (None, GRACE));

@@ -1,0 +1,89 @@
+//! The backend of plain processes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use meshkat_model::mesh::MeshSpec;
+use meshkat_runtime::pods::{Bootstraps, PodLease};
+use meshkat_runtime::run::{Begun, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, run_folder};
+use meshkat_runtime::{Backend, Capabilities, Capability, Lease, RuntimeError};
+
+use crate::driver::ProcessDriver;
+use crate::options::ProcessOptions;
+use crate::prepare;
+use crate::spawner::Spawner;
+
+/// Why it leaves the network between pods alone.
+pub(crate) const SHARED: &str = "its pods share the machine's loopback interface, where only root can drop packets";
+
+/// Runs meshes as plain processes of this machine.
+#[derive(Debug)]
+pub struct ProcessBackend {
+    core: Arc<Core>,
+}
+
+/// What a backend's leases need for as long as they live, even when the backend is dropped before them.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) options: ProcessOptions,
+    pub(crate) spawner: Spawner,
+    pub(crate) owner: Owner,
+}
+
+impl ProcessBackend {
+    /// A backend. Starts nothing yet but a thread.
+    ///
+    /// # Errors
+    /// When the paths cannot be made absolute, or the thread cannot be had.
+    pub fn new(mut options: ProcessOptions) -> Result<Self, RuntimeError> {
+        for path in [&mut options.services_dir, &mut options.state_dir] {
+            *path = absolute(path)?;
+        }
+        options.envoys = options.envoys.try_map(|path| absolute(&path))?;
+        let owner = Owner::new(options.state_dir.clone(), options.reaper.clone(), &[])?;
+        let core = Core {
+            options,
+            spawner: Spawner::start()?,
+            owner,
+        };
+        Ok(Self { core: Arc::new(core) })
+    }
+}
+
+/// What the backend can do: the same on every machine, so that a plan can be made before anything is looked for.
+pub fn capabilities() -> Capabilities {
+    Capabilities::all()
+        .without(Capability::CutNetwork, SHARED)
+        .without(Capability::ShapeNetwork, SHARED)
+}
+
+#[async_trait]
+impl Backend for ProcessBackend {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities()
+    }
+
+    async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let options = &self.core.options;
+        prepare::check_programs(options, mesh)?;
+        let bootstraps = Bootstraps::read(mesh, true)?;
+        let begun = Begun::begin(&self.core.owner, RuntimeName::Process, &mesh.name).await?;
+        let token = Token::new()?;
+        let (driver, block) = ProcessDriver::new(Arc::clone(&self.core), &begun, &token, mesh, &bootstraps)?;
+        let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
+        let with = (mesh.clone(), bootstraps);
+        let lease = PodLease::start(begun, &token, driver, with, (keep, options.grace), block).await?;
+        Ok(lease)
+    }
+
+    async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
+        let options = &self.core.options;
+        let folder = run_folder(&options.state_dir, &run.id);
+        let driver = ProcessDriver::guest(Arc::clone(&self.core), run, folder.clone());
+        Ok(Arc::new(PodLease::attach(driver, run, folder, options.grace).await?))
+    }
+}
