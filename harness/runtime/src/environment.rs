@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::run::{LeaseId, STATE_DIR};
+use crate::run::id::LeaseId;
+use crate::run::state::STATE_DIR;
 
 /// The variable that tells a process of which run it is. It is also how a process is known to be of that run: a number and
 /// a time can be written into any ledger, but only who started a process has given it its environment.

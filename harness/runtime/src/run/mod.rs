@@ -3,13 +3,18 @@
 pub(crate) mod begun;
 pub(crate) mod by_hand;
 pub(crate) mod folder;
-mod id;
+pub(crate) mod id;
 mod identity;
 pub(crate) mod ledger;
 mod log;
 pub(crate) mod owner;
+#[cfg(target_os = "linux")]
+mod proc;
+mod proof;
+#[cfg(not(target_os = "linux"))]
+mod ps;
 mod reaper;
-mod state;
+pub(crate) mod state;
 mod sweep;
 pub(crate) mod token;
 
@@ -19,10 +24,11 @@ pub use folder::{
     RunFolder, absolute, configuration_file, kept_folder, log_file, resources, run_folder, sds_state, try_lock,
 };
 pub use id::{LeaseId, NotALease};
-pub use identity::{ProcessIdentity, Proof, Signalled};
+pub use identity::{ProcessIdentity, Signalled};
 pub use ledger::{Ledger, LedgerFile, LedgerPod, LedgerProcess, RuntimeName};
 pub use log::{BoundedLog, LIMIT as LOG_LIMIT, LogKeeper, tail};
 pub use owner::{Owner, end};
+pub use proof::Proof;
 pub use reaper::{reap, reaper_main};
 pub use state::{STATE_DIR, check_state_dir, default_state_dir, open_state_dir};
 pub use sweep::{Found, Left, Removed, RuntimeSwept, Sweeper, Sweepers, Swept, live_runs, sweep, sweep_runtime};

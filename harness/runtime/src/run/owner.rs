@@ -9,8 +9,9 @@ use rustix::process::Signal;
 use tokio::sync::OnceCell;
 
 use super::id::{LeaseId, LeasePrefix};
-use super::identity::{ProcessIdentity, Proof, Signalled};
+use super::identity::{ProcessIdentity, Signalled};
 use super::ledger::Ledger;
+use super::proof::Proof;
 use super::reaper::Reaper;
 use crate::RuntimeError;
 

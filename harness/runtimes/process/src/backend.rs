@@ -8,26 +8,16 @@ use meshkat_runtime::pods::{Bootstraps, PodLease};
 use meshkat_runtime::run::{Begun, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, run_folder};
 use meshkat_runtime::{Backend, Capabilities, Capability, Lease, RuntimeError};
 
-use crate::driver::ProcessDriver;
+use crate::core::Core;
+use crate::driver::{ProcessDriver, SHARED};
 use crate::options::ProcessOptions;
 use crate::prepare;
 use crate::spawner::Spawner;
-
-/// Why it leaves the network between pods alone.
-pub(crate) const SHARED: &str = "its pods share the machine's loopback interface, where only root can drop packets";
 
 /// Runs meshes as plain processes of this machine.
 #[derive(Debug)]
 pub struct ProcessBackend {
     core: Arc<Core>,
-}
-
-/// What a backend's leases need for as long as they live, even when the backend is dropped before them.
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) options: ProcessOptions,
-    pub(crate) spawner: Spawner,
-    pub(crate) owner: Owner,
 }
 
 impl ProcessBackend {

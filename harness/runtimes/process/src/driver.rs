@@ -12,10 +12,13 @@ use meshkat_runtime::pods::{Addresses, Bootstraps, Configuration, Driver, Networ
 use meshkat_runtime::run::{Begun, LeaseId, Ledger, LedgerProcess, LogKeeper, Token, log_file, resources, sds_state};
 use meshkat_runtime::{RuntimeError, Target, failed};
 
-use crate::backend::{Core, SHARED};
 use crate::block::Block;
 use crate::container::{Ground, ProcessContainer};
+use crate::core::Core;
 use crate::prepare::{self, Command};
+
+/// Why it leaves the network between pods alone.
+pub(crate) const SHARED: &str = "its pods share the machine's loopback interface, where only root can drop packets";
 
 /// A mesh of processes.
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 mod backend;
 mod block;
 mod container;
+mod core;
 mod driver;
 mod options;
 mod prepare;
