@@ -5,22 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bollard::Docker;
 use meshkat_model::mesh::MeshSpec;
 use meshkat_runtime::pods::{Bootstraps, PodLease};
 use meshkat_runtime::run::{
     Begun, LeaseId, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, open_state_dir, run_folder,
 };
-use meshkat_runtime::{Backend, Capabilities, Capability, Envoys, Lease, LocalEnvoy, NetworkFault, RuntimeError};
+use meshkat_runtime::{Backend, Capabilities, Envoys, Lease, LocalEnvoy, RuntimeError};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::core::Core;
 use crate::daemon;
 use crate::driver::DockerDriver;
 use crate::image::{self, Images};
 use crate::labels;
 use crate::launch::Launcher;
 use crate::options::DockerOptions;
-use crate::probe::{self, Probed};
+use crate::probe;
 use crate::reach::Reach;
 
 /// Runs meshes in Docker.
@@ -28,19 +28,10 @@ use crate::reach::Reach;
 pub struct DockerBackend {
     core: Arc<Core>,
     envoys: Envoys<LocalEnvoy>,
-}
-
-/// What a backend's leases need for as long as they live, even when the backend is dropped before them.
-#[derive(Debug)]
-pub(crate) struct Core {
-    pub(crate) options: DockerOptions,
-    pub(crate) docker: Docker,
-    pub(crate) owner: Owner,
     /// The image of the services.
     services: OnceCell<String>,
     /// The image of each Envoy that a mesh was started with.
-    envoys: Mutex<HashMap<LocalEnvoy, String>>,
-    probed: OnceCell<Probed>,
+    built: Mutex<HashMap<LocalEnvoy, String>>,
 }
 
 impl DockerBackend {
@@ -56,13 +47,13 @@ impl DockerBackend {
             docker: daemon::connect().await?,
             owner: Owner::new(options.state_dir.clone(), options.reaper.clone(), &[daemon::HOST])?,
             options,
-            services: OnceCell::new(),
-            envoys: Mutex::new(HashMap::new()),
             probed: OnceCell::new(),
         };
         Ok(Self {
             core: Arc::new(core),
             envoys: Envoys::none(),
+            services: OnceCell::new(),
+            built: Mutex::default(),
         })
     }
 
@@ -85,7 +76,9 @@ impl DockerBackend {
     /// # Errors
     /// The image cannot be built, or no container runs.
     pub async fn learn(&self) -> Result<(), RuntimeError> {
-        self.core.probed().await.map(drop)
+        let core = &self.core;
+        let probing = core.probed.get_or_try_init(|| probe::find_out(core, self.services()));
+        probing.await.map(drop)
     }
 
     /// The images that a mesh's pods run; built where they are not there.
@@ -93,68 +86,36 @@ impl DockerBackend {
     /// # Errors
     /// They cannot be built, or nobody has provided the Envoy that the mesh names.
     pub async fn images(&self, mesh: &MeshSpec) -> Result<Images, RuntimeError> {
-        self.core.images(self.envoys.of(mesh)?).await
-    }
-}
-
-impl Core {
-    /// The image with the services; built where it is not there.
-    pub(crate) async fn services(&self) -> Result<&str, RuntimeError> {
-        let image = self.services.get_or_try_init(|| image::services(self)).await?;
-        Ok(image)
-    }
-
-    fn launcher(&self, run: &LeaseId, folder: PathBuf, images: Images, token: Option<Token>) -> Launcher {
-        Launcher {
-            run: run.clone(),
-            images,
-            reach: self.options.reach.unwrap_or_else(Reach::here),
-            state_dir: self.options.state_dir.clone(),
-            folder,
-            token,
-        }
-    }
-
-    async fn images(&self, envoy: &LocalEnvoy) -> Result<Images, RuntimeError> {
+        let envoy = self.envoys.of(mesh)?;
         let services = self.services().await?.to_owned();
         // One at a time: a second mesh with the same Envoy waits for its image.
-        let mut known = self.envoys.lock().await;
-        let image = match known.get(envoy) {
+        let mut built = self.built.lock().await;
+        let image = match built.get(envoy) {
             Some(image) => image.clone(),
             None => {
-                let image = image::envoy(self, envoy).await?;
-                known.insert(envoy.clone(), image.clone());
+                let image = image::envoy(&self.core, envoy).await?;
+                built.insert(envoy.clone(), image.clone());
                 image
             }
         };
         Ok(Images { services, envoy: image })
     }
 
-    async fn probed(&self) -> Result<&Probed, RuntimeError> {
-        self.probed.get_or_try_init(|| probe::find_out(self)).await
+    /// The image with the services; built where it is not there.
+    async fn services(&self) -> Result<&str, RuntimeError> {
+        let image = self.services.get_or_try_init(|| image::services(&self.core)).await?;
+        Ok(image)
     }
 
-    /// Fails for what the kernel is known not to be able to.
-    pub(crate) fn check(&self, fault: NetworkFault) -> Result<(), RuntimeError> {
-        let capability = fault.needs();
-        match self.capabilities().reason(capability) {
-            Some(reason) if self.probed.initialized() => Err(RuntimeError::Unsupported {
-                capability,
-                reason: reason.to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        match self.probed.get() {
-            Some(probed) => probed.capabilities(),
-            None => {
-                let unknown = "nobody has asked the daemon's kernel yet";
-                Capabilities::all()
-                    .without(Capability::CutNetwork, unknown)
-                    .without(Capability::ShapeNetwork, unknown)
-            }
+    fn launcher(&self, run: &LeaseId, folder: PathBuf, images: Images, token: Option<Token>) -> Launcher {
+        let options = &self.core.options;
+        Launcher {
+            run: run.clone(),
+            images,
+            reach: options.reach.unwrap_or_else(Reach::here),
+            state_dir: options.state_dir.clone(),
+            folder,
+            token,
         }
     }
 }
@@ -179,7 +140,7 @@ impl Backend for DockerBackend {
         let token = Token::new()?;
         let labels = labels::of_run(&begun.id, &options.state_dir);
         let subnet = options.subnets.create(&core.docker, &begun.id, labels).await?;
-        let launcher = core.launcher(&begun.id, begun.folder.path().to_owned(), images, Some(token.clone()));
+        let launcher = self.launcher(&begun.id, begun.folder.path().to_owned(), images, Some(token.clone()));
         let driver = DockerDriver::new(Arc::clone(&core), launcher, Some(subnet));
         let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
         let with = (mesh.clone(), bootstraps);
@@ -191,7 +152,7 @@ impl Backend for DockerBackend {
     async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {
         let options = &self.core.options;
         let folder = run_folder(&options.state_dir, &run.id);
-        let launcher = self.core.launcher(&run.id, folder.clone(), Images::default(), None);
+        let launcher = self.launcher(&run.id, folder.clone(), Images::default(), None);
         let driver = DockerDriver::new(Arc::clone(&self.core), launcher, None);
         Ok(Arc::new(PodLease::attach(driver, run, folder, options.grace).await?))
     }

@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use crate::image::{Images, POD};
 use crate::launch::FILES;
 use crate::limits::Limits;
-use crate::subnets::Subnet;
 
 /// What a file begins with that an export has written.
 const HEAD: &str = "# The mesh ";
@@ -115,9 +114,10 @@ impl Compose {
         }
         self.write_seed(mesh, &all, bootstraps.services(), folder)?;
         let count = services.len();
+        let [a, b, c] = self.network;
         let file = File {
             services,
-            networks: json!({NETWORK: {"ipam": {"config": [{"subnet": Subnet(self.network).to_string()}]}}}),
+            networks: json!({NETWORK: {"ipam": {"config": [{"subnet": format!("{a}.{b}.{c}.0/24")}]}}}),
         };
         let text = serde_yaml::to_string(&file)
             .map_err(|error| RuntimeError::other(format!("failed to write the compose file: {error}")))?;

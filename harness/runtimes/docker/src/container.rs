@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::container::{AttachContainerResults, LogOutput};
+use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum};
-use bollard::query_parameters::{
-    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, KillContainerOptions, WaitContainerOptions,
-};
+use bollard::models::ContainerStateStatusEnum;
+use bollard::query_parameters::{InspectContainerOptions, KillContainerOptions};
 use futures::{FutureExt, Stream, StreamExt};
 use meshkat_model::mesh::Container;
 use meshkat_runtime::pods::{DriverContainer, Ended, Life, Look, Order};
 use meshkat_runtime::run::{BoundedLog, LOG_LIMIT, LeaseId, tail};
 use meshkat_runtime::{InstanceId, RuntimeError, Target, failed as failed_at};
 
+use crate::api::{attach, create, ended, inspect, pid, start};
 use crate::daemon::{failed, is_conflict, is_missing};
 use crate::launch::Launch;
 use crate::remove;
@@ -182,69 +181,6 @@ fn exited(code: Option<i64>) -> Ended {
     Ended {
         code: code.filter(|_| signal.is_none()),
         signal: signal.map(|code| code - 128),
-    }
-}
-
-/// Makes a container, not started.
-pub(crate) async fn create(docker: &Docker, launch: &Launch) -> Result<(), RuntimeError> {
-    let options = CreateContainerOptions {
-        name: Some(launch.name.clone()),
-        ..Default::default()
-    };
-    docker
-        .create_container(Some(options), launch.body.clone())
-        .await
-        .map(drop)
-        .map_err(failed(format!("make the container {}", launch.name)))
-}
-
-/// Starts a container.
-pub(crate) async fn start(docker: &Docker, name: &str) -> Result<(), RuntimeError> {
-    docker
-        .start_container(name, None)
-        .await
-        .map_err(failed(format!("start the container {name}")))
-}
-
-/// What a container will write from its start on, or writes from now on.
-pub(crate) async fn attach(docker: &Docker, name: &str) -> Result<AttachContainerResults, RuntimeError> {
-    let options = AttachContainerOptions {
-        stream: true,
-        stdout: true,
-        stderr: true,
-        ..Default::default()
-    };
-    docker
-        .attach_container(name, Some(options))
-        .await
-        .map_err(failed(format!("attach to the container {name}")))
-}
-
-/// What the daemon tells of a container.
-pub(crate) async fn inspect(docker: &Docker, name: &str) -> Result<ContainerInspectResponse, RuntimeError> {
-    docker
-        .inspect_container(name, None::<InspectContainerOptions>)
-        .await
-        .map_err(failed(format!("inspect the container {name}")))
-}
-
-/// The number of a container's process on the daemon's machine; 0 if it has ended.
-fn pid(seen: &ContainerInspectResponse) -> u32 {
-    let pid = seen.state.as_ref().and_then(|state| state.pid).unwrap_or_default();
-    u32::try_from(pid).unwrap_or_default()
-}
-
-/// Waits until a container does not run; its exit code, if the daemon knows it.
-async fn ended(docker: &Docker, name: &str) -> Option<i64> {
-    let options = WaitContainerOptions {
-        condition: "not-running".to_owned(),
-    };
-    let mut answer = Box::pin(docker.wait_container(name, Some(options)));
-    match answer.next().await? {
-        Ok(response) => Some(response.status_code),
-        Err(Error::DockerContainerWaitError { code, .. }) => Some(code),
-        // It was removed.
-        Err(_) => None,
     }
 }
 

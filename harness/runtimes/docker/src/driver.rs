@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use ipnet::Ipv4Net;
 use meshkat_envoy::config::{Hosts, Rebind};
 use meshkat_model::mesh::{Container, Port, Service};
 use meshkat_runtime::pods::{Addresses, Configuration, Driver, Network, PodAddress, PodName};
 use meshkat_runtime::{NetworkFault, RuntimeError};
 use serde_json::json;
 
-use crate::backend::Core;
 use crate::container::DockerContainer;
+use crate::core::Core;
 use crate::launch::{FILES, Launch, Launcher};
 use crate::reach::Reach;
 use crate::remove;
 use crate::sandbox::Sandbox;
-use crate::subnets::Subnet;
 
 /// The addresses of a network that pods have: the first is the daemon's, and the last is for all.
 const PODS: (u8, u8) = (2, 254);
@@ -36,11 +36,14 @@ pub(crate) struct DockerDriver {
 
 impl DockerDriver {
     /// Of a mesh whose network has these addresses; without any, of one that another process holds.
-    pub(crate) fn new(core: Arc<Core>, launcher: Launcher, subnet: Option<Subnet>) -> Self {
+    pub(crate) fn new(core: Arc<Core>, launcher: Launcher, subnet: Option<Ipv4Net>) -> Self {
         Self {
             core,
             launcher,
-            addresses: subnet.map(|subnet| Mutex::new(Addresses::new(subnet.0, PODS.0, PODS.1))),
+            addresses: subnet.map(|subnet| {
+                let [a, b, c, _] = subnet.network().octets();
+                Mutex::new(Addresses::new([a, b, c], PODS.0, PODS.1))
+            }),
             sandboxes: Mutex::default(),
         }
     }

@@ -14,7 +14,7 @@ use meshkat_runtime::RuntimeError;
 use meshkat_runtime::run::LeaseId;
 use tokio::sync::OnceCell;
 
-use crate::container;
+use crate::api;
 use crate::daemon::{failed, message};
 use crate::image::POD;
 use crate::launch::Launch;
@@ -54,10 +54,10 @@ impl Sandbox {
         let name = &self.launch.name;
         let start = async || {
             if self.makes {
-                container::create(&self.docker, &self.launch).await?;
-                return container::start(&self.docker, name).await;
+                api::create(&self.docker, &self.launch).await?;
+                return api::start(&self.docker, name).await;
             }
-            match remove::is_of(&container::inspect(&self.docker, name).await?, &self.run) {
+            match remove::is_of(&api::inspect(&self.docker, name).await?, &self.run) {
                 true => Ok(()),
                 false => Err(RuntimeError::other(format!(
                     "the container {name} is left alone: nothing proves that the mesh started it"
@@ -70,7 +70,7 @@ impl Sandbox {
 
     /// Where this machine reaches its ports, if they are published.
     pub(crate) async fn published(&self, ports: &PodPorts) -> Result<BTreeMap<Port, SocketAddr>, RuntimeError> {
-        let seen = container::inspect(&self.docker, &self.launch.name).await?;
+        let seen = api::inspect(&self.docker, &self.launch.name).await?;
         let seen = seen
             .network_settings
             .and_then(|settings| settings.ports)

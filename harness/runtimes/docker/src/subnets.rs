@@ -4,12 +4,13 @@
 //! address is known before anything runs. Docker itself gives a container an address of its choice, and of about thirty
 //! networks at a time.
 
-use std::fmt;
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bollard::Docker;
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest};
+use ipnet::Ipv4Net;
 use meshkat_runtime::RuntimeError;
 use meshkat_runtime::run::LeaseId;
 
@@ -20,31 +21,14 @@ use crate::labels;
 pub const SUBNETS: &str = "MESHKAT_DOCKER_SUBNETS";
 
 /// The range that is used by default. Docker's own are 172.17.0.0/12 and 192.168.0.0/16.
-const DEFAULT: Subnets = Subnets {
-    first: Ipv4Addr::new(10, 213, 0, 0),
-    length: 16,
-};
+const DEFAULT: Subnets = Subnets(Ipv4Net::new_assert(Ipv4Addr::new(10, 213, 0, 0), 16));
 
 /// How many bits of an address a network's addresses share.
 const NETWORK: u8 = 24;
 
 /// A range of addresses, from which each network takes 256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subnets {
-    first: Ipv4Addr,
-    length: u8,
-}
-
-/// The addresses of one network: those that begin with these three bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subnet(pub(crate) [u8; 3]);
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c] = self.0;
-        write!(f, "{a}.{b}.{c}.0/{NETWORK}")
-    }
-}
+pub struct Subnets(Ipv4Net);
 
 impl Subnets {
     /// The range that the environment names, or the default one.
@@ -55,7 +39,7 @@ impl Subnets {
         match std::env::var(SUBNETS) {
             Ok(text) if !text.is_empty() => Self::parse(&text).ok_or_else(|| {
                 RuntimeError::other(format!("{SUBNETS} is `{text}`, which is no range of IPv4 addresses")).with_help(
-                    format!("write its first address and its length, 8 to {NETWORK}: {DEFAULT}"),
+                    format!("write its first address and its length, 8 to {NETWORK}: {}", DEFAULT.0),
                 )
             }),
             _ => Ok(DEFAULT),
@@ -63,19 +47,16 @@ impl Subnets {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (first, length) = text.split_once('/')?;
-        let (first, length): (Ipv4Addr, u8) = (first.parse().ok()?, length.parse().ok()?);
-        let is_range = (8..=NETWORK).contains(&length) && first.to_bits() << length == 0;
-        is_range.then_some(Self { first, length })
+        let range: Ipv4Net = text.parse().ok()?;
+        let is_range = (8..=NETWORK).contains(&range.prefix_len()) && range == range.trunc();
+        is_range.then_some(Self(range))
     }
 
-    fn count(self) -> u32 {
-        1 << (NETWORK - self.length)
-    }
-
-    fn nth(self, index: u32) -> Subnet {
-        let [a, b, c, _] = (self.first.to_bits() + ((index % self.count()) << 8)).to_be_bytes();
-        Subnet([a, b, c])
+    /// All networks of it, from one of them on.
+    fn networks(self, start: usize) -> impl Iterator<Item = Ipv4Net> {
+        let all: Vec<Ipv4Net> = self.0.subnets(NETWORK).into_iter().flatten().collect();
+        let count = all.len();
+        all.into_iter().cycle().skip(start % count.max(1)).take(count)
     }
 
     /// Makes the network of a run with addresses that no other network has.
@@ -86,16 +67,17 @@ impl Subnets {
         self,
         docker: &Docker,
         run: &LeaseId,
-        labels: std::collections::HashMap<String, String>,
-    ) -> Result<Subnet, RuntimeError> {
-        static TAKEN: AtomicU32 = AtomicU32::new(0);
+        labels: HashMap<String, String>,
+    ) -> Result<Ipv4Net, RuntimeError> {
+        static TAKEN: AtomicUsize = AtomicUsize::new(0);
         // An odd multiplier spreads neighbouring process numbers, so that runs side by side seldom meet.
-        let start =
-            (std::process::id().wrapping_mul(0x9E37_79B1) >> 8).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let spread = (std::process::id().wrapping_mul(0x9E37_79B1) >> 8) as usize;
+        let start = spread.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
         let routes = routes();
-        for step in 0..self.count() {
-            let subnet = self.nth(start.wrapping_add(step));
-            if routes.iter().any(|route| route.holds(subnet)) {
+        let mut count = 0;
+        for subnet in self.networks(start) {
+            count += 1;
+            if routes.iter().any(|route| overlap(route, &subnet)) {
                 continue;
             }
             let request = NetworkCreateRequest {
@@ -118,8 +100,8 @@ impl Subnets {
             }
         }
         Err(RuntimeError::other(format!(
-                "no addresses are free for a network: all {} of {self} are taken",
-                self.count()
+                "no addresses are free for a network: all {count} of {} are taken",
+                self.0
             )).with_help(format!(
                 "remove what ended runs left (`meshkat clean`) and unused networks (`docker network prune`), or name another \
                  range: {SUBNETS}=10.214.0.0/16"
@@ -127,43 +109,25 @@ impl Subnets {
     }
 }
 
-impl fmt::Display for Subnets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.length)
-    }
-}
-
-/// A route of this machine: the addresses that it is for.
-#[derive(Debug, Clone, Copy)]
-struct Route {
-    first: u32,
-    mask: u32,
-}
-
-impl Route {
-    fn holds(self, Subnet([a, b, c]): Subnet) -> bool {
-        let first = u32::from_be_bytes([a, b, c, 0]);
-        // A route to fewer addresses than a network has lies within it; one to everything is the way out.
-        let mask = self.mask & 0xffff_ff00;
-        mask != 0 && first & mask == self.first & mask
-    }
+/// Whether a route is for some of the addresses of a network; one to everything is only the way out.
+fn overlap(route: &Ipv4Net, subnet: &Ipv4Net) -> bool {
+    route.prefix_len() > 0 && (route.contains(subnet) || subnet.contains(route))
 }
 
 /// The routes of this machine: addresses that a company's network already uses are no good for another. Where they cannot be
 /// read, none.
-fn routes() -> Vec<Route> {
+fn routes() -> Vec<Ipv4Net> {
     let table = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
     table.lines().skip(1).filter_map(parse_route).collect()
 }
 
 /// `eth0 0010A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0`: the second field is the address and the eighth the mask, both with
 /// their bytes the other way round.
-fn parse_route(line: &str) -> Option<Route> {
+fn parse_route(line: &str) -> Option<Ipv4Net> {
     let mut fields = line.split_ascii_whitespace().skip(1);
-    let number = |text: &str| u32::from_str_radix(text, 16).ok().map(u32::swap_bytes);
-    let first = number(fields.next()?)?;
-    let mask = number(fields.nth(5)?)?;
-    Some(Route { first, mask })
+    let address = |text: &str| Some(Ipv4Addr::from(u32::from_str_radix(text, 16).ok()?.swap_bytes()));
+    let first = address(fields.next()?)?;
+    Ipv4Net::with_netmask(first, address(fields.nth(5)?)?).ok()
 }
 
 #[cfg(test)]
@@ -172,19 +136,14 @@ mod tests {
 
     #[test]
     fn a_range_is_cut_into_networks() {
-        let subnets = Subnets::parse("10.20.0.0/22").expect("it is a range");
-        let all: Vec<String> = (0..5).map(|index| subnets.nth(index).to_string()).collect();
-        assert_eq!(
-            all,
-            [
-                "10.20.0.0/24",
-                "10.20.1.0/24",
-                "10.20.2.0/24",
-                "10.20.3.0/24",
-                "10.20.0.0/24"
-            ]
-        );
-        assert_eq!(Subnets::parse("10.20.7.0/24").map(Subnets::count), Some(1));
+        let networks = |range, start| -> Vec<String> {
+            let subnets = Subnets::parse(range).expect("it is a range");
+            subnets.networks(start).map(|network| network.to_string()).collect()
+        };
+        let from_the_third = ["10.20.2.0/24", "10.20.3.0/24", "10.20.0.0/24", "10.20.1.0/24"];
+        assert_eq!(networks("10.20.0.0/22", 2), from_the_third);
+        assert_eq!(networks("10.20.0.0/22", 6), from_the_third);
+        assert_eq!(networks("10.20.7.0/24", 1), ["10.20.7.0/24"]);
         for wrong in [
             "",
             "10.20.0.0",
@@ -201,15 +160,16 @@ mod tests {
     #[test]
     fn addresses_that_the_machine_has_a_route_to_are_not_used() {
         let route = |line| parse_route(line).expect("it is a route");
+        let is_for = |route, subnet: &str| overlap(&route, &subnet.parse().expect("it is a network"));
         let lan = route("eth0 0010A8C0 00000000 0001 0 0 0 00FFFFFF 0 0 0");
-        assert!(lan.holds(Subnet([192, 168, 16])));
-        assert!(!lan.holds(Subnet([192, 168, 17])));
+        assert!(is_for(lan, "192.168.16.0/24"));
+        assert!(!is_for(lan, "192.168.17.0/24"));
         let vpn = route("tun0 0000000A 00000000 0001 0 0 0 000000FF 0 0 0");
-        assert!(vpn.holds(Subnet([10, 213, 4])));
+        assert!(is_for(vpn, "10.213.4.0/24"));
         let host = route("tun0 0804D50A 00000000 0005 0 0 0 FFFFFFFF 0 0 0");
-        assert!(host.holds(Subnet([10, 213, 4])));
-        assert!(!host.holds(Subnet([10, 213, 5])));
+        assert!(is_for(host, "10.213.4.0/24"));
+        assert!(!is_for(host, "10.213.5.0/24"));
         let default = route("eth0 00000000 0110A8C0 0003 0 0 0 00000000 0 0 0");
-        assert!(!default.holds(Subnet([10, 213, 4])));
+        assert!(!is_for(default, "10.213.4.0/24"));
     }
 }

@@ -14,7 +14,7 @@ use futures::StreamExt;
 use meshkat_model::mesh::Service;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::backend::Core;
+use crate::core::Core;
 use crate::options::DockerOptions;
 use content::{Content, Hashes};
 use meshkat_runtime::run::{Begun, RuntimeName, open_state_dir};
