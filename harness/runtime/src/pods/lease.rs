@@ -48,6 +48,23 @@ pub struct PodLease<D: Driver> {
     held: Result<Held, Ledger>,
 }
 
+/// A mesh that is to be brought up.
+#[derive(Debug)]
+pub struct NewMesh {
+    /// Who is in it.
+    pub mesh: MeshSpec,
+    /// The configurations of its Envoys.
+    pub bootstraps: Bootstraps,
+    /// What its applications ask for.
+    pub token: Token,
+    /// What the ledger tells of its addresses, as `127.64.3.0/24`.
+    pub block: String,
+    /// Where its folder goes when the release names no other place; none is nowhere.
+    pub keep: Option<PathBuf>,
+    /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
+    pub grace: Duration,
+}
+
 /// What only the one has that has brought the mesh up.
 #[derive(Debug)]
 struct Held {
@@ -63,38 +80,30 @@ struct Held {
 }
 
 impl<D: Driver> PodLease<D> {
-    /// Brings a mesh up: gives all pods their places and networks, and starts those that run from the start. `block` is what the
-    /// ledger tells of their addresses.
+    /// Brings a mesh up: gives all pods their places and networks, and starts those that run from the start.
     ///
     /// # Errors
     /// The mesh does not start. Whatever was started by then is gone again.
-    pub async fn start(
-        begun: Begun,
-        token: &Token,
-        driver: D,
-        (mesh, bootstraps): (MeshSpec, Bootstraps),
-        (keep, grace): (Option<PathBuf>, Duration),
-        block: String,
-    ) -> Result<Arc<Self>, RuntimeError> {
+    pub async fn start(begun: Begun, driver: D, new: NewMesh) -> Result<Arc<Self>, RuntimeError> {
         let lease = Arc::new(Self {
             id: begun.id,
             driver,
             shared: Arc::default(),
             entries: Mutex::default(),
             folder: begun.folder.path().to_owned(),
-            authorization: Some(token.authorization().to_owned()),
-            grace,
+            authorization: Some(new.token.authorization().to_owned()),
+            grace: new.grace,
             held: Ok(Held {
-                mesh,
-                bootstraps,
+                mesh: new.mesh,
+                bootstraps: new.bootstraps,
                 folder: begun.folder,
                 ledger: begun.ledger,
-                keep,
+                keep: new.keep,
                 control: OnceLock::new(),
                 release: tokio::sync::Mutex::default(),
             }),
         });
-        match lease.bring_up(lease.held("start")?, token, block).await {
+        match lease.bring_up(lease.held("start")?, &new.token, new.block).await {
             Ok(()) => {
                 let served: Arc<dyn Lease> = Arc::clone(&lease) as _;
                 match Control::serve(&served, &lease.folder) {

@@ -18,5 +18,5 @@ pub use address::{PodAddress, PodName, hosts};
 pub use addresses::Addresses;
 pub use bootstraps::{Bootstraps, Configuration, write_files};
 pub use driver::{Driver, DriverContainer, Ended, Life, Look, Order};
-pub use lease::PodLease;
+pub use lease::{NewMesh, PodLease};
 pub use partition::Network;

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 
 use crate::pods::bootstraps::Bootstraps;
-use crate::pods::lease::PodLease;
+use crate::pods::lease::{NewMesh, PodLease};
 use crate::run::begun::Begun;
 use crate::run::ledger::{Ledger, RuntimeName};
 use crate::run::owner::Owner;
@@ -82,8 +82,15 @@ impl ScriptedBackend {
         let owner = Owner::new(self.script.state_dir()?, None, &[])?;
         let begun = Begun::begin(&owner, RuntimeName::Process, &mesh.name).await?;
         let driver = self.driver(&begun.id, begun.folder.path());
-        let (with, rest) = ((mesh.clone(), bootstraps), (None, GRACE));
-        let pods = PodLease::start(begun, &Token::new()?, driver, with, rest, String::new()).await?;
+        let new = NewMesh {
+            mesh: mesh.clone(),
+            bootstraps,
+            token: Token::new()?,
+            block: String::new(),
+            keep: None,
+            grace: GRACE,
+        };
+        let pods = PodLease::start(begun, driver, new).await?;
         Ok(Arc::new(ScriptedLease {
             id,
             script: self.script.clone(),

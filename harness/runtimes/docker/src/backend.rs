@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
-use meshkat_runtime::pods::{Bootstraps, PodLease};
+use meshkat_runtime::pods::{Bootstraps, NewMesh, PodLease};
 use meshkat_runtime::run::{
     Begun, LeaseId, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, open_state_dir, run_folder,
 };
@@ -142,11 +142,15 @@ impl Backend for DockerBackend {
         let subnet = options.subnets.create(&core.docker, &begun.id, labels).await?;
         let launcher = self.launcher(&begun.id, begun.folder.path().to_owned(), images, Some(token.clone()));
         let driver = DockerDriver::new(Arc::clone(&core), launcher, Some(subnet));
-        let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
-        let with = (mesh.clone(), bootstraps);
-        let rest = (keep, options.grace);
-        let lease = PodLease::start(begun, &token, driver, with, rest, subnet.to_string()).await?;
-        Ok(lease)
+        let new = NewMesh {
+            mesh: mesh.clone(),
+            bootstraps,
+            token,
+            block: subnet.to_string(),
+            keep: options.keep.then(|| kept_folder(&options.state_dir, &begun.id)),
+            grace: options.grace,
+        };
+        Ok(PodLease::start(begun, driver, new).await?)
     }
 
     async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {

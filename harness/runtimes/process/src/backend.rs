@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
-use meshkat_runtime::pods::{Bootstraps, PodLease};
+use meshkat_runtime::pods::{Bootstraps, NewMesh, PodLease};
 use meshkat_runtime::run::{Begun, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, run_folder};
 use meshkat_runtime::{Backend, Capabilities, Capability, Lease, RuntimeError};
 
@@ -64,10 +64,15 @@ impl Backend for ProcessBackend {
         let begun = Begun::begin(&self.core.owner, RuntimeName::Process, &mesh.name).await?;
         let token = Token::new()?;
         let (driver, block) = ProcessDriver::new(Arc::clone(&self.core), &begun, &token, mesh, &bootstraps)?;
-        let keep = options.keep.then(|| kept_folder(&options.state_dir, &begun.id));
-        let with = (mesh.clone(), bootstraps);
-        let lease = PodLease::start(begun, &token, driver, with, (keep, options.grace), block).await?;
-        Ok(lease)
+        let new = NewMesh {
+            mesh: mesh.clone(),
+            bootstraps,
+            token,
+            block,
+            keep: options.keep.then(|| kept_folder(&options.state_dir, &begun.id)),
+            grace: options.grace,
+        };
+        Ok(PodLease::start(begun, driver, new).await?)
     }
 
     async fn attach(&self, run: &Ledger) -> Result<Arc<dyn Lease>, RuntimeError> {

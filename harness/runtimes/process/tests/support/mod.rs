@@ -2,7 +2,6 @@
 
 #![allow(
     dead_code,
-    unused_imports,
     reason = "each test program uses a part of this, and which differs from one to the other"
 )]
 
@@ -17,7 +16,7 @@ use meshkat_runtime_process::{LOCK_PORT, ProcessBackend, ProcessOptions};
 #[path = "../../../../runtime/tests/support/mod.rs"]
 mod ground;
 
-pub(crate) use ground::{APPLICATION, DEADLINE, Ground, STAYS, application, id, pod, until, until_so, until_state};
+pub(crate) use ground::*;
 
 impl Ground {
     pub(crate) fn options(&self) -> ProcessOptions {
