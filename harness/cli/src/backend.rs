@@ -5,10 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
     Backend, Capabilities, Envoys, Lease, LocalEnvoy, Printable, RuntimeError,
-    docker::{DockerBackend, DockerOptions, DockerSweeper},
-    process::{self, ProcessBackend, ProcessOptions},
     run::{Ledger, RuntimeName, Sweeper, Swept, sweep, sweep_runtime},
 };
+use meshkat_runtime_docker::{DockerBackend, DockerOptions, DockerSweeper};
+use meshkat_runtime_process::{self as process, ProcessBackend, ProcessOptions};
 
 use crate::{
     args::{EnvoyChoice, Runtime},

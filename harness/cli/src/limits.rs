@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use meshkat_model::limits::grouped;
-use meshkat_runtime::process::default_state_dir;
+use meshkat_runtime::run::default_state_dir;
 use rustix::{
     fs::statvfs,
     process::{Resource, Rlimit, getrlimit, setrlimit},

@@ -2,10 +2,8 @@
 
 use std::{collections::HashMap, path::Path};
 
-use meshkat_runtime::{
-    docker::run_of,
-    run::{Ledger, live_runs, run_folder},
-};
+use meshkat_runtime::run::{Ledger, live_runs, run_folder};
+use meshkat_runtime_docker::run_of;
 
 use crate::files::Folder;
 

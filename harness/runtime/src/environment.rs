@@ -8,16 +8,15 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::docker;
-use crate::process::STATE_DIR;
-use crate::run::LeaseId;
+use crate::run::id::LeaseId;
+use crate::run::state::STATE_DIR;
 
 /// The variable that tells a process of which run it is. It is also how a process is known to be of that run: a number and
 /// a time can be written into any ledger, but only who started a process has given it its environment.
 pub const RUN: &str = "MESHKAT_RUN";
 
 /// Variables and their values.
-pub(crate) type Environment = BTreeMap<OsString, OsString>;
+pub type Environment = BTreeMap<OsString, OsString>;
 
 /// What is handed on of this process's own variables: where programs, libraries and temporary files are, the language, the
 /// time zone, and how much Rust programs tell.
@@ -38,7 +37,7 @@ const HANDED_ON: [&str; 10] = [
 const LANGUAGE: &[u8] = b"LC_";
 
 /// Of this process's variables those that are handed on.
-pub(crate) fn handed_on() -> Environment {
+pub fn handed_on() -> Environment {
     std::env::vars_os().filter(|(name, _)| is_handed_on(name)).collect()
 }
 
@@ -47,17 +46,21 @@ fn is_handed_on(name: &OsStr) -> bool {
 }
 
 /// What every process of a run is given.
-pub(crate) fn of_run(run: &LeaseId, state_dir: &Path) -> Environment {
+pub fn of_run(run: &LeaseId, state_dir: &Path) -> Environment {
     BTreeMap::from([
         (RUN.into(), run.as_str().into()),
         (STATE_DIR.into(), state_dir.as_os_str().to_owned()),
     ])
 }
 
-/// What a reaper is given: how Docker is reached, and, as every process of a run, whose it is.
-pub(crate) fn of_reaper(state_dir: &Path) -> Environment {
+/// What a reaper is given: how the runtime is reached, and, as every process of a run, whose it is.
+pub(crate) fn of_reaper(state_dir: &Path, reached_by: &[&str]) -> Environment {
     let mut variables = Environment::from([(STATE_DIR.into(), state_dir.as_os_str().to_owned())]);
-    variables.extend(std::env::var_os(docker::HOST).map(|host| (docker::HOST.into(), host)));
+    variables.extend(
+        reached_by
+            .iter()
+            .filter_map(|name| Some((name.into(), std::env::var_os(name)?))),
+    );
     variables
 }
 

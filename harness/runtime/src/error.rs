@@ -110,7 +110,7 @@ pub enum RuntimeError {
 
 impl RuntimeError {
     /// What went wrong, in a sentence.
-    pub(crate) fn other(message: impl Into<String>) -> Self {
+    pub fn other(message: impl Into<String>) -> Self {
         Self::Other {
             message: message.into(),
             help: None,
@@ -119,7 +119,7 @@ impl RuntimeError {
     }
 
     /// What was tried, and why it failed.
-    pub(crate) fn caused(doing: impl std::fmt::Display, source: io::Error) -> Self {
+    pub fn caused(doing: impl std::fmt::Display, source: io::Error) -> Self {
         Self::Other {
             message: format!("{doing}: {source}"),
             help: help_for(&source),
@@ -128,13 +128,13 @@ impl RuntimeError {
     }
 
     /// A service's binary was not built.
-    pub(crate) fn missing_service(service: &str, path: &Path) -> Self {
+    pub fn missing_service(service: &str, path: &Path) -> Self {
         Self::other(format!("there is no `{service}` at {}", path.display()))
             .with_help("build the services: cargo build --workspace".to_owned())
     }
 
     /// The same with a way out, if there is one.
-    pub(crate) fn with_help(mut self, way_out: impl Into<Option<String>>) -> Self {
+    pub fn with_help(mut self, way_out: impl Into<Option<String>>) -> Self {
         if let Self::Other { help, .. } = &mut self {
             *help = way_out.into();
         }
@@ -160,6 +160,12 @@ impl RuntimeError {
             _ => None,
         }
     }
+}
+
+/// The error of who tried that with a file or a folder.
+pub fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
+    let path = path.to_owned();
+    move |source| RuntimeError::Folder { action, path, source }
 }
 
 /// The way out of the shortages that a machine can have.

@@ -1,26 +1,22 @@
-//! What runs a mesh: the [`Backend`] trait, the one seam between the engine and a runtime, and its implementations.
+//! What all runtimes share: the [`Backend`] trait, which is the one seam between the engine and whatever runs a mesh, and beneath it
+//! [`pods`], of which a runtime is made, and [`run`], what a run leaves on disk and how that is cleaned up.
 //!
-//! - [`process`]: plain processes on loopback addresses; needs neither root nor Docker.
-//! - [`docker`]: containers, with networks that can be cut.
-//! - [`scripted`]: nothing runs at all; for tests of whatever holds a lease.
+//! The runtimes are crates of their own. [`scripted`] runs nothing at all: it is for tests of whatever holds a lease.
 
 mod backend;
-pub mod docker;
-mod environment;
+pub mod environment;
 mod envoys;
 mod error;
 mod lease;
 mod pod;
-mod pods;
+pub mod pods;
 mod printable;
-pub mod process;
 pub mod run;
 pub mod scripted;
 
 pub use backend::Backend;
-pub use environment::RUN;
 pub use envoys::{Envoys, LocalEnvoy};
-pub use error::RuntimeError;
+pub use error::{RuntimeError, failed};
 pub use lease::{Lease, Released};
 pub use meshkat_model::{
     capability::{Capabilities, Capability},

@@ -3,9 +3,10 @@
 mod support;
 
 use meshkat_model::mesh::Container;
+use meshkat_runtime::run::{live_runs, run_folder};
 use meshkat_runtime::scripted::{Call, Script, ScriptedBackend};
 use meshkat_runtime::{Backend, Capabilities, Capability, ContainerState, Lease, NetworkFault, RuntimeError, Target};
-use support::Ground;
+use support::{APPLICATION, Ground, application, id, until_state};
 
 fn script() -> Script {
     ["ingress", "pet-1", "pet-2", "pet-3", "sds", "echo"]
@@ -163,4 +164,48 @@ async fn configurations_keep_the_names_where_a_name_server_answers_for_them() {
     assert_eq!(endpoint["address"]["socket_address"]["address"], "sds");
     assert_eq!(json["node"]["id"], "pet-1");
     lease.release(None).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_runtime_without_processes_is_attached_to_as_well() {
+    let ground = Ground::new();
+    let script = script().log("pet-1", Container::Envoy, "fetched");
+    let backend = ScriptedBackend::new(script.clone());
+    let holder = backend.lease(&ground.mesh()).await.expect("it starts");
+    let state = script.state_dir().expect("it is there");
+    let run = live_runs(&state).expect("it is readable").remove(0);
+    let guest = backend.attach(&run).await.expect("it is there");
+    assert_eq!(guest.pods(), holder.pods());
+    assert!(application(&guest, "pet-1").to_string() == "running" && run.processes.is_empty());
+    assert_eq!(
+        guest.log("pet-1", Container::Envoy, 100).await.expect("it has one"),
+        "fetched"
+    );
+    guest
+        .kill(&Target::container("pet-1", APPLICATION))
+        .await
+        .expect("it runs");
+    until_state(&holder, "pet-1", |state| state.is_crashed()).await;
+
+    // What the one does to the network the other undoes.
+    let faults = run_folder(&state, &id(run.id.as_str())).join("network.json");
+    let sds = ["sds".to_owned()];
+    guest
+        .harm_network("pet-1", &sds, NetworkFault::Refuse)
+        .await
+        .expect("both are there");
+    guest
+        .harm_network("pet-2", &[], NetworkFault::Disconnect)
+        .await
+        .expect("it is there");
+    let noted = std::fs::read_to_string(&faults).expect("it was noted");
+    assert_eq!(
+        noted,
+        r#"{"between":[["pet-1","sds",{"kind":"refuse"}]],"off":["pet-2"]}"#
+    );
+    holder.heal_network("sds").await.expect("it is there");
+    holder.heal_network("pet-2").await.expect("it is there");
+    let noted = std::fs::read_to_string(&faults).expect("it was noted");
+    assert_eq!(noted, r#"{"between":[],"off":[]}"#);
+    holder.release(None).await.expect("it ends");
 }

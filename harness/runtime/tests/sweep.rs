@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use meshkat_model::mesh::Container;
-use meshkat_runtime::process::ProcessBackend;
+use meshkat_runtime::environment::RUN;
 use meshkat_runtime::run::{
     Ledger, LedgerProcess, ProcessIdentity, RuntimeName, Swept, live_runs, open_state_dir, reap, run_folder, sweep,
 };
-use meshkat_runtime::{Backend, ContainerState, RUN};
-use support::{Ground, id, until};
+use support::{Ground, id};
 
 /// A process that stays until it is killed, whatever becomes of the test.
 struct Stray(Child);
@@ -401,81 +400,12 @@ fn a_state_folder_that_is_not_there_holds_nothing() {
     assert!(!missing.exists());
 }
 
-#[tokio::test]
-async fn a_live_run_is_left_alone_unless_forced() {
-    let ground = Ground::new();
-    let backend = ProcessBackend::new(ground.options()).expect("a backend");
-    let lease = backend.lease(&ground.mesh()).await.expect("the mesh starts");
-    dead_run(&ground, "1-1-0-0", &[]);
-    assert_eq!(sweep_all(&ground, false), [swept(&ground, "1-1-0-0", &[], None)]);
-    assert_eq!(ground.runs(), [lease.id()]);
-    assert_eq!(
-        live_runs(&ground.state()).expect("it is readable")[0].id.as_str(),
-        lease.id()
-    );
-    let alive = |state: &ContainerState| state.is_alive();
-    let running = || {
-        lease
-            .pods()
-            .iter()
-            .flat_map(|pod| [pod.application.clone(), pod.envoy.clone()])
-            .flatten()
-            .filter(alive)
-            .count()
-    };
-    assert_eq!(running(), 6);
-
-    // Only this very process is spared.
-    let state = ground.state();
-    let forced = tokio::task::spawn_blocking(move || sweep(&state, true, &[]))
-        .await
-        .expect("it does not panic");
-    let forced = forced.expect("it is readable");
-    assert_eq!(
-        (forced.len(), forced[0].killed.len(), &forced[0].failure),
-        (1, 6, &None)
-    );
-    assert_eq!(ground.runs(), [""; 0]);
-    let mut changes = lease.changes();
-    tokio::time::timeout(support::DEADLINE, changes.wait_for(|_| running() == 0))
-        .await
-        .expect("in time")
-        .expect("there");
-    lease.release(None).await.expect("what is gone already is no failure");
-    until("no folder", || ground.runs().is_empty());
-}
-
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("it is ours");
-}
-
-#[tokio::test]
-async fn nobody_else_can_look_into_what_runs_keep() {
-    let ground = Ground::new();
-    set_mode(&ground.state(), 0o755);
-    let backend = ProcessBackend::new(ground.options()).expect("a backend");
-    let lease = backend.lease(&ground.mesh()).await.expect("the mesh starts");
-    let mut folders = vec![ground.state()];
-    let mut files = 0;
-    while let Some(folder) = folders.pop() {
-        assert_eq!(mode(&folder), 0o700, "{}", folder.display());
-        for entry in fs::read_dir(&folder).expect("it is ours").flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                files += 1;
-                // The programs of these tests keep no files of their own.
-                assert_eq!(mode(&entry.path()), 0o600, "{}", entry.path().display());
-            }
-        }
-    }
-    // The two locks, the ledger, the token, the socket, three configurations, and six logs.
-    assert_eq!(files, 14);
-    lease.release(None).await.expect("it ends");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! `meshkat clean`: removes what ended runs left behind.
 
 use meshkat_runtime::{
-    Printable, docker,
-    docker::DockerSweeper,
-    process::default_state_dir,
-    run::{Swept, sweep, sweep_runtime},
+    Printable,
+    run::{Swept, default_state_dir, sweep, sweep_runtime},
 };
+use meshkat_runtime_docker::{DockerSweeper, remove_images};
 
 use crate::{
     args::CleanArgs,
@@ -53,7 +52,7 @@ pub(crate) async fn run(args: &CleanArgs) -> Result<(), Exit> {
     }
     let mut images = Vec::new();
     if args.images {
-        images = docker::remove_images().await.map_err(|error| runtime_error(&error))?;
+        images = remove_images().await.map_err(|error| runtime_error(&error))?;
         images
             .iter()
             .for_each(|image| say(&format!("removed the image {}", Printable(image))));

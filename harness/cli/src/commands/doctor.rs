@@ -4,7 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use meshkat_envoy::Sandbox;
 use meshkat_model::mesh::{Port, Service};
-use meshkat_runtime::{RuntimeError, docker, process::default_state_dir, run::open_state_dir};
+use meshkat_runtime::{
+    RuntimeError,
+    run::{default_state_dir, open_state_dir},
+};
+use meshkat_runtime_docker as docker;
 
 use crate::{
     args::{DoctorArgs, EnvoyChoice, Runtime},

@@ -2,8 +2,7 @@
 
 use meshkat_runtime::{
     Printable,
-    process::default_state_dir,
-    run::{Ledger, end, live_runs, run_folder},
+    run::{Ledger, default_state_dir, end, live_runs, run_folder},
 };
 
 use super::up::MARK;

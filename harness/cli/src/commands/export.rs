@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use meshkat_runtime::docker::Compose;
+use meshkat_runtime_docker::Compose;
 
 use super::up;
 use crate::{args::ComposeArgs, backend, envoys::Found, exit::Exit, load, output::print};

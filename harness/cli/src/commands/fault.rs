@@ -3,9 +3,9 @@
 use meshkat_model::{mesh::Container, network::NetworkFault, suggest::did_you_mean};
 use meshkat_runtime::{
     Capability, ContainerState, Lease, Pod, Printable, RuntimeError, Target,
-    process::{capabilities, default_state_dir},
-    run::{Ledger, RuntimeName, live_runs, note_by_hand, run_folder},
+    run::{Ledger, RuntimeName, default_state_dir, live_runs, note_by_hand, run_folder},
 };
+use meshkat_runtime_process::capabilities;
 
 use super::{running, up::MARK};
 use crate::{

@@ -6,8 +6,7 @@ use meshkat_envoy::admin::{Admin, Ready};
 use meshkat_model::mesh::Port;
 use meshkat_runtime::{
     ContainerState, InstanceId, Printable,
-    process::default_state_dir,
-    run::{LOG_LIMIT, Ledger, RuntimeName, authorization_file, live_runs, run_folder},
+    run::{LOG_LIMIT, Ledger, RuntimeName, authorization_file, default_state_dir, live_runs, run_folder},
 };
 use tabled::{builder::Builder, settings::Style};
 

@@ -8,10 +8,7 @@ use meshkat_model::{
     project::{MeshFiles, NoMesh, Project},
     scenario::Meshes,
 };
-use meshkat_runtime::{
-    process::default_state_dir,
-    run::{LeaseId, ProcessIdentity, Proof, run_folder},
-};
+use meshkat_runtime::run::{LeaseId, ProcessIdentity, Proof, default_state_dir, run_folder};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};

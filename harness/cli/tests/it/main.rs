@@ -22,6 +22,7 @@ mod killed;
 mod lab;
 mod left_out;
 mod limits;
+mod parity;
 mod permit;
 mod planned;
 mod process;

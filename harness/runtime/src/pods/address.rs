@@ -11,32 +11,40 @@ use crate::{Printable, RuntimeError};
 
 /// A pod before it has an address.
 #[derive(Debug, Clone)]
-pub(crate) struct PodName {
-    pub(crate) group: String,
-    pub(crate) name: String,
+pub struct PodName {
+    /// Its group's name.
+    pub group: String,
+    /// Its own name.
+    pub name: String,
     /// The numbers of its ports.
-    pub(crate) ports: PodPorts,
+    pub ports: PodPorts,
     /// The group's place in the mesh, and the pod's number in the group.
-    pub(crate) order: (usize, u32),
+    pub order: (usize, u32),
 }
 
 /// A pod's place in the mesh: its name, its number and its address.
 #[derive(Debug, Clone)]
-pub(crate) struct PodAddress {
-    pub(crate) group: String,
-    pub(crate) name: String,
-    pub(crate) address: IpAddr,
+pub struct PodAddress {
+    /// Its group's name.
+    pub group: String,
+    /// Its own name.
+    pub name: String,
+    /// Where other pods reach it.
+    pub address: IpAddr,
     /// Where its own application and Envoy reach one another.
-    pub(crate) loopback: IpAddr,
+    pub loopback: IpAddr,
     /// The numbers of its ports.
-    pub(crate) ports: PodPorts,
+    pub ports: PodPorts,
     /// The group's place in the mesh, and the pod's number in the group.
-    pub(crate) order: (usize, u32),
+    pub order: (usize, u32),
 }
 
 impl PodName {
     /// Every pod that a mesh has at the start.
-    pub(crate) fn initial(mesh: &MeshSpec, bootstraps: &Bootstraps) -> Result<Vec<Self>, RuntimeError> {
+    ///
+    /// # Errors
+    /// A name that is none for a pod.
+    pub fn initial(mesh: &MeshSpec, bootstraps: &Bootstraps) -> Result<Vec<Self>, RuntimeError> {
         let mut pods = Vec::new();
         for (index, (group, spec)) in mesh.groups.iter().enumerate() {
             for ordinal in 1..=roster::initial(spec) {
@@ -72,7 +80,7 @@ impl PodName {
     }
 
     /// The pod at its address; without another, its containers reach one another there, too.
-    pub(crate) fn at(self, address: IpAddr, loopback: Option<IpAddr>) -> PodAddress {
+    pub fn at(self, address: IpAddr, loopback: Option<IpAddr>) -> PodAddress {
         PodAddress {
             group: self.group,
             name: self.name,
@@ -85,11 +93,7 @@ impl PodName {
 }
 
 /// Whom names mean, where these pods are all that they mean.
-pub(crate) fn hosts<'a>(
-    mesh: &MeshSpec,
-    bootstraps: &Bootstraps,
-    pods: impl IntoIterator<Item = &'a PodAddress>,
-) -> Hosts {
+pub fn hosts<'a>(mesh: &MeshSpec, bootstraps: &Bootstraps, pods: impl IntoIterator<Item = &'a PodAddress>) -> Hosts {
     let mut hosts = Hosts::default();
     for (name, group) in &mesh.groups {
         hosts.add_group(name, group.replicas.is_some(), bootstraps.ports(name));

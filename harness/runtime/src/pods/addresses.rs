@@ -7,7 +7,7 @@ use crate::RuntimeError;
 
 /// Which addresses of a block of 256 pods have.
 #[derive(Debug)]
-pub(crate) struct Addresses {
+pub struct Addresses {
     prefix: [u8; 3],
     /// The last bytes that there are for pods, the first and the last of them.
     range: (u8, u8),
@@ -17,7 +17,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// Those of `prefix` whose last bytes are `first` to `last`, all free.
-    pub(crate) fn new(prefix: [u8; 3], first: u8, last: u8) -> Self {
+    pub fn new(prefix: [u8; 3], first: u8, last: u8) -> Self {
         Self {
             prefix,
             range: (first, last),
@@ -28,7 +28,10 @@ impl Addresses {
 
     /// Takes one: the next that was never used, so that who still calls a pod that is gone does not reach another; then
     /// the ones given back, in turn.
-    pub(crate) fn take(&mut self) -> Result<IpAddr, RuntimeError> {
+    ///
+    /// # Errors
+    /// All are taken.
+    pub fn take(&mut self) -> Result<IpAddr, RuntimeError> {
         let (first, last) = self.range;
         let last_byte = (self.next..=last)
             .chain(first..self.next)
@@ -44,7 +47,7 @@ impl Addresses {
     }
 
     /// Gives one back.
-    pub(crate) fn give_back(&mut self, address: IpAddr) {
+    pub fn give_back(&mut self, address: IpAddr) {
         if let IpAddr::V4(address) = address {
             let [.., last_byte] = address.octets();
             self.taken.remove(&last_byte);

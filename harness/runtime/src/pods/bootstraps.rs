@@ -11,7 +11,8 @@ use meshkat_envoy::config::{Bootstrap, Rebind, Rebound};
 use meshkat_model::mesh::{GroupSpec, MeshSpec, PodPorts};
 
 use crate::RuntimeError;
-use crate::run::folder::{RunFolder, failed};
+use crate::error::failed;
+use crate::run::folder::RunFolder;
 
 /// The largest file of a project that goes along into a container: a database of places, or a plugin.
 const LARGEST: u64 = 256 << 20;
@@ -20,7 +21,7 @@ const MOST: usize = 10_000;
 
 /// The Envoy configurations of a mesh with their overlays, each read once.
 #[derive(Debug)]
-pub(crate) struct Bootstraps {
+pub struct Bootstraps {
     read: HashMap<(PathBuf, Vec<PathBuf>), Bootstrap>,
     /// Where the ports of each group's pods are.
     ports: HashMap<String, PodPorts>,
@@ -29,16 +30,19 @@ pub(crate) struct Bootstraps {
 
 /// Where the files of a pod's configuration are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Configuration {
+pub struct Configuration {
     /// The configuration itself.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// The folder of the files that it names; none if it names none.
-    pub(crate) folder: Option<PathBuf>,
+    pub folder: Option<PathBuf>,
 }
 
 impl Bootstraps {
     /// Reads them. `shares` is whether pods share the machine's network.
-    pub(crate) fn read(mesh: &MeshSpec, shares: bool) -> Result<Self, RuntimeError> {
+    ///
+    /// # Errors
+    /// One cannot be read, or an overlay does not fit.
+    pub fn read(mesh: &MeshSpec, shares: bool) -> Result<Self, RuntimeError> {
         let mut read = HashMap::new();
         for group in mesh.groups.values() {
             let Some(path) = &group.envoy else { continue };
@@ -75,12 +79,12 @@ impl Bootstraps {
     }
 
     /// The ports of all groups.
-    pub(crate) fn all_ports(&self) -> impl Iterator<Item = &PodPorts> {
+    pub fn all_ports(&self) -> impl Iterator<Item = &PodPorts> {
         self.ports.values()
     }
 
     /// The services whose endpoints the Envoys ask for.
-    pub(crate) fn services(&self) -> Vec<String> {
+    pub fn services(&self) -> Vec<String> {
         let mut services: Vec<String> = self
             .read
             .values()
@@ -129,7 +133,10 @@ impl Bootstraps {
     }
 
     /// The configuration of a pod of a group, bound to the pod; none for a group without an Envoy.
-    pub(crate) fn rebound(&self, group: &GroupSpec, rebind: &Rebind) -> Result<Option<Rebound>, RuntimeError> {
+    ///
+    /// # Errors
+    /// It cannot be bound to the pod.
+    pub fn rebound(&self, group: &GroupSpec, rebind: &Rebind) -> Result<Option<Rebound>, RuntimeError> {
         let bound = self.of(group).map(|bootstrap| bootstrap.rebind_with_files(rebind));
         Ok(bound.transpose()?)
     }
@@ -137,7 +144,10 @@ impl Bootstraps {
 
 /// Writes the files that go with a configuration into a folder; the folder, if there are any. `private` is whether nobody else
 /// may read them.
-pub(crate) fn write_files(rebound: &Rebound, folder: &Path, private: bool) -> Result<Option<PathBuf>, RuntimeError> {
+///
+/// # Errors
+/// A file cannot be written, or one that goes along not be read.
+pub fn write_files(rebound: &Rebound, folder: &Path, private: bool) -> Result<Option<PathBuf>, RuntimeError> {
     if rebound.files.is_empty() && rebound.carried.is_empty() {
         return Ok(None);
     }

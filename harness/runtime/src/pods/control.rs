@@ -14,9 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::driver::Driver;
-use super::lease::PodLease;
-use crate::{Lease as _, RuntimeError, Target};
+use crate::{Lease, RuntimeError, Target};
 
 /// The socket.
 const SOCKET: &str = "control";
@@ -48,7 +46,7 @@ impl Drop for Control {
 
 impl Control {
     /// Answers for a mesh as long as somebody has its lease; who keeps silent keeps nobody else waiting.
-    pub(crate) fn serve<D: Driver>(lease: &Arc<PodLease<D>>, folder: &Path) -> io::Result<Self> {
+    pub(crate) fn serve(lease: &Arc<dyn Lease>, folder: &Path) -> io::Result<Self> {
         let socket = folder.join(SOCKET);
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
@@ -68,13 +66,13 @@ impl Control {
     }
 }
 
-async fn answer<D: Driver>(lease: Weak<PodLease<D>>, stream: UnixStream) {
+async fn answer(lease: Weak<dyn Lease>, stream: UnixStream) {
     if let Err(error) = try_answer(&lease, stream).await {
         tracing::debug!(%error, "somebody asked for something that cannot be read, or went away");
     }
 }
 
-async fn try_answer<D: Driver>(lease: &Weak<PodLease<D>>, mut stream: UnixStream) -> io::Result<()> {
+async fn try_answer(lease: &Weak<dyn Lease>, mut stream: UnixStream) -> io::Result<()> {
     let mut text = Vec::new();
     timeout(READING, (&mut stream).take(LONGEST).read_to_end(&mut text)).await??;
     let target: Target = serde_json::from_slice(&text)?;

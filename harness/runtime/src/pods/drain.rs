@@ -1,6 +1,6 @@
 //! Letting an Envoy finish what is in flight.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meshkat_envoy::admin::{Admin, AdminError, Stat};
 use meshkat_model::mesh::Port;
@@ -13,8 +13,12 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// How often to ask whether it is done.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The requests that an Envoy has in flight, listener by listener.
-const ACTIVE: &str = r"^http\..*\.downstream_rq_active$";
+/// What an Envoy has of its clients, listener by listener: requests in flight, open connections, and all requests so far.
+const OF_CLIENTS: &str = r"^http\..*\.downstream_(rq_active|cx_active|rq_total)$";
+
+/// How long nothing new may have come over connections that stay open. Who has taken a pod out of its cluster closes what it has
+/// to it; until each of its workers has, one may still choose the pod.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// The admin interface's own, which counts the very question.
 const ADMIN: &str = "http.admin.";
@@ -39,12 +43,24 @@ async fn finish(pod: &Pod) -> Result<(), AdminError> {
     // From here on every response closes its connection, for clients that would keep theirs.
     admin.post("/healthcheck/fail", ANSWER).await?;
     admin.post("/drain_listeners", ANSWER).await?;
+    let mut quiet: Option<(u64, Instant)> = None;
     loop {
-        let stats = admin.stats(Some(ACTIVE), ANSWER).await?;
-        let active = stats
-            .iter()
-            .any(|(name, stat)| !name.starts_with(ADMIN) && *stat != Stat::Number(0));
-        if !active {
+        let stats = admin.stats(Some(OF_CLIENTS), ANSWER).await?;
+        let sum = |what: &str| -> u64 {
+            let of_clients = stats
+                .iter()
+                .filter(|(name, _)| !name.starts_with(ADMIN) && name.ends_with(what));
+            of_clients
+                .map(|(_, stat)| if let Stat::Number(number) = stat { *number } else { 0 })
+                .sum()
+        };
+        let all = sum(".downstream_rq_total");
+        let since = match quiet {
+            Some((before, since)) if before == all => since,
+            _ => Instant::now(),
+        };
+        quiet = Some((all, since));
+        if sum(".downstream_rq_active") == 0 && (sum(".downstream_cx_active") == 0 || since.elapsed() >= QUIET) {
             return Ok(());
         }
         tokio::time::sleep(LOOK).await;
@@ -53,24 +69,27 @@ async fn finish(pod: &Pod) -> Result<(), AdminError> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::collections::BTreeMap;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::sync::{Arc, Mutex};
-    use std::time::Instant;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
     use crate::InstanceId;
-    use crate::process::block::Block;
 
-    fn pod(address: IpAddr, envoy: ContainerState) -> Pod {
+    /// Of this machine, at a port that is free.
+    const HERE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// A pod whose Envoy has its admin interface there.
+    fn pod(admin: SocketAddr, envoy: ContainerState) -> Pod {
         Pod {
             name: "pet".to_owned(),
             group: "pet".to_owned(),
-            address,
-            published: std::collections::BTreeMap::new(),
-            loopback: address,
+            address: admin.ip(),
+            published: BTreeMap::from([(Port::Admin, admin)]),
+            loopback: admin.ip(),
             ports: meshkat_model::mesh::PodPorts::default(),
             application: None,
             envoy: Some(envoy),
@@ -83,11 +102,11 @@ mod tests {
         }
     }
 
-    /// An admin interface that has something in flight for as many questions as it is told; it notes what it is asked.
-    async fn admin(address: IpAddr, busy: usize) -> Arc<Mutex<Vec<String>>> {
-        let listener = TcpListener::bind((address, Port::Admin.number()))
-            .await
-            .expect("the block is ours");
+    /// An admin interface that has something in flight for as many questions as it is told, over a connection that may stay open; it
+    /// notes what it is asked.
+    async fn admin(busy: usize, open: bool) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind(HERE).await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
         let asked = Arc::new(Mutex::new(Vec::<String>::new()));
         let notes = Arc::clone(&asked);
         tokio::spawn(async move {
@@ -99,9 +118,12 @@ mod tests {
                 let line = request.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
                 stats += usize::from(line.starts_with("GET /stats"));
                 notes.lock().expect("nobody panics").push(line);
-                let active = u8::from(stats <= busy);
+                let (active, total, open) = (u8::from(stats <= busy), stats.min(busy), u8::from(open));
                 let body = format!(
                     r#"{{"stats":[{{"name":"http.admin.downstream_rq_active","value":1}},
+                    {{"name":"http.admin.downstream_rq_total","value":{stats}}},
+                    {{"name":"http.inbound.downstream_cx_active","value":{open}}},
+                    {{"name":"http.inbound.downstream_rq_total","value":{total}}},
                     {{"name":"http.inbound.downstream_rq_active","value":{active}}}]}}"#
                 );
                 let length = body.len();
@@ -110,14 +132,12 @@ mod tests {
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
-        asked
+        (address, asked)
     }
 
     #[tokio::test]
     async fn it_waits_until_nothing_is_in_flight() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
-        let asked = admin(address, 3).await;
+        let (address, asked) = admin(3, false).await;
         drain(&pod(address, running()), Duration::from_secs(30)).await;
         let asked = asked.lock().expect("nobody panics").clone();
         assert_eq!(asked[..2], ["POST /healthcheck/fail", "POST /drain_listeners"]);
@@ -126,10 +146,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn over_what_stays_open_nothing_new_may_come() {
+        let (address, asked) = admin(3, true).await;
+        let begun = Instant::now();
+        drain(&pod(address, running()), Duration::from_secs(30)).await;
+        assert!(begun.elapsed() >= QUIET);
+        assert!(asked.lock().expect("nobody panics").len() > 2 + 4);
+    }
+
+    #[tokio::test]
     async fn it_does_not_wait_for_ever() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
-        let asked = admin(address, usize::MAX).await;
+        let (address, asked) = admin(usize::MAX, false).await;
         let begun = Instant::now();
         drain(&pod(address, running()), Duration::from_millis(200)).await;
         assert!(begun.elapsed() >= Duration::from_millis(200));
@@ -138,8 +165,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_answer_is_not_waited_for() {
-        let block = Block::take().expect("there are free blocks");
-        let address = block.addresses().take().expect("all are free");
+        // Bound, and nobody listens.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(HERE.into()).expect("a port is free");
+        let address = socket.local_addr().expect("it is bound");
         let begun = Instant::now();
         let grace = Duration::from_secs(60);
         let paused = ContainerState::Paused {

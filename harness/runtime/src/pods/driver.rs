@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -15,20 +14,19 @@ use meshkat_model::mesh::{Container, Port, Service};
 
 use super::address::{PodAddress, PodName};
 use super::bootstraps::Configuration;
-use super::handle::ContainerHandle;
 use super::partition::Network;
 use crate::{InstanceId, RuntimeError};
 
 /// A life of a container.
-pub(crate) struct Life {
+pub struct Life {
     /// Which.
-    pub(crate) instance: InstanceId,
+    pub instance: InstanceId,
     /// Ends with it. It is watched from the moment on at which it was given, by whoever else it is waited for.
-    pub(crate) ended: BoxFuture<'static, Ended>,
+    pub ended: BoxFuture<'static, Ended>,
 }
 
 /// What a container does that another process may have started.
-pub(crate) enum Look {
+pub enum Look {
     /// It never ran.
     NeverRan,
     /// It lives.
@@ -44,16 +42,16 @@ pub(crate) enum Look {
 
 /// How a life ended, as far as the runtime knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// The exit code, unless a signal ended it.
-    pub(crate) code: Option<i32>,
+    pub code: Option<i32>,
     /// The signal that ended it.
-    pub(crate) signal: Option<i32>,
+    pub signal: Option<i32>,
 }
 
 /// What a container can be sent. Not all runtimes know more signals, and none is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     /// To end in its own time.
     Terminate,
     /// To end at once.
@@ -77,7 +75,7 @@ impl fmt::Display for Order {
 
 /// One container of a pod, as its runtime has it. Never asked for two things at once, but for [`Order::Kill`].
 #[async_trait]
-pub(crate) trait DriverContainer: fmt::Debug + Send + Sync + 'static {
+pub trait DriverContainer: fmt::Debug + Send + Sync + 'static {
     /// Starts it, whether it ran before or not. What it writes is added to its log.
     async fn start(&self) -> Result<Life, RuntimeError>;
 
@@ -102,7 +100,7 @@ pub(crate) trait DriverContainer: fmt::Debug + Send + Sync + 'static {
 
 /// A runtime's part in one mesh.
 #[async_trait]
-pub(crate) trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
+pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// One container of a pod.
     type Container: DriverContainer;
 
@@ -139,8 +137,9 @@ pub(crate) trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Why nothing can.
     fn network(&self) -> Result<&dyn Network, &'static str>;
 
-    /// Ends and removes all at once. Nothing is being started, and nothing will be.
-    async fn end_all(&self, containers: Vec<Arc<ContainerHandle<Self::Container>>>) -> Result<(), RuntimeError>;
+    /// Ends and removes all at once. Nothing is being started, and nothing will be. `kill` kills every container and waits until it
+    /// is gone, for a runtime that has no way of its own.
+    async fn end_all(&self, kill: BoxFuture<'_, Result<(), RuntimeError>>) -> Result<(), RuntimeError>;
 
     /// The same of a mesh that nobody gave back, whose containers were killed already where that can be done without waiting.
     fn abandon(&self);

@@ -19,10 +19,11 @@ use super::entries::{Entries, PodEntry};
 use super::handle::{ContainerHandle, Shared, each};
 use super::partition::Partition;
 use super::release::Release;
+use crate::error::failed;
 use crate::run::LeaseId;
 use crate::run::begun::Begun;
 use crate::run::by_hand::done_by_hand;
-use crate::run::folder::{RunFolder, failed};
+use crate::run::folder::RunFolder;
 use crate::run::ledger::{Ledger, LedgerFile};
 use crate::run::owner;
 use crate::run::token::{Token, read_authorization};
@@ -34,7 +35,7 @@ type Handles<D> = Vec<Arc<ContainerHandle<<D as Driver>::Container>>>;
 /// A mesh that runs. The one that has brought it up holds it: dropping that without a release removes what runs and its folder
 /// all the same. Any other lease of it was attached, and nothing ends with it.
 #[derive(Debug)]
-pub(crate) struct PodLease<D: Driver> {
+pub struct PodLease<D: Driver> {
     id: LeaseId,
     driver: D,
     shared: Arc<Shared>,
@@ -45,6 +46,23 @@ pub(crate) struct PodLease<D: Driver> {
     /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
     grace: Duration,
     held: Result<Held, Ledger>,
+}
+
+/// A mesh that is to be brought up.
+#[derive(Debug)]
+pub struct NewMesh {
+    /// Who is in it.
+    pub mesh: MeshSpec,
+    /// The configurations of its Envoys.
+    pub bootstraps: Bootstraps,
+    /// What its applications ask for.
+    pub token: Token,
+    /// What the ledger tells of its addresses, as `127.64.3.0/24`.
+    pub block: String,
+    /// Where its folder goes when the release names no other place; none is nowhere.
+    pub keep: Option<PathBuf>,
+    /// How long a container may take to stop before it is killed, and a removed pod to finish what is in flight.
+    pub grace: Duration,
 }
 
 /// What only the one has that has brought the mesh up.
@@ -62,37 +80,33 @@ struct Held {
 }
 
 impl<D: Driver> PodLease<D> {
-    /// Brings a mesh up: gives all pods their places and networks, and starts those that run from the start. `block` is what the
-    /// ledger tells of their addresses.
-    pub(crate) async fn start(
-        begun: Begun,
-        token: &Token,
-        driver: D,
-        (mesh, bootstraps): (MeshSpec, Bootstraps),
-        (keep, grace): (Option<PathBuf>, Duration),
-        block: String,
-    ) -> Result<Arc<Self>, RuntimeError> {
+    /// Brings a mesh up: gives all pods their places and networks, and starts those that run from the start.
+    ///
+    /// # Errors
+    /// The mesh does not start. Whatever was started by then is gone again.
+    pub async fn start(begun: Begun, driver: D, new: NewMesh) -> Result<Arc<Self>, RuntimeError> {
         let lease = Arc::new(Self {
             id: begun.id,
             driver,
             shared: Arc::default(),
             entries: Mutex::default(),
             folder: begun.folder.path().to_owned(),
-            authorization: Some(token.authorization().to_owned()),
-            grace,
+            authorization: Some(new.token.authorization().to_owned()),
+            grace: new.grace,
             held: Ok(Held {
-                mesh,
-                bootstraps,
+                mesh: new.mesh,
+                bootstraps: new.bootstraps,
                 folder: begun.folder,
                 ledger: begun.ledger,
-                keep,
+                keep: new.keep,
                 control: OnceLock::new(),
                 release: tokio::sync::Mutex::default(),
             }),
         });
-        match lease.bring_up(lease.held("start")?, token, block).await {
+        match lease.bring_up(lease.held("start")?, &new.token, new.block).await {
             Ok(()) => {
-                match Control::serve(&lease, &lease.folder) {
+                let served: Arc<dyn Lease> = Arc::clone(&lease) as _;
+                match Control::serve(&served, &lease.folder) {
                     Ok(control) => drop(lease.held("start")?.control.set(control)),
                     // Such as where the name of the folder is longer than that of a socket can be.
                     Err(error) => tracing::warn!(%error, "`meshkat fault start` will not work on this mesh"),
@@ -130,12 +144,7 @@ impl<D: Driver> PodLease<D> {
     ///
     /// # Errors
     /// What its ledger lists is not proven to be its own, or cannot be looked at.
-    pub(crate) async fn attach(
-        driver: D,
-        ledger: &Ledger,
-        folder: PathBuf,
-        grace: Duration,
-    ) -> Result<Self, RuntimeError> {
+    pub async fn attach(driver: D, ledger: &Ledger, folder: PathBuf, grace: Duration) -> Result<Self, RuntimeError> {
         let shared: Arc<Shared> = Arc::default();
         let mut entries = Entries::default();
         for (index, pod) in ledger.pods.iter().enumerate() {
@@ -328,7 +337,8 @@ impl<D: Driver> PodLease<D> {
         for container in &containers {
             container.expect_end();
         }
-        self.driver.end_all(containers).await
+        let kill = each(containers, async |container| container.kill().await);
+        self.driver.end_all(Box::pin(kill)).await
     }
 
     /// What would be seen if a container ended by itself.

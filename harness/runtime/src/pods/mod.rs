@@ -1,14 +1,22 @@
-//! The pods of a mesh, whatever runs them: names, addresses, states, who is there, and all that can be done to them.
+//! The pods of a mesh, whatever runs them: names, addresses, states, who is there, and all that can be done to them. What is public is
+//! what a runtime is made of: its part is a [`Driver`], and [`PodLease`] does the rest.
 
 pub(crate) mod address;
-pub(crate) mod addresses;
+mod addresses;
 pub(crate) mod bootstraps;
-pub(crate) mod control;
-pub(crate) mod drain;
+mod control;
+mod drain;
 pub(crate) mod driver;
-pub(crate) mod entries;
-pub(crate) mod handle;
+mod entries;
+mod handle;
 pub(crate) mod lease;
 pub(crate) mod partition;
-pub(crate) mod release;
-pub(crate) mod roster;
+mod release;
+mod roster;
+
+pub use address::{PodAddress, PodName, hosts};
+pub use addresses::Addresses;
+pub use bootstraps::{Bootstraps, Configuration, write_files};
+pub use driver::{Driver, DriverContainer, Ended, Life, Look, Order};
+pub use lease::{NewMesh, PodLease};
+pub use partition::Network;

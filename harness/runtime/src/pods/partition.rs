@@ -12,7 +12,8 @@ use meshkat_model::mesh::Port;
 use serde::{Deserialize, Serialize};
 
 use super::address::PodAddress;
-use crate::run::folder::{failed, try_lock};
+use crate::error::failed;
+use crate::run::folder::try_lock;
 use crate::{NetworkFault, RuntimeError};
 
 /// How long pods may take to reach one another again after a repair.
@@ -29,7 +30,7 @@ const LARGEST: u64 = 4 << 20;
 
 /// What a runtime can do to the network of one pod.
 #[async_trait]
-pub(crate) trait Network: Send + Sync {
+pub trait Network: Send + Sync {
     /// Fails for what it is known not to be able to.
     fn check(&self, fault: NetworkFault) -> Result<(), RuntimeError>;
 

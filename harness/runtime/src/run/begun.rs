@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
-use super::folder::{RunFolder, failed};
+use super::folder::RunFolder;
 use super::id::LeaseId;
 use super::ledger::{LedgerFile, RuntimeName};
 use super::owner::Owner;
 use crate::RuntimeError;
+use crate::error::failed;
 
 /// A run with its folder and its ledger, before anything of it was made. Dropping it removes the folder.
 #[derive(Debug)]
-pub(crate) struct Begun {
-    pub(crate) id: LeaseId,
-    pub(crate) folder: Arc<RunFolder>,
-    pub(crate) ledger: Arc<LedgerFile>,
+pub struct Begun {
+    /// Its name.
+    pub id: LeaseId,
+    /// Its folder.
+    pub folder: Arc<RunFolder>,
+    /// Its ledger.
+    pub ledger: Arc<LedgerFile>,
 }
 
 impl Begun {
     /// Makes the folder; `what` is the name of the mesh, or tells in its place what is made.
-    pub(crate) async fn begin(owner: &Owner, runtime: RuntimeName, what: &str) -> Result<Self, RuntimeError> {
+    ///
+    /// # Errors
+    /// The folder or the ledger cannot be written, or the reaper does not start.
+    pub async fn begin(owner: &Owner, runtime: RuntimeName, what: &str) -> Result<Self, RuntimeError> {
         let id = owner.next_lease().await?;
         let folder = RunFolder::create(&owner.state_dir, &id)?;
         let path = folder.ledger();
@@ -32,7 +39,10 @@ impl Begun {
     }
 
     /// All that was made is gone, or is to stay.
-    pub(crate) async fn end(self) -> Result<(), RuntimeError> {
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
+    pub async fn end(self) -> Result<(), RuntimeError> {
         self.folder.put_away(None).await.map(drop)
     }
 }

@@ -24,13 +24,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::id::LeaseId;
-use super::state::{new_folder, open_state_dir};
+use super::state::{new_folder, open_state_dir, runs};
+use crate::error::failed;
 use crate::{Released, RuntimeError};
-
-/// Where the runs of a state folder are.
-pub(crate) fn runs(state_dir: &Path) -> PathBuf {
-    state_dir.join("runs")
-}
 
 /// Where the folder of one lease is, while it runs.
 pub fn run_folder(state_dir: &Path, lease: &LeaseId) -> PathBuf {
@@ -43,17 +39,17 @@ pub fn configuration_file(run: &Path, pod: &str) -> PathBuf {
 }
 
 /// Where what a container writes goes.
-pub(crate) fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
+pub fn log_file(run: &Path, pod: &str, container: Container) -> PathBuf {
     run.join("logs").join(format!("{pod}.{container}.log"))
 }
 
 /// Where the files are that the configuration of a pod names.
-pub(crate) fn resources(run: &Path, pod: &str) -> PathBuf {
+pub fn resources(run: &Path, pod: &str) -> PathBuf {
     run.join("envoy").join(format!("{pod}.d"))
 }
 
 /// What a discovery service keeps.
-pub(crate) fn sds_state(run: &Path, pod: &str) -> PathBuf {
+pub fn sds_state(run: &Path, pod: &str) -> PathBuf {
     run.join("sds").join(format!("{pod}.json"))
 }
 
@@ -67,7 +63,7 @@ const PARTS: [&str; 3] = ["envoy", "logs", "sds"];
 
 /// The folder of a run that lives; whoever else asks can see by its lock that it does.
 #[derive(Debug)]
-pub(crate) struct RunFolder {
+pub struct RunFolder {
     path: PathBuf,
     /// Held for as long as the run lives. Nobody else can have it: the folder is new.
     _lock: Option<File>,
@@ -91,7 +87,8 @@ impl RunFolder {
         Ok(folder)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -117,7 +114,7 @@ impl RunFolder {
     }
 
     /// Where all logs are.
-    pub(crate) fn logs(&self) -> PathBuf {
+    pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
 
@@ -170,8 +167,11 @@ pub(crate) fn turn(state_dir: &Path) -> Result<File, RuntimeError> {
     Ok(file)
 }
 
-/// Takes a lock; none when somebody else has it.
-pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+/// Takes a lock; none when somebody else has it. It is given back when the file is dropped.
+///
+/// # Errors
+/// The file cannot be opened, or not be locked.
+pub fn try_lock(path: &Path) -> io::Result<Option<File>> {
     let file = meshkat_files::open_lock(path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
@@ -294,12 +294,10 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
-    let path = path.to_owned();
-    move |source| RuntimeError::Folder { action, path, source }
-}
-
 /// A path that means the same from every folder.
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf, RuntimeError> {
+///
+/// # Errors
+/// It is empty, or the current folder is not known.
+pub fn absolute(path: &Path) -> Result<PathBuf, RuntimeError> {
     std::path::absolute(path).map_err(failed("make absolute", path))
 }

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::ProcessIdentity;
-
 /// How many characters the middle part may have: what a kernel or `ps` tells of a start has fewer.
 const START: usize = 40;
 
@@ -87,10 +85,10 @@ impl PartialEq<&str> for LeaseId {
 pub(crate) struct LeasePrefix(String);
 
 impl LeasePrefix {
-    /// That of a backend of a process.
-    pub(crate) fn new(owner: &ProcessIdentity, backend: u64) -> Self {
-        let start = owner.started.chars().filter(char::is_ascii_alphanumeric).take(START);
-        Self(format!("{}-{}-{backend}-", owner.pid, start.collect::<String>()))
+    /// That of a backend of the process that has this number, and was started then.
+    pub(crate) fn new(pid: u32, started: &str, backend: u64) -> Self {
+        let start = started.chars().filter(char::is_ascii_alphanumeric).take(START);
+        Self(format!("{pid}-{}-{backend}-", start.collect::<String>()))
     }
 
     /// The name of a lease.
@@ -126,18 +124,14 @@ mod tests {
 
     #[test]
     fn what_we_make_is_read_back() {
-        let own = ProcessIdentity::own().expect("this process runs");
-        let prefix = LeasePrefix::new(&own, 3);
+        let prefix = LeasePrefix::new(4711, "314159", 3);
         let lease = prefix.lease(14);
         assert_eq!(lease.as_str().parse(), Ok(lease.clone()));
         assert_eq!(prefix.as_str().parse(), Ok(prefix.clone()));
         assert!(prefix.is_of(&lease));
-        assert!(!LeasePrefix::new(&own, 31).is_of(&lease));
-        let elsewhere = ProcessIdentity {
-            pid: 7,
-            started: "Sun Nov 29 02:28:31 2026".to_owned(),
-        };
-        assert_eq!(LeasePrefix::new(&elsewhere, 0).lease(1), "7-SunNov290228312026-0-1");
+        assert!(!LeasePrefix::new(4711, "314159", 31).is_of(&lease));
+        let elsewhere = LeasePrefix::new(7, "Sun Nov 29 02:28:31 2026", 0);
+        assert_eq!(elsewhere.lease(1), "7-SunNov290228312026-0-1");
     }
 
     #[test]

@@ -1,25 +1,16 @@
 //! Which process a number means: a process's number is used again after it has gone, its start is not.
 
 use std::io;
-use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::id::LeaseId;
-use crate::environment::RUN;
-
-/// How a process is known to be ours. What a file says of it proves nothing: whoever can write a ledger can write any number
-/// and any start into it. So the kernel is asked about the process itself.
-#[derive(Debug, Clone, Copy)]
-pub enum Proof<'a> {
-    /// This process has started it.
-    Child,
-    /// A process of this run: it was given the run's name in its environment when it was started.
-    Member(&'a LeaseId),
-    /// The owner of the run with this folder: it has the folder's lock open.
-    Owner(&'a Path),
-}
+#[cfg(target_os = "linux")]
+use super::proc as system;
+use super::proof::Proof;
+#[cfg(not(target_os = "linux"))]
+use super::ps as system;
 
 /// What came of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,12 +50,12 @@ impl ProcessIdentity {
     }
 
     /// Whether all of it stands still, as after SIGSTOP.
-    pub(crate) fn is_frozen(&self) -> bool {
+    pub fn is_frozen(&self) -> bool {
         system::is_frozen(self.pid) && self.is_alive()
     }
 
     /// What would come of a signal; none is sent.
-    pub(crate) fn prove(&self, proof: Proof<'_>) -> Signalled {
+    pub fn prove(&self, proof: Proof<'_>) -> Signalled {
         if self.pid != std::process::id() && system::is_ours(self.pid, proof) {
             return Signalled::Sent;
         }
@@ -77,7 +68,7 @@ impl ProcessIdentity {
     }
 
     /// The others that are in the process group that this one leads, or led. Nothing proves yet whose they are.
-    pub(crate) fn group(pid: u32) -> Vec<Self> {
+    pub fn group(pid: u32) -> Vec<Self> {
         let others = system::group(pid).into_iter().filter(|other| *other != pid);
         others.filter_map(Self::of).collect()
     }
@@ -92,261 +83,26 @@ impl ProcessIdentity {
         if self.pid == std::process::id() {
             return Ok(Signalled::NotOurs);
         }
-        system::signal(self, signal, proof)
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod system {
-    use std::io;
-    use std::os::unix::fs::MetadataExt as _;
-    use std::path::Path;
-    use std::time::Duration;
-
-    use rustix::io::Errno;
-    use rustix::process::{
-        Pid, PidfdFlags, Signal, getuid, kill_process, pidfd_open, pidfd_send_signal, test_kill_process_group,
-    };
-
-    use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
-
-    pub(crate) fn started(pid: u32) -> Option<String> {
-        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse(&String::from_utf8_lossy(&stat))
-    }
-
-    /// The 22nd field, unless the third says that nothing but the exit code is left. The second field is the program's
-    /// name in parentheses, which may itself hold spaces and parentheses.
-    pub(crate) fn parse(stat: &str) -> Option<String> {
-        let (_, rest) = stat.rsplit_once(')')?;
-        let mut fields = rest.split_ascii_whitespace();
-        match fields.next()? {
-            "Z" | "X" | "x" => None,
-            _ => fields.nth(18).map(str::to_owned),
-        }
-    }
-
-    /// The numbers of the processes of a group: in the third field after the program's name is whose group it is.
-    pub(crate) fn group(leader: u32) -> Vec<u32> {
-        // Most have none.
-        let is_there = i32::try_from(leader).ok().and_then(Pid::from_raw);
-        if is_there.is_none_or(|leader| test_kill_process_group(leader).is_err()) {
-            return Vec::new();
-        }
-        let Ok(processes) = std::fs::read_dir("/proc") else {
-            return Vec::new();
-        };
-        let numbers = processes.flatten();
-        let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let group = |pid: u32| {
-            let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-            let stat = String::from_utf8_lossy(&stat);
-            stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(2)?.parse().ok()
-        };
-        numbers.filter(|pid| group(*pid) == Some(leader)).collect()
-    }
-
-    /// Whether every thread is stopped.
-    pub(crate) fn is_frozen(pid: u32) -> bool {
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
-            return false;
-        };
-        let state = |stat: &str| {
-            stat.rsplit_once(')')?
-                .1
-                .split_ascii_whitespace()
-                .next()
-                .map(str::to_owned)
-        };
-        threads.flatten().all(|thread| {
-            let stat = std::fs::read(thread.path().join("stat")).unwrap_or_default();
-            state(&String::from_utf8_lossy(&stat)).is_some_and(|state| state == "T")
-        })
-    }
-
-    /// A pidfd means one process for ever, so that no other can slip in between the look and the signal.
-    pub(crate) fn signal(identity: &ProcessIdentity, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
-        let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
+        let Some(process) = system::Process::open(self.pid).filter(|_| self.is_alive()) else {
             return Ok(Signalled::Gone);
         };
-        let process = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(process) => Some(process),
-            Err(Errno::SRCH) => return Ok(Signalled::Gone),
-            // Sandboxes that know no pidfd.
-            Err(_) => None,
-        };
-        if !identity.is_alive() {
-            return Ok(Signalled::Gone);
-        }
-        let proven = identity.prove(proof);
+        let proven = self.prove(proof);
         if proven != Signalled::Sent {
             return Ok(proven);
         }
-        let sent = match process {
-            Some(process) => pidfd_send_signal(process, signal),
-            None => kill_process(pid, signal),
-        };
-        match sent {
+        match process.send(signal) {
             Ok(()) => Ok(Signalled::Sent),
             Err(Errno::SRCH) => Ok(Signalled::Gone),
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(crate) fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
-        let proven = match proof {
-            Proof::Child => of_status(pid, "PPid:") == Some(std::process::id()),
-            Proof::Member(run) => has_mark(pid, run),
-            Proof::Owner(folder) => has_open(pid, &folder.join("lock")),
-        };
-        proven && of_status(pid, "Uid:") == Some(getuid().as_raw())
-    }
-
-    /// The first number of a line of `/proc/PID/status`: the parent, or the user who started it.
-    fn of_status(pid: u32, line: &str) -> Option<u32> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let found = status.lines().find_map(|text| text.strip_prefix(line))?;
-        found.split_ascii_whitespace().next()?.parse().ok()
-    }
-
-    /// How often it is looked for an environment, and how long to wait in between.
-    const LOOKS: u32 = 100;
-    const LOOK: Duration = Duration::from_millis(2);
-
-    /// The kernel shows the environment of a process to its own user alone. In the instant in which a process becomes another
-    /// program it has none, and from when it begins to end; it may take a while until it has ended.
-    fn has_mark(pid: u32, run: &LeaseId) -> bool {
-        let mark = format!("{RUN}={run}");
-        for _ in 0..LOOKS {
-            let environment = match std::fs::read(format!("/proc/{pid}/environ")) {
-                Ok(environment) => environment,
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Vec::new(),
-                Err(_) => return false,
-            };
-            if !environment.is_empty() {
-                return environment
-                    .split(|byte| *byte == 0)
-                    .any(|variable| variable == mark.as_bytes());
-            }
-            if started(pid).is_none() {
-                return false;
-            }
-            std::thread::sleep(LOOK);
-        }
-        false
-    }
-
-    /// So it does what a process has open.
-    fn has_open(pid: u32, file: &Path) -> bool {
-        let Ok(wanted) = std::fs::symlink_metadata(file) else {
-            return false;
-        };
-        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
-            return false;
-        };
-        open.flatten()
-            .filter_map(|entry| std::fs::metadata(entry.path()).ok())
-            .any(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-mod system {
-    use std::io;
-    use std::path::Path;
-
-    use rustix::io::Errno;
-    use rustix::process::{Pid, Signal, getuid, kill_process};
-
-    use super::{LeaseId, ProcessIdentity, Proof, RUN, Signalled};
-    use crate::run::folder::try_lock;
-
-    pub(crate) fn started(pid: u32) -> Option<String> {
-        parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
-    }
-
-    pub(crate) fn group(leader: u32) -> Vec<u32> {
-        let output = std::process::Command::new("ps")
-            .args(["-A", "-o", "pgid=", "-o", "pid="])
-            .output();
-        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let text = text.unwrap_or_default();
-        let lines = text
-            .lines()
-            .filter_map(|line| line.trim().split_once(char::is_whitespace));
-        let group = lines.filter(|(group, _)| group.parse() == Ok(leader));
-        group.filter_map(|(_, pid)| pid.trim().parse().ok()).collect()
-    }
-
-    pub(crate) fn is_frozen(pid: u32) -> bool {
-        ps(pid, &["-o", "state="]).is_some_and(|state| state.trim_start().starts_with('T'))
-    }
-
-    pub(crate) fn parse(line: &str) -> Option<String> {
-        let (state, started) = line.trim().split_once(char::is_whitespace)?;
-        (!state.starts_with('Z')).then(|| started.split_whitespace().collect::<Vec<_>>().join(" "))
-    }
-
-    pub(crate) fn signal(identity: &ProcessIdentity, signal: Signal, proof: Proof<'_>) -> io::Result<Signalled> {
-        let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
-            return Ok(Signalled::Gone);
-        };
-        if !identity.is_alive() {
-            return Ok(Signalled::Gone);
-        }
-        let proven = identity.prove(proof);
-        if proven != Signalled::Sent {
-            return Ok(proven);
-        }
-        match kill_process(pid, signal) {
-            Ok(()) => Ok(Signalled::Sent),
-            Err(Errno::SRCH) => Ok(Signalled::Gone),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    pub(crate) fn is_ours(pid: u32, proof: Proof<'_>) -> bool {
-        let proven = match proof {
-            Proof::Child => number(pid, "ppid=") == Some(std::process::id()),
-            Proof::Member(run) => has_mark(pid, run),
-            Proof::Owner(folder) => owns(pid, folder),
-        };
-        proven && number(pid, "ruid=") == Some(getuid().as_raw())
-    }
-
-    fn number(pid: u32, column: &str) -> Option<u32> {
-        ps(pid, &["-o", column])?.trim().parse().ok()
-    }
-
-    /// `ps` shows the environment of a process to its own user alone.
-    fn has_mark(pid: u32, run: &LeaseId) -> bool {
-        let mark = format!("{RUN}={run}");
-        ps(pid, &["-E", "-ww", "-o", "command="]).is_some_and(|line| line.split_whitespace().any(|word| word == mark))
-    }
-
-    /// What a process has open is not told here. Somebody holds the lock, and the process is this program.
-    fn owns(pid: u32, folder: &Path) -> bool {
-        let lock = folder.join("lock");
-        let is_held = lock.is_file() && matches!(try_lock(&lock), Ok(None));
-        let own = std::env::current_exe().unwrap_or_default();
-        is_held
-            && ps(pid, &["-o", "comm="]).is_some_and(|program| Path::new(program.trim()).file_name() == own.file_name())
-    }
-
-    fn ps(pid: u32, columns: &[&str]) -> Option<String> {
-        let output = std::process::Command::new("ps")
-            .env("LC_ALL", "C")
-            .args(columns)
-            .args(["-p", &pid.to_string()])
-            .output()
-            .ok()?;
-        Some(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::id::LeaseId;
     use super::*;
+    use crate::environment::RUN;
 
     #[test]
     fn own_process_lives() {
@@ -434,17 +190,5 @@ mod tests {
             }
         }
         drop(lock);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn names_with_parentheses_and_zombies_are_read() {
-        let tail = "1 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 8 9";
-        assert_eq!(
-            system::parse(&format!("12 (a) R (b)) S {tail}")),
-            Some("4711".to_owned())
-        );
-        assert_eq!(system::parse(&format!("12 (a) Z {tail}")), None);
-        assert_eq!(system::parse("12 (a"), None);
     }
 }

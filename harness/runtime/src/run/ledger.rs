@@ -148,7 +148,7 @@ impl Ledger {
 
 /// A ledger and its file; every change is on disk, whole, before the call returns.
 #[derive(Debug)]
-pub(crate) struct LedgerFile {
+pub struct LedgerFile {
     path: PathBuf,
     ledger: Mutex<Ledger>,
 }
@@ -191,7 +191,10 @@ impl LedgerFile {
     }
 
     /// Notes a process, in place of the container's last one.
-    pub(crate) fn started(&self, process: LedgerProcess) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn started(&self, process: LedgerProcess) -> io::Result<()> {
         self.change(|ledger| {
             ledger
                 .processes

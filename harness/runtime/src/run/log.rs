@@ -70,13 +70,16 @@ pub(crate) fn cut(log: &Path, limit: u64) -> io::Result<bool> {
 
 /// Keeps all logs of a folder within their limit, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct LogKeeper {
+pub struct LogKeeper {
     _until: mpsc::Sender<()>,
 }
 
 impl LogKeeper {
     /// Looks again and again, on a thread of its own: a log is cut however busy all else is.
-    pub(crate) fn start(folder: PathBuf, limit: u64) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The thread cannot be had.
+    pub fn start(folder: PathBuf, limit: u64) -> io::Result<Self> {
         let (until, dropped) = mpsc::channel();
         let look = move || {
             while dropped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -103,7 +106,7 @@ fn cut_all(folder: &Path, limit: u64) {
 
 /// A log that this process itself writes, never larger than its limit and one piece.
 #[derive(Debug)]
-pub(crate) struct BoundedLog {
+pub struct BoundedLog {
     path: PathBuf,
     file: File,
     limit: u64,
@@ -111,7 +114,10 @@ pub(crate) struct BoundedLog {
 
 impl BoundedLog {
     /// Goes on where the log ends.
-    pub(crate) fn open(path: &Path, limit: u64) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: &Path, limit: u64) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             file: meshkat_files::append(path)?,
@@ -120,7 +126,10 @@ impl BoundedLog {
     }
 
     /// Writes a piece.
-    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// It cannot be written, or not be cut.
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.file.write_all(piece)?;
         if self.file.metadata()?.len() > self.limit {
             cut(&self.path, self.limit)?;
@@ -131,7 +140,10 @@ impl BoundedLog {
 
 /// The last whole lines of a log, at most `bytes` long, with what came before it was cut; what is not text is replaced. A file
 /// that is not there is empty. When not even the last line fits, its end is given, after an ellipsis.
-pub(crate) fn tail(log: &Path, bytes: usize) -> io::Result<String> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn tail(log: &Path, bytes: usize) -> io::Result<String> {
     let text = tail_of(log, bytes)?;
     let left = bytes.saturating_sub(text.len());
     // Nothing of it is wanted if a line of the log itself has been left out.

@@ -4,23 +4,32 @@ pub(crate) mod begun;
 pub(crate) mod by_hand;
 pub(crate) mod folder;
 pub(crate) mod id;
-pub(crate) mod identity;
+mod identity;
 pub(crate) mod ledger;
-pub(crate) mod log;
+mod log;
 pub(crate) mod owner;
-pub(crate) mod reaper;
+#[cfg(target_os = "linux")]
+mod proc;
+mod proof;
+#[cfg(not(target_os = "linux"))]
+mod ps;
+mod reaper;
 pub(crate) mod state;
-pub(crate) mod sweep;
+mod sweep;
 pub(crate) mod token;
 
+pub use begun::Begun;
 pub use by_hand::note_by_hand;
-pub use folder::{configuration_file, kept_folder, run_folder};
+pub use folder::{
+    RunFolder, absolute, configuration_file, kept_folder, log_file, resources, run_folder, sds_state, try_lock,
+};
 pub use id::{LeaseId, NotALease};
-pub use identity::{ProcessIdentity, Proof, Signalled};
-pub use ledger::{Ledger, LedgerPod, LedgerProcess, RuntimeName};
-pub use log::LIMIT as LOG_LIMIT;
-pub use owner::end;
+pub use identity::{ProcessIdentity, Signalled};
+pub use ledger::{Ledger, LedgerFile, LedgerPod, LedgerProcess, RuntimeName};
+pub use log::{BoundedLog, LIMIT as LOG_LIMIT, LogKeeper, tail};
+pub use owner::{Owner, end};
+pub use proof::Proof;
 pub use reaper::{reap, reaper_main};
-pub use state::{check_state_dir, open_state_dir};
+pub use state::{STATE_DIR, check_state_dir, default_state_dir, open_state_dir};
 pub use sweep::{Found, Left, Removed, RuntimeSwept, Sweeper, Sweepers, Swept, live_runs, sweep, sweep_runtime};
-pub use token::{authorization_file, read_authorization};
+pub use token::{TOKEN, Token, authorization_file, read_authorization};

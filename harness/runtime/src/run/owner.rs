@@ -9,8 +9,9 @@ use rustix::process::Signal;
 use tokio::sync::OnceCell;
 
 use super::id::{LeaseId, LeasePrefix};
-use super::identity::{ProcessIdentity, Proof, Signalled};
+use super::identity::{ProcessIdentity, Signalled};
 use super::ledger::Ledger;
+use super::proof::Proof;
 use super::reaper::Reaper;
 use crate::RuntimeError;
 
@@ -55,7 +56,7 @@ pub async fn end(run: &Ledger, folder: &Path) -> Result<(), RuntimeError> {
 
 /// What names the leases of one backend, and what cleans up after them should this process be killed.
 #[derive(Debug)]
-pub(crate) struct Owner {
+pub struct Owner {
     /// This process.
     pub(crate) identity: ProcessIdentity,
     /// Where runs keep their folders; absolute.
@@ -64,27 +65,38 @@ pub(crate) struct Owner {
     prefix: LeasePrefix,
     leases: AtomicU64,
     command: Option<Vec<OsString>>,
+    reached_by: &'static [&'static str],
     reaper: OnceCell<Option<Reaper>>,
 }
 
 impl Owner {
-    /// Starts nothing yet. `reaper` is the command line of the reaper; none is no reaper.
+    /// Starts nothing yet. `reaper` is the command line of the reaper; none is no reaper. `reached_by` are the variables that tell
+    /// a reaper where the runtime is.
     ///
     /// # Errors
     /// When this process's start cannot be read.
-    pub(crate) fn new(state_dir: PathBuf, reaper: Option<Vec<OsString>>) -> Result<Self, RuntimeError> {
+    pub fn new(
+        state_dir: PathBuf,
+        reaper: Option<Vec<OsString>>,
+        reached_by: &'static [&'static str],
+    ) -> Result<Self, RuntimeError> {
         static BACKENDS: AtomicU64 = AtomicU64::new(0);
         let identity = ProcessIdentity::own().ok_or_else(|| {
             RuntimeError::other("failed to read when this process started".to_owned())
                 .with_help("/proc must be mounted (elsewhere than on Linux, `ps` must be there)".to_owned())
         })?;
-        let prefix = LeasePrefix::new(&identity, BACKENDS.fetch_add(1, Ordering::Relaxed));
+        let prefix = LeasePrefix::new(
+            identity.pid,
+            &identity.started,
+            BACKENDS.fetch_add(1, Ordering::Relaxed),
+        );
         Ok(Self {
             identity,
             state_dir,
             prefix,
             leases: AtomicU64::new(0),
             command: reaper,
+            reached_by,
             reaper: OnceCell::new(),
         })
     }
@@ -92,7 +104,9 @@ impl Owner {
     /// The name of one more lease. The reaper runs from then on, before there is anything to reap.
     pub(crate) async fn next_lease(&self) -> Result<LeaseId, RuntimeError> {
         let start = async || match &self.command {
-            Some(command) => Ok(Some(Reaper::start(command, &self.state_dir, &self.prefix).await?)),
+            Some(command) => Ok(Some(
+                Reaper::start(command, self.reached_by, &self.state_dir, &self.prefix).await?,
+            )),
             None => Ok::<_, RuntimeError>(None),
         };
         self.reaper.get_or_try_init(start).await?;

@@ -16,8 +16,8 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::folder::runs;
 use super::id::LeasePrefix;
+use super::state::runs;
 use super::sweep::{OwnRun, Sweepers, Swept};
 use crate::{RuntimeError, environment};
 
@@ -34,19 +34,28 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Starts the reaper of all runs of a state folder whose names begin with `prefix`, and waits until it is ready.
+    /// Starts the reaper of all runs of a state folder whose names begin with `prefix`, and waits until it is ready. It is given
+    /// the variables `reached_by`, where they are set.
     pub(crate) async fn start(
         command: &[OsString],
+        reached_by: &[&str],
         state_dir: &Path,
         prefix: &LeasePrefix,
     ) -> Result<Self, RuntimeError> {
-        Self::try_start(command, state_dir, prefix).await.map_err(|source| {
-            RuntimeError::caused("failed to start the reaper", source)
-                .with_help("the program that cleans up must be able to start itself again".to_owned())
-        })
+        Self::try_start(command, reached_by, state_dir, prefix)
+            .await
+            .map_err(|source| {
+                RuntimeError::caused("failed to start the reaper", source)
+                    .with_help("the program that cleans up must be able to start itself again".to_owned())
+            })
     }
 
-    async fn try_start(command: &[OsString], state_dir: &Path, prefix: &LeasePrefix) -> io::Result<Self> {
+    async fn try_start(
+        command: &[OsString],
+        reached_by: &[&str],
+        state_dir: &Path,
+        prefix: &LeasePrefix,
+    ) -> io::Result<Self> {
         let [program, arguments @ ..] = command else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "its command line is empty"));
         };
@@ -56,7 +65,7 @@ impl Reaper {
         command
             .env_clear()
             .envs(environment::handed_on())
-            .envs(environment::of_reaper(state_dir));
+            .envs(environment::of_reaper(state_dir, reached_by));
         // Of what it inherits nothing may keep a reader of this process's output waiting.
         command
             .stdin(Stdio::piped())
@@ -99,7 +108,7 @@ impl Reaper {
 /// What the reaper's process does, from its start to its end: says that it is ready, waits for the end of its standard
 /// input, and reaps. SIGINT, SIGTERM, SIGHUP and SIGQUIT do not end it. Blocks.
 ///
-/// To be called by the program that [`crate::process::ProcessOptions::reaper`] names, with its last argument.
+/// To be called by the program that [`Owner`](super::Owner) was given, with its last argument.
 ///
 /// # Errors
 /// When it could not get ready, or the argument names no runs: then nothing is touched. The backend then refuses to start

@@ -5,14 +5,41 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use etcetera::BaseStrategy;
 use rustix::fs::Mode;
 
-use super::folder::{failed, runs};
 use crate::RuntimeError;
-use crate::process::STATE_DIR;
+use crate::error::failed;
+
+/// The variable that names the state folder.
+pub const STATE_DIR: &str = "MESHKAT_STATE_DIR";
 
 /// What lies in a state folder. One that holds anything else is somebody's folder for other things, too, and keeps its mode.
 const OURS: [&str; 6] = ["lock", "runs", "kept", "docker.json", "hashes.json", "images.lock"];
+
+/// Where runs keep their folders by default: `$MESHKAT_STATE_DIR`, or `meshkat` in the user's folder for state
+/// (`$XDG_STATE_HOME`, `~/.local/state`).
+///
+/// # Errors
+/// When neither is known.
+pub fn default_state_dir() -> Result<PathBuf, RuntimeError> {
+    if let Some(folder) = std::env::var_os(STATE_DIR).filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    let unknown = |message: String| {
+        RuntimeError::other(message).with_help(format!("name a folder for what runs keep on disk: {STATE_DIR}=FOLDER"))
+    };
+    let base = etcetera::base_strategy::Xdg::new().map_err(|error| unknown(error.to_string()))?;
+    let folder = base
+        .state_dir()
+        .ok_or_else(|| unknown("there is no folder for state".to_owned()))?;
+    Ok(folder.join("meshkat"))
+}
+
+/// Where the runs of a state folder are.
+pub(crate) fn runs(state_dir: &Path) -> PathBuf {
+    state_dir.join("runs")
+}
 
 /// Makes a state folder, or takes the one that is there; gives its path without links. Nobody but this user may look into
 /// it, or, where it holds other things, too, into what runs keep there.

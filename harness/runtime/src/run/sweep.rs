@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::folder::{ledger, remove_folder, remove_half_made, run_folder, runs, try_lock, turn};
+use super::folder::{ledger, remove_folder, remove_half_made, run_folder, try_lock, turn};
 use super::id::LeaseId;
-use super::identity::{ProcessIdentity, Proof, Signalled};
+use super::identity::{ProcessIdentity, Signalled};
 use super::ledger::{Ledger, RuntimeName};
-use super::state::{check_state_dir, named, there};
+use super::proof::Proof;
+use super::state::{check_state_dir, named, runs, there};
 use crate::{Printable, RuntimeError};
 
 /// How long a process may take to end that proves nothing, as one that is ending already does.

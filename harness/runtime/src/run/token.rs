@@ -5,17 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::RuntimeError;
-use crate::run::folder::failed;
+use crate::error::failed;
 
 /// The variable in which services find it. Never a flag: everybody on a machine can read the command lines of all.
-pub(crate) const VARIABLE: &str = "MESHKAT_TOKEN";
+pub const TOKEN: &str = "MESHKAT_TOKEN";
 
 /// How many bytes of chance are in it.
 const BYTES: usize = 32;
 
 /// A secret of one mesh. It is never shown.
 #[derive(Clone)]
-pub(crate) struct Token {
+pub struct Token {
     /// The value of the header.
     authorization: String,
 }
@@ -25,7 +25,7 @@ impl Token {
     ///
     /// # Errors
     /// The system gives no random numbers.
-    pub(crate) fn new() -> Result<Self, RuntimeError> {
+    pub fn new() -> Result<Self, RuntimeError> {
         let mut bytes = [0_u8; BYTES];
         getrandom::fill(&mut bytes).map_err(|error| {
             RuntimeError::other(format!("failed to get random numbers for the mesh's token: {error}"))
@@ -42,7 +42,7 @@ impl Token {
     }
 
     /// As the services are given it.
-    pub(crate) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         self.authorization.trim_start_matches("Bearer ")
     }
 

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use meshkat_envoy::config::{Hosts, Rebind};
 use meshkat_model::mesh::{Container, Service};
 
@@ -14,7 +14,6 @@ use super::script::Script;
 use crate::pods::address::{PodAddress, PodName};
 use crate::pods::bootstraps::Configuration;
 use crate::pods::driver::{Driver, DriverContainer, Ended, Life, Look, Order};
-use crate::pods::handle::{ContainerHandle, each};
 use crate::pods::partition::Network;
 use crate::run::LeaseId;
 use crate::run::folder::resources;
@@ -93,8 +92,8 @@ impl Driver for ScriptedDriver {
         Ok(self)
     }
 
-    async fn end_all(&self, containers: Vec<Arc<ContainerHandle<ScriptedContainer>>>) -> Result<(), RuntimeError> {
-        each(containers, async |container| container.kill().await).await
+    async fn end_all(&self, kill: BoxFuture<'_, Result<(), RuntimeError>>) -> Result<(), RuntimeError> {
+        kill.await
     }
 
     fn abandon(&self) {}

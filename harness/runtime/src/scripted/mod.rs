@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use meshkat_model::mesh::MeshSpec;
 
 use crate::pods::bootstraps::Bootstraps;
-use crate::pods::lease::PodLease;
+use crate::pods::lease::{NewMesh, PodLease};
 use crate::run::begun::Begun;
 use crate::run::ledger::{Ledger, RuntimeName};
 use crate::run::owner::Owner;
@@ -79,11 +79,18 @@ impl ScriptedBackend {
         self.script.note(Call::Lease(mesh.name.clone()))?;
         let id = format!("scripted-{}", self.leases.fetch_add(1, Ordering::Relaxed));
         let bootstraps = Bootstraps::read(mesh, true)?;
-        let owner = Owner::new(self.script.state_dir()?, None)?;
+        let owner = Owner::new(self.script.state_dir()?, None, &[])?;
         let begun = Begun::begin(&owner, RuntimeName::Process, &mesh.name).await?;
         let driver = self.driver(&begun.id, begun.folder.path());
-        let (with, rest) = ((mesh.clone(), bootstraps), (None, GRACE));
-        let pods = PodLease::start(begun, &Token::new()?, driver, with, rest, String::new()).await?;
+        let new = NewMesh {
+            mesh: mesh.clone(),
+            bootstraps,
+            token: Token::new()?,
+            block: String::new(),
+            keep: None,
+            grace: GRACE,
+        };
+        let pods = PodLease::start(begun, driver, new).await?;
         Ok(Arc::new(ScriptedLease {
             id,
             script: self.script.clone(),

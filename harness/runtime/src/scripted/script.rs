@@ -10,9 +10,9 @@ use meshkat_model::mesh::Container;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::error::failed;
 use crate::pods::driver::{Ended, Life, Look};
 use crate::run::LeaseId;
-use crate::run::folder::failed;
 use crate::{InstanceId, NetworkFault, RuntimeError, Target};
 
 /// One call of a backend or a lease that changes something.

@@ -5,7 +5,6 @@
     reason = "each test program uses a part of this, and which differs from one to the other"
 )]
 
-use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use meshkat_model::mesh::{Container, GroupSpec, MeshSpec, Service};
-use meshkat_runtime::process::{LOCK_PORT, ProcessBackend, ProcessOptions};
-use meshkat_runtime::run::{LOG_LIMIT, LeaseId, ProcessIdentity};
-use meshkat_runtime::{Backend, ContainerState, Envoys, Lease, Pod, RuntimeError};
+use meshkat_runtime::run::LeaseId;
+use meshkat_runtime::{ContainerState, Lease, Pod};
 use tempfile::TempDir;
 
 /// Long enough for a machine that is busy with other tests.
@@ -105,19 +103,6 @@ impl Ground {
             .collect()
     }
 
-    pub(crate) fn options(&self) -> ProcessOptions {
-        ProcessOptions {
-            envoys: Envoys::one(self.bin().join("envoy")),
-            envoy_options: Default::default(),
-            services_dir: self.bin(),
-            state_dir: self.state(),
-            keep: false,
-            grace: DEADLINE,
-            log_limit: LOG_LIMIT,
-            reaper: None,
-        }
-    }
-
     /// `sds`, two `pet`s with their Envoys, an `ingress` that is an Envoy alone, and an `echo` that does not run yet.
     pub(crate) fn mesh(&self) -> MeshSpec {
         let sidecar = || Some(self.path.join("envoys/sidecar.yaml"));
@@ -181,19 +166,11 @@ pub(crate) async fn until_so(what: &str, so: impl AsyncFn() -> bool) {
     }
 }
 
-pub(crate) const APPLICATION: Container = Container::Application;
-
-pub(crate) async fn lease(ground: &Ground, mesh: &MeshSpec) -> Arc<dyn Lease> {
-    lease_with(ground.options(), mesh).await.expect("the mesh starts")
-}
-
-pub(crate) async fn lease_with(options: ProcessOptions, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
-    ProcessBackend::new(options)?.lease(mesh).await
-}
-
 pub(crate) fn id(text: &str) -> LeaseId {
     text.parse().expect("it is the name of a lease")
 }
+
+pub(crate) const APPLICATION: Container = Container::Application;
 
 pub(crate) fn pod(lease: &Arc<dyn Lease>, name: &str) -> Pod {
     lease.pod(name).expect("the pod is there")
@@ -213,33 +190,4 @@ pub(crate) async fn until_state(
     let seen = tokio::time::timeout(DEADLINE, changes.wait_for(|_| so(&application(lease, name)))).await;
     seen.expect("the state comes in time").expect("the lease is there");
     application(lease, name)
-}
-
-pub(crate) async fn until_log(lease: &Arc<dyn Lease>, name: &str, text: &str) -> String {
-    let log = async || lease.log(name, APPLICATION, 10_000).await.expect("the log can be read");
-    until_so(&format!("{text} in the log"), async || log().await.contains(text)).await;
-    log().await
-}
-
-/// The number of a container's process.
-pub(crate) fn process_of(state: &ContainerState) -> Option<u32> {
-    let instance = state.instance()?.to_string();
-    instance.strip_prefix("process ")?.parse().ok()
-}
-
-pub(crate) fn is_alive(pid: u32) -> bool {
-    ProcessIdentity::of(pid).is_some()
-}
-
-/// Whether nobody holds the block of an address.
-pub(crate) fn block_is_free(address: IpAddr) -> bool {
-    let IpAddr::V4(address) = address else {
-        panic!("pods have IPv4 addresses")
-    };
-    let [a, b, c, _] = address.octets();
-    UdpSocket::bind((IpAddr::from([a, b, c, 255]), LOCK_PORT)).is_ok()
-}
-
-pub(crate) fn is_running(state: &ContainerState) -> bool {
-    matches!(state, ContainerState::Running { .. })
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use meshkat_model::suggest::did_you_mean;
 use meshkat_runtime::{
     Pod,
-    process::default_state_dir,
-    run::{live_runs, run_folder},
+    run::{default_state_dir, live_runs, run_folder},
 };
 use meshkat_sync::{Row, Status};
 use tabled::{builder::Builder, settings::Style};
