@@ -118,23 +118,28 @@ const LOOKS: u32 = 100;
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The kernel shows the environment of a process to its own user alone. In the instant in which a process becomes another
-/// program it has none, and from when it begins to end; it may take a while until it has ended.
+/// program it has none, and from when it begins to end; it may take a while until it has ended. Of one that begins to end while it is
+/// read there is only the beginning, so one without the mark is believed when it was seen twice.
 fn has_mark(pid: u32, run: &LeaseId) -> bool {
     let mark = format!("{RUN}={run}");
+    let mut seen = Vec::new();
     for _ in 0..LOOKS {
         let environment = match std::fs::read(format!("/proc/{pid}/environ")) {
             Ok(environment) => environment,
             Err(error) if Errno::from_io_error(&error) == Some(Errno::SRCH) => Vec::new(),
             Err(_) => return false,
         };
-        if !environment.is_empty() {
-            return environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == mark.as_bytes());
+        let has_mark = environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes());
+        if has_mark {
+            return true;
         }
-        if started(pid).is_none() {
+        let is_whole = !environment.is_empty() && environment == seen;
+        if is_whole || started(pid).is_none() {
             return false;
         }
+        seen = environment;
         std::thread::sleep(LOOK);
     }
     false

@@ -2,7 +2,8 @@
 //! application and Envoy.
 //!
 //! Everything that a run makes has its label, and the run's folder is made before the first of it: the lease removes it,
-//! or the reaper when this process was killed ([`meshkat_runtime::run::reaper_main`]), or a later [`meshkat_runtime::run::sweep()`].
+//! or the reaper when this process was killed ([`meshkat_runtime::run::reaper_main`]), or a later
+//! [`meshkat_runtime::run::sweep()`].
 
 mod api;
 mod backend;
