@@ -17,7 +17,7 @@ use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
-    mesh::{BringUp, MeshError, RunningMesh},
+    mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
     sink::Sink,
 };

@@ -304,8 +304,7 @@ impl<'a> Reader<'a> {
     }
 
     fn problem(&mut self, place: Place, text: &str, problem: Problem) {
-        let inside = self.source.inside(place, text, problem.at, problem.len);
-        self.tell(inside.unwrap_or(place), problem.message, &problem.label, problem.help);
+        self.wrong.push(problem.told(self.source, place, text));
     }
 
     fn given(

@@ -15,7 +15,6 @@ use serde::{
 use crate::{
     limits::{GROUPS, grouped},
     mesh::{GroupSpec, MeshSpec, Meshes, Service},
-    project::stays_in,
     scenario::value::OneOrMany,
     source::{Diagnostic, Source},
     suggest::did_you_mean,
@@ -411,7 +410,7 @@ fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Di
     if path.is_file() {
         // A link in a checkout could have any file of this user told in a log.
         let project = configs.parent().unwrap_or(configs);
-        if stays_in(project, &path).unwrap_or(false) {
+        if meshkat_files::stays_in(project, &path).unwrap_or(false) {
             return None;
         }
         let message = format!("`{}` in `{folder}` leads out of the project", file.value);

@@ -2,7 +2,7 @@
 
 use meshkat_model::{case::Case, scenario::verb::Impact};
 
-use crate::{expected::Expected, group::Sharing};
+use crate::{expected::Expected, sharing::Sharing};
 
 /// A case, and what decides where it runs.
 #[derive(Debug)]

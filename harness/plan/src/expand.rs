@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use meshkat_cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
+use meshkat_cover::{Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
 use meshkat_model::{
     axis::text,
     case::Case,
@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     coverage::Coverage,
     given::{is_empty, with_cases},
+    problem::{asked, asked_for, params},
 };
 
 /// Values of an axis of which a message tells.
@@ -260,40 +261,6 @@ fn restricted(problem: &Problem, mut rows: Vec<Row>) -> (Axes, Vec<Params>) {
     let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
     let axes = problem.axes.iter().map(|axis| (axis.name.clone(), values(axis)));
     (axes.collect(), rows.iter().map(|row| params(problem, row)).collect())
-}
-
-/// A scenario's axes and what it says about their combinations, for a coverage.
-pub(crate) fn asked_for(scenario: &Scenario, coverage: Coverage) -> Result<Asked, Vec<Diagnostic>> {
-    let strength = match coverage {
-        Coverage::Each => Strength::Ways(1),
-        Coverage::Pairwise => Strength::Ways(2),
-        Coverage::ThreeWise => Strength::Ways(3),
-        Coverage::Full => Strength::Full,
-    };
-    let mut asked = asked(scenario, strength)?;
-    if coverage == Coverage::Each {
-        // Whoever wants each value once wants no more.
-        asked.problem.stronger.clear();
-    }
-    Ok(asked)
-}
-
-/// A scenario's axes and what it says about their combinations, as a problem.
-pub(crate) fn asked(scenario: &Scenario, strength: Strength) -> Result<Asked, Vec<Diagnostic>> {
-    let axes = scenario
-        .axes
-        .iter()
-        .map(|(name, values)| Axis::new(name, values.iter().cloned()));
-    let (source, combinations) = (&scenario.source, &scenario.combinations);
-    Asked::new(source, scenario.axes_place(), axes.collect(), combinations, strength)
-}
-
-/// The values of a row.
-pub(crate) fn params(problem: &Problem, row: &[Level]) -> IndexMap<String, Value> {
-    let values = problem.axes.iter().zip(row);
-    values
-        .map(|(axis, level)| (axis.name.clone(), axis.values[usize::from(*level)].value.clone()))
-        .collect()
 }
 
 /// The full product of the axes; of no axes, the one empty combination.

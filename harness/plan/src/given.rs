@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use meshkat_cover::{Effort, Strength, What, all_impossible};
 use meshkat_model::{scenario::Scenario, source::Diagnostic};
 
-use crate::expand::asked;
+use crate::problem::asked;
 
 /// The scenario without values of axes, and without included combinations, that no case can have with the Envoys that were
 /// given. A scenario that has the Envoys of its file is as it is.

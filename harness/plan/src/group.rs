@@ -10,6 +10,7 @@ use meshkat_model::{capability::Capabilities, case::Case, mesh::MeshSpec, scenar
 use crate::{
     chain::{Member, chains},
     expected::Expected,
+    sharing::Sharing,
     skip::{Skipped, why_not},
 };
 
@@ -31,17 +32,6 @@ pub struct PlannedMesh {
     pub cases: Vec<Case>,
     /// What all of it is expected to take, in milliseconds.
     pub expected_ms: u64,
-}
-
-/// Which cases may share a mesh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sharing {
-    /// None: each has its own.
-    Nothing,
-    /// Those that only look.
-    Looks,
-    /// Also those of which the mesh can be repaired.
-    Repairs,
 }
 
 /// In which order meshes start, and cases run on them.

@@ -2,8 +2,10 @@
 
 use meshkat_model::scenario::verb::network::NetworkStep;
 
-use super::limit;
-use crate::case::{Broken, CaseRun, environment};
+use crate::{
+    case::{Broken, CaseRun, environment},
+    wait::limit,
+};
 
 impl CaseRun<'_> {
     pub(super) async fn network(&mut self, step: &NetworkStep) -> Result<(), Broken> {

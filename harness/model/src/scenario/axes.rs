@@ -9,7 +9,7 @@ use crate::{
     axis::{ENVOY, not_a_version, text, written},
     combine::{Choice, Mark},
     limits::{PROBLEMS, VALUES},
-    scenario::{INVALID_ELSEWHERE, too_many_values},
+    scenario::{file::INVALID_ELSEWHERE, size::too_many_values},
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},

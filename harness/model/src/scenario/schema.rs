@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{ScenarioFile, when::WHEN};
+use super::{file::ScenarioFile, when::WHEN};
 use crate::mesh_file::MeshFile;
 
 /// What a schema says beside the types, such as which keys go together, by the name of the definition; that of the whole has none.

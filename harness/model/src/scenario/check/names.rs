@@ -5,7 +5,7 @@ use crate::{
     expression::{Expression, Foregone, Known, Variables},
     mesh::GroupSpec,
     observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
-    scenario::{of_expression, value::OneOrMany},
+    scenario::value::OneOrMany,
     suggest::did_you_mean,
     yaml::At,
 };
@@ -301,7 +301,7 @@ impl Check<'_> {
                 } else if name == "params" {
                     problem.help = "this file has no axes".to_owned();
                 }
-                self.wrong.push(of_expression(self.source, text.place, text, problem));
+                self.wrong.push(problem.told(self.source, text.place, text));
             }
         }
     }
