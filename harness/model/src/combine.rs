@@ -106,7 +106,7 @@ impl Combinations {
     /// is wrong with a value that is in none of them, if anything.
     ///
     /// # Errors
-    /// Everything that does not hold, in the order of the keys.
+    /// Everything that is invalid, in the order of the keys.
     pub fn read<'a>(
         source: &'a Source,
         file: &Node,

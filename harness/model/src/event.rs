@@ -38,12 +38,12 @@ pub enum Event {
         /// Milliseconds since it began to start.
         took_ms: u64,
     },
-    /// After a case that harmed its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
+    /// After a case with an impact on its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
     /// it is as it was.
     MeshRepaired {
         /// Number of the mesh in the plan.
         mesh: usize,
-        /// The id of the case that harmed it.
+        /// The id of that case.
         after: String,
         /// Milliseconds since the case ended.
         took_ms: u64,

@@ -226,7 +226,7 @@ pub(crate) fn check_replicas(
 /// Reads a mesh file. `name` is the mesh's, `configs` is the folder of Envoy configurations.
 ///
 /// # Errors
-/// Everything in the file that does not hold, in the order of the file.
+/// Everything in the file that is invalid, in the order of the file.
 pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec, Vec<Diagnostic>> {
     match read_mesh_partly(name, source, configs) {
         (Some(mesh), wrong) if wrong.is_empty() => Ok(mesh),

@@ -326,7 +326,7 @@ impl Project {
     /// Reads one scenario's head; `shared` are the values that it may refer to by name.
     ///
     /// # Errors
-    /// What reading says, or everything in the head that does not hold.
+    /// What reading says, or everything in the head that is invalid.
     pub fn read_scenario(&self, path: &Path, shared: &SharedAxes) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
         let source = self.read(path)?.map_err(|wrong| vec![wrong]);
         Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source, shared)))

@@ -1,4 +1,4 @@
-//! Where something was written, and how to tell a person that it does not hold.
+//! Where something was written, and how to tell a person that it is wrong.
 
 mod diagnostic;
 mod excerpt;

@@ -40,8 +40,8 @@ pub struct Expanded {
 /// The cases of a scenario, the last axis varying fastest; those with values that only `include` has come last.
 ///
 /// # Errors
-/// That there are too many. Everything that does not hold in any of the cases, each thing once, in the order of the file; what
-/// does not hold in some cases alone tells in which.
+/// That there are too many. Everything that is invalid in any of the cases, each thing once, in the order of the file; what
+/// is invalid in some cases alone tells in which.
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let all = expand_or_choose(scenario, meshes, Coverage::Full, 0)?;
     Ok(all.cases)
@@ -86,7 +86,7 @@ pub fn expand_or_choose(
 /// The case of this id, made without the others; none if the scenario has no such case.
 ///
 /// # Errors
-/// What does not hold in it.
+/// What is invalid in it.
 pub fn case_of_id(scenario: &Scenario, meshes: &dyn Meshes, id: &str) -> Result<Option<Case>, Vec<Diagnostic>> {
     let values = id
         .strip_prefix(scenario.id.as_str())
@@ -196,7 +196,7 @@ fn cases(
     Err(told)
 }
 
-/// Something that does not hold, and the cases in which it does not.
+/// Something that is invalid, and the cases in which it is.
 struct Wrong<'a> {
     diagnostic: Diagnostic,
     seen: Vec<&'a IndexMap<String, Value>>,

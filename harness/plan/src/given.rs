@@ -11,7 +11,7 @@ use crate::problem::asked;
 /// given. A scenario that has the Envoys of its file is as it is.
 ///
 /// # Errors
-/// What does not hold whichever Envoys there are.
+/// What is invalid whichever Envoys there are.
 pub(crate) fn with_cases(scenario: &Scenario) -> Result<Cow<'_, Scenario>, Vec<Diagnostic>> {
     if !scenario.has_given_envoys() || scenario.combinations.are_all() || is_empty(scenario) {
         return Ok(Cow::Borrowed(scenario));

@@ -60,7 +60,7 @@ struct State {
     named: BTreeMap<String, Vec<String>>,
     /// What is done to the network.
     network: ActiveFaults,
-    /// How often the mesh was harmed and repaired.
+    /// How often the mesh was repaired.
     repairs: usize,
     /// The cases that have run on it, in order.
     used_by: Vec<String>,
@@ -149,7 +149,7 @@ impl RunningMesh {
         &*self.lease
     }
 
-    /// How often the mesh was harmed and repaired.
+    /// How often the mesh was repaired.
     pub(crate) fn repairs(&self) -> usize {
         self.state().repairs
     }

@@ -13,7 +13,7 @@ impl CaseRun<'_> {
             return self.network_restored(step).await;
         };
         for (pod, peers) in self.parted(step)? {
-            environment(self.mesh.harm_network(&pod, &peers, fault).await)?;
+            environment(self.mesh.fault_network(&pod, &peers, fault).await)?;
         }
         Ok(())
     }
@@ -30,7 +30,7 @@ impl CaseRun<'_> {
         )
     }
 
-    /// The pods to be harmed, each with its peers; no peers are everybody else.
+    /// The pods that get the fault, each with its peers; no peers are everybody else.
     fn parted(&self, step: &NetworkStep) -> Result<Vec<(String, Vec<String>)>, Broken> {
         if let Some(of) = &step.of {
             let pods = self.all_named(of.iter())?;

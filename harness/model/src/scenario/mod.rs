@@ -71,7 +71,7 @@ impl Scenario {
     /// Reads a scenario's head; `shared` are the axes' values that it may refer to by name.
     ///
     /// # Errors
-    /// What is not YAML, and axes that do not hold.
+    /// What is not YAML, and axes that are invalid.
     pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
         let node = yaml::parse(&source).map_err(|mut wrong| {
             wrong.help.get_or_insert_with(|| SMALLEST.to_owned());
@@ -113,7 +113,7 @@ impl Scenario {
     /// The case with these values, one for each axis.
     ///
     /// # Errors
-    /// Everything in the file that does not hold with these values, in the order of the file.
+    /// Everything in the file that is invalid with these values, in the order of the file.
     pub fn case(
         &self,
         params: IndexMap<String, serde_json::Value>,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{limits::MESSAGE, shorten::shorten};
 
-/// One thing that does not hold in a file: what, where, and the way out.
+/// One thing that is wrong in a file: what, where, and the way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file.

@@ -122,7 +122,7 @@ impl Check<'_> {
     /// A pod or group that has an Envoy.
     pub(crate) fn with_envoy(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.envoy.is_none()) {
-            let help = "choose a pod with an Envoy, or reach the application with `straight-to`";
+            let help = "choose a pod with an Envoy, or reach the application with `direct`";
             self.wrong(
                 name.place,
                 format!("`{}` has no Envoy", name.value),

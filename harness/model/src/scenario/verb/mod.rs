@@ -69,7 +69,7 @@ pub enum Step {
     Unregister(UnregisterStep),
     /// Does something to the discovery service, or restores it.
     Discovery(Box<DiscoveryStep>),
-    /// Harms what pods send one another, or repairs it.
+    /// Gives what pods send one another a fault, or undoes that.
     Network(Box<NetworkStep>),
     /// Starts what is not running.
     Start(StartStep),
