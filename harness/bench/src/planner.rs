@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{Error, statistics::Spread};
 
-/// Cases of all kinds: they look, they harm and are repaired, and some must have their mesh alone.
+/// Cases of all kinds: they look, they have an impact that is repaired, and some must have their mesh alone.
 const CASES: [&str; 4] = ["eds/answers", "eds/back", "routing", "edge"];
 const FEW: [&str; 1] = ["eds/answers[xds=ads*"];
 /// Two, so that a plan that left a long mesh for the end would show.

@@ -1,8 +1,7 @@
-//! What runs meshes: an Envoy, the services' binaries, the backend.
+//! What runs meshes: the services' binaries, the backend.
 
 use std::{path::PathBuf, sync::Arc};
 
-use meshkat_envoy::binary::{self, Envoy, EnvoyError, Request};
 use meshkat_runtime::{
     Backend, Capabilities, Envoys, Lease, LocalEnvoy, Printable, RuntimeError,
     run::{Ledger, RuntimeName, Sweeper, Swept, sweep, sweep_runtime},
@@ -10,12 +9,7 @@ use meshkat_runtime::{
 use meshkat_runtime_docker::{DockerBackend, DockerOptions, DockerSweeper};
 use meshkat_runtime_process::{self as process, ProcessBackend, ProcessOptions};
 
-use crate::{
-    args::{EnvoyChoice, Runtime},
-    envoys::Found,
-    exit::Exit,
-    output::{say, told},
-};
+use crate::{args::Runtime, envoys::ResolvedEnvoys, exit::Exit, output::say};
 
 /// What removes what dead runs have left in their runtimes.
 pub(crate) const SWEEPERS: [&dyn Sweeper; 1] = [&DockerSweeper];
@@ -59,7 +53,7 @@ impl RuntimeHandle {
     ///
     /// # Errors
     /// The services' folder or the one for state cannot be had.
-    pub(crate) fn backend(self, found: &Found) -> Result<Arc<dyn Backend>, Exit> {
+    pub(crate) fn backend(self, found: &ResolvedEnvoys) -> Result<Arc<dyn Backend>, Exit> {
         let envoys = found.envoys().clone();
         match self {
             Self::Process => {
@@ -74,56 +68,6 @@ impl RuntimeHandle {
             }
         }
     }
-}
-
-/// Finds the Envoy that was asked for, or fetches it.
-///
-/// # Errors
-/// Why there is none; a version that is not known is a matter of usage.
-pub(crate) async fn envoy(choice: &EnvoyChoice) -> Result<Envoy, Exit> {
-    let asked = choice.envoy.clone();
-    let found = tokio::task::spawn_blocking(move || locate(asked)).await;
-    found.map_err(|error| Exit::environment(format!("failed to look for Envoy: {error}")))?
-}
-
-/// As [`envoy`], and blocks for as long as a fetch takes.
-///
-/// # Errors
-/// As of [`envoy`].
-pub(crate) fn locate(asked: Option<String>) -> Result<Envoy, Exit> {
-    let request = Request::from_environment(asked).map_err(|error| no_envoy(&error))?;
-    binary::locate(&request, &mut told()).map_err(|error| no_envoy(&error))
-}
-
-/// Fetches a version in place of the one in the cache.
-///
-/// # Errors
-/// As of [`envoy`].
-pub(crate) async fn fetch_envoy_again(version: String) -> Result<Envoy, Exit> {
-    let fetched = tokio::task::spawn_blocking(move || {
-        let request = Request::from_environment(Some(version)).map_err(|error| no_envoy(&error))?;
-        binary::fetch_again(&request, &mut told()).map_err(|error| no_envoy(&error))
-    });
-    let fetched = fetched.await;
-    fetched.map_err(|error| Exit::environment(format!("failed to fetch Envoy: {error}")))?
-}
-
-/// Whether this Envoy is a release whose hash is known; also not where it cannot be read.
-pub(crate) async fn is_known_release(envoy: Envoy) -> bool {
-    let known = tokio::task::spawn_blocking(move || {
-        let request = Request::from_environment(None).ok()?;
-        binary::known_release(&request, &envoy).ok()?
-    });
-    known.await.is_ok_and(|release| release.is_some())
-}
-
-/// Why there is no Envoy; a version that is not known is a matter of usage.
-pub(crate) fn no_envoy(error: &EnvoyError) -> Exit {
-    let exit = match error {
-        EnvoyError::UnknownVersion { .. } => Exit::usage(error.to_string()),
-        _ => Exit::environment(error.to_string()),
-    };
-    exit.help(error.help())
 }
 
 /// The folder of the services' binaries: `MESHKAT_SERVICES`, or where `meshkat` itself is.

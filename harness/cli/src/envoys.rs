@@ -12,17 +12,17 @@ use meshkat_runtime::{Envoys, LocalEnvoy};
 
 use crate::{
     args::{EnvoyChoice, EnvoyChoices},
-    backend,
     exit::Exit,
+    locate,
 };
 
 /// What `--envoy` says: nothing, one Envoy, or several, which are an axis.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked(Vec<One>);
+pub(crate) struct EnvoySelection(Vec<EnvoySpec>);
 
 /// One `--envoy`.
 #[derive(Debug, Clone)]
-struct One {
+struct EnvoySpec {
     typed: String,
     /// Its value of the axis; of a path known only when somebody asks.
     label: OnceLock<String>,
@@ -30,9 +30,9 @@ struct One {
 
 /// The Envoys that cases need, found.
 #[derive(Debug, Clone)]
-pub(crate) struct Found(Envoys<LocalEnvoy>);
+pub(crate) struct ResolvedEnvoys(Envoys<LocalEnvoy>);
 
-impl One {
+impl EnvoySpec {
     fn new(typed: &str) -> Self {
         Self {
             typed: typed.to_owned(),
@@ -58,27 +58,27 @@ impl One {
 
     /// Blocks for as long as a fetch takes.
     fn locate(&self) -> Result<Envoy, Exit> {
-        backend::locate(Some(self.typed.clone()))
+        locate::blocking(Some(self.typed.clone()))
     }
 }
 
-impl Asked {
+impl EnvoySelection {
     /// Reads what was typed. Starts nothing but the binaries whose paths are among several, to ask for their versions.
     ///
     /// # Errors
     /// Of several Envoys: one that is not known, one that is there twice, and two that ids could not tell apart.
     pub(crate) fn read(choices: &EnvoyChoices) -> Result<Self, Exit> {
         let typed = choices.envoy.iter().filter(|typed| !typed.is_empty());
-        let asked = Self(typed.map(|typed| One::new(typed)).collect());
-        if !asked.is_axis() {
-            return Ok(asked);
+        let selection = Self(typed.map(|typed| EnvoySpec::new(typed)).collect());
+        if !selection.is_axis() {
+            return Ok(selection);
         }
-        let mut seen: BTreeMap<String, &One> = BTreeMap::new();
-        let mut resolved: BTreeMap<Version, &One> = BTreeMap::new();
-        for one in &asked.0 {
+        let mut seen: BTreeMap<String, &EnvoySpec> = BTreeMap::new();
+        let mut resolved: BTreeMap<Version, &EnvoySpec> = BTreeMap::new();
+        for one in &selection.0 {
             let version = match one.is_path() {
                 true => None,
-                false => Some(known(&one.typed)?),
+                false => Some(locate::version(&one.typed)?),
             };
             if let Some(first) = seen.insert(one.label()?.to_owned(), one) {
                 return Err(alike(first, one));
@@ -90,7 +90,7 @@ impl Asked {
                 return Err(Exit::usage(message).help("leave one of them out"));
             }
         }
-        Ok(asked)
+        Ok(selection)
     }
 
     /// Whether there are several.
@@ -111,7 +111,7 @@ impl Asked {
     }
 
     /// The flag that means this value of the axis.
-    fn of(&self, label: &str) -> Option<&One> {
+    fn of(&self, label: &str) -> Option<&EnvoySpec> {
         let typed = self.0.iter().find(|one| !one.is_path() && one.typed == label);
         // A binary that does not run means no value. Where it is needed, that is told.
         typed.or_else(|| {
@@ -127,7 +127,7 @@ impl Asked {
     pub(crate) fn knows(&self, label: &str) -> Result<(), Exit> {
         match self.of(label) {
             Some(_) => Ok(()),
-            None => known(label).map(drop),
+            None => locate::version(label).map(drop),
         }
     }
 
@@ -135,21 +135,21 @@ impl Asked {
     ///
     /// # Errors
     /// A version that is not known; one that cannot be had.
-    pub(crate) async fn find<'a>(&self, cases: impl Iterator<Item = &'a Case>) -> Result<Found, Exit> {
+    pub(crate) async fn find<'a>(&self, cases: impl Iterator<Item = &'a Case>) -> Result<ResolvedEnvoys, Exit> {
         let wanted: BTreeSet<Option<String>> = cases.map(|case| case.mesh.envoy.clone()).collect();
-        let asked = self.clone();
+        let selection = self.clone();
         let found = tokio::task::spawn_blocking(move || {
             let mut found = Envoys::none();
             for name in wanted {
                 match name {
-                    None => found.default = Some(local(asked.0.first())?),
+                    None => found.default = Some(local(selection.0.first())?),
                     Some(name) => {
-                        let one = asked.of(&name).cloned().unwrap_or_else(|| One::new(&name));
+                        let one = selection.of(&name).cloned().unwrap_or_else(|| EnvoySpec::new(&name));
                         found.named.insert(name, local(Some(&one))?);
                     }
                 }
             }
-            Ok(Found(found))
+            Ok(ResolvedEnvoys(found))
         });
         found
             .await
@@ -173,7 +173,7 @@ impl Asked {
     }
 }
 
-impl Found {
+impl ResolvedEnvoys {
     /// One for every mesh.
     pub(crate) fn one(envoy: Envoy, choice: &EnvoyChoice) -> Self {
         Self(Envoys::one(of_this_machine(envoy, choice.envoy.as_deref())))
@@ -202,7 +202,7 @@ impl Found {
 /// The Envoys of a file's axis that nobody knows, at the place where they are written.
 pub(crate) fn unknown(scenario: &Scenario) -> Vec<Diagnostic> {
     let tell = |version: String| {
-        let (message, help) = known(&version).err()?.into_parts();
+        let (message, help) = locate::version(&version).err()?.into_parts();
         let place = scenario.envoy_place(&version);
         Some(Diagnostic::new(&scenario.source, place, message, "unknown version").help(help))
     };
@@ -218,15 +218,7 @@ pub(crate) fn named_by(id: &str) -> Option<(&str, &str)> {
     Some((scenario, envoy))
 }
 
-fn known(typed: &str) -> Result<Version, Exit> {
-    Version::resolve(typed).ok_or_else(|| {
-        backend::no_envoy(&meshkat_envoy::binary::EnvoyError::UnknownVersion {
-            asked: typed.to_owned(),
-        })
-    })
-}
-
-fn alike(first: &One, second: &One) -> Exit {
+fn alike(first: &EnvoySpec, second: &EnvoySpec) -> Exit {
     if first.typed == second.typed {
         return Exit::usage(format!("--envoy {} is there twice", first.typed)).help("leave one of them out");
     }
@@ -238,9 +230,9 @@ fn alike(first: &One, second: &One) -> Exit {
     Exit::usage(message).help("run with one of them, and then with the other and a `--report-dir` of its own")
 }
 
-fn local(one: Option<&One>) -> Result<LocalEnvoy, Exit> {
+fn local(one: Option<&EnvoySpec>) -> Result<LocalEnvoy, Exit> {
     let typed = one.map(|one| one.typed.clone());
-    let envoy = backend::locate(typed.clone())?;
+    let envoy = locate::blocking(typed.clone())?;
     Ok(of_this_machine(envoy, typed.as_deref()))
 }
 

@@ -8,6 +8,7 @@ mod envoys;
 mod exit;
 mod limits;
 mod load;
+mod locate;
 mod near;
 mod output;
 mod planning;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a plan is made by.
-pub(crate) struct Known<'a> {
+pub(crate) struct PlanInputs<'a> {
     planning: &'a Planning,
     seed: u64,
     capabilities: Capabilities,
@@ -24,8 +24,8 @@ pub(crate) struct Known<'a> {
     of_shards: Expected,
 }
 
-impl<'a> Known<'a> {
-    /// What is known of a runtime. `report` is the folder of the last run, if there is one.
+impl<'a> PlanInputs<'a> {
+    /// The inputs of a plan for a runtime. `report` is the folder of the last run, if there is one.
     ///
     /// # Errors
     /// Times that were named and cannot be read.

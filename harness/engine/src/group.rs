@@ -17,7 +17,7 @@ use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
-    mesh::{BringUp, MeshError, RunningMesh},
+    mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
     sink::Sink,
 };
@@ -55,11 +55,11 @@ pub(crate) async fn run(
         if group.stop.is_cancelled() {
             break;
         }
-        let harmed;
+        let changed;
         let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
         match ended {
             Some(result) => {
-                harmed = planned.is_repaired_after(number).then_some(result.status);
+                changed = planned.is_repaired_after(number).then_some(result.status);
                 // `--fail-fast` ends the run in the same way as a person does.
                 if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
                     group.stop.cancel();
@@ -75,7 +75,7 @@ pub(crate) async fn run(
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
             group.release(&crashed).await;
         }
-        if let Some(status) = harmed
+        if let Some(status) = changed
             && let Some(used) = mesh.take()
         {
             mesh = group.repaired(used, case, status).await;
@@ -221,7 +221,7 @@ impl Group {
         }
     }
 
-    /// The mesh as it was before a case harmed it; none if it is not to be had again, or the run was stopped. What is not
+    /// The mesh as it was before a case changed it; none if it is not to be had again, or the run was stopped. What is not
     /// repaired is given back.
     async fn repaired(&self, mesh: RunningMesh, after: &Case, status: Status) -> Option<RunningMesh> {
         let start = Instant::now();
@@ -303,7 +303,7 @@ fn by_others(mesh: &RunningMesh) -> Vec<String> {
     )]
 }
 
-/// That others had used the mesh before, and had harmed it: whoever reads of a failure should be able to rule it out.
+/// That others had used the mesh before, and how often it was repaired: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
     let before = mesh.used_by();
     let last = before.last()?;
@@ -314,8 +314,8 @@ fn reused(mesh: &RunningMesh) -> Option<String> {
     };
     let repaired = match mesh.repairs() {
         0 => String::new(),
-        1 => "; it was harmed once, and repaired".to_owned(),
-        times => format!("; it was harmed {times} times, and repaired each time"),
+        1 => "; it was repaired once".to_owned(),
+        times => format!("; it was repaired {times} times"),
     };
     Some(format!(
         "this mesh had been used before, by {last}{others}{repaired}: `--share never` gives each case a new one, and so does `share: \

@@ -2,12 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use meshkat_model::scenario::quantity::Time;
+
 /// Between two looks, at the least: most conditions are met in a few milliseconds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(4);
 /// At the most.
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 /// How much longer than a look the pause behind it is: whoever waits leaves the machine to those that are waited for.
 const REST: u32 = 4;
+
+/// How long the mesh may take to follow where the step does not say.
+const FOLLOW: Duration = Duration::from_secs(10);
+
+/// How long the mesh may take to follow a step.
+pub(crate) fn limit(within: Option<Time>) -> Duration {
+    within.map_or(FOLLOW, |time| time.0)
+}
 
 /// How long to pause after a look that took so long.
 pub(crate) fn pause(took: Duration) -> Duration {

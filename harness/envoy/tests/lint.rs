@@ -1,4 +1,4 @@
-//! Files that do not hold, and where they say so.
+//! Files that are invalid, and where they say so.
 
 mod support;
 

@@ -79,3 +79,15 @@ pub(crate) fn check_owner(metadata: &Metadata) -> io::Result<()> {
         format!("it belongs to user {}, and this is user {own}", metadata.uid()),
     ))
 }
+
+/// Whether what a path leads to lies in a folder, whatever links are on the way.
+///
+/// # Errors
+/// It leads nowhere.
+pub fn stays_in(folder: &Path, path: &Path) -> io::Result<bool> {
+    let real = |path: &Path| {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        fs::canonicalize(path).map_err(named)
+    };
+    Ok(real(path)?.starts_with(real(folder)?))
+}

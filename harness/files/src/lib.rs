@@ -11,6 +11,7 @@
 //! | hold a lock | [`open_lock`] |
 //! | make a folder that nobody else sees | [`private_folder`] |
 //! | make a folder below one that is trusted, through no link | [`folder_below`] |
+//! | know that a path leads out of no folder | [`stays_in`] |
 //! | read a file of strangers | [`read`], [`read_to_string`] |
 //! | read a file in a folder of strangers, or how it begins | [`read_own`], [`head`] |
 
@@ -18,6 +19,6 @@ mod folder;
 mod read;
 mod write;
 
-pub use folder::{folder_below, private_folder};
+pub use folder::{folder_below, private_folder, stays_in};
 pub use read::{head, read, read_own, read_to_string};
 pub use write::{append, create, open_lock, write, write_private};

@@ -7,9 +7,12 @@ use indexmap::IndexMap;
 use crate::{
     axis,
     capability::Capability,
-    event::PlannedCase,
     mesh::MeshSpec,
-    scenario::verb::{Impact, Kept, Step},
+    planned::PlannedCase,
+    scenario::{
+        check::Kept,
+        verb::{Impact, Step},
+    },
     source::Source,
     yaml::At,
 };

@@ -106,7 +106,7 @@ impl Combinations {
     /// is wrong with a value that is in none of them, if anything.
     ///
     /// # Errors
-    /// Everything that does not hold, in the order of the keys.
+    /// Everything that is invalid, in the order of the keys.
     pub fn read<'a>(
         source: &'a Source,
         file: &Node,
@@ -304,8 +304,7 @@ impl<'a> Reader<'a> {
     }
 
     fn problem(&mut self, place: Place, text: &str, problem: Problem) {
-        let inside = self.source.inside(place, text, problem.at, problem.len);
-        self.tell(inside.unwrap_or(place), problem.message, &problem.label, problem.help);
+        self.wrong.push(problem.told(self.source, place, text));
     }
 
     fn given(

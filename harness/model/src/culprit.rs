@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::results::{Failure, Status};
+use crate::outcome::{Failure, Status};
 
 /// What is known of why some cases of a scenario fail and others do not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

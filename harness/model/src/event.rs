@@ -1,11 +1,12 @@
 //! What happens in a run, in order. Every report is made from these alone.
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     culprit::{Culprit, Why},
-    results::{CaseResult, RunInfo, StepResult},
+    outcome::StepResult,
+    planned::PlannedCase,
+    results::{CaseResult, RunInfo},
 };
 
 /// One thing that happened. All come from one dispatcher, so their order is the order in which they happened.
@@ -37,12 +38,12 @@ pub enum Event {
         /// Milliseconds since it began to start.
         took_ms: u64,
     },
-    /// After a case that harmed its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
+    /// After a case with an impact on its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
     /// it is as it was.
     MeshRepaired {
         /// Number of the mesh in the plan.
         mesh: usize,
-        /// The id of the case that harmed it.
+        /// The id of that case.
         after: String,
         /// Milliseconds since the case ended.
         took_ms: u64,
@@ -126,21 +127,6 @@ pub struct Logged {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
-}
-
-/// A case as the plan has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlannedCase {
-    /// `<folder>/<scenario>[axis=value,…]`.
-    pub id: String,
-    /// `<folder>/<scenario>`.
-    pub scenario: String,
-    /// What the scenario promises.
-    pub promise: String,
-    /// The value of each axis.
-    pub params: IndexMap<String, serde_json::Value>,
-    /// The scenario's tags.
-    pub tags: Vec<String>,
 }
 
 /// A file of a failed case's bundle.

@@ -15,6 +15,8 @@ pub mod mesh;
 pub mod mesh_file;
 pub mod network;
 pub mod observation;
+pub mod outcome;
+pub mod planned;
 pub mod project;
 pub mod results;
 pub mod scenario;

@@ -15,7 +15,6 @@ use serde::{
 use crate::{
     limits::{GROUPS, grouped},
     mesh::{GroupSpec, MeshSpec, Meshes, Service},
-    project::stays_in,
     scenario::value::OneOrMany,
     source::{Diagnostic, Source},
     suggest::did_you_mean,
@@ -227,7 +226,7 @@ pub(crate) fn check_replicas(
 /// Reads a mesh file. `name` is the mesh's, `configs` is the folder of Envoy configurations.
 ///
 /// # Errors
-/// Everything in the file that does not hold, in the order of the file.
+/// Everything in the file that is invalid, in the order of the file.
 pub fn read_mesh(name: &str, source: &Source, configs: &Path) -> Result<MeshSpec, Vec<Diagnostic>> {
     match read_mesh_partly(name, source, configs) {
         (Some(mesh), wrong) if wrong.is_empty() => Ok(mesh),
@@ -415,7 +414,7 @@ fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Di
     if path.is_file() {
         // A link in a checkout could have any file of this user told in a log.
         let project = configs.parent().unwrap_or(configs);
-        if stays_in(project, &path).unwrap_or(false) {
+        if meshkat_files::stays_in(project, &path).unwrap_or(false) {
             return None;
         }
         let message = format!("`{}` in `{folder}` leads out of the project", file.value);

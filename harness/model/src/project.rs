@@ -132,7 +132,7 @@ impl Project {
     /// It leads out of the project, or nowhere.
     pub fn holds(&self, path: &Path) -> io::Result<()> {
         let below = std::path::absolute(path)?.starts_with(std::path::absolute(&self.root)?);
-        if below && !stays_in(&self.root, path)? {
+        if below && !meshkat_files::stays_in(&self.root, path)? {
             let message = format!(
                 "{} leads out of the project; put what it leads to in its place",
                 path.display()
@@ -326,7 +326,7 @@ impl Project {
     /// Reads one scenario's head; `shared` are the values that it may refer to by name.
     ///
     /// # Errors
-    /// What reading says, or everything in the head that does not hold.
+    /// What reading says, or everything in the head that is invalid.
     pub fn read_scenario(&self, path: &Path, shared: &SharedAxes) -> io::Result<Result<Scenario, Vec<Diagnostic>>> {
         let source = self.read(path)?.map_err(|wrong| vec![wrong]);
         Ok(source.and_then(|source| Scenario::read(self.scenario_id(path), source, shared)))
@@ -388,18 +388,6 @@ pub fn yaml_below(folder: &Path, is_left_out: impl Fn(&Path) -> bool) -> io::Res
         }
     }
     Ok(found)
-}
-
-/// Whether what a path leads to lies in a folder, whatever links are on the way.
-///
-/// # Errors
-/// It leads nowhere.
-pub(crate) fn stays_in(folder: &Path, path: &Path) -> io::Result<bool> {
-    let real = |path: &Path| {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        std::fs::canonicalize(path).map_err(named)
-    };
-    Ok(real(path)?.starts_with(real(folder)?))
 }
 
 /// Whether a folder is a link to one that it lies in, so that following it would have no end.

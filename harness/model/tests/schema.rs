@@ -13,7 +13,7 @@ use meshkat_model::{
     source::Source,
     yaml::{Node, parse},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn project() -> Project {
     Project::find(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the project is there")
@@ -64,6 +64,21 @@ fn every_scenario_and_every_mesh_is_let_through() {
             );
         }
     }
+}
+
+#[test]
+fn an_old_spelling_is_let_through_in_place_of_the_new_one() {
+    let scenario = validator("scenario");
+    let is_valid = |step: Value| {
+        let document = json!({"promise": "p", "mesh": "petshop", "steps": [step]});
+        scenario.is_valid(&document)
+    };
+    assert!(is_valid(json!({"get": "/", "direct": "pet-1", "status": 200})));
+    assert!(is_valid(json!({"get": "/", "straight-to": "pet-1", "status": 200})));
+    assert!(!is_valid(
+        json!({"get": "/", "direct": "pet-1", "straight-to": "pet-1", "status": 200})
+    ));
+    assert!(!is_valid(json!({"get": "/", "straight-to": ["pet-1"], "status": 200})));
 }
 
 #[test]

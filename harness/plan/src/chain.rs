@@ -2,7 +2,7 @@
 
 use meshkat_model::{case::Case, scenario::verb::Impact};
 
-use crate::{expected::Expected, group::Sharing};
+use crate::{expected::Expected, sharing::Sharing};
 
 /// A case, and what decides where it runs.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Member {
 
 /// Where on a mesh a case has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Position {
     First,
     Anywhere,
     Last,
@@ -42,11 +42,11 @@ impl Member {
         }
     }
 
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn position(&self) -> Position {
         match (self.is_first, self.impact) {
-            (true, _) => Place::First,
-            (false, Impact::Lasting) => Place::Last,
-            (false, _) => Place::Anywhere,
+            (true, _) => Position::First,
+            (false, Impact::Lasting) => Position::Last,
+            (false, _) => Position::Anywhere,
         }
     }
 
@@ -72,27 +72,27 @@ pub(crate) fn chains(members: Vec<Member>, sharing: Sharing, longest: u64) -> Ve
     if shared.is_empty() {
         return chains;
     }
-    let at = |place| shared.iter().filter(|member| member.place() == place).count();
+    let at = |position| shared.iter().filter(|member| member.position() == position).count();
     let all: u64 = shared.iter().map(|member| member.ms).sum();
     let by_time = usize::try_from(all.div_ceil(longest)).unwrap_or(usize::MAX);
-    let many = at(Place::First)
-        .max(at(Place::Last))
+    let many = at(Position::First)
+        .max(at(Position::Last))
         .max(by_time)
         .clamp(1, shared.len());
     let mut dealt: Vec<Dealt> = (0..many).map(|_| Dealt::default()).collect();
     // The long ones first, each to whoever has the least: no list then is longer than the others by more than its last.
     shared.sort_by_key(|member| {
         (
-            member.place() == Place::Anywhere,
+            member.position() == Position::Anywhere,
             std::cmp::Reverse(member.ms),
             member.number,
         )
     });
     for member in shared {
-        let place = member.place();
+        let position = member.position();
         let least = dealt
             .iter_mut()
-            .filter(|dealt| dealt.has_room(place))
+            .filter(|dealt| dealt.has_room(position))
             .min_by_key(|dealt| dealt.ms);
         if let Some(least) = least {
             least.ms += member.ms;
@@ -116,7 +116,7 @@ struct Dealt {
 
 impl Dealt {
     /// Anywhere, there always is. There are as many lists as cases that must be first, and as those that must be last.
-    fn has_room(&self, place: Place) -> bool {
-        place == Place::Anywhere || self.members.iter().all(|member| member.place() != place)
+    fn has_room(&self, position: Position) -> bool {
+        position == Position::Anywhere || self.members.iter().all(|member| member.position() != position)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use meshkat_cover::{Asked, Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
+use meshkat_cover::{Axis, Effort, Failure, Kind, Level, Partial, Problem, Row, Strength, cover, holds};
 use meshkat_model::{
     axis::text,
     case::Case,
@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     coverage::Coverage,
     given::{is_empty, with_cases},
+    problem::{asked, asked_for, params},
 };
 
 /// Values of an axis of which a message tells.
@@ -39,8 +40,8 @@ pub struct Expanded {
 /// The cases of a scenario, the last axis varying fastest; those with values that only `include` has come last.
 ///
 /// # Errors
-/// That there are too many. Everything that does not hold in any of the cases, each thing once, in the order of the file; what
-/// does not hold in some cases alone tells in which.
+/// That there are too many. Everything that is invalid in any of the cases, each thing once, in the order of the file; what
+/// is invalid in some cases alone tells in which.
 pub fn expand(scenario: &Scenario, meshes: &dyn Meshes) -> Result<Vec<Case>, Vec<Diagnostic>> {
     let all = expand_or_choose(scenario, meshes, Coverage::Full, 0)?;
     Ok(all.cases)
@@ -85,7 +86,7 @@ pub fn expand_or_choose(
 /// The case of this id, made without the others; none if the scenario has no such case.
 ///
 /// # Errors
-/// What does not hold in it.
+/// What is invalid in it.
 pub fn case_of_id(scenario: &Scenario, meshes: &dyn Meshes, id: &str) -> Result<Option<Case>, Vec<Diagnostic>> {
     let values = id
         .strip_prefix(scenario.id.as_str())
@@ -195,7 +196,7 @@ fn cases(
     Err(told)
 }
 
-/// Something that does not hold, and the cases in which it does not.
+/// Something that is invalid, and the cases in which it is.
 struct Wrong<'a> {
     diagnostic: Diagnostic,
     seen: Vec<&'a IndexMap<String, Value>>,
@@ -260,40 +261,6 @@ fn restricted(problem: &Problem, mut rows: Vec<Row>) -> (Axes, Vec<Params>) {
     let values = |axis: &Axis| axis.values.iter().map(|choice| choice.value.clone()).collect();
     let axes = problem.axes.iter().map(|axis| (axis.name.clone(), values(axis)));
     (axes.collect(), rows.iter().map(|row| params(problem, row)).collect())
-}
-
-/// A scenario's axes and what it says about their combinations, for a coverage.
-pub(crate) fn asked_for(scenario: &Scenario, coverage: Coverage) -> Result<Asked, Vec<Diagnostic>> {
-    let strength = match coverage {
-        Coverage::Each => Strength::Ways(1),
-        Coverage::Pairwise => Strength::Ways(2),
-        Coverage::ThreeWise => Strength::Ways(3),
-        Coverage::Full => Strength::Full,
-    };
-    let mut asked = asked(scenario, strength)?;
-    if coverage == Coverage::Each {
-        // Whoever wants each value once wants no more.
-        asked.problem.stronger.clear();
-    }
-    Ok(asked)
-}
-
-/// A scenario's axes and what it says about their combinations, as a problem.
-pub(crate) fn asked(scenario: &Scenario, strength: Strength) -> Result<Asked, Vec<Diagnostic>> {
-    let axes = scenario
-        .axes
-        .iter()
-        .map(|(name, values)| Axis::new(name, values.iter().cloned()));
-    let (source, combinations) = (&scenario.source, &scenario.combinations);
-    Asked::new(source, scenario.axes_place(), axes.collect(), combinations, strength)
-}
-
-/// The values of a row.
-pub(crate) fn params(problem: &Problem, row: &[Level]) -> IndexMap<String, Value> {
-    let values = problem.axes.iter().zip(row);
-    values
-        .map(|(axis, level)| (axis.name.clone(), axis.values[usize::from(*level)].value.clone()))
-        .collect()
 }
 
 /// The full product of the axes; of no axes, the one empty combination.

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use meshkat_cover::{Effort, Strength, What, all_impossible};
 use meshkat_model::{scenario::Scenario, source::Diagnostic};
 
-use crate::expand::asked;
+use crate::problem::asked;
 
 /// The scenario without values of axes, and without included combinations, that no case can have with the Envoys that were
 /// given. A scenario that has the Envoys of its file is as it is.
 ///
 /// # Errors
-/// What does not hold whichever Envoys there are.
+/// What is invalid whichever Envoys there are.
 pub(crate) fn with_cases(scenario: &Scenario) -> Result<Cow<'_, Scenario>, Vec<Diagnostic>> {
     if !scenario.has_given_envoys() || scenario.combinations.are_all() || is_empty(scenario) {
         return Ok(Cow::Borrowed(scenario));

@@ -10,6 +10,7 @@ use meshkat_model::{capability::Capabilities, case::Case, mesh::MeshSpec, scenar
 use crate::{
     chain::{Member, chains},
     expected::Expected,
+    sharing::Sharing,
     skip::{Skipped, why_not},
 };
 
@@ -27,21 +28,10 @@ pub struct Plan {
 pub struct PlannedMesh {
     /// What starts.
     pub spec: MeshSpec,
-    /// What runs on it, one after the other. After one that harms the mesh, and is not the last, the mesh is repaired.
+    /// What runs on it, one after the other. After one with an impact, that is not the last, the mesh is repaired.
     pub cases: Vec<Case>,
     /// What all of it is expected to take, in milliseconds.
     pub expected_ms: u64,
-}
-
-/// Which cases may share a mesh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sharing {
-    /// None: each has its own.
-    Nothing,
-    /// Those that only look.
-    Looks,
-    /// Also those of which the mesh can be repaired.
-    Repairs,
 }
 
 /// In which order meshes start, and cases run on them.
@@ -111,7 +101,7 @@ impl PlannedMesh {
         mesh
     }
 
-    /// Whether the mesh is repaired after the case of this number, from 0: that one harms it, and another one follows.
+    /// Whether the mesh is repaired after the case of this number, from 0: that one has an impact, and another one follows.
     pub fn is_repaired_after(&self, number: usize) -> bool {
         number + 1 < self.cases.len() && self.cases[number].impact() != Impact::None
     }
@@ -137,7 +127,7 @@ fn digest(mesh: &MeshSpec) -> u64 {
 
 impl Planner<'_> {
     /// Groups cases. A case shares a mesh with others that need the same one, as far as [`Sharing`] says. One that asks for the
-    /// past is the first on its mesh, and one whose harm is lasting the last. A case that needs more than the runtime can do is
+    /// past is the first on its mesh, and one whose impact is lasting the last. A case that needs more than the runtime can do is
     /// on no mesh. The same cases give the same plan.
     pub fn plan(&self, cases: Vec<Case>) -> Plan {
         let mut skipped = Vec::new();
@@ -194,15 +184,15 @@ impl Planner<'_> {
         }
     }
 
-    /// The cases of a mesh: who asks for the past first, who only looks before who harms, and whose harm lasts last.
+    /// The cases of a mesh: who asks for the past first, who only looks before who has an impact, and whose impact lasts last.
     fn in_order(&self, mut chain: Vec<Member>) -> Vec<Case> {
         match self.order {
             Order::Longest | Order::Written => {
-                chain.sort_by_key(|member| (member.place(), member.impact, member.number));
+                chain.sort_by_key(|member| (member.position(), member.impact, member.number));
             }
             Order::Random(seed) => {
                 fastrand::Rng::with_seed(seed).shuffle(&mut chain);
-                chain.sort_by_key(Member::place);
+                chain.sort_by_key(Member::position);
             }
         }
         chain.into_iter().map(|member| member.case).collect()

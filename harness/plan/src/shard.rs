@@ -6,7 +6,8 @@ use meshkat_model::{capability::Capabilities, case::Case};
 
 use crate::{
     expected::Expected,
-    group::{Order, Planner, Sharing},
+    group::{Order, Planner},
+    sharing::Sharing,
 };
 
 /// `I/N`: the I-th of N parts.

@@ -137,7 +137,7 @@ fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError>
             Sharing::Nothing => prop_assert_eq!(last, 0),
             Sharing::Looks => prop_assert!(
                 last == 0 || case.impact() == Impact::None,
-                "{} harms and shares",
+                "{} has an impact and shares",
                 case.id
             ),
             Sharing::Repairs => {}
@@ -146,8 +146,8 @@ fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// With one job, the fewest meshes that cases of one mesh can have: each that must be first is first on one, and each whose harm
-/// lasts is last on one.
+/// With one job, the fewest meshes that cases of one mesh can have: each that must be first is first on one, and each whose
+/// impact lasts is last on one.
 fn fewest(cases: &[&Case], sharing: Sharing) -> usize {
     let alone = |case: &&&Case| match sharing {
         Sharing::Nothing => true,

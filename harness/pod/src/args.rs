@@ -26,7 +26,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Harm, heal and prove the network between this pod and others.
+    /// Fault, heal and prove the network between this pod and others.
     #[command(subcommand)]
     Net(Net),
 }

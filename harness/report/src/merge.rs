@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use meshkat_model::event::{Artifact, Event, Logged, PlannedCase};
+use meshkat_model::event::{Artifact, Event, Logged};
+use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{RunInfo, Status};
 
 use crate::bundle_path::{EXPLANATION, bundle_folder};

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
-use meshkat_model::event::{Event, Logged, PlannedCase};
+use meshkat_model::event::{Event, Logged};
+use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Status, Totals};
 
 use crate::text::{count, number, time};

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::process::{Resource, getrlimit};
-
-use crate::connection::{Connection, WeakConnection};
+use tokio_util::sync::CancellationToken;
 
 /// How many connections there are at once, at the most.
 pub const MOST_CONNECTIONS: usize = 4096;
@@ -54,7 +53,8 @@ pub(crate) struct Crowd {
 pub(crate) struct Member {
     crowd: Arc<Crowd>,
     number: u64,
-    connection: WeakConnection,
+    /// Cuts it.
+    cut: CancellationToken,
     asking: Mutex<Asking>,
 }
 
@@ -118,9 +118,9 @@ impl Crowd {
         left > 0
     }
 
-    /// Lets a connection in. Where there is no room, the one that asks for nothing and has done so for the longest is closed;
+    /// Lets in a connection that `cut` cuts. Where there is no room, the one that asks for nothing and has done so for the longest is closed;
     /// where all ask for something, there is none.
-    pub(crate) fn join(self: &Arc<Self>, connection: &Connection) -> Option<Place> {
+    pub(crate) fn join(self: &Arc<Self>, cut: CancellationToken) -> Option<Place> {
         let mut members = self.members();
         if members.len() >= self.most {
             let idle = members.values().filter_map(|member| {
@@ -128,21 +128,20 @@ impl Crowd {
                 (asking.requests == 0).then_some((asking.idle_since, member.number))
             });
             let (_, longest) = idle.min()?;
-            if let Some(connection) = members.remove(&longest).and_then(|member| member.connection.upgrade()) {
-                connection.cut_now();
+            if let Some(member) = members.remove(&longest) {
+                member.cut.cancel();
             }
         }
         let member = Arc::new(Member {
             crowd: Arc::clone(self),
             number: self.next.fetch_add(1, Ordering::Relaxed),
-            connection: connection.downgrade(),
+            cut,
             asking: Mutex::new(Asking {
                 requests: 0,
                 idle_since: Instant::now(),
                 proven: !self.strangers_apart,
             }),
         });
-        connection.is(Arc::clone(&member));
         members.insert(member.number, Arc::clone(&member));
         self.peak.fetch_max(members.len(), Ordering::Relaxed);
         Some(Place(member))
@@ -212,31 +211,23 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use tokio_util::sync::CancellationToken;
-
     use super::*;
-
-    fn connection(port: u16) -> (Connection, CancellationToken) {
-        let cut = CancellationToken::new();
-        let at = |port| ([127, 0, 0, 1], port).into();
-        (Connection::new(at(port), at(8080), cut.clone()), cut)
-    }
 
     #[test]
     fn who_asks_for_nothing_goes_first_and_who_asks_stays() {
         let crowd = Crowd::of(2, true);
-        let [(a, cut_a), (b, cut_b), (c, cut_c), (d, cut_d)] = [1, 2, 3, 4].map(connection);
-        let place_a = crowd.join(&a).unwrap();
+        let [a, b, c, d] = [(); 4].map(|()| CancellationToken::new());
+        let place_a = crowd.join(a.clone()).unwrap();
         let asking = place_a.0.begin().unwrap();
-        let place_b = crowd.join(&b).unwrap();
-        let place_c = crowd.join(&c).unwrap();
-        assert!(!cut_a.is_cancelled() && cut_b.is_cancelled() && !cut_c.is_cancelled());
+        let place_b = crowd.join(b.clone()).unwrap();
+        let place_c = crowd.join(c.clone()).unwrap();
+        assert!(!a.is_cancelled() && b.is_cancelled() && !c.is_cancelled());
         let asking_c = place_c.0.begin().unwrap();
-        assert!(crowd.join(&d).is_none() && !cut_d.is_cancelled());
+        assert!(crowd.join(d.clone()).is_none() && !d.is_cancelled());
         drop(asking_c);
         drop(place_b);
-        crowd.join(&d).unwrap();
-        assert!(cut_c.is_cancelled() && !cut_a.is_cancelled());
+        crowd.join(d.clone()).unwrap();
+        assert!(c.is_cancelled() && !a.is_cancelled());
         drop((asking, place_a, place_c));
         assert_eq!(crowd.count(), 0);
     }
@@ -244,9 +235,8 @@ mod tests {
     #[test]
     fn where_many_are_under_way_each_has_room_for_a_few() {
         let crowd = Crowd::of(10, true);
-        let [(a, _), (b, _)] = [1, 2].map(connection);
-        let (greedy, modest) = (crowd.join(&a).unwrap(), crowd.join(&b).unwrap());
-        a.prove();
+        let [greedy, modest] = [(); 2].map(|()| crowd.join(CancellationToken::new()).unwrap());
+        greedy.0.prove();
         let mut under_way: Vec<_> = (0..MANY_REQUESTS).map(|_| greedy.0.begin().unwrap()).collect();
         assert!(greedy.0.begin().is_none());
         let few: Vec<_> = (0..FEW_REQUESTS).map(|_| modest.0.begin().unwrap()).collect();
@@ -261,8 +251,7 @@ mod tests {
     #[test]
     fn strangers_have_less_room_than_those_who_have_shown_what_they_are_here_for() {
         let crowd = Crowd::of(10, true);
-        let [(a, _), (b, _)] = [1, 2].map(connection);
-        let (stranger, other) = (crowd.join(&a).unwrap(), crowd.join(&b).unwrap());
+        let [stranger, other] = [(); 2].map(|()| crowd.join(CancellationToken::new()).unwrap());
         let mut under_way: Vec<_> = (0..MANY_REQUESTS_OF_STRANGERS)
             .map(|_| stranger.0.begin().unwrap())
             .collect();
@@ -270,14 +259,14 @@ mod tests {
         let few: Vec<_> = (0..FEW_REQUESTS).map(|_| other.0.begin().unwrap()).collect();
         assert!(other.0.begin().is_none());
         // What it asked for as a stranger is counted no more.
-        b.prove();
-        b.prove();
+        other.0.prove();
+        other.0.prove();
         under_way.push(other.0.begin().unwrap());
         assert_eq!(
             crowd.requests_of_strangers.load(Ordering::Acquire),
             MANY_REQUESTS_OF_STRANGERS
         );
-        a.prove();
+        stranger.0.prove();
         under_way.push(stranger.0.begin().unwrap());
         drop((few, under_way));
         assert_eq!(crowd.requests.load(Ordering::Acquire), 0);
@@ -287,8 +276,9 @@ mod tests {
     #[test]
     fn it_is_looked_until_all_have_gone_and_what_they_had_is_free() {
         let crowd = Crowd::of(1000, true);
-        let all: Vec<_> = (0..400).map(|port| connection(port).0).collect();
-        let mut places: Vec<_> = all.iter().map(|one| crowd.join(one).unwrap()).collect();
+        let mut places: Vec<_> = (0..400)
+            .map(|_| crowd.join(CancellationToken::new()).unwrap())
+            .collect();
         assert!(!crowd.has_gone());
         places.truncate(201);
         assert!(!crowd.has_gone());

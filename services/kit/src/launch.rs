@@ -15,7 +15,7 @@ use crate::args::ServiceArgs;
 use crate::identity::Identity;
 use crate::log::OneLine;
 
-/// The exit code of a wrong flag or a file that does not hold.
+/// The exit code of a wrong flag or a file that is invalid.
 pub const EXIT_USAGE: u8 = 2;
 
 /// The exit code of an environment that does not allow the service to run, such as an address in use.
@@ -26,7 +26,7 @@ pub type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Logs to stderr, binds, runs the service until SIGTERM or SIGINT, and returns the exit code of the process.
 ///
-/// 0: stopped as told. [`EXIT_USAGE`]: the host's name cannot be the instance's, or the rules of who may write do not hold. [`EXIT_ENVIRONMENT`]: no listener, or
+/// 0: stopped as told. [`EXIT_USAGE`]: the host's name cannot be the instance's, or the rules of who may write are invalid. [`EXIT_ENVIRONMENT`]: no listener, or
 /// `run` failed. Whatever fails is one line on stderr.
 pub fn launch<R, F>(service: &'static str, args: &ServiceArgs, run: R) -> ExitCode
 where

@@ -134,10 +134,11 @@ impl Server {
     fn spawn(&self, stream: TcpStream, peer: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
         let connection = Connection::new(peer, local, self.cut.child_token());
-        let Some(place) = self.crowd.join(&connection) else {
+        let Some(place) = self.crowd.join(connection.token()) else {
             tracing::debug!("there is no room for a connection from {peer}");
             return;
         };
+        connection.is(Arc::clone(&place.0));
         let standing = Arc::clone(connection.standing());
         let serving = serve_connection(
             stream,

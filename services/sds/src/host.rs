@@ -82,7 +82,7 @@ impl Default for Tags {
 #[serde(try_from = "Vec<Host>")]
 pub struct Hosts(Vec<Host>);
 
-/// Why hosts do not hold together.
+/// Why hosts do not go together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHosts {
     /// Two hosts are one.

@@ -93,7 +93,7 @@ pub(crate) enum Command {
     Status,
     /// End meshes that `up` started.
     Down(DownArgs),
-    /// Harm a pod of a mesh that runs, or its network, or undo that.
+    /// Do a fault to a pod of a mesh that runs, or to its network, or undo it.
     Fault(FaultArgs),
     /// Tell whether the Envoys of a mesh have what its discovery service intends for them.
     Sync(SyncArgs),

@@ -28,7 +28,7 @@ pub(crate) enum Share {
     Never,
     /// Those that only look at it.
     Looks,
-    /// Also those that harm it, where the harm can be undone and the mesh can be asked whether it is.
+    /// Also those with an impact on it, where that can be undone and the mesh can be asked whether it is.
     Repaired,
 }
 

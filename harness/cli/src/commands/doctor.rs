@@ -14,7 +14,7 @@ use crate::{
     args::{DoctorArgs, EnvoyChoice, Runtime},
     backend,
     exit::{Exit, count},
-    limits,
+    limits, locate,
     output::say,
 };
 
@@ -69,10 +69,10 @@ pub(crate) async fn run(args: &DoctorArgs) -> Result<(), Exit> {
 type Check = Result<String, (String, String)>;
 
 async fn envoy(choice: &EnvoyChoice) -> Check {
-    match backend::envoy(choice).await {
+    match locate::envoy(choice).await {
         Ok(envoy) => {
             let told = format!("Envoy {} at {}", envoy.version, envoy.path.display());
-            let known = if backend::is_known_release(envoy).await {
+            let known = if locate::is_known_release(envoy).await {
                 "a known release"
             } else {
                 "not one of the known releases: who made it is for you to know"

@@ -4,8 +4,8 @@ use meshkat_envoy::binary::{Request, list};
 
 use crate::{
     args::{EnvoyChoice, EnvoyCommand},
-    backend,
     exit::Exit,
+    locate,
     output::{print, say},
 };
 
@@ -23,15 +23,15 @@ pub(crate) async fn run(command: EnvoyCommand) -> Result<(), Exit> {
         }
         EnvoyCommand::Fetch { wanted, force } => {
             let envoy = if force {
-                backend::fetch_envoy_again(wanted).await?
+                locate::fetch_again(wanted).await?
             } else {
-                backend::envoy(&EnvoyChoice { envoy: Some(wanted) }).await?
+                locate::envoy(&EnvoyChoice { envoy: Some(wanted) }).await?
             };
             say(&format!("Envoy {} is at {}", envoy.version, envoy.path.display()));
             Ok(())
         }
         EnvoyCommand::Path(choice) => {
-            let envoy = backend::envoy(&choice).await?;
+            let envoy = locate::envoy(&choice).await?;
             print(&format!("{}\n", envoy.path.display()));
             Ok(())
         }

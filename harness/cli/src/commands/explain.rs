@@ -7,7 +7,7 @@ use meshkat_plan::why_not;
 use crate::{
     args::{CoverageChoice, ExplainArgs},
     backend::RuntimeHandle,
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::Exit,
     load,
     near::Near,
@@ -17,9 +17,9 @@ use crate::{
 
 pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let asked = Asked::read(&args.envoy)?;
+    let envoys = EnvoySelection::read(&args.envoy)?;
     let choice = CoverageChoice::default();
-    let loaded = load::cases(&project, &asked, std::slice::from_ref(&args.case), &[], choice)?;
+    let loaded = load::cases(&project, &envoys, std::slice::from_ref(&args.case), &[], choice)?;
     let case = find(&loaded.cases, &args.case)?;
     loaded.check_needs(case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
         "\nreproduce\n  {} run '{}'{}\n",
         program::name(),
         case.id,
-        asked.reproduce()
+        envoys.reproduce()
     ));
     print(&out);
     Ok(())

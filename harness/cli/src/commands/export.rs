@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use meshkat_runtime_docker::Compose;
 
 use super::up;
-use crate::{args::ComposeArgs, backend, envoys::Found, exit::Exit, load, output::print};
+use crate::{args::ComposeArgs, backend, envoys::ResolvedEnvoys, exit::Exit, load, locate, output::print};
 
 pub(crate) async fn compose(args: &ComposeArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let spec = up::mesh(&project, &args.mesh, &args.overlay)?;
-    let envoy = backend::envoy(&args.envoy).await?;
-    let envoys = Found::one(envoy, &args.envoy).envoys().clone();
+    let envoy = locate::envoy(&args.envoy).await?;
+    let envoys = ResolvedEnvoys::one(envoy, &args.envoy).envoys().clone();
     let docker = backend::docker().await?.with_envoys(envoys);
     let docker = docker.map_err(|error| backend::runtime_error(&error))?;
     let images = docker.images(&spec).await;

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<(), Exit> {
     }
 }
 
-/// Where nothing can harm the network, nothing can repair it either: a lease would have nothing to do, and say nothing.
+/// Where nothing can give the network a fault, nothing can undo one either: a lease would have nothing to do, and say nothing.
 fn can_be_changed(run: &Ledger, fault: Option<NetworkFault>) -> Result<(), Exit> {
     let capability = Capability::CutNetwork;
     match (run.runtime, fault, capabilities().reason(capability)) {
@@ -164,7 +164,7 @@ async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs, done: i
     Ok(())
 }
 
-/// Harms or repairs the network of a pod; a sentence about it.
+/// Faults or heals the network of a pod; a sentence about it.
 async fn network(
     lease: &dyn Lease,
     pods: &[Pod],

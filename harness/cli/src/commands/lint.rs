@@ -21,11 +21,11 @@ use meshkat_model::{
 
 use crate::{
     args::{CoverageChoice, LintArgs},
-    backend,
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::{Exit, count},
     limits,
     load::{self, Wanted},
+    locate,
     output::say,
     used,
 };
@@ -56,8 +56,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let mut envoys = Vec::new();
     if wants_envoy {
         limits::check_temporary()?;
-        for choice in Asked::read(&args.envoy)?.each() {
-            let envoy = backend::envoy(&choice).await?;
+        for choice in EnvoySelection::read(&args.envoy)?.each() {
+            let envoy = locate::envoy(&choice).await?;
             let judge = judge(&envoy, &project, args);
             envoys.push((envoy, judge));
         }
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 file,
                 &meshes,
                 &axes,
-                &Asked::default(),
+                &EnvoySelection::default(),
                 &Wanted::Any,
                 CoverageChoice::pairwise(),
             )? {
@@ -253,8 +253,8 @@ fn overlays_in_use(
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
     let mut found: BTreeMap<PathBuf, BTreeSet<Use>> = BTreeMap::new();
     for path in files.values() {
-        let (asked, coverage) = (Asked::default(), CoverageChoice::pairwise());
-        let read = load::scenario_cases(project, path, meshes, axes, &asked, &Wanted::Any, coverage)?;
+        let (envoys, coverage) = (EnvoySelection::default(), CoverageChoice::pairwise());
+        let read = load::scenario_cases(project, path, meshes, axes, &envoys, &Wanted::Any, coverage)?;
         let Ok((_, read)) = read else { continue };
         for group in read.cases.iter().flat_map(|case| case.mesh.groups.values()) {
             let Some(config) = &group.envoy else { continue };

@@ -11,28 +11,28 @@ use tabled::{builder::Builder, settings::Style};
 use crate::{
     args::{ListArgs, ListFormat},
     backend::RuntimeHandle,
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::{Exit, count},
     load,
     output::{print, print_json, say},
-    planning::Known,
+    planning::PlanInputs,
     reports::Reports,
 };
 
 pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
     let project = load::project()?;
-    let asked = Asked::read(&args.envoy)?;
+    let envoys = EnvoySelection::read(&args.envoy)?;
     let capabilities = RuntimeHandle::of(args.on.runtime).await?.capabilities().await?;
-    let cases = load::selected(&project, &asked, &args.select, args.choice, &capabilities)?;
+    let cases = load::selected(&project, &envoys, &args.select, args.choice, &capabilities)?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
     let last = Reports::new(&project, None).last_if_any();
-    let known = Known::new(&args.planning, seed, runtime, capabilities, last.as_deref())?;
-    let cases = known.part(cases, args.select.shard)?;
-    let shards = shards(&known, &cases, args.shards);
-    let plan = known.plan(cases);
+    let inputs = PlanInputs::new(&args.planning, seed, runtime, capabilities, last.as_deref())?;
+    let cases = inputs.part(cases, args.select.shard)?;
+    let shards = shards(&inputs, &cases, args.shards);
+    let plan = inputs.plan(cases);
     match args.format {
-        ListFormat::Table => table(&plan, &known),
-        ListFormat::Json => print_json(Value::from(rows(&plan, &known, &shards)), true),
+        ListFormat::Table => table(&plan, &inputs),
+        ListFormat::Json => print_json(Value::from(rows(&plan, &inputs, &shards)), true),
         ListFormat::GithubMatrix => {
             let shards: Vec<Value> = (1..=args.shards)
                 .map(|index| json!({ "shard": format!("{index}/{}", args.shards) }))
@@ -45,13 +45,13 @@ pub(crate) async fn run(args: &ListArgs) -> Result<(), Exit> {
 
 /// A row for each case: which mesh it runs on, with whom, and what it is expected to take; or that it is skipped. Why, each cause
 /// once, comes after.
-pub(crate) fn table(plan: &Plan, known: &Known<'_>) {
+pub(crate) fn table(plan: &Plan, inputs: &PlanInputs<'_>) {
     let mut rows = Builder::default();
     rows.push_record(["mesh", "case", "steps", "expected", "shares its mesh"]);
     let mut guessed = 0;
     for (number, mesh) in plan.meshes.iter().enumerate() {
         for (place, case) in mesh.cases.iter().enumerate() {
-            let expected = known.expected.case(case);
+            let expected = inputs.expected.case(case);
             guessed += usize::from(!expected.seen);
             rows.push_record([
                 format!("{} {}", number + 1, mesh.spec.name),
@@ -67,7 +67,7 @@ pub(crate) fn table(plan: &Plan, known: &Known<'_>) {
         rows.push_record(["skipped", &id, &steps, "-", "-"]);
     }
     print(&format!("{}\n", rows.build().with(Style::sharp())));
-    say(&in_all(plan, known, guessed));
+    say(&in_all(plan, inputs, guessed));
     for (cause, cases) in by_cause(&plan.skipped) {
         say(&format!("skipped {}: {cause}", count(cases, "case")));
     }
@@ -83,7 +83,7 @@ fn shares(mesh: &PlannedMesh, place: usize) -> String {
 }
 
 /// The plan in a line: `174 cases on 31 meshes, 120 repairs, 22 skipped; about 2 min 10 s with 2 jobs`.
-fn in_all(plan: &Plan, known: &Known<'_>, guessed: usize) -> String {
+fn in_all(plan: &Plan, inputs: &PlanInputs<'_>, guessed: usize) -> String {
     let meshes = plan.meshes.len();
     let meshes = if meshes == 1 {
         "1 mesh".to_owned()
@@ -99,8 +99,8 @@ fn in_all(plan: &Plan, known: &Known<'_>, guessed: usize) -> String {
         line.push_str(&format!(", {} skipped", plan.skipped.len()));
     }
     if !plan.meshes.is_empty() {
-        let takes = time(plan.expected_ms(known.jobs()));
-        line.push_str(&format!("; about {takes} with {}", count(known.jobs(), "job")));
+        let takes = time(plan.expected_ms(inputs.jobs()));
+        line.push_str(&format!("; about {takes} with {}", count(inputs.jobs(), "job")));
     }
     if guessed > 0 {
         line.push_str(&format!("; the time of {} is a guess (~)", count(guessed, "case")));
@@ -109,20 +109,20 @@ fn in_all(plan: &Plan, known: &Known<'_>, guessed: usize) -> String {
 }
 
 /// In which of so many parts each case is, just as `--shard` deals them out.
-fn shards(known: &Known<'_>, cases: &[Case], of: u16) -> HashMap<String, Shard> {
+fn shards(inputs: &PlanInputs<'_>, cases: &[Case], of: u16) -> HashMap<String, Shard> {
     let of = usize::from(of);
-    let parts = known.shards(cases, of).into_iter().zip(1..);
+    let parts = inputs.shards(cases, of).into_iter().zip(1..);
     let dealt = parts.flat_map(|(part, index)| part.into_iter().map(move |case| (case.id, Shard { index, of })));
     dealt.collect()
 }
 
 /// The cases that run, in the order of the plan, and then those that are skipped.
-fn rows(plan: &Plan, known: &Known<'_>, shards: &HashMap<String, Shard>) -> Vec<Value> {
+fn rows(plan: &Plan, inputs: &PlanInputs<'_>, shards: &HashMap<String, Shard>) -> Vec<Value> {
     let row = |case: &Case, skipped: Option<String>| {
         let expected = if skipped.is_some() {
             0
         } else {
-            known.expected.case(case).ms
+            inputs.expected.case(case).ms
         };
         json!({
             "id": case.id,

@@ -12,7 +12,7 @@ use meshkat_report::read_results;
 
 use crate::{
     args::{Coverage, CoverageChoice, RunArgs, Select},
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::Exit,
     load,
     output::say,
@@ -27,7 +27,7 @@ pub(crate) fn failed(
     args: &mut RunArgs,
     project: &Project,
     dir: &Path,
-    asked: &Asked,
+    envoys: &EnvoySelection,
     capabilities: &Capabilities,
 ) -> Result<Select, Exit> {
     let last = read_results(dir).map_err(|error| {
@@ -51,7 +51,7 @@ pub(crate) fn failed(
     // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now. What the words of `args` mean is read, too:
     // that a word means nothing that failed is no mistake.
     let words: Vec<String> = again.iter().chain(&select.select).cloned().collect();
-    let loaded = load::cases(project, asked, &words, &[], choice)?;
+    let loaded = load::cases(project, envoys, &words, &[], choice)?;
     let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
     let again: HashSet<String> = again.into_iter().collect();

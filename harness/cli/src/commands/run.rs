@@ -11,10 +11,10 @@ use crate::{
     args::{Color, KeepChoice, Rerun, RunArgs, Runtime},
     backend::RuntimeHandle,
     commands::{list, rerun},
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     limits, load,
-    planning::Known,
+    planning::PlanInputs,
     program,
     reports::Reports,
     signals, used,
@@ -25,39 +25,39 @@ const REPAIRED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let project = load::project()?;
-    let asked = Asked::read(&args.envoy)?;
-    let machine = RuntimeHandle::of(args.on.runtime).await?;
-    let capabilities = machine.capabilities().await?;
+    let envoys = EnvoySelection::read(&args.envoy)?;
+    let handle = RuntimeHandle::of(args.on.runtime).await?;
+    let capabilities = handle.capabilities().await?;
     let reports = Reports::new(&project, args.report_dir.as_deref());
     let select = match args.rerun {
         None => args.select.clone(),
-        Some(Rerun::Failed) => rerun::failed(&mut args, &project, &reports.last()?, &asked, &capabilities)?,
+        Some(Rerun::Failed) => rerun::failed(&mut args, &project, &reports.last()?, &envoys, &capabilities)?,
     };
-    let loaded = load::cases(&project, &asked, &select.select, &select.tag, args.choice)?;
+    let loaded = load::cases(&project, &envoys, &select.select, &select.tag, args.choice)?;
     let mut all = loaded.that_could_run();
     let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;
     used::check_configs(&project, cases.iter().map(|case| &case.mesh))?;
     let (runtime, seed) = (args.on.runtime, args.choice.seed());
-    let known = Known::new(
+    let inputs = PlanInputs::new(
         &args.planning,
         seed,
         runtime,
         capabilities,
         reports.last_if_any().as_deref(),
     )?;
-    let plan = known.plan(known.part(cases, select.shard)?);
+    let plan = inputs.plan(inputs.part(cases, select.shard)?);
     if args.dry_run {
-        list::table(&plan, &known);
+        list::table(&plan, &inputs);
         return Ok(());
     }
     limits::check()?;
     let why_nothing_runs = why_nothing_runs(&plan);
-    let envoys = asked.find(plan.cases()).await?;
+    let found = envoys.find(plan.cases()).await?;
     let cancel = signals::cancel_on_signal()?;
-    let backend = machine.backend(&envoys)?;
-    let mut options = options(&args, &asked, envoys.versions(), backend.name());
+    let backend = handle.backend(&found)?;
+    let mut options = options(&args, &envoys, found.versions(), backend.name());
     // Nothing is fetched only to find out more about a failure.
-    all.retain(|case| envoys.has(case));
+    all.retain(|case| found.has(case));
     options.culprit.cases = all;
     let report = ReportOptions {
         dir: reports.make(&options.info.id)?,
@@ -102,9 +102,9 @@ fn why_nothing_runs(plan: &Plan) -> Option<String> {
     })
 }
 
-fn options(args: &RunArgs, asked: &Asked, envoy: Vec<String>, runtime: &str) -> RunOptions {
+fn options(args: &RunArgs, envoys: &EnvoySelection, envoy: Vec<String>, runtime: &str) -> RunOptions {
     let now = jiff::Timestamp::now();
-    let mut reproduce = format!(" --seed {}{}", args.choice.seed(), asked.reproduce());
+    let mut reproduce = format!(" --seed {}{}", args.choice.seed(), envoys.reproduce());
     if args.on.runtime != Runtime::Process {
         reproduce.push_str(&format!(" --runtime {}", args.on.runtime));
     }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use meshkat_engine::mesh::{BringUp, MeshError, RunningMesh};
+use meshkat_engine::mesh::{MeshError, RunningMesh, bring_up::BringUp};
 use meshkat_model::{
     mesh::{MeshSpec, Port},
     project::{MeshFiles, NoMesh, Project},
@@ -18,9 +18,9 @@ use crate::{
     args::{UpArgs, UpFormat},
     aside::Aside,
     backend::{self, RuntimeHandle},
-    envoys::Found,
+    envoys::ResolvedEnvoys,
     exit::{Exit, INTERRUPTED},
-    limits, load,
+    limits, load, locate,
     output::{print, print_json, say},
     signals, used,
 };
@@ -35,11 +35,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<(), Exit> {
     let project = load::project()?;
     let spec = &mesh(&project, &args.mesh, &args.overlay)?;
     limits::check()?;
-    let envoy = backend::envoy(&args.envoy).await?;
+    let envoy = locate::envoy(&args.envoy).await?;
     let cancel = signals::cancel_on_signal()?;
     let state_dir = default_state_dir().map_err(|error| backend::runtime_error(&error))?;
-    let machine = RuntimeHandle::of(args.runtime).await?;
-    let backend = machine.backend(&Found::one(envoy, &args.envoy))?;
+    let handle = RuntimeHandle::of(args.runtime).await?;
+    let backend = handle.backend(&ResolvedEnvoys::one(envoy, &args.envoy))?;
     let limit = args.ready_within;
     let bring_up = BringUp::start(&*backend, spec).await.map_err(|error| not_up(&error))?;
     let id: LeaseId = bring_up.mesh().lease().id().parse().map_err(|error| {

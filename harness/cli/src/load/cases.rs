@@ -20,7 +20,7 @@ use super::{
     scenario::{scenario_cases, with_an_envoy},
     wanted::Wanted,
 };
-use crate::{args::CoverageChoice, aside::Aside, envoys::Asked, exit::Exit};
+use crate::{args::CoverageChoice, aside::Aside, envoys::EnvoySelection, exit::Exit};
 
 /// The cases of a project that words can mean, with the file of each scenario.
 pub(crate) struct Loaded {
@@ -41,7 +41,7 @@ pub(crate) struct Loaded {
 /// Everything that is wrong with what is meant, shown; an Envoy that nobody knows; more cases than a command can look at.
 pub(crate) fn cases(
     project: &Project,
-    asked: &Asked,
+    envoys: &EnvoySelection,
     words: &[String],
     tags: &[String],
     choice: CoverageChoice,
@@ -64,7 +64,7 @@ pub(crate) fn cases(
             aside.glance(project, path, &meshes, &shared);
             continue;
         }
-        match scenario_cases(project, path, &meshes, &shared, asked, &wanted, choice)? {
+        match scenario_cases(project, path, &meshes, &shared, envoys, &wanted, choice)? {
             Ok((scenario, more)) => {
                 if !more.are_all {
                     chosen.insert(scenario.id.clone());
@@ -107,7 +107,7 @@ pub(crate) fn cases(
         return Err(Exit::diagnostics(&wrong));
     }
     for id in words {
-        if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, asked)? {
+        if let Some((at, case)) = with_an_envoy(id, &scenarios, &cases, &meshes, envoys)? {
             cases.insert(at, case);
         }
     }

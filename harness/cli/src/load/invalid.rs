@@ -3,7 +3,7 @@
 use meshkat_model::{project::Project, scenario::INVALID_ELSEWHERE, source::Diagnostic};
 
 use super::{project::meshes, scenario::scenario_cases, wanted::Wanted};
-use crate::{args::CoverageChoice, envoys::Asked, exit::Exit};
+use crate::{args::CoverageChoice, envoys::EnvoySelection, exit::Exit};
 
 /// Everything that is wrong with the scenarios, the meshes and the shared values of a project, as far as it can be known without an
 /// Envoy.
@@ -18,9 +18,9 @@ pub(crate) fn invalid(project: &Project) -> Result<Vec<Diagnostic>, Exit> {
         .scenario_files_and_doubles()
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
     wrong.extend(doubles.into_iter().map(|(_, double)| double));
-    let (asked, choice) = (Asked::default(), CoverageChoice::pairwise());
+    let (envoys, choice) = (EnvoySelection::default(), CoverageChoice::pairwise());
     for path in files.values() {
-        if let Err(more) = scenario_cases(project, path, &meshes, &shared, &asked, &Wanted::Any, choice)? {
+        if let Err(more) = scenario_cases(project, path, &meshes, &shared, &envoys, &Wanted::Any, choice)? {
             wrong.extend(more.into_iter().filter(|wrong| wrong.label != INVALID_ELSEWHERE));
         }
     }

@@ -13,7 +13,7 @@ use meshkat_plan::{Expanded, case_of_id, expand_or_choose};
 use super::wanted::Wanted;
 use crate::{
     args::CoverageChoice,
-    envoys::{self, Asked},
+    envoys::{self, EnvoySelection},
     exit::Exit,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn scenario_cases(
     path: &Path,
     meshes: &MeshFiles,
     shared: &SharedAxes,
-    asked: &Asked,
+    envoys: &EnvoySelection,
     wanted: &Wanted<'_>,
     choice: CoverageChoice,
 ) -> Result<Result<Read, Vec<Diagnostic>>, Exit> {
@@ -43,7 +43,7 @@ pub(crate) fn scenario_cases(
     if !unknown.is_empty() {
         return Ok(Err(unknown));
     }
-    let scenario = asked.apply(scenario)?;
+    let scenario = envoys.apply(scenario)?;
     if let Wanted::Ids(ids) = wanted
         && scenario.too_many_cases(scenario.combined()).is_some()
     {
@@ -67,7 +67,7 @@ pub(super) fn with_an_envoy(
     scenarios: &[Scenario],
     cases: &[Case],
     meshes: &MeshFiles,
-    asked: &Asked,
+    envoys: &EnvoySelection,
 ) -> Result<Option<(usize, Case)>, Exit> {
     let Some((scenario, envoy)) = envoys::named_by(id).filter(|_| cases.iter().all(|case| case.id != id)) else {
         return Ok(None);
@@ -80,7 +80,7 @@ pub(super) fn with_an_envoy(
     let Ok(Some(case)) = case_of_id(&with, meshes, id) else {
         return Ok(None);
     };
-    asked.knows(envoy)?;
+    envoys.knows(envoy)?;
     let last = cases.iter().rposition(|known| known.scenario == scenario.id);
     Ok(Some((last.map_or(cases.len(), |last| last + 1), case)))
 }

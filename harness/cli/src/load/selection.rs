@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     args::{CoverageChoice, Select},
-    envoys::Asked,
+    envoys::EnvoySelection,
     exit::Exit,
     near::Near,
 };
@@ -33,12 +33,12 @@ use crate::{
 /// What is invalid; nothing that was asked for; a word that matches nothing.
 pub(crate) fn selected(
     project: &Project,
-    asked: &Asked,
+    envoys: &EnvoySelection,
     select: &Select,
     choice: CoverageChoice,
     capabilities: &Capabilities,
 ) -> Result<Vec<Case>, Exit> {
-    let loaded = cases(project, asked, &select.select, &select.tag, choice)?;
+    let loaded = cases(project, envoys, &select.select, &select.tag, choice)?;
     select_from(loaded, select, choice, capabilities)
 }
 

@@ -1,4 +1,4 @@
-//! Meshes for people: up, look, harm, down.
+//! Meshes for people: up, look, fault, down.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,7 +24,7 @@ pub(crate) fn status(socket: SocketAddr, path: &str) -> Option<u16> {
 const UP: [&str; 5] = ["up", "neighbours", "--detach", "--runtime", "docker"];
 
 #[test]
-fn a_mesh_is_started_looked_at_harmed_and_ended() {
+fn a_mesh_is_started_looked_at_faulted_and_ended() {
     let Some(yard) = Yard::open() else { return };
     let up = yard.tell(&UP).exits(0).says(&["ready"]);
     let socket = ingress(&up.out);

@@ -1,4 +1,4 @@
-//! Meshes for people: up, look, harm, down.
+//! Meshes for people: up, look, fault, down.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -25,7 +25,7 @@ fn status(socket: SocketAddr, path: &str) -> Option<u16> {
 }
 
 #[test]
-fn a_mesh_is_started_looked_at_harmed_and_ended() {
+fn a_mesh_is_started_looked_at_faulted_and_ended() {
     let lab = Lab::new();
     let _permit = Permit::one();
     lab.tell(&["status"])

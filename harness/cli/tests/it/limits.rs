@@ -39,7 +39,7 @@ impl Project {
 
     fn scenario(&self, id: &str, more: &str, path: &str, axes: &str) {
         let text = format!(
-            "promise: It answers.\nmesh: one\naxes: {{{axes}}}\n{more}steps:\n  - {{get: \"{path}\", straight-to: echo, status: 200}}\n"
+            "promise: It answers.\nmesh: one\naxes: {{{axes}}}\n{more}steps:\n  - {{get: \"{path}\", direct: echo, status: 200}}\n"
         );
         self.write(&format!("scenarios/{id}.yaml"), text);
     }
@@ -249,7 +249,7 @@ fn a_mistake_in_each_of_thousands_of_cases_is_told_once() {
     project.write(
         "scenarios/shop/many.yaml",
         format!(
-            "promise: It answers.\nmesh: one\naxes: {{{}}}\nsteps:\n- {{get: \"/${{a0}}${{a1}}${{a2}}${{a3}}\", straight-to: echo, status: 200}}\n{steps}",
+            "promise: It answers.\nmesh: one\naxes: {{{}}}\nsteps:\n- {{get: \"/${{a0}}${{a1}}${{a2}}${{a3}}\", direct: echo, status: 200}}\n{steps}",
             axes.join(", ")
         ),
     );
@@ -284,7 +284,7 @@ fn expressions_without_end_end_while_files_are_checked() {
             .tells(2, &["shop/constraint.yaml:4", "needs more than 1,000,000 steps"]);
         project.tell(&["explain", "shop/fine[id=1]"]).exits(0);
         let project = Project::new();
-        let step = format!("  - {{get: /, straight-to: echo, status: 200, when: \"{expression}\"}}\n");
+        let step = format!("  - {{get: /, direct: echo, status: 200, when: \"{expression}\"}}\n");
         let text = format!("promise: It answers.\nmesh: one\naxes: {{id: [1, 2]}}\nsteps:\n{step}");
         project.write("scenarios/shop/when.yaml", text);
         project
@@ -331,7 +331,7 @@ fn what_is_no_text_that_people_write_is_refused_at_its_place() {
 
 #[test]
 fn files_that_are_large_or_deep_or_no_files_are_told() {
-    let step = "  - {get: /, straight-to: echo, status: 200}\n";
+    let step = "  - {get: /, direct: echo, status: 200}\n";
     let head = "promise: It answers.\nmesh: one\nsteps:\n";
     for (text, told) in [
         (
@@ -459,7 +459,7 @@ fn a_mesh_of_thousands_of_groups_is_refused_and_one_of_hundreds_in_thousands_of_
     project.write(
         "scenarios/shop/many.yaml",
         format!(
-            "promise: It answers.\nmesh: many\naxes: {{id: [{}]}}\nsteps:\n- {{get: \"/${{id}}\", straight-to: g1, status: 200}}\n",
+            "promise: It answers.\nmesh: many\naxes: {{id: [{}]}}\nsteps:\n- {{get: \"/${{id}}\", direct: g1, status: 200}}\n",
             values.join(", ")
         ),
     );

@@ -53,7 +53,7 @@ fn lab() -> Lab {
     write(
         "counts",
         "",
-        "  - envoy: petstore-1\n    stats: {cluster.pet.upstream_rq_total: 12}\n  - {get: /stores/1, straight-to: petstore-1, status: 404}\n",
+        "  - envoy: petstore-1\n    stats: {cluster.pet.upstream_rq_total: 12}\n  - {get: /stores/1, direct: petstore-1, status: 404}\n",
     );
     lab
 }

@@ -12,9 +12,9 @@ const LOOK: &str = "shop/look";
 fn lab() -> Lab {
     let lab = Lab::new();
     lab.remove_scenarios();
-    let look = "promise: It answers.\nmesh: neighbours\nsteps:\n  - {get: /healthz, straight-to: pet, status: 200}\n";
+    let look = "promise: It answers.\nmesh: neighbours\nsteps:\n  - {get: /healthz, direct: pet, status: 200}\n";
     let cut = "promise: It is gone, and comes back.\nmesh: neighbours\naxes: {cut: [black-holed, refusing]}\nsteps:\n  \
-               - network: \"${cut}\"\n    of: pet\n  - network: restored\n  - {get: /healthz, straight-to: pet, status: 200}\n";
+               - network: \"${cut}\"\n    of: pet\n  - network: restored\n  - {get: /healthz, direct: pet, status: 200}\n";
     lab.write("scenarios/shop/look.yaml", look);
     lab.write("scenarios/shop/cut.yaml", cut);
     lab

@@ -3,7 +3,7 @@
 //! G. Katona (1973); D. Kleitman, J. Spencer (1973): n rows suffice for C(n - 1, ⌊n/2⌋ - 1) axes, and no fewer do. Each column is
 //! a set of ⌊n/2⌋ rows, the first among them: two of them differ in both ways, meet in the first row, and leave a row out.
 
-use super::Array;
+use super::array::Array;
 use crate::level::Level;
 
 /// The smallest array for pairs of so many axes of two levels.

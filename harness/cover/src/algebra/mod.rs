@@ -2,6 +2,7 @@
 //!
 //! What is made here is a start: whatever it does not cover is added, and whatever is too much taken away.
 
+mod array;
 mod binary;
 mod field;
 mod orthogonal;
@@ -10,17 +11,8 @@ mod starter;
 
 use fastrand::Rng;
 
-use super::{
-    anneal::Budget,
-    level::{Level, Row},
-    meter::Meter,
-};
-
-/// Rows in which some entries may be anything.
-pub(super) type Array = Vec<Vec<Option<Level>>>;
-
-/// What finds rows for every pair of so many axes with as many levels each, in whatever way serves.
-pub(super) type Uniform = fn(usize, usize, Budget, &Meter, &mut Rng) -> Vec<Row>;
+use self::array::{Array, Uniform, smaller};
+use super::{anneal::Budget, level::Level, meter::Meter};
 
 /// The smallest array of `axes` axes with `levels` levels each that is known here, if any is: not all have a construction.
 pub(super) fn smallest(
@@ -55,14 +47,6 @@ pub(super) fn smallest(
 /// Whether the array of this kind is the smallest that there can be.
 pub(super) fn is_best(levels: usize, ways: usize) -> bool {
     levels == 2 && ways == 2
-}
-
-/// An array for fewer axes or levels, found by whatever serves.
-fn smaller(axes: usize, levels: usize, budget: Budget, meter: &Meter, rng: &mut Rng, uniform: Uniform) -> Array {
-    let rows = uniform(axes, levels, Budget(budget.0 / 16), meter, rng);
-    rows.into_iter()
-        .map(|row| row.into_iter().map(Some).collect())
-        .collect()
 }
 
 /// A small array, repeated side by side, over an orthogonal array that tells the repetitions apart: of `q` levels, an array of

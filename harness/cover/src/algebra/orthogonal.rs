@@ -3,7 +3,7 @@
 //! K. Bush: Orthogonal arrays of index unity (1952). The rows are the polynomials of a degree less than `ways` over a field of
 //! `q` elements, the columns their values and their leading coefficient: any `ways` columns determine the polynomial.
 
-use super::{Array, field::Field};
+use super::{array::Array, field::Field};
 use crate::level::Level;
 
 /// An array over the smallest field that is large enough. Where it has more elements than `levels`, these may be anything.

@@ -5,7 +5,7 @@
 //! arrays from cyclotomy, 2010, has the theory). Known figures that follow: 12 rows for 11 axes and triples, 24 rows for 12 axes
 //! and quadruples.
 
-use super::Array;
+use super::array::Array;
 use crate::{level::Level, problem::Problem, tuples::Tuples};
 
 const PRIMES: [usize; 10] = [3, 7, 11, 19, 23, 31, 43, 47, 59, 67];

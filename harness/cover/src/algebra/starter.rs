@@ -7,7 +7,7 @@
 
 use fastrand::Rng;
 
-use super::{Array, Uniform, smaller};
+use super::array::{Array, Uniform, smaller};
 use crate::{anneal::Budget, level::Level, meter::Meter};
 
 /// The chance to accept one thing missing more: e^(-1/0.33), and its powers.

@@ -1,4 +1,4 @@
-//! Files for `meshkat cover`: what they mean, and what is said of those that do not hold.
+//! Files for `meshkat cover`: what they mean, and what is said of those that are invalid.
 
 use meshkat_cover::{Effort, cover, file};
 use meshkat_model::source::Source;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use meshkat_model::capability::Capability;
 use meshkat_runtime::NetworkFault;
 
-/// What is harmed now: between a pod and a peer, or between a pod and everybody else.
+/// The faults that the network has now: between a pod and a peer, or between a pod and everybody else.
 #[derive(Debug, Default)]
 pub(super) struct ActiveFaults(BTreeMap<(String, Option<String>), NetworkFault>);
 
@@ -28,7 +28,7 @@ impl ActiveFaults {
             .retain(|(one, other), _| one != pod && other.as_deref() != Some(pod));
     }
 
-    /// Pods, such that nothing is harmed once each of them is healed.
+    /// Pods, such that there is no fault once each of them is healed.
     pub(super) fn pods(&self) -> BTreeSet<String> {
         self.0.keys().map(|(pod, _)| pod.clone()).collect()
     }
@@ -59,36 +59,36 @@ mod tests {
 
     #[test]
     fn who_is_parted_is_said_by_the_last_that_was_done_to_the_two() {
-        let mut harm = ActiveFaults::default();
-        assert!(!harm.parts("a", "sds"));
-        harm.does("a", &names(&["b", "sds"]), NetworkFault::BlackHole);
-        assert!(harm.parts("a", "sds") && harm.parts("sds", "a") && !harm.parts("b", "sds"));
-        harm.does("sds", &names(&["a"]), SLOW);
-        assert!(!harm.parts("a", "sds"), "slow is not silent");
-        assert!(harm.parts("a", "b"));
-        harm.does("b", &[], NetworkFault::Refuse);
-        assert!(harm.parts("b", "sds") && harm.parts("c", "b"));
-        harm.does("b", &names(&["sds"]), SLOW);
-        assert!(!harm.parts("b", "sds") && harm.parts("b", "a"));
-        harm.heals("sds");
+        let mut faults = ActiveFaults::default();
+        assert!(!faults.parts("a", "sds"));
+        faults.does("a", &names(&["b", "sds"]), NetworkFault::BlackHole);
+        assert!(faults.parts("a", "sds") && faults.parts("sds", "a") && !faults.parts("b", "sds"));
+        faults.does("sds", &names(&["a"]), SLOW);
+        assert!(!faults.parts("a", "sds"), "slow is not silent");
+        assert!(faults.parts("a", "b"));
+        faults.does("b", &[], NetworkFault::Refuse);
+        assert!(faults.parts("b", "sds") && faults.parts("c", "b"));
+        faults.does("b", &names(&["sds"]), SLOW);
+        assert!(!faults.parts("b", "sds") && faults.parts("b", "a"));
+        faults.heals("sds");
         assert!(
-            harm.parts("b", "sds"),
+            faults.parts("b", "sds"),
             "what is between one and everybody is only undone for the one"
         );
-        harm.heals("b");
-        assert!(!harm.parts("b", "sds"));
+        faults.heals("b");
+        assert!(!faults.parts("b", "sds"));
     }
 
     #[test]
     fn to_heal_the_pods_that_it_names_heals_all() {
-        let mut harm = ActiveFaults::default();
-        harm.does("a", &names(&["b", "c"]), NetworkFault::BlackHole);
-        harm.does("c", &names(&["d"]), SLOW);
-        harm.does("e", &[], NetworkFault::Disconnect);
-        assert_eq!(harm.pods(), names(&["a", "c", "e"]).into_iter().collect());
-        for pod in harm.pods() {
-            harm.heals(&pod);
+        let mut faults = ActiveFaults::default();
+        faults.does("a", &names(&["b", "c"]), NetworkFault::BlackHole);
+        faults.does("c", &names(&["d"]), SLOW);
+        faults.does("e", &[], NetworkFault::Disconnect);
+        assert_eq!(faults.pods(), names(&["a", "c", "e"]).into_iter().collect());
+        for pod in faults.pods() {
+            faults.heals(&pod);
         }
-        assert!(harm.0.is_empty());
+        assert!(faults.0.is_empty());
     }
 }

@@ -1,13 +1,11 @@
 //! Why a mesh is not as it should be, and the way out.
 
-use std::{path::Path, time::Duration};
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use meshkat_discovery::DiscoveryError;
 use meshkat_envoy::config::ConfigError;
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::RuntimeError;
-
-use super::lost::Lost;
 
 /// The longest configuration in which a place is looked for, in bytes.
 const LONGEST_CONFIGURATION: u64 = 4 << 20;
@@ -76,6 +74,33 @@ pub enum MeshError {
     /// The discovery service does not do what it was asked for.
     #[error("{0}")]
     Discovery(#[from] DiscoveryError),
+}
+
+/// An Envoy that looks for its discovery service in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// Its pod.
+    pub pod: String,
+    /// The cluster that it asks.
+    pub cluster: String,
+    /// The configuration's file.
+    pub file: String,
+    /// Where it looks.
+    pub at: SocketAddr,
+    /// What it finds there.
+    pub why: String,
+    /// Where the discovery service is.
+    pub sds: SocketAddr,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pod, at, why, sds, .. } = self;
+        write!(
+            f,
+            "the Envoy of {pod} cannot reach sds at {at}: {why}; sds listens at {sds}"
+        )
+    }
 }
 
 impl MeshError {

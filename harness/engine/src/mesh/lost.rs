@@ -1,42 +1,18 @@
 //! An Envoy that looks for its discovery service where it is not: the mesh is wrong by its own files, and no time helps.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use meshkat_model::mesh::Port;
 use meshkat_runtime::Pod;
 use tokio::net::TcpStream;
 
-use super::{ANSWER, RunningMesh, error::MeshError};
+use super::{
+    ANSWER, RunningMesh,
+    error::{Lost, MeshError},
+};
 
 /// How long a connection may take to be made or refused on one machine.
 const CONNECTED: Duration = Duration::from_secs(1);
-
-/// An Envoy that looks for its discovery service in the wrong place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
-    /// Its pod.
-    pub pod: String,
-    /// The cluster that it asks.
-    pub cluster: String,
-    /// The configuration's file.
-    pub file: String,
-    /// Where it looks.
-    pub at: SocketAddr,
-    /// What it finds there.
-    pub why: String,
-    /// Where the discovery service is.
-    pub sds: SocketAddr,
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pod, at, why, sds, .. } = self;
-        write!(
-            f,
-            "the Envoy of {pod} cannot reach sds at {at}: {why}; sds listens at {sds}"
-        )
-    }
-}
 
 impl RunningMesh {
     /// That the clusters that a pod's Envoy asks for discovery have no endpoint where the mesh's `sds` listens, and that nobody

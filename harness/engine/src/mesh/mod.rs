@@ -1,13 +1,13 @@
 //! A running mesh: its pods, its registry, and what its Envoys say.
 
-mod access;
 mod active_faults;
-mod bring_up;
+pub mod bring_up;
 mod configurations;
 mod converge;
 mod crash;
-mod discovery;
+pub mod discovery;
 mod error;
+mod logged;
 mod lost;
 mod network;
 mod proof;
@@ -32,11 +32,8 @@ use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
 use serde_json::{Map, Value};
 
 use active_faults::ActiveFaults;
-pub use bring_up::BringUp;
 use configurations::Configurations;
-pub use discovery::Restored;
-pub use error::MeshError;
-pub use lost::Lost;
+pub use error::{Lost, MeshError};
 use wanted::Wanted;
 
 /// How long an admin interface, an application or the discovery service may take for one answer.
@@ -63,7 +60,7 @@ struct State {
     named: BTreeMap<String, Vec<String>>,
     /// What is done to the network.
     network: ActiveFaults,
-    /// How often the mesh was harmed and repaired.
+    /// How often the mesh was repaired.
     repairs: usize,
     /// The cases that have run on it, in order.
     used_by: Vec<String>,
@@ -152,7 +149,7 @@ impl RunningMesh {
         &*self.lease
     }
 
-    /// How often the mesh was harmed and repaired.
+    /// How often the mesh was repaired.
     pub(crate) fn repairs(&self) -> usize {
         self.state().repairs
     }

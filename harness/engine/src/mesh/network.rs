@@ -1,4 +1,4 @@
-//! Harming what pods send one another, and undoing it.
+//! Faults of what pods send one another, and undoing them.
 
 use std::time::{Duration, Instant};
 
@@ -10,17 +10,17 @@ use super::{RunningMesh, error::MeshError};
 const SDS: &str = "sds";
 
 impl RunningMesh {
-    /// Harms all that a pod and its peers send one another, until [`RunningMesh::heal_network`]. No peers are all other pods.
+    /// Gives all that a pod and its peers send one another a fault, until [`RunningMesh::heal_network`]. No peers are all other pods.
     ///
     /// # Errors
     /// Why the runtime does not do it.
-    pub async fn harm_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
+    pub async fn fault_network(&self, pod: &str, peers: &[String], fault: NetworkFault) -> Result<(), RuntimeError> {
         self.lease.harm_network(pod, peers, fault).await?;
         self.state().network.does(pod, peers, fault);
         Ok(())
     }
 
-    /// Undoes the harm that these pods have a part in, or all harm. Then waits until every running Envoy that the network lets
+    /// Undoes the faults that these pods have a part in, or all. Then waits until every running Envoy that the network lets
     /// reach a running discovery service has acknowledged what the registry says.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl RunningMesh {
             None => self.state().network.pods().into_iter().collect(),
         };
         for pod in pods {
-            // One that is gone has taken its harm along.
+            // One that is gone has taken its faults along.
             if self.lease.pod(&pod).is_some() {
                 self.lease.heal_network(&pod).await?;
             }

@@ -11,7 +11,7 @@ use super::{RunningMesh, error::MeshError};
 impl RunningMesh {
     /// Brings the mesh back to what it was made from, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever
     /// was done is undone by what is seen, and not by what was done. Only for a mesh that was whole from the start, whose network
-    /// nobody harmed, and of which nobody was given a weight.
+    /// nobody changed, and of which nobody was given a weight.
     ///
     /// # Errors
     /// What is not as it was when `limit` is over, or never will be.

@@ -5,8 +5,10 @@ use meshkat_model::{
     yaml::At,
 };
 
-use super::limit;
-use crate::case::{Broken, CaseRun, environment};
+use crate::{
+    case::{Broken, CaseRun, environment},
+    wait::limit,
+};
 
 /// What is done to a container that runs, or is frozen.
 #[derive(Debug, Clone, Copy)]

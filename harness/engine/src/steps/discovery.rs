@@ -9,10 +9,10 @@ use meshkat_model::{
 use meshkat_runtime::Target;
 use serde_json::{Value, json};
 
-use super::limit;
 use crate::{
     case::{Broken, CaseRun, environment, millis},
-    mesh::Restored,
+    mesh::discovery::Restored,
+    wait::limit,
 };
 
 /// How much later a slow discovery service answers where the step does not say: within what Envoys wait for an answer.

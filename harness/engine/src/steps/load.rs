@@ -58,7 +58,7 @@ impl CaseRun<'_> {
             let begin = now.saturating_sub(start.elapsed());
             let until = now.max(begin + size);
             let mut checks = run.window(step, until - size, until).await?;
-            for check in checks.iter_mut().filter(|check| !check.held) {
+            for check in checks.iter_mut().filter(|check| !check.passed) {
                 check.actual = format!("in {size:?}, {}", check.actual);
             }
             Ok(checks)

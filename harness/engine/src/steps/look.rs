@@ -44,7 +44,7 @@ impl CaseRun<'_> {
             let begun = Instant::now();
             let checks = look(self).await?;
             let (took, elapsed) = (begun.elapsed(), start.elapsed());
-            let holds = checks.iter().all(|check| check.held);
+            let holds = checks.iter().all(|check| check.passed);
             let (goes_on, when) = match patience {
                 Patience::Once => (false, String::new()),
                 Patience::Within(limit) => (

@@ -13,22 +13,10 @@ mod registry;
 mod request;
 mod scale;
 
-use std::time::Duration;
-
 use container::Signal;
-use meshkat_model::{
-    scenario::{quantity::Time, verb::Step},
-    verdict,
-};
+use meshkat_model::{scenario::verb::Step, verdict};
 
 use crate::case::{Broken, CaseRun};
-
-/// How long the mesh may take to follow where the step does not say.
-const FOLLOW: Duration = Duration::from_secs(10);
-
-fn limit(within: Option<Time>) -> Duration {
-    within.map_or(FOLLOW, |time| time.0)
-}
 
 impl CaseRun<'_> {
     /// Does one step and judges it.

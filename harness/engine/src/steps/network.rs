@@ -2,8 +2,10 @@
 
 use meshkat_model::scenario::verb::network::NetworkStep;
 
-use super::limit;
-use crate::case::{Broken, CaseRun, environment};
+use crate::{
+    case::{Broken, CaseRun, environment},
+    wait::limit,
+};
 
 impl CaseRun<'_> {
     pub(super) async fn network(&mut self, step: &NetworkStep) -> Result<(), Broken> {
@@ -11,7 +13,7 @@ impl CaseRun<'_> {
             return self.network_restored(step).await;
         };
         for (pod, peers) in self.parted(step)? {
-            environment(self.mesh.harm_network(&pod, &peers, fault).await)?;
+            environment(self.mesh.fault_network(&pod, &peers, fault).await)?;
         }
         Ok(())
     }
@@ -28,7 +30,7 @@ impl CaseRun<'_> {
         )
     }
 
-    /// The pods to be harmed, each with its peers; no peers are everybody else.
+    /// The pods that get the fault, each with its peers; no peers are everybody else.
     fn parted(&self, step: &NetworkStep) -> Result<Vec<(String, Vec<String>)>, Broken> {
         if let Some(of) = &step.of {
             let pods = self.all_named(of.iter())?;

@@ -2,8 +2,10 @@
 
 use meshkat_model::scenario::verb::registry::{Hosts, RegisterStep, UnregisterStep};
 
-use super::limit;
-use crate::case::{Broken, CaseRun};
+use crate::{
+    case::{Broken, CaseRun},
+    wait::limit,
+};
 
 impl CaseRun<'_> {
     pub(super) async fn register(&mut self, step: &RegisterStep) -> Result<(), Broken> {

@@ -78,7 +78,7 @@ impl CaseRun<'_> {
 
     /// A request that goes one of three ways: into a pod's Envoy, out of it, or past it.
     pub(super) fn request_to(&self, method: &str, path: &str, to: &Target) -> Result<Request, Broken> {
-        let (name, port) = match (&to.at, &to.from, &to.straight_to) {
+        let (name, port) = match (&to.at, &to.from, &to.direct) {
             (_, Some(pod), _) => (pod.as_str(), Port::Outbound),
             (_, _, Some(pod)) => (pod.as_str(), Port::Application),
             (Some(pod), _, _) => (pod.as_str(), Port::Inbound),

@@ -2,8 +2,10 @@
 
 use meshkat_model::scenario::verb::scale::ScaleStep;
 
-use super::limit;
-use crate::case::{Broken, CaseRun};
+use crate::{
+    case::{Broken, CaseRun},
+    wait::limit,
+};
 
 impl CaseRun<'_> {
     pub(super) async fn scale(&mut self, step: &ScaleStep) -> Result<(), Broken> {

@@ -243,7 +243,7 @@ async fn an_application_is_told_to_fail_and_to_stop_failing() {
   - {fault: echo, delay: 250ms}
   - {fault: echo, abort: true}
   - {heal: echo}
-  - {get: /, straight-to: echo, status: 204}
+  - {get: /, direct: echo, status: 204}
 ";
     world.run(vec![world.one("a/fault", steps)]).await.passed();
     let expected = [
@@ -274,12 +274,12 @@ async fn who_writes_to_an_application_says_who_it_is_and_nobody_else_is_told() {
     let steps = "
   - {fault: echo, status: 503}
   - {heal: echo}
-  - {put: /faults, straight-to: echo, body: {status: 503}, status: 204}
-  - {delete: /xds/v3/clusters/pet?node_cluster=a, straight-to: echo, status: 204}
-  - {put: /faults, straight-to: echo, headers: {authorization: mine}, body: {status: 503}, status: 204}
-  - {get: /faults, straight-to: echo, status: 204}
-  - {put: /faults/more, straight-to: echo, status: 204}
-  - {post: /, straight-to: echo, status: 204}
+  - {put: /faults, direct: echo, body: {status: 503}, status: 204}
+  - {delete: /xds/v3/clusters/pet?node_cluster=a, direct: echo, status: 204}
+  - {put: /faults, direct: echo, headers: {authorization: mine}, body: {status: 503}, status: 204}
+  - {get: /faults, direct: echo, status: 204}
+  - {put: /faults/more, direct: echo, status: 204}
+  - {post: /, direct: echo, status: 204}
 ";
     world.run(vec![world.one("a/fault", steps)]).await.passed();
     let own = meshkat_runtime::scripted::AUTHORIZATION;
@@ -306,7 +306,7 @@ async fn an_application_that_takes_no_fault_is_told_of() {
         let ran = world
             .run(vec![world.one(
                 "a/fault",
-                &format!("  - {{{step}}}\n  - {{get: /, straight-to: echo, status: 405}}\n"),
+                &format!("  - {{{step}}}\n  - {{get: /, direct: echo, status: 405}}\n"),
             )])
             .await;
         let failure = ran.failed();

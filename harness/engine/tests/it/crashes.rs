@@ -34,8 +34,8 @@ async fn fragile() -> World {
     world
 }
 
-const CRASH: &str = "  - {get: /crash, straight-to: echo, status: 200}\n";
-const HELLO: &str = "  - {get: /, straight-to: echo, status: 200}\n";
+const CRASH: &str = "  - {get: /crash, direct: echo, status: 200}\n";
+const HELLO: &str = "  - {get: /, direct: echo, status: 200}\n";
 
 #[tokio::test]
 async fn a_crash_fails_the_case_whatever_the_answer_was() {
@@ -78,7 +78,7 @@ async fn what_was_killed_on_purpose_is_no_crash() {
     let ran = world
         .run(vec![world.one(
             "a/kill",
-            "  - {kill: echo}\n  - {get: /, straight-to: echo, status: 200}\n",
+            "  - {kill: echo}\n  - {get: /, direct: echo, status: 200}\n",
         )])
         .await;
     ran.passed();

@@ -40,7 +40,7 @@ axes:
   tls: [off, on]
   retry: [none, one]
 steps:
-  - {get: '/${xds}/${lb}/${outage}/${pets}/${tls}/${retry}', straight-to: echo, status: 200}
+  - {get: '/${xds}/${lb}/${outage}/${pets}/${tls}/${retry}', direct: echo, status: 200}
 ";
 
 fn cases(world: &World, text: &str) -> Vec<Case> {
@@ -286,7 +286,7 @@ async fn nothing_is_looked_for_where_nothing_failed_or_nothing_varies() {
     let world = world(|path, _| path == "/bad").await;
     let all = cases(&world, SIX);
     let mut cases = some(&all, &PAIRS);
-    cases.push(world.one("a/bad", "  - {get: /bad, straight-to: echo, status: 200}\n"));
+    cases.push(world.one("a/bad", "  - {get: /bad, direct: echo, status: 200}\n"));
     let ran = world.run_with(cases, within(DEADLINE, &all)).await;
     assert_eq!((culprits(&ran).len(), ran.summary.totals.failed), (0, 1));
 }

@@ -11,9 +11,9 @@ async fn a_run_is_told_from_its_start_to_its_end() {
     let case = world.one(
         "a/hello",
         "
-  - {get: /, straight-to: echo, status: 200, text: Hello}
+  - {get: /, direct: echo, status: 200, text: Hello}
   - {kill: echo}
-  - {get: /, straight-to: echo, status: 200}
+  - {get: /, direct: echo, status: 200}
 ",
     );
     let ran = world.run(vec![case]).await;
@@ -49,12 +49,12 @@ async fn the_first_step_that_does_not_hold_is_the_last() {
     let case = world.one(
         "a/fails",
         "
-  - {get: /, straight-to: echo, status: 200}
+  - {get: /, direct: echo, status: 200}
   - get: /
-    straight-to: echo
+    direct: echo
     text: Hello
     status: 404
-  - {get: /, straight-to: echo, status: 200}
+  - {get: /, direct: echo, status: 200}
 ",
     );
     let ran = world.run(vec![case]).await;
@@ -88,7 +88,7 @@ async fn the_first_step_that_does_not_hold_is_the_last() {
 #[tokio::test]
 async fn a_case_that_checks_nothing_does_not_pass() {
     let world = World::with_echo().await;
-    let steps = "  - {pause: echo}\n  - {resume: echo}\n  - {get: /, straight-to: echo, status: 200}\n";
+    let steps = "  - {pause: echo}\n  - {resume: echo}\n  - {get: /, direct: echo, status: 200}\n";
     let mut case = world.one("a/nothing", steps);
     // A file that expects nothing is refused before it runs; the engine does not rely on it.
     case.steps = case.steps[..2].into();
@@ -106,7 +106,7 @@ async fn a_case_that_checks_nothing_does_not_pass() {
 async fn a_mesh_that_cannot_be_removed_is_told_of_and_turns_no_verdict() {
     let world = World::with_echo().await;
     world.script.fail(Call::Release, "no permission");
-    let case = world.one("a/hello", "  - {get: /, straight-to: echo, status: 200}\n");
+    let case = world.one("a/hello", "  - {get: /, direct: echo, status: 200}\n");
     let ran = world.run(vec![case]).await;
     ran.passed();
     let warnings: Vec<String> = ran
@@ -124,7 +124,7 @@ async fn a_mesh_that_cannot_be_removed_is_told_of_and_turns_no_verdict() {
 async fn a_mesh_that_cannot_be_leased_is_no_failed_case() {
     let world = World::with_echo().await;
     world.script.fail(Call::Lease("one".to_owned()), "no memory");
-    let hello = "  - {get: /, straight-to: echo, status: 200}\n";
+    let hello = "  - {get: /, direct: echo, status: 200}\n";
     let ran = world
         .run(vec![world.one("a/one", hello), world.one("a/two", hello)])
         .await;
@@ -173,7 +173,7 @@ async fn a_mesh_that_does_not_become_ready_says_what_was_seen_last() {
 #[tokio::test]
 async fn the_first_event_has_all_that_will_run() {
     let world = World::with_echo().await;
-    let hello = "  - {get: /, straight-to: echo, status: 200}\n";
+    let hello = "  - {get: /, direct: echo, status: 200}\n";
     let text = format!("promise: It answers.\nmesh: one\ntags: [quick]\nsteps:\n{hello}");
     let ran = world
         .run(vec![world.case("a/one", &text), world.one("b/two", hello)])

@@ -37,7 +37,7 @@ async fn silent() -> (World, Arc<AtomicUsize>) {
 
 /// So many loads that no answer ends: each request may take an hour.
 fn loads(number: usize) -> String {
-    let load = |number| format!("  - {{load: load-{number}, get: /, straight-to: echo, rate: 500/s, timeout: 60m}}\n");
+    let load = |number| format!("  - {{load: load-{number}, get: /, direct: echo, rate: 500/s, timeout: 60m}}\n");
     (1..=number).map(load).collect()
 }
 
@@ -99,10 +99,10 @@ async fn a_case_that_passes_does_not_wait_for_what_its_loads_have_open() {
     };
     serve(world.socket("echo", Port::Application), application(answer)).await;
     let steps = "
-  - {load: visitors, get: /load, straight-to: echo, rate: 200/s, timeout: 60m}
+  - {load: visitors, get: /load, direct: echo, rate: 200/s, timeout: 60m}
   - {expect: visitors, for: 100ms, errors: 0}
-  - {get: /hang, straight-to: echo, status: 200}
-  - {get: /hung, straight-to: echo, within: 20s, that: json > 3}
+  - {get: /hang, direct: echo, status: 200}
+  - {get: /hung, direct: echo, within: 20s, that: json > 3}
 ";
     // The run has an end of its own, far earlier than an hour.
     let ran = world.run(vec![world.one("a/open", steps)]).await;
@@ -186,7 +186,7 @@ async fn an_answer_without_end_fails_the_step_also_where_any_error_is_expected()
     let answer = |_: Asked| async { axum::response::Response::new(endless()) };
     serve(world.socket("echo", Port::Application), application(answer)).await;
     for expected in ["status: 200", "error: any", "error: reset", "error: timeout"] {
-        let step = format!("  - {{get: /, straight-to: echo, {expected}, timeout: 1m}}\n");
+        let step = format!("  - {{get: /, direct: echo, {expected}, timeout: 1m}}\n");
         let ran = world.run(vec![world.one("a/endless", &step)]).await;
         assert_eq!(
             ran.failed().actual,
@@ -204,7 +204,7 @@ async fn an_application_whose_refusal_never_ends_is_told_of() {
         .route("/readyz", get(|| async { "ready" }))
         .route("/faults", faults);
     serve(world.socket("echo", Port::Application), router).await;
-    let steps = "  - {fault: echo, status: 500}\n  - {get: /, straight-to: echo, status: 500}\n";
+    let steps = "  - {fault: echo, status: 500}\n  - {get: /, direct: echo, status: 500}\n";
     let ran = world.run(vec![world.one("a/faults", steps)]).await;
     let failure = ran.failed();
     assert_eq!(failure.message, "the application of echo does not take the fault");
@@ -228,7 +228,7 @@ async fn many_slow_requests_of_one_step_end_at_the_deadline() {
         }
     };
     serve(world.socket("echo", Port::Application), application(slow)).await;
-    let text = "promise: It answers.\nmesh: one\ndeadline: 600ms\nsteps:\n  - {get: /, straight-to: echo, times: 10000, status: 200}\n";
+    let text = "promise: It answers.\nmesh: one\ndeadline: 600ms\nsteps:\n  - {get: /, direct: echo, times: 10000, status: 200}\n";
     let ran = world.run(vec![world.case("a/slow", text)]).await;
     assert_eq!(ran.failed().message, "the case took too long");
     assert!(asked.load(Ordering::SeqCst) < 100);
@@ -259,7 +259,8 @@ async fn a_discovery_service_that_never_ends_is_told_of() {
             serve(world.socket(pod, Port::Application), word).await;
         }
     }
-    let steps = "  - {discovery: silent}\n  - {discovery: restored, within: 3s}\n  - {get: /, straight-to: echo-1, status: 200}\n";
+    let steps =
+        "  - {discovery: silent}\n  - {discovery: restored, within: 3s}\n  - {get: /, direct: echo-1, status: 200}\n";
     let ran = world.run(vec![world.shop("a/endless", steps)]).await;
     let failure = ran.failed();
     assert!(!ends.load(Ordering::SeqCst), "it was asked");

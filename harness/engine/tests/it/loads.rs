@@ -34,9 +34,9 @@ async fn breakable() -> (World, Arc<AtomicUsize>) {
     (world, asked)
 }
 
-const LOAD: &str = "  - {load: visitors, get: /load, straight-to: echo, rate: 200/s}\n";
-const BREAK: &str = "  - {get: /break, straight-to: echo, status: 200}\n";
-const MEND: &str = "  - {get: /mend, straight-to: echo, status: 200}\n";
+const LOAD: &str = "  - {load: visitors, get: /load, direct: echo, rate: 200/s}\n";
+const BREAK: &str = "  - {get: /break, direct: echo, status: 200}\n";
+const MEND: &str = "  - {get: /mend, direct: echo, status: 200}\n";
 
 #[tokio::test]
 async fn a_load_without_errors_is_told_so() {
@@ -102,7 +102,8 @@ async fn a_window_begins_at_the_start_of_the_load_or_where_the_last_ended() {
     let bad = format!(
         "{BREAK}  - {{expect: visitors, for: 100ms, errors: '> 0'}}\n{MEND}  - {{expect: visitors, for: 100ms, that: requests > 0}}\n"
     );
-    let since = "  - {get: /, straight-to: echo, for: 100ms, status: 200}\n  - {expect: visitors, since: last-expect, errors: 0}\n";
+    let since =
+        "  - {get: /, direct: echo, for: 100ms, status: 200}\n  - {expect: visitors, since: last-expect, errors: 0}\n";
     let steps = format!("{LOAD}{good}{bad}{good}{since}  - {{expect: visitors, errors: '> 0'}}\n");
     world.run(vec![world.one("a/load", &steps)]).await.passed();
 }
@@ -128,7 +129,7 @@ async fn a_load_that_was_stopped_sends_no_more_and_can_still_be_judged() {
     let (world, asked) = breakable().await;
     let steps = format!(
         "{LOAD}  - {{expect: visitors, for: 100ms, errors: 0}}\n  - {{stop-load: visitors}}\n{BREAK}  - {{get: /load, \
-         straight-to: echo, status: 503}}\n  - {{expect: visitors, errors: 0}}\n"
+         direct: echo, status: 503}}\n  - {{expect: visitors, errors: 0}}\n"
     );
     let ran = world.run(vec![world.one("a/load", &steps)]).await;
     let case = ran.passed();
@@ -140,7 +141,7 @@ async fn a_load_that_was_stopped_sends_no_more_and_can_still_be_judged() {
 async fn a_window_without_requests_holds_nothing() {
     let (world, _) = breakable().await;
     let steps = "
-  - {load: visitors, get: /load, straight-to: echo, rate: 1/s}
+  - {load: visitors, get: /load, direct: echo, rate: 1/s}
   - {expect: visitors, for: 100ms, errors: 0}
   - {expect: visitors, for: 100ms, errors: 0}
 ";
@@ -165,7 +166,7 @@ async fn a_load_to_nobody_has_only_errors() {
 async fn who_took_part_is_counted_over_a_window() {
     let (world, _) = World::with_shop().await;
     let steps = "
-  - {load: visitors, get: /, straight-to: echo-1, rate: 100/s}
+  - {load: visitors, get: /, direct: echo-1, rate: 100/s}
   - {expect: visitors, for: 100ms, distinct: {echo: 1}}
   - {expect: visitors, for: 100ms, distinct: {echo: 2}}
 ";

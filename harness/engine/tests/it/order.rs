@@ -4,13 +4,13 @@ use meshkat_model::results::Status;
 
 use crate::world::{World, options};
 
-const HELLO: &str = "  - {get: /, straight-to: echo, status: 200}\n";
-const KILLS: &str = "  - {kill: echo}\n  - {get: /, straight-to: echo, status: 200}\n";
+const HELLO: &str = "  - {get: /, direct: echo, status: 200}\n";
+const KILLS: &str = "  - {kill: echo}\n  - {get: /, direct: echo, status: 200}\n";
 
 #[tokio::test]
 async fn cases_that_only_look_share_a_mesh_and_one_that_fails_spoils_nothing() {
     let world = World::with_echo().await;
-    let wrong = "  - {get: /, straight-to: echo, status: 404}\n";
+    let wrong = "  - {get: /, direct: echo, status: 404}\n";
     let ran = world
         .run(vec![
             world.one("a/1", HELLO),

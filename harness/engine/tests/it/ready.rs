@@ -37,7 +37,7 @@ async fn with_an_application(world: &World) {
 async fn run(world: &World, patience: Duration) -> Ran {
     let case = world.case(
         "a/b",
-        "promise: It answers.\nmesh: edge\nsteps:\n  - {get: /, straight-to: echo, status: 200}\n",
+        "promise: It answers.\nmesh: edge\nsteps:\n  - {get: /, direct: echo, status: 200}\n",
     );
     let mut options = options();
     options.ready_within = patience;

@@ -1,4 +1,4 @@
-//! A mesh that a case has harmed, and that the next one has, too.
+//! A mesh that a case has changed, and that the next one has, too.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -66,7 +66,7 @@ async fn whatever_a_case_did_is_undone_before_the_next_one() {
         "{discovery: killed}",
         "{discovery: refusing}",
         "{discovery: restored, registry: lost}",
-        "{load: all, get: /, straight-to: echo-1, rate: 100/s}\n  - {expect: all, for: 50ms, errors: 0}",
+        "{load: all, get: /, direct: echo-1, rate: 100/s}\n  - {expect: all, for: 50ms, errors: 0}",
     ] {
         let (world, _) = shop().await;
         let ran = run_harmful(&world, harm).await;
@@ -199,7 +199,7 @@ async fn a_failure_tells_that_others_had_harmed_the_mesh_before() {
     let told = |hints: &[String]| {
         hints
             .iter()
-            .any(|hint| hint.contains("used before, by a/1; it was harmed once, and repaired"))
+            .any(|hint| hint.contains("used before, by a/1; it was repaired once"))
     };
     let kills = "  - {kill: echo-1}\n  - {envoy: ingress, ready: LIVE}\n";
     let ran = world

@@ -45,12 +45,12 @@ async fn telling() -> (World, Arc<Mutex<Vec<Asked>>>) {
 async fn every_method_is_sent_with_its_headers_and_body() {
     let (world, kept) = telling().await;
     let steps = "
-  - {get: /g?q=1, straight-to: echo, host: foo.com, headers: {x-one: '1'}, status: 200, json: {method: GET}}
-  - {head: /h, straight-to: echo, status: 200, text: ''}
-  - {post: /p, straight-to: echo, body: {a: [1]}, json: {method: POST}}
-  - {put: /u, straight-to: echo, body: as it is, json: {method: PUT}}
-  - {patch: /a, straight-to: echo, json: {method: PATCH, list: [1, 2]}}
-  - {delete: /d, straight-to: echo, json: {method: DELETE}, that: 'json.number == 6 && status == 200'}
+  - {get: /g?q=1, direct: echo, host: foo.com, headers: {x-one: '1'}, status: 200, json: {method: GET}}
+  - {head: /h, direct: echo, status: 200, text: ''}
+  - {post: /p, direct: echo, body: {a: [1]}, json: {method: POST}}
+  - {put: /u, direct: echo, body: as it is, json: {method: PUT}}
+  - {patch: /a, direct: echo, json: {method: PATCH, list: [1, 2]}}
+  - {delete: /d, direct: echo, json: {method: DELETE}, that: 'json.number == 6 && status == 200'}
 ";
     let ran = world.run(vec![world.one("a/methods", steps)]).await;
     ran.passed();
@@ -80,7 +80,7 @@ async fn every_method_is_sent_with_its_headers_and_body() {
 /// Each expectation that does not hold, alone, with what is told of it.
 #[tokio::test]
 async fn every_expectation_can_fail_and_says_how() {
-    let hello = "/text, straight-to: echo";
+    let hello = "/text, direct: echo";
     let table = [
         (
             "status: [404, 500]",
@@ -152,7 +152,7 @@ async fn every_expectation_can_fail_and_says_how() {
 #[tokio::test]
 async fn an_expectation_s_own_line_is_told() {
     let (world, _) = telling().await;
-    let steps = "  - get: /text\n    straight-to: echo\n    status: 200\n    contains: Welt\n";
+    let steps = "  - get: /text\n    direct: echo\n    status: 200\n    contains: Welt\n";
     let ran = world.run(vec![world.one("a/fails", steps)]).await;
     assert_eq!(ran.failed().line, 7);
 }
@@ -161,17 +161,16 @@ async fn an_expectation_s_own_line_is_told() {
 async fn the_same_request_several_times_is_judged_each_time() {
     let (world, kept) = telling().await;
     let ran = world
-        .run(vec![world.one(
-            "a/times",
-            "  - {get: /, straight-to: echo, times: 6, status: 200}\n",
-        )])
+        .run(vec![
+            world.one("a/times", "  - {get: /, direct: echo, times: 6, status: 200}\n"),
+        ])
         .await;
     assert_eq!((ran.passed().requests, ran.passed().checks), (6, 6));
     assert_eq!(kept.lock().expect("nobody panicked").len(), 6);
     let ran = world
         .run(vec![world.one(
             "a/times",
-            "  - {get: /, straight-to: echo, times: 6, that: json.number < 10}\n",
+            "  - {get: /, direct: echo, times: 6, that: json.number < 10}\n",
         )])
         .await;
     assert!(
@@ -188,14 +187,14 @@ async fn an_expectation_may_become_true() {
     let ran = world
         .run(vec![world.one(
             "a/within",
-            "  - {get: /, straight-to: echo, within: 20s, that: json.number == 5}\n",
+            "  - {get: /, direct: echo, within: 20s, that: json.number == 5}\n",
         )])
         .await;
     assert_eq!(ran.passed().requests, 5);
     let ran = world
         .run(vec![world.one(
             "a/within",
-            "  - {get: /missing, straight-to: echo, within: 100ms, status: 200}\n",
+            "  - {get: /missing, direct: echo, within: 100ms, status: 200}\n",
         )])
         .await;
     let actual = &ran.failed().actual;
@@ -213,7 +212,7 @@ async fn an_expectation_may_have_to_stay_true() {
     let ran = world
         .run(vec![world.one(
             "a/for",
-            "  - {get: /text, straight-to: echo, for: 100ms, status: 200}\n",
+            "  - {get: /text, direct: echo, for: 100ms, status: 200}\n",
         )])
         .await;
     assert!(ran.passed().requests > 1);
@@ -221,7 +220,7 @@ async fn an_expectation_may_have_to_stay_true() {
     let ran = world
         .run(vec![world.one(
             "a/for",
-            "  - {get: /, straight-to: echo, for: 1m, that: json.number < 4}\n",
+            "  - {get: /, direct: echo, for: 1m, that: json.number < 4}\n",
         )])
         .await;
     assert!(ran.failed().actual.contains(" of 60s: "), "{}", ran.failed().actual);
@@ -234,14 +233,14 @@ async fn no_answer_can_be_what_is_expected() {
     let silent = |_| async { std::future::pending::<&str>().await };
     serve(world.socket("echo", Port::Application), application(silent)).await;
     let steps = "
-  - {get: /, straight-to: echo, timeout: 100ms, error: timeout}
-  - {get: /, straight-to: echo, timeout: 100ms, error: any}
+  - {get: /, direct: echo, timeout: 100ms, error: timeout}
+  - {get: /, direct: echo, timeout: 100ms, error: any}
 ";
     world.run(vec![world.one("a/silent", steps)]).await.passed();
     let ran = world
         .run(vec![world.one(
             "a/silent",
-            "  - {get: /, straight-to: echo, timeout: 100ms, error: refused}\n",
+            "  - {get: /, direct: echo, timeout: 100ms, error: refused}\n",
         )])
         .await;
     let failure = ran.failed();
@@ -252,7 +251,7 @@ async fn no_answer_can_be_what_is_expected() {
     let ran = world
         .run(vec![world.one(
             "a/silent",
-            "  - {get: /, straight-to: echo, timeout: 100ms, status: 200}\n",
+            "  - {get: /, direct: echo, timeout: 100ms, status: 200}\n",
         )])
         .await;
     assert_eq!(ran.failed().actual, "no answer: nothing within 100ms");
@@ -302,16 +301,15 @@ async fn a_request_goes_through_the_ingress_where_nothing_else_is_said() {
   - {get: /, text: edge}
   - {get: /, at: echo, text: in}
   - {get: /, from: echo-2, host: pet, text: out}
-  - {get: /, straight-to: echo-2, text: Hello, served-by: echo}
-  - {get: /, straight-to: echo-2, served-by: echo-2}
+  - {get: /, direct: echo-2, text: Hello, served-by: echo}
+  - {get: /, direct: echo-2, served-by: echo-2}
   - {get: /, at: echo-2, error: refused}
 ";
     world.run(vec![world.shop("a/ways", steps)]).await.passed();
     let ran = world
-        .run(vec![world.shop(
-            "a/ways",
-            "  - {get: /, straight-to: echo-2, served-by: echo-1}\n",
-        )])
+        .run(vec![
+            world.shop("a/ways", "  - {get: /, direct: echo-2, served-by: echo-1}\n"),
+        ])
         .await;
     assert_eq!(ran.failed().message, "served by somebody else");
 }
@@ -320,10 +318,10 @@ async fn a_request_goes_through_the_ingress_where_nothing_else_is_said() {
 async fn later_steps_know_what_was_kept() {
     let (world, _) = telling().await;
     let steps = "
-  - {get: /, straight-to: echo, keep: first}
-  - {get: /, straight-to: echo, keep: second, status: 200}
+  - {get: /, direct: echo, keep: first}
+  - {get: /, direct: echo, keep: second, status: 200}
   - check: ['second.json.number == first.json.number + 1', 'pods.echo.application']
-  - {get: /, straight-to: echo, that: json.number > second.json.number}
+  - {get: /, direct: echo, that: json.number > second.json.number}
 ";
     world.run(vec![world.one("a/kept", steps)]).await.passed();
     let ran = world.run(vec![world.one("a/kept", &steps.replace("+ 1", "+ 2"))]).await;
@@ -344,7 +342,7 @@ async fn a_pod_that_was_scaled_away_is_told_of() {
     let ran = world
         .run(vec![world.shop(
             "a/gone",
-            "  - {scale: {echo: 1}}\n  - {get: /, straight-to: echo-2, status: 200}\n",
+            "  - {scale: {echo: 1}}\n  - {get: /, direct: echo-2, status: 200}\n",
         )])
         .await;
     let failure = ran.failed();
@@ -363,9 +361,7 @@ async fn a_retry_of_the_client_never_hides_a_failure() {
     };
     serve(world.socket("echo", Port::Application), application(answer)).await;
     let ran = world
-        .run(vec![
-            world.one("a/once", "  - {get: /, straight-to: echo, status: 503}\n"),
-        ])
+        .run(vec![world.one("a/once", "  - {get: /, direct: echo, status: 503}\n")])
         .await;
     ran.passed();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -374,7 +370,7 @@ async fn a_retry_of_the_client_never_hides_a_failure() {
 #[tokio::test]
 async fn who_took_part_is_counted_over_all_answers() {
     let (world, _) = World::with_shop().await;
-    let asks = "  - {get: /, straight-to: echo-1, times: 3, distinct: {echo: ";
+    let asks = "  - {get: /, direct: echo-1, times: 3, distinct: {echo: ";
     world
         .run(vec![world.shop("a/distinct", &format!("{asks}1}}}}\n"))])
         .await

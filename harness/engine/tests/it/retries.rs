@@ -18,7 +18,7 @@ use crate::{
     world::{World, options},
 };
 
-const HELLO: &str = "  - {get: /, straight-to: echo, status: 200}\n";
+const HELLO: &str = "  - {get: /, direct: echo, status: 200}\n";
 
 /// A world whose application answers the first `bad` requests with a 500.
 async fn bad_at_first(bad: usize) -> World {

@@ -5,7 +5,7 @@ use meshkat_runtime::{Capabilities, Capability};
 
 use crate::world::{World, options};
 
-const LOOK: &str = "  - {get: /, straight-to: echo, status: 200}\n";
+const LOOK: &str = "  - {get: /, direct: echo, status: 200}\n";
 const REASON: &str =
     "needs to cut the network between pods (scenarios/a/cut.yaml:5), which this runtime cannot: nobody is root";
 

@@ -27,7 +27,7 @@ async fn run(tenth: usize, steps: &str) -> crate::ran::Ran {
     world.run(vec![world.shop("a/split", steps)]).await
 }
 
-const SPLIT: &str = "  - {get: /, straight-to: echo-1, times: 2800, status: 200, split: {echo-1: 90, echo-2: 10}}\n";
+const SPLIT: &str = "  - {get: /, direct: echo-1, times: 2800, status: 200, split: {echo-1: 90, echo-2: 10}}\n";
 
 #[tokio::test]
 async fn requests_of_a_step_are_judged_together() {
@@ -45,7 +45,7 @@ async fn requests_of_a_step_are_judged_together() {
 async fn so_are_those_of_a_window() {
     let steps = |rate: u32| {
         format!(
-            "  - {{load: all, get: /, straight-to: echo-1, rate: {rate}/s}}\n  - {{expect: all, for: 500ms, split: {{echo-1: 90, echo-2: 10}}, misses: {{shift: 15, at: 0.01}}}}\n"
+            "  - {{load: all, get: /, direct: echo-1, rate: {rate}/s}}\n  - {{expect: all, for: 500ms, split: {{echo-1: 90, echo-2: 10}}, misses: {{shift: 15, at: 0.01}}}}\n"
         )
     };
     run(10, &steps(1_000)).await.passed();
@@ -58,7 +58,7 @@ async fn so_are_those_of_a_window() {
 #[tokio::test]
 async fn weights_are_told_to_the_discovery_service_until_hosts_are_set_without() {
     let (world, _envoys) = World::with_shop().await;
-    let steps = "  - {register: {echo: {echo-1: 90, echo-2: 10}}}\n  - {get: /, straight-to: echo-1, status: 200}\n";
+    let steps = "  - {register: {echo: {echo-1: 90, echo-2: 10}}}\n  - {get: /, direct: echo-1, status: 200}\n";
     world.run(vec![world.shop("a/weights", steps)]).await.passed();
     let weights = |world: &World| -> Vec<serde_json::Value> {
         let registry = world.registry.lock().expect("nobody panics with it");
@@ -68,7 +68,7 @@ async fn weights_are_told_to_the_discovery_service_until_hosts_are_set_without()
             .collect()
     };
     assert_eq!(weights(&world), [json!(90), json!(10)]);
-    let steps = "  - {register: {echo: {echo-1: 90, echo-2: 10}}}\n  - {register: {echo: 2}}\n  - {get: /, straight-to: echo-1, status: 200}\n";
+    let steps = "  - {register: {echo: {echo-1: 90, echo-2: 10}}}\n  - {register: {echo: 2}}\n  - {get: /, direct: echo-1, status: 200}\n";
     world.run(vec![world.shop("a/weights", steps)]).await.passed();
     assert_eq!(weights(&world), [json!(null), json!(null)]);
 }

@@ -10,9 +10,9 @@ use crate::{
     world::{World, options},
 };
 
-const HELLO: &str = "  - {get: /, straight-to: echo, status: 200}\n";
-const WRONG: &str = "  - {get: /, straight-to: echo, status: 404}\n";
-const NEVER: &str = "  - {get: /never, straight-to: echo, status: 200, timeout: 1m}\n";
+const HELLO: &str = "  - {get: /, direct: echo, status: 200}\n";
+const WRONG: &str = "  - {get: /, direct: echo, status: 404}\n";
+const NEVER: &str = "  - {get: /never, direct: echo, status: 200, timeout: 1m}\n";
 
 /// A world whose application never answers `/never`, and cancels `cancel` when it is asked for it.
 async fn stuck(cancel: &CancellationToken) -> World {
@@ -53,7 +53,7 @@ async fn a_case_that_takes_too_long_fails_at_the_step_that_it_was_at() {
 #[tokio::test]
 async fn fail_fast_starts_nothing_after_the_first_failure() {
     let world = World::with_echo().await;
-    let killing = |id| world.one(id, "  - {kill: echo}\n  - {get: /, straight-to: echo, status: 404}\n");
+    let killing = |id| world.one(id, "  - {kill: echo}\n  - {get: /, direct: echo, status: 404}\n");
     let mut options = options();
     options.fail_fast = true;
     let cases = vec![
@@ -106,7 +106,7 @@ async fn a_run_that_is_told_to_end_gives_its_meshes_back_and_tells_only_of_what_
 async fn meshes_side_by_side_all_end_when_the_run_is_told_to() {
     let cancel = CancellationToken::new();
     let world = stuck(&cancel).await;
-    let waits = "  - {kill: echo}\n  - {get: /slow, straight-to: echo, within: 1m, status: 404}\n";
+    let waits = "  - {kill: echo}\n  - {get: /slow, direct: echo, within: 1m, status: 404}\n";
     let never = format!("  - {{kill: echo}}\n{NEVER}");
     let cases = vec![
         world.one("a/1", waits),
@@ -163,7 +163,7 @@ async fn a_load_of_a_case_that_is_cut_short_ends_with_it() {
     let cancel = CancellationToken::new();
     let world = stuck(&cancel).await;
     let steps = format!(
-        "  - {{load: visitors, get: /, straight-to: echo, rate: 100/s}}\n{NEVER}  - {{expect: visitors, errors: 0}}\n"
+        "  - {{load: visitors, get: /, direct: echo, rate: 100/s}}\n{NEVER}  - {{expect: visitors, errors: 0}}\n"
     );
     let ran = tokio::time::timeout(
         Duration::from_secs(20),

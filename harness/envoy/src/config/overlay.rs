@@ -202,7 +202,7 @@ impl Bootstrap {
     /// Reads a configuration and puts overlays over it, one after the other.
     ///
     /// # Errors
-    /// A file that cannot be read or does not hold, and a change for which there is no place.
+    /// A file that cannot be read or is invalid, and a change for which there is no place.
     pub fn read_with(file: &Path, overlays: &[PathBuf]) -> Result<Self, ConfigError> {
         let mut config = Self::read(file)?;
         for overlay in overlays {

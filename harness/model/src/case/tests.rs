@@ -62,7 +62,7 @@ fn the_worst_step_says_what_is_left() {
         assert_eq!(impact(&format!("{looks}  - {step}\n")), Impact::Repairable, "{step}");
     }
     for step in [
-        "{put: /faults, straight-to: pet-1, status: 200}",
+        "{put: /faults, direct: pet-1, status: 200}",
         "{network: refusing, of: pet-1}",
         "{admin: pet-1, method: POST, path: /logging}",
         "{admin: pet-1, path: /unheard-of, status: 404}",

@@ -38,7 +38,7 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Reads an item of an axis' list. What does not hold is given to `tell`: place, message, label and help.
+    /// Reads an item of an axis' list. What is invalid is given to `tell`: place, message, label and help.
     pub fn read(item: &'a Node, mut tell: impl FnMut(Place, String, &str, String)) -> Option<Self> {
         let plain = Self {
             value: item,

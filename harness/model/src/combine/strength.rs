@@ -51,11 +51,11 @@ impl std::str::FromStr for Strength {
     }
 }
 
-/// What is told of what does not hold: place, message, label and help.
+/// What is told of what is invalid: place, message, label and help.
 pub(super) type Tell<'a> = dyn FnMut(Place, String, &str, String) + 'a;
 
 impl Strength {
-    /// Reads a strength where it stands in a file. What does not hold is given to `tell`: place, message, label and help.
+    /// Reads a strength where it stands in a file. What is invalid is given to `tell`: place, message, label and help.
     pub fn read(node: &Node, mut tell: impl FnMut(Place, String, &str, String)) -> Option<Self> {
         let text = match &node.kind {
             Kind::Scalar { text, .. } => text.as_str(),

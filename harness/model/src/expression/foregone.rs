@@ -15,10 +15,11 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::{
-    Budget, Expression, Variables,
+    budget::{self, Budget, MOST_STEPS},
+    compiled::Expression,
     meter::{env, metered, parts, weight_of_json},
     names::TYPES,
-    to_cel,
+    value::{Variables, to_cel, truth_of},
 };
 
 /// What an expression comes to, whatever is seen.
@@ -36,7 +37,7 @@ pub enum Foregone {
 const MOST_ATOMS: usize = 4;
 /// More tries than these are not made, nor more steps taken for all of them.
 const MOST_TRIES: usize = 2_000;
-const STEPS: u64 = super::MOST_STEPS / 4;
+const STEPS: u64 = MOST_STEPS / 4;
 
 /// Variables that are numbers from 0 up.
 const NUMBERS: [&str; 8] = [
@@ -246,13 +247,13 @@ fn by_trying(root: &IdedExpr, params: &Variables) -> Option<bool> {
             number /= values.len();
         }
         let outcome = budget.spend(|| {
-            super::budget::take(parts)?;
+            budget::take(parts)?;
             let mut context = Context::with_env(env());
             for (name, value) in of_try {
-                super::budget::take(weight_of_json(&value, super::budget::left()))?;
+                budget::take(weight_of_json(&value, budget::left()))?;
                 context.add_variable_from_value(name, to_cel(&value));
             }
-            super::truth_of(&tree, &context)
+            truth_of(&tree, &context)
         });
         outcome.and_then(|truth| truth) == Ok(true)
     }))

@@ -17,10 +17,11 @@ use cel::{
 use serde_json::json;
 
 use super::{
-    Expression,
     budget::{self, Budget},
+    compiled::Expression,
     meter::{env, metered, parts, weight_of_json},
-    refers, to_cel,
+    refers,
+    value::to_cel,
 };
 
 /// Numbers that sums and products may come to, so that none is too large to count with.

@@ -5,7 +5,7 @@ use cel::{
     common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators},
 };
 
-use super::Problem;
+use super::problem::Problem;
 use crate::suggest::{did_you_mean, nearest};
 
 /// What takes its arguments in brackets: `size(x)`.

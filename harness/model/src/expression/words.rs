@@ -2,7 +2,13 @@
 
 use cel::ParseErrors;
 
-use super::{DEEPEST, LONGEST, Problem};
+use super::problem::Problem;
+
+/// An expression is read once more for each part of it; nobody reads one that is longer.
+const LONGEST: usize = 1000;
+
+/// How deep brackets may lie in one another.
+const DEEPEST: usize = 30;
 
 const EXAMPLE: &str = "for example `status == 200 && json.pets.size() > 0`";
 

@@ -9,7 +9,7 @@ use crate::{
     axis::{ENVOY, not_a_version, text, written},
     combine::{Choice, Mark},
     limits::{PROBLEMS, VALUES},
-    scenario::{INVALID_ELSEWHERE, too_many_values},
+    scenario::{file::INVALID_ELSEWHERE, size::too_many_values},
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},
@@ -55,7 +55,7 @@ impl SharedAxes {
     /// Reads `scenarios/axes.yaml`: names, each with its list of values.
     ///
     /// # Errors
-    /// Everything that does not hold, in the order of the file.
+    /// Everything that is invalid, in the order of the file.
     pub fn read(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (shared, wrong) = Self::read_partly(source);
         if wrong.is_empty() { Ok(shared) } else { Err(wrong) }
@@ -125,7 +125,7 @@ fn shared_name(values: &Node) -> Option<&str> {
 /// Reads `axes:` of a scenario; none is an empty map.
 ///
 /// # Errors
-/// Axes that do not hold, that nothing refers to, and references to axes that are not there.
+/// Axes that are invalid, that nothing refers to, and references to axes that are not there.
 pub(super) fn read(source: &Source, node: &Node, shared: &SharedAxes) -> Result<Axes, Vec<Diagnostic>> {
     let mut axes = IndexMap::new();
     let mut marks = Vec::new();

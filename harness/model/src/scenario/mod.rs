@@ -1,9 +1,12 @@
 //! What a person wrote: a promise, a mesh, what varies, and steps.
 
 mod axes;
-mod check;
+pub(crate) mod check;
+mod count;
 mod deadline;
 mod envoy;
+mod file;
+mod given;
 pub mod quantity;
 mod rest;
 mod schema;
@@ -18,11 +21,9 @@ pub mod wire;
 use std::{collections::HashSet, sync::Arc};
 
 pub use axes::SharedAxes;
+pub use file::{INVALID_ELSEWHERE, ScenarioFile};
 use indexmap::IndexMap;
 pub use schema::schemas;
-use schemars::JsonSchema;
-use serde::Deserialize;
-pub(crate) use size::too_many_values;
 pub use size::{product, too_many};
 
 pub use crate::mesh::Meshes;
@@ -31,10 +32,10 @@ use crate::{
     axis::{ENVOY, text},
     case::{Case, case_id},
     combine::Combinations,
-    expression::{Budget, Problem},
+    expression::Budget,
     mesh::MeshSpec,
     mesh_file::{MeshUse, Share},
-    scenario::{quantity::Time, rest::Rest, verb::Step},
+    scenario::rest::Rest,
     source::{Diagnostic, Place, Source},
     suggest::did_you_mean,
     yaml::{self, At, Node},
@@ -43,51 +44,7 @@ use crate::{
 /// Steps that all `when` of one scenario may take, for all of its cases.
 const CONDITIONS: u64 = 10 * crate::expression::MOST_STEPS;
 
-/// The label of what is wrong with a scenario only because another file is invalid.
-pub const INVALID_ELSEWHERE: &str = "another file is invalid";
-
 const SMALLEST: &str = "the smallest scenario has the keys `promise`, `mesh` and `steps`";
-
-/// A scenario file.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ScenarioFile {
-    /// What the mesh promises, in a sentence; it heads the case in every report.
-    pub promise: At<String>,
-    /// Why it holds, for those who read on.
-    pub about: Option<String>,
-    /// The mesh that it needs.
-    pub mesh: At<MeshUse>,
-    /// What varies: a name and its values, or the name of values that files share. `${name}` stands for the value in the
-    /// rest of the file. A value that is not like the others is `{value, weight, negative}`. The axis `envoy` is reserved: its
-    /// values are versions of Envoy, and the mesh runs that Envoy.
-    #[serde(default)]
-    pub axes: IndexMap<At<String>, value::AxisValues>,
-    /// What every combination of the axes' values must hold: CEL over the axes.
-    #[serde(default)]
-    pub constraints: value::OneOrMany<String>,
-    /// Combinations that are cases whatever the coverage; their values need not be among those of the axes.
-    #[serde(default)]
-    pub include: Vec<IndexMap<String, value::Json>>,
-    /// Combinations that are no cases: values for some of the axes.
-    #[serde(default)]
-    pub exclude: Vec<IndexMap<String, value::Json>>,
-    /// Combinations that are chosen first, whatever the coverage: values for some of the axes, or all.
-    #[serde(default)]
-    pub seeds: Vec<IndexMap<String, value::Json>>,
-    /// Sets of axes that are combined more strongly than the others, from `--coverage pairwise` on.
-    #[serde(default)]
-    pub stronger: Vec<value::StrongerAxes>,
-    /// Words by which to select.
-    #[serde(default)]
-    pub tags: Vec<At<String>>,
-    /// How long one case may take; 2m by default.
-    pub deadline: Option<Time>,
-    /// `never`: each case has a mesh of its own, that no other case has used or will use.
-    pub share: Option<Share>,
-    /// What is done and what is expected, in order.
-    pub steps: Vec<At<Step>>,
-}
 
 /// A scenario that was read: its head is known, its steps are decoded for each case, when the axes have values.
 #[derive(Debug, Clone)]
@@ -114,7 +71,7 @@ impl Scenario {
     /// Reads a scenario's head; `shared` are the axes' values that it may refer to by name.
     ///
     /// # Errors
-    /// What is not YAML, and axes that do not hold.
+    /// What is not YAML, and axes that are invalid.
     pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
         let node = yaml::parse_partly(&source).map_err(|(mut wrong, rest)| {
             for mistake in &mut wrong {
@@ -147,10 +104,19 @@ impl Scenario {
         })
     }
 
+    /// The values of the axes that the file itself has. What it says must hold or not, however it is run.
+    fn own(&self, params: &IndexMap<String, serde_json::Value>) -> IndexMap<String, serde_json::Value> {
+        let mut own = params.clone();
+        if self.envoys_from == envoy::From::Added {
+            own.shift_remove(ENVOY);
+        }
+        own
+    }
+
     /// The case with these values, one for each axis.
     ///
     /// # Errors
-    /// Everything in the file that does not hold with these values, in the order of the file.
+    /// Everything in the file that is invalid with these values, in the order of the file.
     pub fn case(
         &self,
         params: IndexMap<String, serde_json::Value>,
@@ -353,12 +319,6 @@ fn missing(node: &Node, told: &[yaml::Error]) -> Vec<yaml::Error> {
 fn in_order(mut wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
     wrong.sort_by_key(|diagnostic| diagnostic.place.offset);
     wrong
-}
-
-/// What is wrong in an expression that was written at `place`.
-fn of_expression(source: &Source, place: Place, text: &str, problem: Problem) -> Diagnostic {
-    let inside = source.inside(place, text, problem.at, problem.len);
-    Diagnostic::new(source, inside.unwrap_or(place), problem.message, problem.label).help(problem.help)
 }
 
 #[cfg(test)]

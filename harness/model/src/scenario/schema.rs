@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{ScenarioFile, when::WHEN};
+use super::{file::ScenarioFile, when::WHEN};
 use crate::mesh_file::MeshFile;
 
 /// What a schema says beside the types, such as which keys go together, by the name of the definition; that of the whole has none.
@@ -19,12 +19,16 @@ const WRITTEN: [(&str, &str); 3] = [
 /// The verbs of a request: all of them are one kind of step.
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
+/// Keys that have another name by now, and are still read: the old one, and the new one.
+const OLD_SPELLINGS: [(&str, &str); 1] = [("straight-to", "direct")];
+
 /// The JSON Schemas for editors, by the name of the file: `scenario`, `mesh`, `axes`, `overlay` and `cover`.
 pub fn schemas() -> IndexMap<&'static str, Value> {
     let mut scenario = schemars::schema_for!(ScenarioFile).to_value();
     if let Some(definitions) = scenario.get_mut("$defs").and_then(Value::as_object_mut) {
         conditions(definitions);
         one_method(definitions);
+        old_spellings(definitions);
     }
     let axes = scenario.pointer("/properties/axes").cloned();
     references(&mut scenario);
@@ -157,6 +161,22 @@ fn one_method(definitions: &mut Map<String, Value>) {
     if let Some(request) = definitions.get_mut("RequestStep").and_then(Value::as_object_mut) {
         let one: Vec<Value> = METHODS.iter().map(|method| json!({ "required": [method] })).collect();
         request.insert("oneOf".to_owned(), Value::Array(one));
+    }
+}
+
+/// What has an old spelling may be written so, too.
+fn old_spellings(definitions: &mut Map<String, Value>) {
+    for properties in definitions
+        .values_mut()
+        .filter_map(|definition| definition.get_mut("properties")?.as_object_mut())
+    {
+        for (old, new) in OLD_SPELLINGS {
+            if let Some(mut property) = properties.get(new).cloned() {
+                property["description"] = Value::from(format!("The old spelling of `{new}`."));
+                property["deprecated"] = Value::Bool(true);
+                properties.insert(old.to_owned(), property);
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a scenario's steps must hold before anything starts.
+//! What is checked of a scenario's steps before anything starts.
 
 use indexmap::IndexMap;
 
@@ -9,7 +9,7 @@ use crate::{
     yaml::{At, Kind, Node},
 };
 
-/// Everything in `steps` that does not hold in `mesh`. `node` is the file from which the steps were read.
+/// Everything in `steps` that is invalid in `mesh`. `node` is the file from which the steps were read.
 pub(super) fn check(
     source: &Source,
     node: &Node,

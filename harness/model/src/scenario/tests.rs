@@ -87,6 +87,17 @@ fn envoy(case: &Case, index: usize) -> &EnvoyStep {
 }
 
 #[test]
+fn an_old_spelling_means_the_same() {
+    let steps = |key: &str| {
+        let text = format!("promise: p\nmesh: petshop\nsteps:\n  - {{get: /pets, {key}: pet-1, status: 200}}\n");
+        case_of(&text, json!({})).unwrap().steps[0].describe()
+    };
+    assert_eq!(steps("straight-to"), steps("direct"));
+    let both = "promise: p\nmesh: petshop\nsteps:\n  - {get: /pets, direct: pet-1, straight-to: pet-2, status: 200}\n";
+    assert_eq!(told(both, json!({})), ["4:5 `direct` is there in two spellings"]);
+}
+
+#[test]
 fn the_smallest_scenario_is_five_lines() {
     let text = "promise: Every pet is there.\nmesh: petshop\nsteps:\n  - get: /pets\n    status: 200\n";
     let case = case_of(text, json!({})).unwrap();

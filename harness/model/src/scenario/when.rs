@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::of_expression;
 use crate::{
     expression::{Budget, Expression, Known, Variables},
     source::{Diagnostic, Place, Source},
@@ -79,8 +78,7 @@ fn is_true(
     let Kind::Scalar { text, .. } = &condition.kind else {
         return Err(wrong("`when` is a CEL expression over the axes".to_owned()));
     };
-    let expression =
-        Expression::compile(text).map_err(|problem| vec![of_expression(source, condition.place, text, problem)])?;
+    let expression = Expression::compile(text).map_err(|problem| vec![problem.told(source, condition.place, text)])?;
     // Which steps a case has is settled before anything runs, so only the axes can be asked.
     let mut known = Known {
         variables: vec!["params"],
@@ -97,7 +95,7 @@ fn is_true(
                 let axes_alone = format!("`when` can ask the axes alone, as `params.NAME`; {example}");
                 problem.help = if params.is_empty() { example.clone() } else { axes_alone };
             }
-            of_expression(source, condition.place, text, problem)
+            problem.told(source, condition.place, text)
         };
         return Err(problems.into_iter().map(tell).collect());
     }

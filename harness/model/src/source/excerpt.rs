@@ -3,7 +3,7 @@
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use super::{Place, Source};
+use super::text::{Place, Source};
 
 /// What of a line is shown at the most, in characters.
 const WIDEST: usize = 160;

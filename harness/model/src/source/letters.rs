@@ -1,6 +1,6 @@
-//! Characters that no file has that people write, and that let it seem to be another one than it is.
+//! Bytes that are no text, and characters that no file has that people write, and that let it seem to be another one than it is.
 
-use super::{Diagnostic, Source};
+use super::{diagnostic::Diagnostic, text::Source};
 
 /// What is wrong with a character, if anything.
 fn trouble(letter: char) -> Option<&'static str> {
@@ -17,20 +17,56 @@ fn trouble(letter: char) -> Option<&'static str> {
     }
 }
 
-pub(super) fn check(source: &Source) -> Result<(), Diagnostic> {
-    let found = source
-        .text()
-        .char_indices()
-        .find_map(|(at, letter)| Some((at, letter, trouble(letter)?)));
-    let Some((at, letter, trouble)) = found else {
-        return Ok(());
-    };
-    let number = u32::from(letter);
-    let place = source.at(at, letter.len_utf8());
-    let message = format!("the character U+{number:04X} cannot stand in this file");
-    let help = match letter {
-        '\u{feff}' => "remove it; it cannot be seen in most editors".to_owned(),
-        _ => format!("remove it, or write it as an escape in a text in double quotes: `\"\\u{number:04x}\"`"),
-    };
-    Err(Diagnostic::new(source, place, message, trouble).help(help))
+impl Source {
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// The first byte that is not UTF-8, shown in the text as it can be read.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Self, Diagnostic> {
+        let name = name.into();
+        String::from_utf8(bytes)
+            .map(|text| Self::new(name.clone(), text))
+            .map_err(|error| {
+                let (good, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+                let source = Self::new(name, String::from_utf8_lossy(bytes));
+                // What comes before the first bad byte is as long in the text that can be shown, but for a byte order mark.
+                let mark = if bytes.starts_with("\u{feff}".as_bytes()) {
+                    '\u{feff}'.len_utf8()
+                } else {
+                    0
+                };
+                let place = source.at(good.saturating_sub(mark), '\u{fffd}'.len_utf8());
+                let byte = bytes.get(good).copied().unwrap_or_default();
+                Diagnostic::new(
+                    &source,
+                    place,
+                    "the file is not UTF-8",
+                    format!("the byte 0x{byte:02x}, behind {good} bytes"),
+                )
+                .help("save the file as UTF-8")
+            })
+    }
+
+    /// The first character that does not belong into a file that people read, told at its place: control characters, and those
+    /// that change how the characters around them are shown.
+    ///
+    /// # Errors
+    /// Which character it is.
+    pub fn check_letters(&self) -> Result<(), Diagnostic> {
+        let found = self
+            .text()
+            .char_indices()
+            .find_map(|(at, letter)| Some((at, letter, trouble(letter)?)));
+        let Some((at, letter, trouble)) = found else {
+            return Ok(());
+        };
+        let number = u32::from(letter);
+        let place = self.at(at, letter.len_utf8());
+        let message = format!("the character U+{number:04X} cannot stand in this file");
+        let help = match letter {
+            '\u{feff}' => "remove it; it cannot be seen in most editors".to_owned(),
+            _ => format!("remove it, or write it as an escape in a text in double quotes: `\"\\u{number:04x}\"`"),
+        };
+        Err(Diagnostic::new(self, place, message, trouble).help(help))
+    }
 }

@@ -18,11 +18,11 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     let summary = seen.summary();
     if let Some(error) = &step.error {
         let none = seen.outcome.as_ref().err();
-        let held = none.and_then(|none| none.kind).is_some_and(|kind| error.value.is(kind));
+        let passed = none.and_then(|none| none.kind).is_some_and(|kind| error.value.is(kind));
         let expected = format!("no answer: {}", error.value);
         checks.add(
             error.place.line,
-            held,
+            passed,
             "the request did not fail as it should",
             expected,
             summary.clone(),
@@ -32,11 +32,11 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
     if let Some(names) = &step.served.served_by {
         let answer = seen.outcome.as_ref().ok();
         let by = answer.and_then(|answer| answer.served_by().first().map(|&pod| pod.to_owned()));
-        let held = by
+        let passed = by
             .as_deref()
             .is_some_and(|pod| names.iter().any(|name| surroundings.is(pod, name)));
         let expected = format!("served by {}", names.join(" or "));
-        checks.add(names.place.line, held, "served by somebody else", expected, summary);
+        checks.add(names.place.line, passed, "served by somebody else", expected, summary);
     }
     checks.expressions(&step.answer.that);
     checks.all
@@ -75,7 +75,7 @@ pub(super) fn served<'a>(
         };
         Check {
             line: group.place.line,
-            held: bound.holds(pods.len() as f64),
+            passed: bound.holds(pods.len() as f64),
             message: format!("not as many pods of `{}` served as should", group.value),
             expected: format!("{bound} different pods of `{}`", group.value),
             actual: format!("{}: {shown}", names.len()),
@@ -90,10 +90,10 @@ pub(super) fn served<'a>(
 fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response) {
     let (answer, summary) = (seen.outcome.as_ref().ok(), seen.summary());
     if let Some(status) = &expected.status {
-        let held = answer.is_some_and(|answer| status.0.contains(&answer.status));
+        let passed = answer.is_some_and(|answer| status.0.contains(&answer.status));
         checks.add(
             status.place.line,
-            held,
+            passed,
             "wrong status",
             format!("status {}", status.value),
             summary.clone(),
@@ -107,7 +107,7 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
                 |v| format!("{}: {v}", name.value),
             )
         };
-        let held = answer.is_some() && actual == value.as_ref();
+        let passed = answer.is_some() && actual == value.as_ref();
         let seen = if answer.is_some() {
             show(actual)
         } else {
@@ -115,22 +115,28 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
         };
         checks.add(
             name.place.line,
-            held,
+            passed,
             "wrong header in the answer",
             show(value.as_ref()),
             seen,
         );
     }
     if let Some(text) = &expected.text {
-        let held = answer.is_some_and(|answer| answer.text == text.value);
-        checks.add(text.place.line, held, "wrong body", text.value.clone(), summary.clone());
+        let passed = answer.is_some_and(|answer| answer.text == text.value);
+        checks.add(
+            text.place.line,
+            passed,
+            "wrong body",
+            text.value.clone(),
+            summary.clone(),
+        );
     }
     if let Some(parts) = &expected.contains {
         for part in parts.iter() {
-            let held = answer.is_some_and(|answer| answer.text.contains(part));
+            let passed = answer.is_some_and(|answer| answer.text.contains(part));
             checks.add(
                 parts.place.line,
-                held,
+                passed,
                 "the body lacks a part",
                 format!("a body with {part}"),
                 summary.clone(),
@@ -146,10 +152,10 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
             Some(None) => Err(format!("a body that is not JSON: {summary}")),
             None => Err(summary),
         };
-        let held = outcome.is_ok();
+        let passed = outcome.is_ok();
         checks.add(
             json.place.line,
-            held,
+            passed,
             "the JSON body lacks a part",
             json.0.to_string(),
             outcome.err().unwrap_or_default(),

@@ -14,7 +14,7 @@ pub struct Check {
     /// The line of the scenario that asked for it.
     pub line: usize,
     /// Whether it holds.
-    pub held: bool,
+    pub passed: bool,
     /// What is wrong if it does not hold, in a sentence without a full stop.
     pub message: String,
     /// What was asked for.
@@ -65,7 +65,7 @@ impl<'a> Checks<'a> {
     pub(super) fn add(
         &mut self,
         line: usize,
-        held: bool,
+        passed: bool,
         message: &str,
         expected: impl Into<String>,
         actual: impl Into<String>,
@@ -73,7 +73,7 @@ impl<'a> Checks<'a> {
         let (message, expected, actual) = (message.to_owned(), expected.into(), actual.into());
         self.all.push(Check {
             line,
-            held,
+            passed,
             message,
             expected,
             actual,
@@ -93,10 +93,10 @@ impl<'a> Checks<'a> {
                     .map_err(|unheld| unheld.actual),
                 Err(error) => Err(format!("not a CEL expression: {}", error.message)),
             };
-            let held = outcome.is_ok();
+            let passed = outcome.is_ok();
             self.add(
                 text.place.line,
-                held,
+                passed,
                 "the expression is not true",
                 text.value.clone(),
                 outcome.err().unwrap_or_default(),

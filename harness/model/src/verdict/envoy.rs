@@ -42,7 +42,7 @@ pub fn envoy(
             .flatten()
             .map(String::as_str)
             .collect();
-        let (held, expected) = match endpoints {
+        let (passed, expected) = match endpoints {
             Endpoints::Count(count) => (actual.len() == *count as usize, format!("{count} endpoints")),
             Endpoints::Pods(pods) => {
                 let pods: BTreeSet<&str> = pods.iter().map(String::as_str).collect();
@@ -64,7 +64,7 @@ pub fn envoy(
             ),
         };
         let message = format!("the Envoy of {pod} has other endpoints in cluster `{}`", cluster.value);
-        checks.add(cluster.place.line, held && exists, &message, expected, actual);
+        checks.add(cluster.place.line, passed && exists, &message, expected, actual);
     }
     let reachable = seen.ready != "unreachable";
     let no_admin = || "its admin interface cannot be reached".to_owned();
@@ -109,7 +109,7 @@ pub fn envoy(
             (Ok(part), Ok(of)) => split::share(wanted.place.line, wanted, strict, part, of),
             (Err(why), _) | (_, Err(why)) => Check {
                 line: wanted.place.line,
-                held: false,
+                passed: false,
                 message: "the share of a counter cannot be told".to_owned(),
                 expected: format!("`{}` is {} of `{}`", wanted.part.value, wanted.is, wanted.of.value),
                 actual: why,

@@ -15,9 +15,9 @@ pub(super) fn split(split: &At<Split>, strict: Strictness, served: &Served, surr
         let pods = surroundings.groups.iter().filter(|(_, own)| *own == group);
         pods.map(|(pod, _)| pod.clone()).collect()
     };
-    let check = |held, message: String, expected, actual| Check {
+    let check = |passed, message: String, expected, actual| Check {
         line: split.place.line,
-        held,
+        passed,
         message,
         expected,
         actual,
@@ -35,7 +35,7 @@ pub(super) fn split(split: &At<Split>, strict: Strictness, served: &Served, surr
     let mut judged = judge(split.place.line, &classes, &counted.of_class, strict);
     if counted.others > 0 || counted.twice > 0 {
         let message = "requests were served by somebody who has no part in the split, or by two who have";
-        judged.held = false;
+        judged.passed = false;
         judged.message = message.to_owned();
         judged.actual = format!(
             "{}; {} by nobody of these, {} by several",
@@ -53,7 +53,7 @@ pub(super) fn share(line: usize, wanted: &CounterShare, strict: Strictness, part
     let classes = [(wanted.part.value.clone(), is), ("the rest".to_owned(), 1.0 - is)];
     let mut judged = judge(line, &classes, &[part, of.saturating_sub(part)], strict);
     if part > of {
-        judged.held = false;
+        judged.passed = false;
         judged.message = format!("`{}` counted more than all", wanted.part.value);
         judged.actual = format!("{part} of {of}");
     }
@@ -62,9 +62,9 @@ pub(super) fn share(line: usize, wanted: &CounterShare, strict: Strictness, part
 
 /// Holds counts of classes against their shares.
 fn judge(line: usize, classes: &[(String, f64)], counts: &[u64], strict: Strictness) -> Check {
-    let check = |held, message: String, expected, actual| Check {
+    let check = |passed, message: String, expected, actual| Check {
         line,
-        held,
+        passed,
         message,
         expected,
         actual,
@@ -96,12 +96,12 @@ fn judge(line: usize, classes: &[(String, f64)], counts: &[u64], strict: Strictn
         let actual = format!("{needs}, had {requests}; {actual}");
         return check(false, message, asked(strict), actual);
     }
-    let held = counts
+    let passed = counts
         .iter()
         .zip(&test.regions)
         .all(|(count, region)| region.has(*count));
     let message = "the requests were not split as they should be".to_owned();
-    check(held, message, accepted(classes, &test, strict), actual)
+    check(passed, message, accepted(classes, &test, strict), actual)
 }
 
 /// Requests by who served them.

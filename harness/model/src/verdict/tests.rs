@@ -79,7 +79,7 @@ fn one(expectation: &str, seen: &Response) -> Check {
 #[track_caller]
 fn holds(expectation: &str, seen: &Response) {
     let check = one(expectation, seen);
-    assert!(check.held, "{expectation}: {check:?}");
+    assert!(check.passed, "{expectation}: {check:?}");
     assert_eq!(check.line, 2);
 }
 
@@ -87,7 +87,7 @@ fn holds(expectation: &str, seen: &Response) {
 #[track_caller]
 fn fails(expectation: &str, seen: &Response, expected: &str, actual: &str) {
     let check = one(expectation, seen);
-    assert!(!check.held, "{expectation}: {check:?}");
+    assert!(!check.passed, "{expectation}: {check:?}");
     assert_eq!(
         (check.line, check.expected.as_str(), check.actual.as_str()),
         (2, expected, actual),
@@ -206,7 +206,7 @@ fn a_body() {
     );
     let checks = response(&step("get: /\ncontains: [Hello, Moon]\n"), &seen, &surroundings());
     assert_eq!(
-        checks.iter().map(|check| check.held).collect::<Vec<_>>(),
+        checks.iter().map(|check| check.passed).collect::<Vec<_>>(),
         [true, false],
         "each part is a check"
     );
@@ -302,7 +302,7 @@ fn expressions_over_an_answer() {
     fails("that: status", &seen, "status", "neither true nor false: 200");
     let check = one("that: json.cat == 2", &seen);
     assert!(
-        !check.held && check.actual.starts_with("it cannot be evaluated"),
+        !check.passed && check.actual.starts_with("it cannot be evaluated"),
         "{check:?}"
     );
     let refused = no_answer(NoAnswerKind::Refused);
@@ -313,7 +313,7 @@ fn expressions_over_an_answer() {
     // What was just seen hides what was kept under the same name.
     let mut around = surroundings();
     around.variables.insert("status".to_owned(), json!(1));
-    assert!(response(&step("{get: /, that: status == 200}"), &seen, &around)[0].held);
+    assert!(response(&step("{get: /, that: status == 200}"), &seen, &around)[0].passed);
 }
 
 #[test]
@@ -331,14 +331,14 @@ fn how_many_pods_took_part() {
         checks.remove(0)
     };
     for fine in ["2", "'>= 1'", "< 3"] {
-        assert!(distinct(fine, &seen).held, "{fine}");
+        assert!(distinct(fine, &seen).passed, "{fine}");
     }
     let check = distinct("3", &seen);
-    assert_eq!((check.held, check.line), (false, 2));
+    assert_eq!((check.passed, check.line), (false, 2));
     assert_eq!(check.expected, "3 different pods of `pet`");
     assert_eq!(check.actual, "2: pet-1, pet-3");
     assert_eq!(distinct("1", &Served::default()).actual, "0: none");
-    assert!(distinct("0", &Served::default()).held);
+    assert!(distinct("0", &Served::default()).passed);
 }
 
 #[test]
@@ -346,31 +346,31 @@ fn every_expectation_of_a_step_is_a_check_in_the_line_that_asked() {
     let text =
         "get: /stores\nstatus: 200\nserved-by: pet\njson:\n  id: 2\nthat:\n  - status == 200\n  - status == 404\n";
     let checks = response(&step(text), &answer(200, "{\"id\":1}"), &surroundings());
-    let seen: Vec<(usize, bool)> = checks.iter().map(|check| (check.line, check.held)).collect();
+    let seen: Vec<(usize, bool)> = checks.iter().map(|check| (check.line, check.passed)).collect();
     assert_eq!(seen, [(2, true), (5, false), (3, false), (7, true), (8, false)]);
 }
 
 #[test]
 fn expressions_alone() {
-    let held = |text: &str| {
+    let passed = |text: &str| {
         let step: CheckStep = step(&format!("check: {text}\n"));
         expressions(&step.check, &surroundings())
             .iter()
-            .map(|check| check.held)
+            .map(|check| check.passed)
             .collect::<Vec<_>>()
     };
-    assert_eq!(held("params.pets == 3 && first.status == 200"), [true]);
+    assert_eq!(passed("params.pets == 3 && first.status == 200"), [true]);
     assert_eq!(
-        held("[params.pets == 4, nobody == 4, params.pets == 3]"),
+        passed("[params.pets == 4, nobody == 4, params.pets == 3]"),
         [false, false, true]
     );
 }
 
 #[test]
 fn all_that_does_not_hold_is_told_and_one_by_itself_as_it_is() {
-    let check = |line, held, message: &str| Check {
+    let check = |line, passed, message: &str| Check {
         line,
-        held,
+        passed,
         message: message.to_owned(),
         expected: format!("{message} expected"),
         actual: format!("{message} actual"),

@@ -38,7 +38,7 @@ impl Unmet {
 
     /// What of these does not hold, as one: by itself where it is one, and otherwise each with its number. None if all of it holds.
     pub fn of(checks: Vec<Check>) -> Option<Self> {
-        let unmet: Vec<Check> = checks.into_iter().filter(|check| !check.held).collect();
+        let unmet: Vec<Check> = checks.into_iter().filter(|check| !check.passed).collect();
         let (first, number) = (unmet.first()?, unmet.len());
         let told = |of: fn(&Check) -> &str, with: &str| {
             let each = unmet.iter().take(TOLD).zip(1..).map(|(check, at)| match number {

@@ -17,20 +17,20 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
     // A window in which nothing was due holds nothing: "no errors" of no requests is not a promise kept.
     let some = seen.requests > 0;
     if let Some(errors) = &step.errors {
-        let held = some && errors.holds(seen.errors, seen.requests);
+        let passed = some && errors.holds(seen.errors, seen.requests);
         checks.add(
             errors.place.line,
-            held,
+            passed,
             "wrong number of errors under load",
             format!("{} errors", errors.value),
             summary.clone(),
         );
     }
     if let Some(requests) = &step.requests {
-        let held = requests.holds(seen.requests as f64);
+        let passed = requests.holds(seen.requests as f64);
         checks.add(
             requests.place.line,
-            held,
+            passed,
             "wrong number of requests",
             format!("{} requests", requests.value),
             summary.clone(),
@@ -38,11 +38,11 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
     }
     for (status, share) in &step.statuses {
         let count = seen.statuses.get(&status.value).copied().unwrap_or_default();
-        let held = some && share.holds(count, seen.requests);
+        let passed = some && share.holds(count, seen.requests);
         let expected = format!("{share} answers with status {}", status.value);
         checks.add(
             status.place.line,
-            held,
+            passed,
             "wrong number of answers with a status",
             expected,
             format!("{count}; {summary}"),
@@ -57,10 +57,10 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
     ];
     for (name, bound, actual) in quantiles {
         if let Some(bound) = bound {
-            let held = some && bound.holds(actual);
+            let passed = some && bound.holds(actual);
             checks.add(
                 bound.place.line,
-                held,
+                passed,
                 "wrong latency under load",
                 format!("{name} {}", bound.value),
                 format!("{name} {actual:.1?}; {summary}"),
@@ -74,7 +74,7 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             .map(String::as_str)
             .filter(|pod| !names.iter().any(|name| surroundings.is(pod, name)))
             .collect();
-        let held = some && others.is_empty() && !seen.answered_by.is_empty();
+        let passed = some && others.is_empty() && !seen.answered_by.is_empty();
         let actual = if others.is_empty() {
             summary
         } else {
@@ -82,7 +82,7 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
         };
         checks.add(
             names.place.line,
-            held,
+            passed,
             "served by somebody else",
             format!("all served by {}", names.join(" or ")),
             actual,

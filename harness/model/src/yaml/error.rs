@@ -312,6 +312,15 @@ impl de::Error for Error {
         )
     }
 
+    /// The same word twice is no YAML; so these are two spellings of one key.
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(
+            format!("`{field}` is there in two spellings"),
+            "in the mapping that begins here",
+            Some("keep one of them".to_owned()),
+        )
+    }
+
     fn missing_field(field: &'static str) -> Self {
         Self {
             kind: Kind::Missing(field),

@@ -151,3 +151,15 @@ impl Search<'_> {
         }
     }
 }
+
+/// The failures that a cause has to explain: those that no other cause explains too, or all of its own where every one of
+/// them has another explanation.
+pub(super) fn failures_of<'a>(table: &'a Table, cause: &Conjunction, explanation: &Explanation) -> Vec<&'a Row> {
+    let own = table.failing().filter(|row| has_all(row, cause));
+    let alone = own.clone().filter(|row| {
+        let mut others = explanation.iter().filter(|other| *other != cause);
+        !others.any(|other| has_all(row, other))
+    });
+    let alone: Vec<&Row> = alone.collect();
+    if alone.is_empty() { own.collect() } else { alone }
+}

@@ -10,7 +10,7 @@ use meshkat_model::{
 };
 use serde_json::Value;
 
-use super::Study;
+use super::study::Study;
 
 /// What the failures of each scenario have in common, of `cases`, in which those of several `reports` are merged. What these
 /// runs tried besides is evidence, too. Where one report alone has cases of a scenario, what it says of them stays as it is.

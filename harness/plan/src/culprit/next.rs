@@ -3,8 +3,7 @@
 use meshkat_model::culprit::Why;
 
 use super::{
-    explain::{Conjunction, Explanation},
-    failures_of,
+    explain::{Conjunction, Explanation, failures_of},
     table::{Part, Row, Seen, Table, distance, has, has_all, size},
 };
 

@@ -1,9 +1,10 @@
+use indexmap::IndexMap;
 use meshkat_model::{
     case::case_id,
     culprit::{Certainty, Why, values},
 };
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -19,7 +19,7 @@ use super::{
 /// What was done.
 #[derive(Debug, Serialize)]
 pub(crate) struct Applied {
-    /// How many peers are harmed.
+    /// Towards how many peers there is a fault.
     applied: usize,
     /// What is otherwise than on most kernels.
     notes: Vec<String>,

@@ -73,7 +73,7 @@ impl Routes {
             .iter()
             .filter(|route| route.covers(address))
             .max_by_key(|route| (route.local, route.length));
-        let wrong = |why: &str| Err(NetError::Input(format!("failed to harm {address}: {why}")));
+        let wrong = |why: &str| Err(NetError::Input(format!("failed to fault {address}: {why}")));
         let Some(route) = route else {
             return wrong("there is no route to it");
         };

@@ -10,7 +10,7 @@ use super::error::NetError;
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    /// The pods that this one is harmed towards; each once.
+    /// The pods towards which this one has a fault; each once.
     pub(crate) peers: Vec<Peer>,
 }
 
@@ -61,7 +61,7 @@ impl Wanted {
             .map_err(|error| NetError::Input(format!("failed to read what is wanted: {error}")))?;
         let mut seen = BTreeSet::new();
         for Peer { address, fault } in &wanted.peers {
-            let wrong = |why: String| Err(NetError::Input(format!("failed to harm {address}: {why}")));
+            let wrong = |why: String| Err(NetError::Input(format!("failed to fault {address}: {why}")));
             if !seen.insert(address) {
                 return wrong("it is named twice".to_owned());
             }

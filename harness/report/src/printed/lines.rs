@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::plain;
+use super::texts::plain;
 
 /// A line that is longer becomes several.
 pub(super) const LONGEST: usize = 64 * 1024;

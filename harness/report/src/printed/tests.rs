@@ -1,10 +1,11 @@
 use std::io::Write as _;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::lines::LONGEST;
 use super::*;
+use crate::text::is_hidden;
 
 /// What the readers of logs do, as far as it is known: GitHub's runner and its kin, GitLab, TeamCity, Azure, Buildkite, Travis.
 fn is_obeyed(text: &str) -> bool {

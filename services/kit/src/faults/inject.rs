@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
-use super::Faults;
+use super::current::Faults;
 use crate::connection::Connection;
 use crate::problem::Problem;
 

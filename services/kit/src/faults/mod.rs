@@ -1,5 +1,6 @@
 //! Failing on purpose: `/faults`, and what it makes of the service's own routes.
 
+mod current;
 mod inject;
 mod spec;
 
@@ -12,34 +13,14 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::{StatusCode, Uri};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use crate::guard::{Guard, came_through_envoy};
 use crate::json::JsonBody;
 use crate::problem::{Problem, unknown_method, unknown_path};
 
+pub(crate) use current::Faults;
 pub(crate) use inject::inject;
 pub use spec::{Fault, FaultError, FaultSpec};
-
-/// The fault that is in force, if any. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct Faults(Arc<watch::Sender<Option<Arc<Fault>>>>);
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
-    }
-}
-
-impl Faults {
-    fn current(&self) -> Option<Arc<Fault>> {
-        self.0.borrow().clone()
-    }
-
-    fn replace(&self, fault: Option<Arc<Fault>>) {
-        self.0.send_replace(fault);
-    }
-}
 
 /// `/faults`, which is not there for requests that came through an Envoy, and is changed by those alone who may.
 pub(crate) fn routes(faults: Faults, guard: &Guard) -> Router {

@@ -42,7 +42,7 @@ pub struct Fault {
     paths: Option<Vec<String>>,
 }
 
-/// Why a fault does not hold.
+/// Why a fault is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FaultError {
     /// It would change nothing.

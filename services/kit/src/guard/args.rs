@@ -50,7 +50,7 @@ impl GuardArgs {
     /// The rules, with the token of the environment.
     ///
     /// # Errors
-    /// One of them does not hold.
+    /// One of them is invalid.
     pub fn guard(&self) -> Result<Guard, InvalidGuard> {
         let token = env::var_os(TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token

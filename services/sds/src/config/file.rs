@@ -33,7 +33,7 @@ pub(super) struct ConfigFile {
     pub(super) envoy_port: Option<EnvoyPort>,
 }
 
-/// Why a configuration file does not hold. Every message begins with the file, and with the line if there is one.
+/// Why a configuration file is invalid. Every message begins with the file, and with the line if there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It is not there, or cannot be read.

@@ -66,7 +66,7 @@ pub enum Source {
     Kubernetes(Box<Kubernetes>),
 }
 
-/// Why a configuration does not hold. Every message names the setting.
+/// Why a configuration is invalid. Every message names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The configuration file.
@@ -84,7 +84,7 @@ impl SourceArgs {
     /// The source that is asked for. Reads files, and asks nobody.
     ///
     /// # Errors
-    /// A file or a setting does not hold.
+    /// A file or a setting is invalid.
     pub fn source(self) -> Result<Source, ConfigError> {
         let file = self
             .config

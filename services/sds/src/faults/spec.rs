@@ -59,7 +59,7 @@ pub(crate) enum Effect {
     Flap(Duration),
 }
 
-/// Why a fault does not hold.
+/// Why a fault is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FaultError {
     #[error("a fault has one of `delay`, `refuse`, `hang`, `cut`, `garbage`, `invalid`, `empty` and `flap`, not {0}")]

@@ -64,7 +64,7 @@ impl Kubernetes {
     /// Finds the API server and the credentials. Asks nobody yet.
     ///
     /// # Errors
-    /// There are none, or they do not hold together; the message names the setting.
+    /// There are none, or they do not go together; the message names the setting.
     pub fn new(settings: KubernetesSettings) -> Result<Self, AccessError> {
         if let Some(namespace) = settings.namespace.as_deref().filter(|name| !is_label(name)) {
             return Err(AccessError::Namespace(namespace.to_owned()));

@@ -8,7 +8,7 @@ pub(crate) enum InvalidResource {
     /// It is no JSON object.
     #[error("{0}")]
     Json(#[from] JsonError),
-    /// A field does not hold.
+    /// A field is invalid.
     #[error("{field}: {message}")]
     Field {
         /// The path of the field, as in `endpoints[0].priority`.
@@ -16,7 +16,7 @@ pub(crate) enum InvalidResource {
         /// What is wrong with it.
         message: String,
     },
-    /// The descriptors do not hold.
+    /// The descriptors are invalid.
     #[error("the descriptors of Envoy's API cannot be read: {0}")]
     Descriptors(String),
 }

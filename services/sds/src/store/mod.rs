@@ -50,7 +50,7 @@ impl Store {
     /// What a file holds, or an empty store if there is no such file yet.
     ///
     /// # Errors
-    /// The file cannot be read or does not hold; it is left as it is.
+    /// The file cannot be read or is invalid; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let (file, world) = StateFile::open(path)?;
         Ok(Self::new(Some(file), world, None))
@@ -60,7 +60,7 @@ impl Store {
     /// it. The file is left as it is.
     ///
     /// # Errors
-    /// The file cannot be read or does not hold.
+    /// The file cannot be read or is invalid.
     pub fn seeded(path: &Path) -> Result<Self, StateError> {
         Ok(Self::new(None, state::read(path)?, None))
     }

@@ -5,7 +5,7 @@ use crate::{
     expression::{Expression, Foregone, Known, Variables},
     mesh::GroupSpec,
     observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
-    scenario::{of_expression, value::OneOrMany},
+    scenario::value::OneOrMany,
     suggest::did_you_mean,
     yaml::At,
 };
@@ -122,7 +122,7 @@ impl Check<'_> {
     /// A pod or group that has an Envoy.
     pub(crate) fn with_envoy(&mut self, name: &At<String>) {
         if self.pod(name).is_some_and(|spec| spec.envoy.is_none()) {
-            let help = "choose a pod with an Envoy, or reach the application with `straight-to`";
+            let help = "choose a pod with an Envoy, or reach the application with `direct`";
             self.wrong(
                 name.place,
                 format!("`{}` has no Envoy", name.value),
@@ -301,7 +301,7 @@ impl Check<'_> {
                 } else if name == "params" {
                     problem.help = "this file has no axes".to_owned();
                 }
-                self.wrong.push(of_expression(self.source, text.place, text, problem));
+                self.wrong.push(problem.told(self.source, text.place, text));
             }
         }
     }

@@ -5,7 +5,11 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Impact, Verb, answer::AnswerExpectations, envoy, list};
+use super::{
+    answer::AnswerExpectations,
+    contract::{Impact, Verb, list},
+    envoy,
+};
 use crate::{
     scenario::{
         check::{Check, Kept},

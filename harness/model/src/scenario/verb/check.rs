@@ -5,7 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, envoy, list};
+use super::{
+    contract::{AT_ONCE, Impact, Verb, list},
+    envoy,
+};
 use crate::{
     scenario::{check::Check, value::OneOrMany},
     yaml::At,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Impact, Verb, list};
+use super::contract::{Impact, Verb, list};
 use crate::{
     capability::Capability,
     mesh::{GroupSpec, MeshSpec},

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Impact, Verb, list,
+    contract::{Impact, Verb, list},
     registry::{Hosts, check_hosts, services},
 };
 use crate::{

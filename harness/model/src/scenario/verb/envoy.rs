@@ -9,7 +9,7 @@ use serde::{
     de::{self, Deserializer, SeqAccess, Visitor},
 };
 
-use super::{Impact, Verb, list};
+use super::contract::{Impact, Verb, list};
 use crate::{
     expression::Expression,
     observation::ENVOY_VARIABLES,

@@ -6,7 +6,11 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, envoy, served::ServedExpectations};
+use super::{
+    contract::{AT_ONCE, Impact, Verb},
+    envoy,
+    served::ServedExpectations,
+};
 use crate::{
     observation::WINDOW_VARIABLES,
     scenario::{

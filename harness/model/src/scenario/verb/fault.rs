@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, list};
+use super::contract::{AT_ONCE, Impact, Verb, list};
 use crate::{
     scenario::{check::Check, quantity::Time, value::OneOrMany},
     yaml::At,

@@ -5,7 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, request::check_path, target::Target};
+use super::{
+    contract::{AT_ONCE, Impact, Verb},
+    request::check_path,
+    target::Target,
+};
 use crate::{
     scenario::{
         check::{Check, Load},

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod answer;
 pub mod check;
 pub mod container;
+mod contract;
 pub mod discovery;
 pub mod envoy;
 pub mod expect;
@@ -20,14 +21,15 @@ pub mod target;
 
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::contract::Impact;
 use self::{
     admin::AdminStep,
     check::CheckStep,
     container::{KillStep, PauseStep, ResumeStep, StartStep, StopStep},
+    contract::Verb,
     discovery::DiscoveryStep,
     envoy::EnvoyStep,
     expect::ExpectStep,
@@ -38,12 +40,6 @@ use self::{
     request::RequestStep,
     scale::ScaleStep,
 };
-pub(crate) use super::check::Kept;
-use super::{check::Check, value::OneOrMany};
-use crate::{capability::Capability, mesh::MeshSpec, yaml::At};
-
-/// What a verb that waits for nothing is expected to take.
-const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// One step: a mapping with the key that is its verb. The order of the variants decides where a mapping has several of
 /// these keys: a load has a `get`, too.
@@ -73,7 +69,7 @@ pub enum Step {
     Unregister(UnregisterStep),
     /// Does something to the discovery service, or restores it.
     Discovery(Box<DiscoveryStep>),
-    /// Harms what pods send one another, or repairs it.
+    /// Gives what pods send one another a fault, or undoes that.
     Network(Box<NetworkStep>),
     /// Starts what is not running.
     Start(StartStep),
@@ -97,61 +93,6 @@ pub enum Step {
         alias = "delete"
     )]
     Request(Box<RequestStep>),
-}
-
-/// What is known of a step before it runs. What it asserts and what it leaves have no default answers: cases share meshes by
-/// them, so one that is forgotten must not compile.
-pub(crate) trait Verb {
-    /// The step in one line, for reports.
-    fn describe(&self) -> String;
-
-    /// Tells everything that is wrong with it in its mesh.
-    fn check(&self, check: &mut Check<'_>);
-
-    /// Whether it holds an expectation against what is seen.
-    fn expects(&self) -> bool;
-
-    /// What it leaves of its mesh for the cases that come after.
-    fn impact(&self) -> Impact;
-
-    /// Whether what it asserts depends on what the mesh did before the case. `views` are the names of what `envoy` steps kept.
-    fn asks_for_the_past(&self, views: &[&str]) -> bool;
-
-    /// How long it is expected to take: what it says itself, and else what such steps took.
-    fn takes(&self) -> Duration;
-
-    /// What it needs of a runtime; nothing of what is asked over HTTP alone.
-    fn needs(&self, mesh: &MeshSpec) -> Vec<Capability> {
-        let _ = mesh;
-        Vec::new()
-    }
-
-    /// The name under which later steps know what it saw, and what that is.
-    fn keeps(&self) -> Option<(&At<String>, Kept)> {
-        None
-    }
-
-    /// The name of the load that it starts.
-    fn starts_load(&self) -> Option<&At<String>> {
-        None
-    }
-
-    /// The numbers of pods that it gives to groups.
-    fn scales(&self) -> Option<&IndexMap<At<String>, At<u32>>> {
-        None
-    }
-}
-
-/// What is left of a mesh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Impact {
-    /// All of it: it was only looked at, and whoever comes next finds the mesh as it was.
-    None,
-    /// What changed can be changed back, and what of it is changed back can be asked of the mesh.
-    Repairable,
-    /// Nobody can tell what is left: requests that may change anything, a network that was cut (connections that are dead and
-    /// do not know it), weights (an Envoy applies their changes up to its `update_merge_window` later), or a mesh of which a part was never there, which Envoys do not forget once they have seen it.
-    Lasting,
 }
 
 impl Step {
@@ -189,10 +130,4 @@ impl Step {
     pub fn takes(&self) -> Duration {
         self.verb().takes()
     }
-}
-
-/// Names as a sentence has them.
-fn list(names: &OneOrMany<At<String>>) -> String {
-    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-    names.join(", ")
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Impact, Verb, list};
+use super::contract::{Impact, Verb, list};
 use crate::{
     capability::Capability,
     mesh::MeshSpec,
@@ -18,7 +18,7 @@ use crate::{
     yaml::At,
 };
 
-/// Harms what pods send one another, or repairs it.
+/// Gives what pods send one another a fault, or undoes that.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct NetworkStep {
@@ -39,7 +39,7 @@ pub struct NetworkStep {
 }
 
 impl NetworkStep {
-    /// The harm that is done; none for `restored`. A delay or a loss that is missing, which the checks before a run refuse,
+    /// The fault that is made; none for `restored`. A delay or a loss that is missing, which the checks before a run refuse,
     /// is none at all.
     pub fn fault(&self) -> Option<NetworkFault> {
         Some(match self.network.value {
@@ -175,7 +175,7 @@ impl Verb for NetworkStep {
                     "`of` is everything that a pod sends, `between` what two send one another; keep one of the two";
                 check.wrong(
                     place,
-                    "a network is harmed `of` somebody or `between` two, not both",
+                    "a network has a fault `of` somebody or `between` two, not both",
                     "beside the other",
                     help,
                 );

@@ -9,7 +9,7 @@ use serde::{
     de::{self, Deserializer, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{AT_ONCE, Impact, Verb, list};
+use super::contract::{AT_ONCE, Impact, Verb, list};
 use crate::{
     scenario::{check::Check, quantity::Time, value::OneOrMany},
     yaml::At,

@@ -5,7 +5,12 @@ use std::{fmt, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{AT_ONCE, Impact, Verb, answer::AnswerExpectations, served::ServedExpectations, target::Target};
+use super::{
+    answer::AnswerExpectations,
+    contract::{AT_ONCE, Impact, Verb},
+    served::ServedExpectations,
+    target::Target,
+};
 use crate::{
     observation::NoAnswerKind,
     scenario::{

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Impact, Verb};
+use super::contract::{Impact, Verb};
 use crate::{
     capability::Capability,
     mesh::MeshSpec,

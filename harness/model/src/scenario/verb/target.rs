@@ -18,7 +18,8 @@ pub struct Target {
     /// Through the outbound listener of this pod's Envoy, as its application would; `host` names the target.
     pub from: Option<At<String>>,
     /// Past every Envoy, straight at this pod's application.
-    pub straight_to: Option<At<String>>,
+    #[serde(alias = "straight-to")]
+    pub direct: Option<At<String>>,
     /// The `Host` header.
     pub host: Option<String>,
     /// Further headers to send.
@@ -34,7 +35,7 @@ pub struct Target {
 impl Target {
     /// The host and the way, as a sentence has them behind a path.
     pub(super) fn describe(&self) -> String {
-        let way = match (&self.at, &self.from, &self.straight_to) {
+        let way = match (&self.at, &self.from, &self.direct) {
             (Some(pod), _, _) => format!(" at {}", pod.value),
             (_, Some(pod), _) => format!(" from {}", pod.value),
             (_, _, Some(pod)) => format!(" straight to {}", pod.value),
@@ -51,18 +52,18 @@ impl Target {
     }
 
     pub(super) fn check(&self, check: &mut Check<'_>) {
-        let ways = [&self.at, &self.from, &self.straight_to];
+        let ways = [&self.at, &self.from, &self.direct];
         let mut ways: Vec<&At<String>> = ways.into_iter().flatten().collect();
         ways.sort_by_key(|way| way.place.offset);
         if let [_, second, ..] = ways.as_slice() {
-            let help = "choose one of `at`, `from` and `straight-to`";
+            let help = "choose one of `at`, `from` and `direct`";
             check.wrong(second.place, "a request goes one way", "a second way", help);
         }
-        match (&self.at, &self.from, &self.straight_to) {
+        match (&self.at, &self.from, &self.direct) {
             (Some(pod), _, _) | (_, Some(pod), _) => check.with_envoy(pod),
             (_, _, Some(pod)) => check.application(pod),
             (None, None, None) if !check.mesh.groups.contains_key("ingress") => {
-                let help = "say `at: POD`, `from: POD` or `straight-to: POD`";
+                let help = "say `at: POD`, `from: POD` or `direct: POD`";
                 check.wrong(
                     check.verb(),
                     "this mesh has no ingress to send the request to",

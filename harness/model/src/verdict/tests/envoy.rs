@@ -42,7 +42,7 @@ fn what_an_envoy_says() {
         "that: ready == 'LIVE' && stats['server.live'] == 1 && endpoints.pet.size() == 2",
     ] {
         let check = of_envoy(fine, &view(), None);
-        assert!(check.held, "{fine}: {check:?}");
+        assert!(check.passed, "{fine}: {check:?}");
         assert_eq!(check.line, 2);
     }
     for (broken, expected, actual) in [
@@ -79,7 +79,7 @@ fn what_an_envoy_says() {
         ),
     ] {
         let check = of_envoy(broken, &view(), None);
-        assert!(!check.held, "{broken}: {check:?}");
+        assert!(!check.passed, "{broken}: {check:?}");
         assert_eq!(
             (check.line, check.expected.as_str(), check.actual.as_str()),
             (2, expected, actual),
@@ -100,20 +100,20 @@ fn counters_are_compared_with_what_was_kept() {
     before.stats.insert("cluster.pet.gone".to_owned(), 4.0);
     before.stats.shift_remove("server.live");
     let since = |text: &str| of_envoy(text, &view(), Some(&before));
-    assert!(since("stats: {cluster.pet.update_success: 2}").held);
+    assert!(since("stats: {cluster.pet.update_success: 2}").passed);
     assert!(
-        since("stats: {server.live: 1}").held,
+        since("stats: {server.live: 1}").passed,
         "a counter that was not there was 0"
     );
     assert!(
-        !since("stats: {cluster.pet.nowhere: 0}").held,
+        !since("stats: {cluster.pet.nowhere: 0}").passed,
         "it never had one of this name"
     );
-    assert!(since("stats: {cluster.pet.upstream_rq_503: 0}").held);
+    assert!(since("stats: {cluster.pet.upstream_rq_503: 0}").passed);
     let check = since("stats: {cluster.pet.update_success: 0}");
-    assert_eq!((check.held, check.actual.as_str()), (false, "2 (from 5 to 7)"));
+    assert_eq!((check.passed, check.actual.as_str()), (false, "2 (from 5 to 7)"));
     assert!(
-        !since("stats: {cluster.pet.gone: 0}").held,
+        !since("stats: {cluster.pet.gone: 0}").passed,
         "an Envoy that began anew counts from 0"
     );
 }
@@ -129,10 +129,10 @@ fn a_counter_that_fell_holds_no_bound_and_a_gauge_may_fall() {
     let since = |text: &str| of_envoy(text, &now, Some(&before));
     let check = since("stats: {cluster.pet.update_success: '< 1'}");
     assert_eq!(
-        (check.held, check.actual.as_str()),
+        (check.passed, check.actual.as_str()),
         (false, "it fell from 9 to 2: it was reset, or the Envoy began again")
     );
-    assert!(since("stats: {cluster.pet.membership_healthy: '< 1'}").held);
+    assert!(since("stats: {cluster.pet.membership_healthy: '< 1'}").passed);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn an_envoy_that_cannot_be_reached_says_nothing() {
         ready: "unreachable".to_owned(),
         ..EnvoyView::default()
     };
-    assert!(of_envoy("ready: unreachable", &gone, None).held);
+    assert!(of_envoy("ready: unreachable", &gone, None).passed);
     for expectation in [
         "ready: LIVE",
         "stats: {server.live: 0}",
@@ -149,7 +149,7 @@ fn an_envoy_that_cannot_be_reached_says_nothing() {
         "endpoints: {pet: []}",
     ] {
         let check = of_envoy(expectation, &gone, None);
-        assert!(!check.held, "{expectation}");
+        assert!(!check.passed, "{expectation}");
         assert!(
             check.actual.contains("reached") || check.actual == "unreachable",
             "{check:?}"

@@ -65,7 +65,7 @@ fn a_window_of_a_load() {
         "that: failures.exists(text, text.contains('upstream'))",
     ] {
         let check = of_load(fine, &seen());
-        assert!(check.held, "{fine}: {check:?}");
+        assert!(check.passed, "{fine}: {check:?}");
         assert_eq!(check.line, 2);
     }
     for (broken, expected, actual) in [
@@ -100,7 +100,7 @@ fn a_window_of_a_load() {
     ] {
         let check = of_load(broken, &seen());
         assert_eq!(
-            (check.held, check.line, check.expected.as_str()),
+            (check.passed, check.line, check.expected.as_str()),
             (false, 2, expected),
             "{broken}"
         );
@@ -125,10 +125,10 @@ fn a_window_without_requests_holds_nothing() {
         "that: requests > 0",
     ] {
         let check = of_load(expectation, &Window::default());
-        assert!(!check.held, "{expectation}: {check:?}");
+        assert!(!check.passed, "{expectation}: {check:?}");
     }
     // That there were none can be asked for in so many words.
-    assert!(of_load("requests: 0", &Window::default()).held);
+    assert!(of_load("requests: 0", &Window::default()).passed);
 }
 
 #[test]
@@ -138,6 +138,6 @@ fn a_load_that_nobody_answered_was_served_by_nobody() {
         errors: 5,
         ..Window::default()
     };
-    assert!(!of_load("served-by: petstore", &unanswered).held);
-    assert!(of_load("errors: 100%", &unanswered).held);
+    assert!(!of_load("served-by: petstore", &unanswered).passed);
+    assert!(of_load("errors: 100%", &unanswered).passed);
 }

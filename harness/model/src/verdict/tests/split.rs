@@ -32,7 +32,7 @@ fn check(split: &str, served: &Served) -> Check {
 fn a_split_holds_within_what_chance_brings() {
     let split = "{pet-1: 90, pet-2: 10}";
     let right = check(split, &served(2_700, 300, 0));
-    assert_eq!((right.held, right.line), (true, 3), "{right:?}");
+    assert_eq!((right.passed, right.line), (true, 3), "{right:?}");
     let told = "of 3000 requests pet-1 90% (2617 to 2777), pet-2 10% (223 to 383); a right split fails with a probability of \
                 9.3e-7, one that is off by 5 percentage points passes with 2.6e-4 or less";
     assert_eq!(
@@ -40,23 +40,23 @@ fn a_split_holds_within_what_chance_brings() {
         (told, "of 3000 requests pet-1 2700, pet-2 300")
     );
     // The ends themselves, and one beyond each.
-    for (one, held) in [(2_617, true), (2_616, false), (2_777, true), (2_778, false)] {
-        assert_eq!(check(split, &served(one, 3_000 - one, 0)).held, held, "{one}");
+    for (one, passed) in [(2_617, true), (2_616, false), (2_777, true), (2_778, false)] {
+        assert_eq!(check(split, &served(one, 3_000 - one, 0)).passed, passed, "{one}");
     }
     let wrong = check(split, &served(2_550, 450, 0));
     assert_eq!(
-        (wrong.held, wrong.message.as_str()),
+        (wrong.passed, wrong.message.as_str()),
         (false, "the requests were not split as they should be")
     );
     // Parts are compared with one another, whatever they sum up to.
-    assert!(check("{pet-1: 9, pet-2: 1}", &served(2_700, 300, 0)).held);
+    assert!(check("{pet-1: 9, pet-2: 1}", &served(2_700, 300, 0)).passed);
 }
 
 #[test]
 fn too_few_requests_never_hold() {
     let few = check("{pet-1: 90, pet-2: 10}", &served(900, 100, 0));
     assert_eq!(
-        (few.held, few.message.as_str()),
+        (few.passed, few.message.as_str()),
         (false, "too few requests to judge the split")
     );
     assert!(
@@ -71,31 +71,31 @@ fn too_few_requests_never_hold() {
         none.actual
     );
     let strict = "{pet-1: 90, pet-2: 10}\nmisses: {shift: 20, at: 0.01}\nfalse-alarm: 0.001";
-    assert!(check(strict, &served(135, 15, 0)).held, "a larger shift needs fewer");
-    assert!(!check(strict, &served(30, 3, 0)).held);
+    assert!(check(strict, &served(135, 15, 0)).passed, "a larger shift needs fewer");
+    assert!(!check(strict, &served(30, 3, 0)).passed);
 }
 
 #[test]
 fn whoever_should_get_something_and_gets_nothing_is_told_first() {
     let nothing = check("{pet-1: 99.9, pet-2: 0.1}", &served(200, 0, 0));
     assert_eq!(
-        (nothing.held, nothing.message.as_str()),
+        (nothing.passed, nothing.message.as_str()),
         (false, "`pet-2` served nothing")
     );
-    assert!(check("{pet-1: 100, pet-2: 0}", &served(3_000, 0, 0)).held);
-    assert!(!check("{pet-1: 100, pet-2: 0}", &served(2_999, 1, 0)).held);
+    assert!(check("{pet-1: 100, pet-2: 0}", &served(3_000, 0, 0)).passed);
+    assert!(!check("{pet-1: 100, pet-2: 0}", &served(2_999, 1, 0)).passed);
 }
 
 #[test]
 fn who_has_no_part_in_it_breaks_it() {
     let other = check("{pet-1: 90, pet-2: 10}", &served(2_700, 300, 1));
     assert!(
-        !other.held && other.actual.ends_with("; 1 by nobody of these, 0 by several"),
+        !other.passed && other.actual.ends_with("; 1 by nobody of these, 0 by several"),
         "{other:?}"
     );
     let several = check("{petstore: 50, pet: 50}", &served(1_500, 1_500, 0));
     assert!(
-        !several.held && several.actual.ends_with("; 0 by nobody of these, 3000 by several"),
+        !several.passed && several.actual.ends_with("; 0 by nobody of these, 3000 by several"),
         "{several:?}"
     );
 }
@@ -110,9 +110,13 @@ fn the_pods_of_a_group_share_evenly() {
         .collect();
     let mut all = Served::default();
     group.iter().for_each(|pod| all.add([pod.as_str()], 4_000));
-    assert!(check("{pet: evenly}", &all).held, "{:?}", check("{pet: evenly}", &all));
+    assert!(
+        check("{pet: evenly}", &all).passed,
+        "{:?}",
+        check("{pet: evenly}", &all)
+    );
     all.add([group[0].as_str()], 1_000);
-    assert!(!check("{pet: evenly}", &all).held);
+    assert!(!check("{pet: evenly}", &all).passed);
 }
 
 #[test]
@@ -124,10 +128,10 @@ fn a_window_of_a_load_is_judged_in_the_same_way() {
         chains,
         ..Window::default()
     };
-    let held = |chains| window(&step, &seen(chains), &surroundings())[0].held;
-    assert!(held(served(2_700, 300, 0)));
-    assert!(!held(served(2_400, 600, 0)));
-    assert!(!held(served(90, 10, 0)), "a window with too few requests is no proof");
+    let passed = |chains| window(&step, &seen(chains), &surroundings())[0].passed;
+    assert!(passed(served(2_700, 300, 0)));
+    assert!(!passed(served(2_400, 600, 0)));
+    assert!(!passed(served(90, 10, 0)), "a window with too few requests is no proof");
 }
 
 #[test]
@@ -148,10 +152,10 @@ fn what_part_a_counter_is_of_another_is_judged_in_the_same_way() {
     };
     // 550 of 2,200, and not 1,550 of 2,210.
     let right = check(1_550.0, 2_210.0);
-    assert_eq!((right.held, right.line), (true, 3), "{right:?}");
+    assert_eq!((right.passed, right.line), (true, 3), "{right:?}");
     assert_eq!(right.actual, "of 2200 requests cluster.pet.rq 550, the rest 1650");
-    assert!(!check(1_374.0, 2_210.0).held, "17 of 100");
-    assert!(!check(1_726.0, 2_210.0).held, "33 of 100");
+    assert!(!check(1_374.0, 2_210.0).passed, "17 of 100");
+    assert!(!check(1_726.0, 2_210.0).passed, "33 of 100");
     assert!(
         check(1_025.0, 110.0).actual.starts_with("needs "),
         "a hundred are too few"
@@ -166,7 +170,7 @@ fn what_part_a_counter_is_of_another_is_judged_in_the_same_way() {
         ..EnvoyView::default()
     };
     assert!(
-        !envoy(&step, "ingress", &none, Some(&before), &surroundings())[0].held,
+        !envoy(&step, "ingress", &none, Some(&before), &surroundings())[0].passed,
         "who cannot be asked proves nothing"
     );
 }

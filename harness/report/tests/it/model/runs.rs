@@ -2,7 +2,8 @@
 
 use indexmap::IndexMap;
 use meshkat_model::culprit::{Attempt, Cause, Certainty, Culprit, Smallest, Trial, Unsteady, Why};
-use meshkat_model::event::{Artifact, Event, PlannedCase};
+use meshkat_model::event::{Artifact, Event};
+use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
 
 use super::{Fixture, case, failure};

@@ -15,7 +15,7 @@ use crate::resources::invalid::InvalidResource;
 /// Reads a message.
 ///
 /// # Errors
-/// The first field that does not hold, by its path. A field that is there twice, in both spellings or as two of which there
+/// The first field that is invalid, by its path. A field that is there twice, in both spellings or as two of which there
 /// can be one, is such a field.
 pub(in crate::resources) fn read(
     message: &MessageDescriptor,
