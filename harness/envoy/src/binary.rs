@@ -10,12 +10,14 @@ mod locate;
 mod program;
 mod release;
 mod remembered;
+mod request;
 mod task;
 mod version;
 
 pub use cache::{Cached, cached, list};
 pub use error::{Attempt, EnvoyError};
 pub use known::KnownHashes;
-pub use locate::{Envoy, Request, Source, fetch_again, known_release, locate};
+pub use locate::{Envoy, Source, fetch_again, known_release, locate};
 pub use release::{Platform, known_versions};
+pub use request::Request;
 pub use version::{Version, VersionError};

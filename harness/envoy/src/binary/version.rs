@@ -2,13 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use super::release;
-
 /// A version of Envoy: `1.40.0`, or what a build of one's own says, such as `1.41.0-dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Version {
-    major: u16,
-    minor: u16,
+    pub(super) major: u16,
+    pub(super) minor: u16,
     patch: u16,
     label: Option<String>,
 }
@@ -30,20 +28,6 @@ impl Version {
             patch,
             label: None,
         }
-    }
-
-    /// The known version that `asked` means: a full one as it is, `1.38` its newest known patch release, with or without a
-    /// leading `v`. `None` where no known version fits.
-    pub fn resolve(asked: &str) -> Option<Self> {
-        let asked = asked.strip_prefix('v').unwrap_or(asked);
-        if let Ok(version) = asked.parse::<Self>() {
-            return release::known_versions().find(|known| *known == version);
-        }
-        let (major, minor) = asked.split_once('.')?;
-        let (major, minor) = (major.parse::<u16>().ok()?, minor.parse::<u16>().ok()?);
-        release::known_versions()
-            .filter(|known| known.major == major && known.minor == minor)
-            .max()
     }
 
     /// Whether a person who wrote `text` meant a version number, known or not, rather than a path.
@@ -99,28 +83,6 @@ impl FromStr for Version {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_minor_version_is_its_newest_known_patch_release() {
-        for (asked, full) in [
-            ("1.36", "1.36.4"),
-            ("1.37", "1.37.0"),
-            ("1.38", "1.38.3"),
-            ("1.39", "1.39.3"),
-            ("1.40", "1.40.0"),
-            ("v1.40.0", "1.40.0"),
-            ("1.39.1", "1.39.1"),
-        ] {
-            assert_eq!(
-                Version::resolve(asked).map(|v| v.to_string()).as_deref(),
-                Some(full),
-                "{asked}"
-            );
-        }
-        for unknown in ["1.35", "1.40.9", "1", "1.40.0.1", "latest", ""] {
-            assert_eq!(Version::resolve(unknown), None, "{unknown}");
-        }
-    }
 
     #[test]
     fn a_number_is_never_taken_for_a_path() {

@@ -2,10 +2,7 @@
 
 use serde_yaml::Value;
 
-use super::{
-    DocPath,
-    value::{get, walk},
-};
+use super::{DocPath, path::walk, value::get};
 
 /// The place that Envoy's words mean; none where they mean none that can be found.
 pub(super) fn place(document: &Value, message: &str) -> Option<DocPath> {

@@ -12,7 +12,8 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, DocPath,
-    value::{get, get_mut, text, walk},
+    path::walk,
+    value::{get, get_mut, text},
 };
 
 /// Envoy's own output, and nothing at all: no files.

@@ -14,10 +14,11 @@ use super::{
     blame,
     document::LARGEST,
     number::port,
+    path::walk,
     place::Places,
     ports::{owners, socket_of},
     resources,
-    value::{dig, get, text, walk},
+    value::{dig, get, text},
     yaml,
 };
 

@@ -100,6 +100,30 @@ impl fmt::Display for DocPath {
     }
 }
 
+/// Calls `visit` for the value and all below it, with the place of each.
+pub(super) fn walk<'a>(
+    value: &'a serde_yaml::Value,
+    path: &DocPath,
+    visit: &mut impl FnMut(&DocPath, &'a serde_yaml::Value),
+) {
+    visit(path, value);
+    match value {
+        serde_yaml::Value::Mapping(mapping) => {
+            for (key, below) in mapping {
+                if let Some(name) = key.as_str() {
+                    walk(below, &path.field(name), visit);
+                }
+            }
+        }
+        serde_yaml::Value::Sequence(items) => {
+            for (index, below) in items.iter().enumerate() {
+                walk(below, &path.item(index), visit);
+            }
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,10 @@ use super::{
     address::is_local,
     files::{Beside, Kind, each_file},
     naming::takes_the_first,
-    number, resources,
-    value::{dig, get, items, text, walk},
+    number,
+    path::walk,
+    resources,
+    value::{dig, get, items, text},
 };
 
 /// A listener with a socket.

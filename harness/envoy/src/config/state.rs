@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_yaml::Value;
 
-use super::{Bootstrap, DocPath, value::walk};
+use super::{Bootstrap, DocPath, path::walk};
 
 /// Extensions that keep something from one request to the next, by a part of the names of their messages, and what they keep.
 const EXTENSIONS: [(&str, &str); 18] = [

@@ -2,8 +2,6 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::DocPath;
-
 /// The spelling of field `name` that `mapping` uses, if it has the field.
 fn spelling(mapping: &Mapping, name: &str) -> Option<String> {
     let camel = camel_case(name);
@@ -77,26 +75,6 @@ pub(super) fn remove(value: &mut Value, name: &str) -> Option<Value> {
 /// The items of the sequence in field `name`; none where there is no such field.
 pub(super) fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     get(value, name).and_then(Value::as_sequence).map_or(&[], Vec::as_slice)
-}
-
-/// Calls `visit` for the value and all below it, with the place of each.
-pub(super) fn walk<'a>(value: &'a Value, path: &DocPath, visit: &mut impl FnMut(&DocPath, &'a Value)) {
-    visit(path, value);
-    match value {
-        Value::Mapping(mapping) => {
-            for (key, below) in mapping {
-                if let Some(name) = key.as_str() {
-                    walk(below, &path.field(name), visit);
-                }
-            }
-        }
-        Value::Sequence(items) => {
-            for (index, below) in items.iter().enumerate() {
-                walk(below, &path.item(index), visit);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// The text in field `name`.

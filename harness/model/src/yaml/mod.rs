@@ -15,8 +15,8 @@ pub(crate) use de::ONE_OR_MANY;
 pub use de::from_node;
 pub use error::Error;
 pub use expanded::check_expanded;
-pub(crate) use node::parse_partly;
 pub use node::{Key, Kind, Node, parse};
+pub(crate) use parts::parse_partly;
 pub use place::At;
 
 use crate::source::{Diagnostic, Source};

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use marked_yaml::{LoaderOptions, Marker, Node as Marked, Span, parse_yaml_with_options};
 
-use super::{parts, syntax};
+use super::syntax;
 use crate::source::{Diagnostic, Place, Source};
 
 /// A part of a YAML file.
@@ -149,15 +149,6 @@ pub(super) fn scalar(text: &str, plain: bool) -> serde_json::Value {
 pub fn parse(source: &Source) -> Result<Node, Diagnostic> {
     syntax::check(source)?;
     load(source, source.text())
-}
-
-/// The same, but everything that is no YAML, with what the file holds beside it as far as that can be read.
-///
-/// # Errors
-/// The same.
-pub(crate) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Option<Node>)> {
-    syntax::check(source).map_err(|wrong| (vec![wrong], None))?;
-    load(source, source.text()).map_err(|first| parts::read(source, first))
 }
 
 /// Reads a text that is the source's, or a part of it at the same place.

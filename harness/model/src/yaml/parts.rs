@@ -3,14 +3,25 @@
 use std::ops::Range;
 
 use super::node::{Node, load};
+use super::syntax;
 use crate::source::{Diagnostic, Source};
 
 /// A file with more lines than this has its first mistake told, and no other: each part is read alone.
 const MOST_LINES: usize = 5_000;
 
+/// Reads one YAML document as [`super::parse`] does; of what is no YAML everything, with what the file holds beside it as far as that
+/// can be read.
+///
+/// # Errors
+/// What [`super::parse`] tells, of each part.
+pub(crate) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Option<Node>)> {
+    syntax::check(source).map_err(|wrong| (vec![wrong], None))?;
+    load(source, source.text()).map_err(|first| read(source, first))
+}
+
 /// What is no YAML in a file whose first mistake is `first`, and what the file holds without the parts that are broken, if
 /// that can be read: of a list below a key the item, else all that is below the key.
-pub(super) fn read(source: &Source, first: Diagnostic) -> (Vec<Diagnostic>, Option<Node>) {
+fn read(source: &Source, first: Diagnostic) -> (Vec<Diagnostic>, Option<Node>) {
     let lines: Vec<&str> = source.lines().collect();
     if lines.len() > MOST_LINES {
         return (vec![first], None);
