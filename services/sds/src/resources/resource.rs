@@ -8,8 +8,9 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::assignment::{self, ClusterLoadAssignment};
-use super::awaits::Awaited;
-use super::{Kind, Version, awaits};
+use super::awaits::{self, Awaited};
+use super::kind::Kind;
+use super::version::Version;
 use crate::host::Service;
 
 /// A resource in the forms in which it is sent. It never changes; a change makes another.

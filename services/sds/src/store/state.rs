@@ -7,6 +7,7 @@
 mod document;
 mod error;
 mod left;
+mod lock;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +17,11 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
+use self::lock::lock;
 use super::world::World;
 pub use error::StateError;
 
@@ -66,15 +68,6 @@ fn whole(mut file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Takes the lock of a file; false if another process has it.
-fn lock(file: &File) -> io::Result<bool> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Whether a file lies under a path. What is not there is nobody's.

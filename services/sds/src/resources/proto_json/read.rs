@@ -8,7 +8,7 @@ use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
-use super::{ANY, TYPE, is_in_value, is_leaf};
+use super::any::{ANY, TYPE, is_in_value, is_leaf};
 use crate::resources::descriptors::OPEN_ANY;
 use crate::resources::invalid::InvalidResource;
 

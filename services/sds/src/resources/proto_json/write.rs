@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _
 use serde::ser::Error as _;
 use serde_json::{Map, Value};
 
-use super::{ANY, TYPE, is_in_value, is_leaf};
+use super::any::{ANY, TYPE, is_in_value, is_leaf};
 use crate::resources::descriptors::OPEN_ANY;
 
 /// A message with Envoy's own names of fields, as Envoy reads it.

@@ -8,6 +8,8 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat, unlinkat}
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use super::lock::lock;
+
 /// How the name of a file ends that is being written.
 pub(super) const SUFFIX: &str = ".tmp";
 
@@ -60,7 +62,7 @@ fn is_left(folder: &File, found: &CStr, held: &File) -> io::Result<bool> {
         && status.st_uid == geteuid().as_raw()
         && status.st_nlink == 1
         && (status.st_dev, status.st_ino) != (own.st_dev, own.st_ino);
-    if !is_ours || !super::lock(&file)? {
+    if !is_ours || !lock(&file)? {
         return Ok(false);
     }
     // Still the one that was looked at.
