@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use self::lock::lock;
