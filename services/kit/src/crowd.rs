@@ -226,7 +226,7 @@ mod tests {
         assert!(crowd.join(d.clone()).is_none() && !d.is_cancelled());
         drop(asking_c);
         drop(place_b);
-        crowd.join(d.clone()).unwrap();
+        crowd.join(d).unwrap();
         assert!(c.is_cancelled() && !a.is_cancelled());
         drop((asking, place_a, place_c));
         assert_eq!(crowd.count(), 0);
