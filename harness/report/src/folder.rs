@@ -12,7 +12,14 @@ use crate::earlier;
 use crate::error::ReportError;
 
 /// A folder that is this run's alone for as long as this is kept.
-pub(crate) struct Hold(#[expect(dead_code, reason = "the lock is the file's, and ends with it")] File);
+pub(crate) struct Hold(File);
+
+impl Drop for Hold {
+    /// Closing would not do: a program that is being started at this moment has the file, too, until it runs.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
 
 /// Makes `dir`, removes an earlier run's files from it but for its times, and makes sure that it can be written to.
 ///

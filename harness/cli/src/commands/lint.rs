@@ -69,6 +69,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         }
     }
     let mut cases = 0;
+    // An overlay that fits nowhere hides nothing else.
+    let mut unfit = None;
     let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
     let in_use = match has_overlays {
         true => overlays_in_use(&project, &meshes, &axes)?,
@@ -106,7 +108,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     cases += more.cases.len();
                     let is_valid = |mesh: &&MeshSpec| !meshes.is_invalid(&mesh.name);
                     let valid = || more.cases.iter().map(|case| &case.mesh).filter(is_valid);
-                    load::check_overlays(valid())?;
+                    unfit = unfit.or(load::check_overlays(valid()).err());
                     wrong.extend(used::fit(&project, valid()));
                     // A mesh that is invalid is told, whoever uses it.
                     if !more.cases.iter().all(|case| is_valid(&&case.mesh)) {
@@ -160,7 +162,11 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let mut seen = BTreeSet::new();
     wrong.retain(|problem| seen.insert(problem.to_string()));
     if !wrong.is_empty() {
-        return Err(Exit::diagnostics(&wrong));
+        let told = Exit::diagnostics(&wrong);
+        return Err(unfit.unwrap_or(told));
+    }
+    if let Some(unfit) = unfit {
+        return Err(unfit);
     }
     say(&format!(
         "nothing is wrong in {}, with {}",

@@ -110,9 +110,10 @@ fn ports(group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
     let Some(service) = group.service else {
         return Vec::new();
     };
-    let tell = |file: &Path, path: &DocPath, message: String, help: &str| {
-        let text = meshkat_files::read_to_string(file, LARGEST).ok();
-        let place = text.and_then(|text| Places::of(&text).find(path));
+    let mut places: HashMap<PathBuf, Places> = HashMap::new();
+    let mut tell = |file: &Path, path: &DocPath, message: String, help: &str| {
+        let places = places.entry(file.to_owned()).or_insert_with(|| Places::of_file(file));
+        let place = places.find(path);
         Diagnostic {
             file: file.to_owned(),
             line: place.map(|(line, _)| line),

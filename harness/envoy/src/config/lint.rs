@@ -76,6 +76,7 @@ pub fn lint(file: &Path, envoy: Option<&Validator>) -> Vec<Diagnostic> {
     let mut lint = Lint {
         file,
         places: Places::of(&text),
+        elsewhere: BTreeMap::new(),
         found: Vec::new(),
     };
     lint.ports(&config);
@@ -111,6 +112,7 @@ pub fn lint_overlay(file: &Path, uses: &[Use], envoy: Option<&Validator>) -> Vec
     let mut lint = Lint {
         file,
         places: Places::of(&text),
+        elsewhere: BTreeMap::new(),
         found: Vec::new(),
     };
     match Overlay::parse(file, &text) {
@@ -137,6 +139,7 @@ pub fn lint_resources(file: &Path) -> Vec<Diagnostic> {
     let mut lint = Lint {
         file,
         places: Places::of(&text),
+        elsewhere: BTreeMap::new(),
         found: Vec::new(),
     };
     for (index, resource) in resources::of(&document).iter().enumerate() {
@@ -170,6 +173,8 @@ fn of_error(file: &Path, error: &ConfigError) -> Diagnostic {
 struct Lint<'a> {
     file: &'a Path,
     places: Places,
+    /// Those of other files that it names.
+    elsewhere: BTreeMap<PathBuf, Places>,
     found: Vec<Diagnostic>,
 }
 
@@ -195,8 +200,11 @@ impl Lint<'_> {
         if file == self.file {
             return self.say(path, message, help);
         }
-        let text = meshkat_files::read_to_string(file, LARGEST).unwrap_or_default();
-        let place = Places::of(&text).find(path);
+        let places = self
+            .elsewhere
+            .entry(file.to_owned())
+            .or_insert_with(|| Places::of_file(file));
+        let place = places.find(path);
         self.found.push(Diagnostic {
             file: file.to_owned(),
             line: place.map(|(line, _)| line),

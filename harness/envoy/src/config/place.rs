@@ -1,6 +1,8 @@
 //! Lines and columns of the places in a document.
 
-use super::{DocPath, node::Node, yaml};
+use std::path::Path;
+
+use super::{DocPath, document::LARGEST, node::Node, yaml};
 
 /// The places of a document. Knows none where it is no YAML.
 pub(super) struct Places(Option<Node>);
@@ -8,6 +10,11 @@ pub(super) struct Places(Option<Node>);
 impl Places {
     pub(super) fn of(text: &str) -> Self {
         Self(yaml::read(text).ok().map(|(_, node)| node))
+    }
+
+    /// Those of a file; none where it cannot be read.
+    pub(super) fn of_file(file: &Path) -> Self {
+        Self::of(&meshkat_files::read_to_string(file, LARGEST).unwrap_or_default())
     }
 
     /// The line and column, both from 1, of what stands at `path`, or else of the nearest thing around it.

@@ -77,7 +77,7 @@ impl Scenario {
             for mistake in &mut wrong {
                 mistake.help.get_or_insert_with(|| SMALLEST.to_owned());
             }
-            wrong.extend(rest.iter().flat_map(|rest| misfits(&source, rest, shared)));
+            wrong.extend(rest.iter().flat_map(|rest| misfits(&source, rest)));
             in_order(wrong)
         })?;
         let too_many = size::too_many(&source, &node);
@@ -285,28 +285,29 @@ impl Scenario {
     }
 }
 
-/// What does not fit in what can be read of a file in which something is no YAML.
-fn misfits(source: &Source, rest: &Node, shared: &SharedAxes) -> Vec<Diagnostic> {
-    if !size::too_many(source, rest).is_empty() {
-        return Vec::new();
-    }
-    match axes::read(source, rest, shared) {
-        Err(wrong) => wrong,
-        Ok((axes, _)) => {
-            let firsts = axes
-                .into_iter()
-                .filter_map(|(name, values)| Some((name, values.into_iter().next()?)));
-            let node = axes::substitute(&size::body(rest), &firsts.collect());
-            let mut is_whole = true;
-            node.visit(&mut |text, _| is_whole &= !text.contains("${"));
-            // The axes may be what cannot be read.
-            if is_whole {
-                yaml::misfits::<ScenarioFile>(source, &node)
-            } else {
-                Vec::new()
+/// What does not fit in what can be read of a file in which something is no YAML. What has axes in it is not judged: they may be
+/// what cannot be read.
+fn misfits(source: &Source, rest: &Node) -> Vec<Diagnostic> {
+    let mut node = size::body(rest);
+    let has_axes = |node: &Node| {
+        let mut found = false;
+        node.visit(&mut |text, _| found |= text.contains("${"));
+        found
+    };
+    if let yaml::Kind::Mapping(entries) = &mut node.kind {
+        for (_, value) in entries.iter_mut() {
+            if let yaml::Kind::Sequence(items) = &mut value.kind {
+                items.retain(|item| !has_axes(item));
+                for item in items {
+                    if let yaml::Kind::Mapping(keys) = &mut item.kind {
+                        keys.retain(|(key, _)| key.text != when::WHEN);
+                    }
+                }
             }
         }
+        entries.retain(|(_, value)| !has_axes(value));
     }
+    yaml::misfits::<ScenarioFile>(source, &node)
 }
 
 /// Reading stops at the first key that is missing; these are the others.

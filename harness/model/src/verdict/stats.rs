@@ -30,18 +30,27 @@ impl Counted {
 
 /// The ends of names that Envoy makes when they first count, by its documentation of statistics; before them stands what they
 /// are of: `cluster.pet`, `http.ingress_http`, `listener.0.0.0.0_10000`. All others are there from the start, at 0.
-const MADE_LATE: [&str; 8] = [
+const MADE_LATE: [&str; 9] = [
     // Answers by status: of a cluster, of its retries, of zones, of a virtual cluster.
     r"^(?<owner>cluster\..+?|vhost\..+?\.vcluster\..+?)(?:\.(?:canary|external|internal|retry|zone\.[^.]+\.[^.]+))*\.upstream_rq_(?:[1-5]xx|[1-5][0-9][0-9]|completed|unknown)$",
     // Codecs, once there is a connection. Those of the downstream side belong to the server.
-    r"^(?:(?<owner>cluster\..+)\.)?http[123]\.[a-z0-9_]+$",
-    r"^(?<owner>cluster\..+?)\.grpc\..+$",
+    concat!(
+        r"^(?:(?<owner>cluster\..+)\.)?http[123]\.(?:",
+        "deferred_stream_close|dropped_headers_with_underscores|goaway_sent|header_overflow|headers_cb_no_stream|",
+        "inbound_(?:empty|priority|window_update)_frames_flood|keepalive_timeout|metadata_empty_frames|metadata_not_supported_error|",
+        "outbound_(?:control_)?(?:flood|frames_active)|pending_send_bytes|requests_rejected_with_underscores_in_headers|",
+        "response_flood|rx_messaging_error|rx_reset|stream_refused_errors|streams_active|trailers|tx_flush_timeout|tx_reset|",
+        r"(?:.+\.)?quic_.+)$",
+    ),
+    // By service and method, or not.
+    r"^(?<owner>cluster\..+?)\.grpc\.(?:.+\.)?(?:[0-9]{1,2}|failure|request_message_count|response_message_count|success|total)$",
     r"^(?<owner>(?:cluster|listener)\..+)\.ssl\.(?:ciphers|curves|sigalgs|versions)\..+$",
     // Filters that count for the cluster to which a request goes.
     r"^(?<owner>cluster\..+?)\.(?:ext_authz|ratelimit)\.(?:[^.]+\.)?(?:denied|disabled|error|failure_mode_allowed|invalid|ok|over_limit)$",
     r"^(?<owner>http\..+?)\.fault\.[^.]+\.(?:aborts|delays)_injected$",
     r"^(?<owner>http\..+?)\.rbac\..*policy\..+\.(?:allowed|denied|shadow_allowed|shadow_denied)$",
-    r"^(?<owner>http\..+?)\.(?:dynamodb|user_agent)\..+$",
+    r"^(?<owner>http\..+?)\.dynamodb\..+$",
+    r"^(?<owner>http\..+?)\.user_agent\.(?:android|ios)\.downstream_(?:cx_total|cx_destroy_remote_active_rq|rq_total)$",
 ];
 
 /// What the counter or gauge `name` of an Envoy is.
@@ -145,7 +154,9 @@ mod tests {
             "cluster.echo.ratelimit.over_limit",
             "cluster.echo.grpc.pet.Shop.Get.success",
             "http.ingress_http.fault.echo.aborts_injected",
+            "cluster.echo.grpc.14",
             "http2.rx_reset",
+            "http.ingress_http.user_agent.ios.downstream_rq_total",
         ] {
             assert_eq!(counted(&view(), name), Counted::NotYet, "{name}");
         }
@@ -177,6 +188,18 @@ mod tests {
             (
                 "cluster.echo.upstream_rq_600",
                 "this Envoy has no counter or gauge of this name; did you mean `cluster.echo.upstream_rq_5xx`?",
+            ),
+            (
+                "cluster.echo.http2.rx_resett",
+                "this Envoy has no counter or gauge of this name",
+            ),
+            (
+                "cluster.echo.grpc.sucess",
+                "this Envoy has no counter or gauge of this name",
+            ),
+            (
+                "http.ingress_http.user_agent.foo.bar",
+                "this Envoy has no counter or gauge of this name",
             ),
             (
                 "cluster.ech.http2.rx_reset",

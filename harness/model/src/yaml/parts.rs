@@ -6,8 +6,9 @@ use super::node::{Node, load};
 use super::syntax;
 use crate::source::{Diagnostic, Source};
 
-/// A file with more lines than this has its first mistake told, and no other: each part is read alone.
-const MOST_LINES: usize = 5_000;
+/// Each part is read alone, with the line of its key and as many empty lines before as it has in the file. If all of these together are
+/// more bytes than this, the first mistake is told, and no other.
+const MOST: usize = 4 << 20;
 
 /// Reads one YAML document as [`super::parse`] does; of what is no YAML everything, with what the file holds beside it as far as that
 /// can be read.
@@ -23,40 +24,60 @@ pub(crate) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Op
 /// that can be read: of a list below a key the item, else all that is below the key.
 fn read(source: &Source, first: Diagnostic) -> (Vec<Diagnostic>, Option<Node>) {
     let lines: Vec<&str> = source.lines().collect();
-    if lines.len() > MOST_LINES {
+    let parts = parts(&lines);
+    let bytes = |lines: &[&str]| lines.iter().map(|line| line.len()).sum::<usize>();
+    let cost = |part: &Part| lines[part.key].len() + bytes(&lines[part.lines.clone()]) + part.lines.end;
+    if parts.iter().map(cost).sum::<usize>() > MOST {
         return (vec![first], None);
     }
-    let parts = parts(&lines);
+    let alone = |part: &Part, end: usize| {
+        let is_out = |number: usize| number != part.key && !(part.lines.start..end).contains(&number);
+        load(source, &without(&lines, is_out))
+    };
     let has_first = |part: &Part| part.lines.contains(&(first.place.line - 1));
-    let mut broken: Vec<(&Part, Diagnostic)> = Vec::new();
-    for part in &parts {
-        let is_out = |number: usize| number != part.key && !part.lines.contains(&number);
-        if let Err(mistake) = load(source, &without(&lines, is_out)) {
-            broken.push((part, mistake));
+    let mut broken: Vec<(usize, Diagnostic)> = Vec::new();
+    let mut whole = 0;
+    for (at, part) in parts.iter().enumerate() {
+        if part.lines.end <= whole {
+            continue;
+        }
+        let Err(mistake) = alone(part, part.lines.end) else {
+            continue;
+        };
+        match parts.get(at + 1).map(|next| next.lines.end) {
+            // A text in quotes goes over both.
+            Some(end) if alone(part, end).is_ok() => whole = end,
+            _ => broken.push((at, mistake)),
         }
     }
-    if let [(part, mistake)] = broken.as_mut_slice()
-        && has_first(part)
+    if let [(at, mistake)] = broken.as_mut_slice()
+        && has_first(&parts[*at])
     {
         // What stands around it may say more.
         *mistake = first.clone();
     }
     if broken.is_empty() {
         // Each part is well alone: a key is there twice, or a line is in no part.
-        let part = parts.iter().find(|part| has_first(part));
-        broken.extend(part.map(|part| (part, first.clone())));
+        let Some(at) = parts.iter().position(has_first) else {
+            return (vec![first], None);
+        };
+        broken.push((at, first));
     }
-    let is_broken = |part: &Part| broken.iter().any(|(broken, _)| broken.lines == part.lines);
-    let is_out = |number: usize| {
-        let is_in = |part: &Part| part.lines.contains(&number) || part.key == number;
-        // A key goes with the last of its items.
-        parts.iter().any(is_in) && parts.iter().filter(|part| is_in(part)).all(is_broken)
-    };
-    let out: Vec<bool> = (0..lines.len()).map(is_out).collect();
+    let mut out = vec![false; lines.len()];
+    for (at, _) in &broken {
+        out[parts[*at].lines.clone()].fill(true);
+    }
+    // A key goes with the last of its items.
+    let is_out = |part: &Part| out[part.lines.start];
+    let gone: Vec<usize> = parts
+        .chunk_by(|one, next| one.key == next.key)
+        .filter(|items| items.iter().all(is_out))
+        .map(|items| items[0].key)
+        .collect();
+    for key in gone {
+        out[key] = true;
+    }
     let rest = load(source, &without(&lines, |number| out[number])).ok();
-    if broken.is_empty() || rest.is_none() {
-        return (vec![first], None);
-    }
     (broken.into_iter().map(|(_, mistake)| mistake).collect(), rest)
 }
 
@@ -78,10 +99,18 @@ fn without(lines: &[&str], is_out: impl Fn(usize) -> bool) -> String {
 
 /// Of each key at the left the items of its list, or all that is below it.
 fn parts(lines: &[&str]) -> Vec<Part> {
+    // A line at the left that is no key belongs to what is before.
     let begins = |number: &usize| {
         let line = lines[*number];
-        !line.is_empty() && !line.starts_with([' ', '\t', '#', '-', '%', ']', '}']) && line != "..."
+        let starts = !line.starts_with([' ', '\t', '#', '-', '%', '[', ']', '{', '}']);
+        starts && (line.contains(": ") || line.contains(":\t") || line.trim_end().ends_with(':'))
     };
+    let content = lines
+        .iter()
+        .find(|line| !line.trim().is_empty() && !line.starts_with('#') && **line != "---");
+    if content.is_some_and(|line| line.trim_start().starts_with(['{', '['])) {
+        return Vec::new();
+    }
     let keys: Vec<usize> = (0..lines.len()).filter(begins).collect();
     let ends = keys.iter().skip(1).copied().chain([lines.len()]);
     let of_keys = keys.iter().zip(ends).flat_map(|(&key, end)| {

@@ -260,3 +260,25 @@ fn each_part_has_its_own_mistake() {
     assert_eq!(wrong, ["2 a bracket is not closed", "4 a tab is where spaces belong"]);
     assert_eq!(rest, serde_json::json!({"a": [4]}));
 }
+
+#[test]
+fn what_is_well_is_never_told() {
+    let told = |text: &str| partly(text).0;
+    // A list over lines at the left, a text over lines, and one that goes on as an item would.
+    let well = "tags: [\none,\ntwo\n]\nabout: \"a\n  b\"\nsteps:\n  - get: \"x\n  - y\"\n  - 1\n";
+    assert_eq!(told(&format!("{well}z: [1\n")), ["11 a bracket is not closed"]);
+    // In braces as a whole.
+    assert_eq!(told("{\na: 1,\nb: [2,\nc: 3\n").len(), 1);
+    // The colon of the key is missing, once.
+    assert_eq!(told("a: 1\nb\n  - {c: 1}\n  - {c: 2}\n").len(), 1);
+    // Two of one key, and a bracket.
+    assert_eq!(told("a: 1\nb:\n  - [1\n  - 2\na: 2\n"), ["3 a bracket is not closed"]);
+}
+
+#[test]
+fn what_would_take_long_is_told_by_its_first_mistake() {
+    let items = "  - [1\n".repeat(2000);
+    assert_eq!(partly(&format!("a: [{}\n{items}", "1,".repeat(100_000))).0.len(), 1);
+    assert_eq!(partly(&format!("a:\n{items}")).0.len(), 2000);
+    assert_eq!(partly(&format!("a:\n{items}{items}{items}")).0.len(), 1);
+}

@@ -75,6 +75,14 @@ fn reach(socket: &str) -> Result<(), RuntimeError> {
     Err(RuntimeError::other(what).with_help(help))
 }
 
+/// How it is told that the daemon does not answer.
+const SILENT: &str = "Docker has not answered for";
+
+/// Whether the daemon has not answered in time: it will not answer the next request either.
+pub(crate) fn is_silent(error: &RuntimeError) -> bool {
+    error.to_string().contains(SILENT)
+}
+
 /// An error of the daemon, with what was tried.
 pub(crate) fn failed(action: impl Into<String>) -> impl FnOnce(Error) -> RuntimeError {
     let action = action.into();
@@ -89,7 +97,7 @@ pub(crate) fn message(error: &Error) -> String {
     // It may repeat names and labels of anybody's containers and images.
     match error {
         Error::DockerResponseServerError { message, .. } => Printable(message.trim()).to_string(),
-        Error::RequestTimeoutError => format!("Docker has not answered for {TIMEOUT} s"),
+        Error::RequestTimeoutError => format!("{SILENT} {TIMEOUT} s"),
         Error::DockerStreamError { error } => Printable(error.trim()).to_string(),
         other => Printable(&other.to_string()).to_string(),
     }
@@ -99,7 +107,7 @@ pub(crate) fn message(error: &Error) -> String {
 fn help_for(message: &str) -> Option<String> {
     let help = if message.contains("no space left on device") {
         "the disk is full: `docker system df` shows what Docker keeps, `docker system prune` removes what nothing uses"
-    } else if message.starts_with("Docker has not answered") {
+    } else if message.starts_with(SILENT) {
         "restart it: sudo systemctl restart docker; versions before 20.10.27 can lock up when containers leave a network \
          (moby/moby#46661)"
     } else if message.contains("Cannot connect") || message.contains("connection error") {
@@ -154,6 +162,7 @@ mod tests {
     fn a_daemon_that_hangs_has_a_way_out() {
         let (message, help) = told(&failed("list networks")(Error::RequestTimeoutError));
         assert_eq!(message, "failed to list networks: Docker has not answered for 120 s");
+        assert!(is_silent(&failed("list networks")(Error::RequestTimeoutError)));
         assert!(help.contains("systemctl restart docker"), "{help}");
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
+use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, Network};
 use bollard::query_parameters::{ListContainersOptions, ListNetworksOptions, RemoveContainerOptions};
 use futures::future::join_all;
@@ -53,13 +54,22 @@ pub(crate) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
         }
         let remove = async |one: &ContainerSummary| container(docker, one.id.as_deref().unwrap_or_default()).await;
         let mut outcomes = join_all(others.iter().map(remove)).await;
+        // Of a daemon that does not answer one silence is enough.
+        let mut is_silent = outcomes
+            .iter()
+            .any(|outcome| outcome.as_ref().is_err_and(daemon::is_silent));
         // One after the other: two that leave a network at once can lock Docker up for ever, until 20.10.27 (moby/moby#46661).
         for sandbox in &sandboxes {
-            outcomes.push(remove(sandbox).await);
+            if !is_silent {
+                let outcome = remove(sandbox).await;
+                is_silent = outcome.as_ref().is_err_and(daemon::is_silent);
+                outcomes.push(outcome);
+            }
         }
         for outcome in outcomes {
             match outcome {
                 Ok(()) => removed.containers += 1,
+                Err(error) if daemon::is_silent(&error) => return Err(error),
                 Err(error) => trouble = Some(error),
             }
         }
@@ -68,6 +78,7 @@ pub(crate) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
                 Ok(()) => removed.networks += 1,
                 Err(error) if is_missing(&error) => {}
                 // It still has endpoints, of containers that are going.
+                Err(error @ Error::RequestTimeoutError) => return Err(failed("remove a network")(error)),
                 Err(error) => trouble = Some(failed("remove a network")(error)),
             }
         }
