@@ -32,7 +32,13 @@ fn read(source: &Source, first: Diagnostic) -> (Vec<Diagnostic>, Option<Node>) {
     }
     let alone = |part: &Part, end: usize| {
         let is_out = |number: usize| number != part.key && !(part.lines.start..end).contains(&number);
-        load(source, &without(&lines, is_out))
+        // What is told of it looks at nothing else.
+        let alone = Source::new(source.name(), without(&lines, is_out));
+        load(&alone, alone.text()).map_err(|mistake| Diagnostic {
+            source: source.clone(),
+            place: source.place(mistake.place.line, mistake.place.column, mistake.place.len),
+            ..mistake
+        })
     };
     let has_first = |part: &Part| part.lines.contains(&(first.place.line - 1));
     let mut broken: Vec<(usize, Diagnostic)> = Vec::new();

@@ -185,9 +185,13 @@ fn scan_error(source: &Source, place: Place, text: &str) -> Diagnostic {
         Diagnostic::new(source, place, message, label).help(help)
     };
     if is(&["tab"]) && !is(&["tag"]) {
-        let tab = line
-            .find('\t')
-            .map_or(place, |at| source.place(place.line, line[..at].chars().count() + 1, 1));
+        // The mark may be on what the line with the tab seems to go on with.
+        let found = [place.line, place.line + 1].into_iter().find_map(|number| {
+            let line = source.line(number);
+            let at = line.find('\t')?;
+            Some(source.place(number, line[..at].chars().count() + 1, 1))
+        });
+        let tab = found.unwrap_or(place);
         return tell(
             tab,
             "a tab is where spaces belong",

@@ -264,8 +264,9 @@ fn each_part_has_its_own_mistake() {
 #[test]
 fn what_is_well_is_never_told() {
     let told = |text: &str| partly(text).0;
-    // A list over lines at the left, a text over lines, and one that goes on as an item would.
-    let well = "tags: [\none,\ntwo\n]\nabout: \"a\n  b\"\nsteps:\n  - get: \"x\n  - y\"\n  - 1\n";
+    // A list over lines, a text over lines, and one that goes on as an item would.
+    let well = "tags: [\n  one,\n  two\n  ]\nabout: \"a\n  b: c\"\nsteps:\n- \"x\n - y\"\n- 1\n";
+    assert!(parse(&source(well)).is_ok(), "{:?}", parse(&source(well)));
     assert_eq!(told(&format!("{well}z: [1\n")), ["11 a bracket is not closed"]);
     // In braces as a whole.
     assert_eq!(told("{\na: 1,\nb: [2,\nc: 3\n").len(), 1);
