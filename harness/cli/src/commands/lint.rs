@@ -2,7 +2,7 @@
 //! validation.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -125,7 +125,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             },
             Kind::Overlay => {
                 let uses: Vec<Use> = in_use.get(file).into_iter().flatten().cloned().collect();
-                if uses.is_empty() {
+                // Who uses it may be what cannot be read.
+                if uses.is_empty() && mesh_problems.is_empty() && axes_problems.is_empty() {
                     let name = shown(&project, file);
                     say(&format!(
                         "warning: {name} is an overlay that no scenario uses: Envoy is not asked about it"
@@ -159,8 +160,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             }
         }
     }
-    let mut seen = BTreeSet::new();
-    wrong.retain(|problem| seen.insert(problem.to_string()));
+    let wrong = once_each(wrong);
     if !wrong.is_empty() {
         let told = Exit::diagnostics(&wrong);
         return Err(unfit.unwrap_or(told));
@@ -174,6 +174,34 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         count(cases, "case")
     ));
     Ok(())
+}
+
+/// What is told several times once: of several meshes, or with fewer words.
+fn once_each(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kept: Vec<Diagnostic> = Vec::new();
+    let mut at: HashMap<(String, usize), Vec<usize>> = HashMap::new();
+    for problem in wrong {
+        let here = at
+            .entry((problem.source.name().to_owned(), problem.place.offset))
+            .or_default();
+        match here
+            .iter()
+            .find(|known| kept[**known].message.starts_with(&problem.message))
+        {
+            Some(_) => {}
+            None => match here
+                .iter()
+                .find(|known| problem.message.starts_with(&kept[**known].message))
+            {
+                Some(shorter) => kept[*shorter] = problem,
+                None => {
+                    here.push(kept.len());
+                    kept.push(problem);
+                }
+            },
+        }
+    }
+    kept
 }
 
 /// This Envoy as a judge of the project's configurations.
