@@ -1,5 +1,6 @@
 //! Containers that ended without having been asked to.
 
+use meshkat_envoy::config::place_of_refusal;
 use meshkat_model::mesh::Container;
 use meshkat_runtime::Pod;
 
@@ -27,17 +28,23 @@ impl RunningMesh {
             let log = self.lease.log(&pod.name, container, bytes).await;
             log.unwrap_or_else(|error| error.to_string())
         };
-        let file = self.spec.groups.get(&pod.group).and_then(|group| group.envoy.as_ref());
+        let group = self.spec.groups.get(&pod.group);
+        let file = group.and_then(|group| group.envoy.as_ref());
         let refused = match (container, file) {
             (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG).await).map(|message| (file, message)),
             _ => None,
         };
         match refused {
-            Some((file, message)) => MeshError::Refused {
-                pod: pod.name.clone(),
-                file: file.display().to_string(),
-                message,
-            },
+            Some((file, message)) => {
+                let overlays = group.map_or(&[][..], |group| &group.overlays);
+                let place = place_of_refusal(file, overlays, &message);
+                MeshError::Refused {
+                    pod: pod.name.clone(),
+                    file: file.display().to_string(),
+                    message,
+                    place: place.map(|(file, line)| (file.display().to_string(), line)),
+                }
+            }
             None => MeshError::Crashed {
                 pod: pod.name.clone(),
                 container,

@@ -39,6 +39,8 @@ pub enum MeshError {
         file: String,
         /// What Envoy says.
         message: String,
+        /// The file and the line of what it means, where they are found.
+        place: Option<(String, usize)>,
     },
     /// An Envoy looks for its discovery service where it is not.
     #[error("{0}")]
@@ -119,10 +121,12 @@ impl MeshError {
         }
     }
 
-    /// The line of the configuration that is wrong, from 1, where it is known.
+    /// The line of the file that is wrong, from 1, where it is known.
     pub fn line(&self) -> Option<usize> {
-        let Self::NoDiscovery(lost) = self else {
-            return None;
+        let lost = match self {
+            Self::NoDiscovery(lost) => lost,
+            Self::Refused { place, .. } => return place.as_ref().map(|(_, line)| *line),
+            _ => return None,
         };
         let text = meshkat_files::read_to_string(Path::new(&lost.file), LONGEST_CONFIGURATION).ok()?;
         let port = format!("port_value: {}", lost.at.port());
@@ -138,11 +142,14 @@ impl MeshError {
         }
     }
 
-    /// The configuration's file and what is wrong, in a few words, where the mesh is wrong by its own files, and not the
+    /// The file and what is wrong with it, in a few words, where the mesh is wrong by its own files, and not the
     /// environment.
     pub fn of_the_mesh(&self) -> Option<(&str, &'static str)> {
         match self {
-            Self::Refused { file, .. } => Some((file, "an Envoy refuses its configuration")),
+            Self::Refused { file, place, .. } => {
+                let file = place.as_ref().map_or(file, |(file, _)| file);
+                Some((file, "an Envoy refuses its configuration"))
+            }
             Self::NoDiscovery(lost) => Some((
                 &lost.file,
                 "an Envoy looks for its discovery service in the wrong place",
