@@ -152,7 +152,7 @@ fn a_configuration_that_envoy_refuses_fails_the_mesh_and_not_the_environment() {
             ("start the mesh", "an Envoy refuses its configuration")
         );
         assert!(failure.file.ends_with(PETSTORE), "{}", failure.file);
-        assert_eq!(failure.line, lab.line_of(PETSTORE, "cluster: pets"));
+        assert_eq!(failure.line, lab.line_of(PETSTORE, "cluster: pets,"));
         let actual = format!(
             "the Envoy of petstore-1 refuses its configuration {}: route: unknown cluster 'pets'",
             failure.file
