@@ -355,8 +355,7 @@ fn not_up(case: &Case, why: &NotUp) -> Attempt {
         failure.hints.extend(why.hints.iter().cloned());
         if let Some((file, _)) = error.of_the_mesh() {
             failure.file = file.to_owned();
-            let of_refusal = usize::from(matches!(error, MeshError::Refused { .. }));
-            failure.line = error.line().unwrap_or(of_refusal);
+            failure.line = error.line().unwrap_or_default();
         }
     }
     attempt

@@ -31,6 +31,7 @@ mod select;
 mod state;
 mod validate;
 mod value;
+mod written;
 mod yaml;
 
 pub use bootstrap::Bootstrap;

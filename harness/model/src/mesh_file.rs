@@ -244,14 +244,7 @@ pub fn read_mesh_partly(name: &str, source: &Source, configs: &Path) -> (Option<
 }
 
 fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let node = yaml::parse_partly(source).map_err(|(mut wrong, rest)| {
-        for mistake in &mut wrong {
-            mistake.help.get_or_insert_with(|| SMALLEST.to_owned());
-        }
-        wrong.extend(rest.iter().flat_map(|rest| yaml::misfits::<MeshFile>(source, rest)));
-        wrong.sort_by_key(|diagnostic| diagnostic.place.offset);
-        wrong
-    })?;
+    let node = yaml::parse_or_tell(source, SMALLEST, |rest| yaml::misfits::<MeshFile>(source, rest))?;
     no_axes(source, &node)?;
     let file: MeshFile = yaml::from_node(&node).map_err(|errors| {
         let mut wrong = yaml::diagnose(source, errors);

@@ -53,7 +53,8 @@ impl Size {
 
 /// Between two changes.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Until the hostile ones have all come, and until what they leave is gone.
+/// Until the hostile ones have all come, and until what they leave is gone. Of neither anything tells: they come and go all the time, and
+/// the measure is of memory that is given back late.
 const SETTLE: Duration = Duration::from_secs(3);
 /// How long they go on without anybody who stops them.
 const LONGEST_SIEGE: Duration = Duration::from_secs(600);

@@ -69,6 +69,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         }
     }
     let mut cases = 0;
+    let mut fits = MeshLint::default();
     // An overlay that fits nowhere hides nothing else.
     let mut unfit = None;
     let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
@@ -85,7 +86,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     .unwrap_or_default();
                 match project.read_or_tell(file) {
                     Ok(source) => match read_mesh(&name, &source, &project.configs()) {
-                        Ok(mesh) => wrong.extend(of_configs(&project, MeshLint::default().check(&mesh))),
+                        Ok(mesh) => wrong.extend(of_configs(&project, fits.check(&mesh))),
                         Err(more) => wrong.extend(more),
                     },
                     Err(unread) => wrong.push(unread),
@@ -155,18 +156,15 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 // What it lacks in the meshes that have it.
                 for mesh in meshes.all().filter(|mesh| !meshes.is_invalid(&mesh.name)) {
                     let has_it = |group: &GroupSpec| group.envoy.as_ref().is_some_and(is_it);
-                    wrong.extend(of_configs(&project, MeshLint::default().check_groups(mesh, has_it)));
+                    wrong.extend(of_configs(&project, fits.check_groups(mesh, has_it)));
                 }
             }
         }
     }
     let wrong = once_each(wrong);
-    if !wrong.is_empty() {
-        let told = Exit::diagnostics(&wrong);
-        return Err(unfit.unwrap_or(told));
-    }
-    if let Some(unfit) = unfit {
-        return Err(unfit);
+    let told = (!wrong.is_empty()).then(|| Exit::diagnostics(&wrong));
+    if let Some(exit) = unfit.or(told) {
+        return Err(exit);
     }
     say(&format!(
         "nothing is wrong in {}, with {}",
@@ -184,21 +182,16 @@ fn once_each(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let here = at
             .entry((problem.source.name().to_owned(), problem.place.offset))
             .or_default();
-        match here
-            .iter()
-            .find(|known| kept[**known].message.starts_with(&problem.message))
-        {
-            Some(_) => {}
-            None => match here
-                .iter()
-                .find(|known| problem.message.starts_with(&kept[**known].message))
-            {
-                Some(shorter) => kept[*shorter] = problem,
-                None => {
-                    here.push(kept.len());
-                    kept.push(problem);
-                }
-            },
+        let says = |long: &Diagnostic, short: &Diagnostic| long.message.starts_with(&short.message);
+        if here.iter().any(|known| says(&kept[*known], &problem)) {
+            continue;
+        }
+        match here.iter().find(|known| says(&problem, &kept[**known])) {
+            Some(shorter) => kept[*shorter] = problem,
+            None => {
+                here.push(kept.len());
+                kept.push(problem);
+            }
         }
     }
     kept

@@ -247,11 +247,6 @@ fn quoted(document: &Value, message: &str) -> Option<DocPath> {
     })
 }
 
-/// Where a text stands, the first of them.
-pub(super) fn of_value(document: &Value, value: &str) -> Option<DocPath> {
-    first(document, |_, text| text == value)
-}
-
 fn first(document: &Value, is_it: impl Fn(&str, &str) -> bool) -> Option<DocPath> {
     every(document, is_it).into_iter().next()
 }

@@ -13,10 +13,9 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, Diagnostic, DocPath, NamedEndpoint,
-    document::LARGEST,
     place::Places,
     ports::{owners, socket_of},
-    yaml,
+    written::written,
 };
 
 /// Looks at whether the configurations of meshes, each with its overlays, fit into them: that somebody has the name of each
@@ -64,7 +63,12 @@ fn unknown_hosts(mesh: &MeshSpec, group: &GroupSpec, named: &[NamedEndpoint]) ->
         .iter()
         .filter(|endpoint| !mesh.has_host(&endpoint.host))
         .map(|endpoint| {
-            let (file, place) = written(&endpoint.file, &endpoint.path, &endpoint.host, &group.overlays);
+            let host = Value::from(endpoint.host.as_str());
+            let found = written(&endpoint.file, &endpoint.path, &host, &group.overlays);
+            let (file, place) = match found {
+                Some((file, place)) => (file, Some(place)),
+                None => (endpoint.file.clone(), None),
+            };
             let mut known: Vec<String> = mesh.groups.keys().cloned().collect();
             known.extend(mesh.pods().into_iter().map(|(_, pod)| pod));
             known.dedup();
@@ -81,28 +85,6 @@ fn unknown_hosts(mesh: &MeshSpec, group: &GroupSpec, named: &[NamedEndpoint]) ->
             }
         })
         .collect()
-}
-
-/// The file, and the place in it, in which a value of a configuration with overlays was written.
-fn written(file: &Path, path: &DocPath, value: &str, overlays: &[PathBuf]) -> (PathBuf, Option<(usize, usize)>) {
-    let read = |file: &Path| meshkat_files::read_to_string(file, LARGEST).ok();
-    let own = read(file).and_then(|text| {
-        let (document, _) = yaml::read(&text).ok()?;
-        let is_there = path.look(&document).and_then(Value::as_str) == Some(value);
-        is_there.then(|| Places::of(&text).find(path)).flatten()
-    });
-    let of_overlay = || {
-        overlays.iter().rev().find_map(|overlay| {
-            let text = read(overlay)?;
-            let (document, _) = yaml::read(&text).ok()?;
-            let path = super::blame::of_value(&document, value)?;
-            Some((overlay.clone(), Places::of(&text).find(&path)))
-        })
-    };
-    match own {
-        Some(place) => (file.to_owned(), Some(place)),
-        None => of_overlay().unwrap_or_else(|| (file.to_owned(), None)),
-    }
 }
 
 /// What the application beside the Envoy needs.

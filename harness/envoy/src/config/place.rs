@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_yaml::Value;
+
 use super::{DocPath, document::LARGEST, node::Node, yaml};
 
 /// The places of a document. Knows none where it is no YAML.
@@ -14,7 +16,14 @@ impl Places {
 
     /// Those of a file; none where it cannot be read.
     pub(super) fn of_file(file: &Path) -> Self {
-        Self::of(&meshkat_files::read_to_string(file, LARGEST).unwrap_or_default())
+        Self::with_document(file).map_or(Self(None), |(_, places)| places)
+    }
+
+    /// What a file holds, with its places.
+    pub(super) fn with_document(file: &Path) -> Option<(Value, Self)> {
+        let text = meshkat_files::read_to_string(file, LARGEST).ok()?;
+        let (document, node) = yaml::read(&text).ok()?;
+        Some((document, Self(Some(node))))
     }
 
     /// The line and column, both from 1, of what stands at `path`, or else of the nearest thing around it.

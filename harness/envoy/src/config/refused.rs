@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bootstrap, DocPath, blame, document::LARGEST, path::walk, place::Places, yaml};
+use super::{Bootstrap, blame, written::written};
 
 /// The file, and the line in it, from 1, of what an Envoy with this configuration and these overlays means by `message`; none
 /// where its words mean nothing that can be found.
@@ -12,24 +12,8 @@ pub fn place_of_refusal(file: &Path, overlays: &[PathBuf], message: &str) -> Opt
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let path = blame::place(config.document(), &message)?;
     let refused = path.look(config.document())?;
-    let place = |file: &Path, find: &dyn Fn(&serde_yaml::Value) -> Option<DocPath>| {
-        let text = meshkat_files::read_to_string(file, LARGEST).ok()?;
-        let (document, _) = yaml::read(&text).ok()?;
-        let (line, _) = Places::of(&text).find(&find(&document)?)?;
-        Some((file.to_owned(), line))
-    };
-    let in_file = |document: &serde_yaml::Value| (path.look(document) == Some(refused)).then(|| path.clone());
-    // An overlay has it somewhere below its changes, under the same name.
-    let in_overlay = |document: &serde_yaml::Value| {
-        let mut found = None;
-        walk(document, &DocPath::root(), &mut |at, value| {
-            if value == refused && at.steps().last() == path.steps().last() {
-                found.get_or_insert_with(|| at.clone());
-            }
-        });
-        found
-    };
-    place(file, &in_file).or_else(|| overlays.iter().rev().find_map(|overlay| place(overlay, &in_overlay)))
+    let (file, (line, _)) = written(file, &path, refused, overlays)?;
+    Some((file, line))
 }
 
 #[cfg(test)]

@@ -73,13 +73,7 @@ impl Scenario {
     /// # Errors
     /// What is not YAML, and axes that are invalid.
     pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
-        let node = yaml::parse_partly(&source).map_err(|(mut wrong, rest)| {
-            for mistake in &mut wrong {
-                mistake.help.get_or_insert_with(|| SMALLEST.to_owned());
-            }
-            wrong.extend(rest.iter().flat_map(|rest| misfits(&source, rest)));
-            in_order(wrong)
-        })?;
+        let node = yaml::parse_or_tell(&source, SMALLEST, |rest| misfits(&source, rest))?;
         let too_many = size::too_many(&source, &node);
         if !too_many.is_empty() {
             return Err(too_many);

@@ -16,7 +16,7 @@ pub use de::from_node;
 pub use error::Error;
 pub use expanded::check_expanded;
 pub use node::{Key, Kind, Node, parse};
-pub(crate) use parts::parse_partly;
+pub(crate) use parts::parse_or_tell;
 pub use place::At;
 
 use crate::source::{Diagnostic, Source};

@@ -10,12 +10,28 @@ use crate::source::{Diagnostic, Source};
 /// more bytes than this, the first mistake is told, and no other.
 const MOST: usize = 4 << 20;
 
-/// Reads one YAML document as [`super::parse`] does; of what is no YAML everything, with what the file holds beside it as far as that
-/// can be read.
+/// Reads one YAML document as [`super::parse`] does. `help` is for a file that holds no mapping at all; `misfits` tells what does not fit in
+/// what can be read of a file in which something is no YAML.
 ///
 /// # Errors
-/// What [`super::parse`] tells, of each part.
-pub(crate) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Option<Node>)> {
+/// What [`super::parse`] tells, of each part of the file, and the misfits of the others, in the order of the file.
+pub(crate) fn parse_or_tell(
+    source: &Source,
+    help: &str,
+    misfits: impl Fn(&Node) -> Vec<Diagnostic>,
+) -> Result<Node, Vec<Diagnostic>> {
+    parse_partly(source).map_err(|(mut wrong, rest)| {
+        for mistake in &mut wrong {
+            mistake.help.get_or_insert_with(|| help.to_owned());
+        }
+        wrong.extend(rest.iter().flat_map(misfits));
+        wrong.sort_by_key(|diagnostic| diagnostic.place.offset);
+        wrong
+    })
+}
+
+/// The document; or everything that is no YAML, with what the file holds beside it as far as that can be read.
+pub(super) fn parse_partly(source: &Source) -> Result<Node, (Vec<Diagnostic>, Option<Node>)> {
     syntax::check(source).map_err(|wrong| (vec![wrong], None))?;
     load(source, source.text()).map_err(|first| read(source, first))
 }

@@ -2,6 +2,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::parts::parse_partly;
 use super::*;
 use crate::source::Source;
 

@@ -52,33 +52,28 @@ pub(crate) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
         if sandboxes.is_empty() && others.is_empty() && networks.is_empty() {
             return Ok(removed);
         }
-        let remove = async |one: &ContainerSummary| container(docker, one.id.as_deref().unwrap_or_default()).await;
+        let remove =
+            async |one: &ContainerSummary| removed_container(docker, one.id.as_deref().unwrap_or_default()).await;
         let mut outcomes = join_all(others.iter().map(remove)).await;
-        // Of a daemon that does not answer one silence is enough.
-        let mut is_silent = outcomes
-            .iter()
-            .any(|outcome| outcome.as_ref().is_err_and(daemon::is_silent));
         // One after the other: two that leave a network at once can lock Docker up for ever, until 20.10.27 (moby/moby#46661).
         for sandbox in &sandboxes {
-            if !is_silent {
-                let outcome = remove(sandbox).await;
-                is_silent = outcome.as_ref().is_err_and(daemon::is_silent);
-                outcomes.push(outcome);
+            if !outcomes.iter().any(is_silence) {
+                outcomes.push(remove(sandbox).await);
             }
         }
         for outcome in outcomes {
             match outcome {
                 Ok(()) => removed.containers += 1,
-                Err(error) if daemon::is_silent(&error) => return Err(error),
-                Err(error) => trouble = Some(error),
+                Err(error @ Error::RequestTimeoutError) => return Err(failed("remove a container")(error)),
+                Err(error) => trouble = Some(failed("remove a container")(error)),
             }
         }
         for network in &networks {
             match docker.remove_network(network).await {
                 Ok(()) => removed.networks += 1,
                 Err(error) if is_missing(&error) => {}
-                // It still has endpoints, of containers that are going.
                 Err(error @ Error::RequestTimeoutError) => return Err(failed("remove a network")(error)),
+                // It still has endpoints, of containers that are going.
                 Err(error) => trouble = Some(failed("remove a network")(error)),
             }
         }
@@ -99,19 +94,28 @@ fn is_sandbox(container: &ContainerSummary) -> bool {
     })
 }
 
+/// Whether the daemon did not answer in time: it will not answer the next request either.
+fn is_silence(outcome: &Result<(), Error>) -> bool {
+    matches!(outcome, Err(Error::RequestTimeoutError))
+}
+
 /// Removes a container, whatever it does. That it is gone already is well.
 pub(crate) async fn container(docker: &Docker, name: &str) -> Result<(), RuntimeError> {
+    let removed = removed_container(docker, name).await;
+    removed.map_err(failed(format!("remove the container {name}")))
+}
+
+async fn removed_container(docker: &Docker, name: &str) -> Result<(), Error> {
     let options = RemoveContainerOptions {
         force: true,
         v: true,
         link: false,
     };
     match docker.remove_container(name, Some(options)).await {
-        Ok(()) => Ok(()),
         Err(error) if is_missing(&error) => Ok(()),
         // Somebody else removes it already.
         Err(error) if is_conflict(&error) && message(&error).contains("already in progress") => Ok(()),
-        Err(error) => Err(failed(format!("remove the container {name}"))(error)),
+        outcome => outcome,
     }
 }
 
