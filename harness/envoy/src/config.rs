@@ -44,5 +44,5 @@ pub use overlay::Overlay;
 pub use path::DocPath;
 pub use query::{EdsCluster, Listener, NamedEndpoint};
 pub use rebind::{Rebind, Rebound};
-pub use refused::place_of_refusal;
+pub use refused::Refusal;
 pub use validate::Validator;

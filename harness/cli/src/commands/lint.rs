@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
     let in_use = match has_overlays {
         true => overlays_in_use(&project, &meshes, &axes)?,
-        false => BTreeMap::new(),
+        false => InUse::default(),
     };
     for file in &files {
         match kind(&project, file) {
@@ -125,13 +125,14 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 }
             },
             Kind::Overlay => {
-                let uses: Vec<Use> = in_use.get(file).into_iter().flatten().cloned().collect();
-                // Who uses it may be what cannot be read.
-                if uses.is_empty() && mesh_problems.is_empty() && axes_problems.is_empty() {
+                let uses: Vec<Use> = in_use.found.get(file).into_iter().flatten().cloned().collect();
+                if uses.is_empty() {
                     let name = shown(&project, file);
-                    say(&format!(
-                        "warning: {name} is an overlay that no scenario uses: Envoy is not asked about it"
-                    ));
+                    let why = match in_use.is_whole && mesh_problems.is_empty() && axes_problems.is_empty() {
+                        true => "is an overlay that no scenario uses",
+                        false => "is an overlay, and what may use it is invalid",
+                    };
+                    say(&format!("warning: {name} {why}: Envoy is not asked about it"));
                 }
                 let path = file.clone();
                 let found = with_each(&envoys, move |envoy| lint_overlay(&path, &uses, Some(envoy))).await?;
@@ -182,7 +183,10 @@ fn once_each(wrong: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let here = at
             .entry((problem.source.name().to_owned(), problem.place.offset))
             .or_default();
-        let says = |long: &Diagnostic, short: &Diagnostic| long.message.starts_with(&short.message);
+        let says = |long: &Diagnostic, short: &Diagnostic| {
+            let rest = long.message.strip_prefix(short.message.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+        };
         if here.iter().any(|known| says(&kept[*known], &problem)) {
             continue;
         }
@@ -268,33 +272,42 @@ fn unreadable(project: &Project, path: &Path, error: &std::io::Error) -> Diagnos
     .help("mend it, or take it out of the project")
 }
 
-/// With which configurations, and after which others, scenarios use each overlay. Of scenarios that cannot be read nothing is
-/// known.
-fn overlays_in_use(
-    project: &Project,
-    meshes: &MeshFiles,
-    axes: &SharedAxes,
-) -> Result<BTreeMap<PathBuf, BTreeSet<Use>>, Exit> {
+/// How scenarios use overlays.
+#[derive(Default)]
+struct InUse {
+    /// With which configurations, and after which others, each is used.
+    found: BTreeMap<PathBuf, BTreeSet<Use>>,
+    /// All scenarios could be read; of others nothing is known.
+    is_whole: bool,
+}
+
+fn overlays_in_use(project: &Project, meshes: &MeshFiles, axes: &SharedAxes) -> Result<InUse, Exit> {
     let files = project
         .scenario_files()
         .map_err(|error| Exit::usage(format!("failed to read the scenarios: {error}")))?;
-    let mut found: BTreeMap<PathBuf, BTreeSet<Use>> = BTreeMap::new();
+    let mut in_use = InUse {
+        is_whole: true,
+        ..InUse::default()
+    };
     for path in files.values() {
         let (envoys, coverage) = (EnvoySelection::default(), CoverageChoice::pairwise());
         let read = load::scenario_cases(project, path, meshes, axes, &envoys, &Wanted::Any, coverage)?;
-        let Ok((_, read)) = read else { continue };
+        let Ok((_, read)) = read else {
+            in_use.is_whole = false;
+            continue;
+        };
         for group in read.cases.iter().flat_map(|case| case.mesh.groups.values()) {
             let Some(config) = &group.envoy else { continue };
             for (index, overlay) in group.overlays.iter().enumerate() {
                 let overlay = std::fs::canonicalize(overlay).unwrap_or_else(|_| overlay.clone());
-                found.entry(overlay).or_default().insert(Use {
+                in_use.found.entry(overlay).or_default().insert(Use {
                     config: config.clone(),
                     before: group.overlays[..index].to_vec(),
                 });
             }
         }
     }
-    Ok(found)
+    Ok(in_use)
 }
 
 fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Exit> {

@@ -1,6 +1,6 @@
 //! Containers that ended without having been asked to.
 
-use meshkat_envoy::config::place_of_refusal;
+use meshkat_envoy::config::Refusal;
 use meshkat_model::mesh::Container;
 use meshkat_runtime::Pod;
 
@@ -31,13 +31,13 @@ impl RunningMesh {
         let group = self.spec.groups.get(&pod.group);
         let file = group.and_then(|group| group.envoy.as_ref());
         let refused = match (container, file) {
-            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG).await).map(|message| (file, message)),
+            (Container::Envoy, Some(file)) => refusal::find(&log(WHOLE_LOG).await).map(|said| (file, said)),
             _ => None,
         };
         match refused {
-            Some((file, message)) => {
+            Some((file, said)) => {
                 let overlays = group.map_or(&[][..], |group| &group.overlays);
-                let place = place_of_refusal(file, overlays, &message);
+                let Refusal { message, place } = Refusal::of(file, overlays, &said);
                 MeshError::Refused {
                     pod: pod.name.clone(),
                     file: file.display().to_string(),

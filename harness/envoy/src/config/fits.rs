@@ -13,7 +13,7 @@ use serde_yaml::Value;
 
 use super::{
     Bootstrap, Diagnostic, DocPath, NamedEndpoint,
-    place::Places,
+    place::Files,
     ports::{owners, socket_of},
     written::written,
 };
@@ -37,7 +37,7 @@ impl MeshLint {
 
     /// What does not fit of these groups, in whichever file it stands.
     pub fn check_groups(&mut self, mesh: &MeshSpec, is_asked: impl Fn(&GroupSpec) -> bool) -> Vec<Diagnostic> {
-        let mut found: Vec<Diagnostic> = Vec::new();
+        let (mut found, mut files): (Vec<Diagnostic>, Files) = Default::default();
         for group in mesh.groups.values().filter(|group| is_asked(group)) {
             let Some(file) = &group.envoy else { continue };
             let key = (file.clone(), group.overlays.clone());
@@ -47,8 +47,8 @@ impl MeshLint {
                 Some(Read { config, named })
             });
             let Some(read) = read else { continue };
-            let told = unknown_hosts(mesh, group, &read.named);
-            for problem in told.into_iter().chain(ports(group, &read.config)) {
+            let told = unknown_hosts(&mut files, mesh, group, &read.named);
+            for problem in told.into_iter().chain(ports(&mut files, group, &read.config)) {
                 if !found.contains(&problem) {
                     found.push(problem);
                 }
@@ -58,13 +58,13 @@ impl MeshLint {
     }
 }
 
-fn unknown_hosts(mesh: &MeshSpec, group: &GroupSpec, named: &[NamedEndpoint]) -> Vec<Diagnostic> {
+fn unknown_hosts(files: &mut Files, mesh: &MeshSpec, group: &GroupSpec, named: &[NamedEndpoint]) -> Vec<Diagnostic> {
     named
         .iter()
         .filter(|endpoint| !mesh.has_host(&endpoint.host))
         .map(|endpoint| {
             let host = Value::from(endpoint.host.as_str());
-            let found = written(&endpoint.file, &endpoint.path, &host, &group.overlays);
+            let found = written(files, &endpoint.file, &endpoint.path, &host, &group.overlays);
             let (file, place) = match found {
                 Some((file, place)) => (file, Some(place)),
                 None => (endpoint.file.clone(), None),
@@ -88,14 +88,12 @@ fn unknown_hosts(mesh: &MeshSpec, group: &GroupSpec, named: &[NamedEndpoint]) ->
 }
 
 /// What the application beside the Envoy needs.
-fn ports(group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
+fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
     let Some(service) = group.service else {
         return Vec::new();
     };
-    let mut places: HashMap<PathBuf, Places> = HashMap::new();
     let mut tell = |file: &Path, path: &DocPath, message: String, help: &str| {
-        let places = places.entry(file.to_owned()).or_insert_with(|| Places::of_file(file));
-        let place = places.find(path);
+        let place = files.find(file, path);
         Diagnostic {
             file: file.to_owned(),
             line: place.map(|(line, _)| line),
@@ -154,7 +152,7 @@ mod tests {
             started: true,
             registered: true,
         };
-        let found = ports(&group, &Bootstrap::read(&config).unwrap());
+        let found = ports(&mut Files::default(), &group, &Bootstrap::read(&config).unwrap());
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(
             found[0].file.ends_with("lds.yaml") && found[0].line == Some(3),

@@ -15,7 +15,7 @@ use super::{
     document::LARGEST,
     number::port,
     path::walk,
-    place::Places,
+    place::{Files, Places},
     ports::{owners, socket_of},
     resources,
     value::{dig, get, text},
@@ -76,7 +76,7 @@ pub fn lint(file: &Path, envoy: Option<&Validator>) -> Vec<Diagnostic> {
     let mut lint = Lint {
         file,
         places: Places::of(&text),
-        elsewhere: BTreeMap::new(),
+        elsewhere: Files::default(),
         found: Vec::new(),
     };
     lint.ports(&config);
@@ -112,7 +112,7 @@ pub fn lint_overlay(file: &Path, uses: &[Use], envoy: Option<&Validator>) -> Vec
     let mut lint = Lint {
         file,
         places: Places::of(&text),
-        elsewhere: BTreeMap::new(),
+        elsewhere: Files::default(),
         found: Vec::new(),
     };
     match Overlay::parse(file, &text) {
@@ -139,7 +139,7 @@ pub fn lint_resources(file: &Path) -> Vec<Diagnostic> {
     let mut lint = Lint {
         file,
         places: Places::of(&text),
-        elsewhere: BTreeMap::new(),
+        elsewhere: Files::default(),
         found: Vec::new(),
     };
     for (index, resource) in resources::of(&document).iter().enumerate() {
@@ -174,7 +174,7 @@ struct Lint<'a> {
     file: &'a Path,
     places: Places,
     /// Those of other files that it names.
-    elsewhere: BTreeMap<PathBuf, Places>,
+    elsewhere: Files,
     found: Vec<Diagnostic>,
 }
 
@@ -200,11 +200,7 @@ impl Lint<'_> {
         if file == self.file {
             return self.say(path, message, help);
         }
-        let places = self
-            .elsewhere
-            .entry(file.to_owned())
-            .or_insert_with(|| Places::of_file(file));
-        let place = places.find(path);
+        let place = self.elsewhere.find(file, path);
         self.found.push(Diagnostic {
             file: file.to_owned(),
             line: place.map(|(line, _)| line),

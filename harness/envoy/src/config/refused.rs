@@ -2,17 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bootstrap, blame, written::written};
+use super::{Bootstrap, blame, place::Files, said::clean, written::written};
 
-/// The file, and the line in it, from 1, of what an Envoy with this configuration and these overlays means by `message`; none
-/// where its words mean nothing that can be found.
-pub fn place_of_refusal(file: &Path, overlays: &[PathBuf], message: &str) -> Option<(PathBuf, usize)> {
+/// What an Envoy that ran refused of its configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What Envoy says, for a person.
+    pub message: String,
+    /// The file, and the line in it, from 1, of what it means, or of what is around that; none where its words mean nothing that
+    /// can be found.
+    pub place: Option<(PathBuf, usize)>,
+}
+
+impl Refusal {
+    /// What an Envoy with this configuration and these overlays `said`.
+    pub fn of(file: &Path, overlays: &[PathBuf], said: &str) -> Self {
+        let message = clean(said);
+        Self {
+            place: place(file, overlays, &message),
+            message,
+        }
+    }
+}
+
+fn place(file: &Path, overlays: &[PathBuf], message: &str) -> Option<(PathBuf, usize)> {
     let config = Bootstrap::read_with(file, overlays).ok()?;
-    // Envoy strews blanks into its messages, so that no program relies on them.
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let path = blame::place(config.document(), &message)?;
-    let refused = path.look(config.document())?;
-    let (file, (line, _)) = written(file, &path, refused, overlays)?;
+    let path = blame::place(config.document(), message)?;
+    let mut files = Files::default();
+    let refused = path.look(config.document());
+    let found = refused.and_then(|refused| written(&mut files, file, &path, refused, overlays));
+    // What is missing, or was made of several files, stands nowhere.
+    let (file, (line, _)) = found.or_else(|| Some((file.to_owned(), files.find(file, &path)?)))?;
     Some((file, line))
 }
 
@@ -38,9 +58,15 @@ mod tests {
                 "invalid JSON  in envoy.config.bootstrap.v3.Bootstrap  @   static_resources.clusters[0]: message \
                  envoy.config.cluster.v3.Cluster, near 1:9 (offset 8): no such field: '{field}'"
             );
-            place_of_refusal(&file, std::slice::from_ref(&overlay), &message)
+            Refusal::of(&file, std::slice::from_ref(&overlay), &message).place
         };
         assert_eq!(refused("conect_timeout"), Some((file.clone(), 4)));
-        assert_eq!(refused("lb_polcy"), Some((overlay, 5)));
+        assert_eq!(refused("lb_polcy"), Some((overlay.clone(), 5)));
+        // What is missing is told where it should be.
+        let missing = "Proto constraint validation failed (BootstrapValidationError.StaticResources: embedded message failed validation | \
+                       caused by StaticResourcesValidationError.Clusters[0]: embedded message failed validation | caused by \
+                       ClusterValidationError.Name: value length must be at least 1 characters): name: \"\"";
+        let missing = Refusal::of(&file, &[overlay], missing);
+        assert_eq!(missing.place.map(|(file, _)| file), Some(file));
     }
 }

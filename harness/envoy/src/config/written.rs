@@ -7,34 +7,36 @@ use serde_yaml::Value;
 use super::{
     DocPath,
     path::{Step, walk},
-    place::Places,
+    place::Files,
     value::text,
 };
 
 /// The file, and the line and column in it, from 1, in which the `value` was written that stands at `path` of `file` with
-/// overlays over it; none where no file has it.
+/// overlays over it; none where no file has it as it is. Which part of the configuration an overlay's change is for is not looked at: of
+/// two changes with one name and one value, the first is told.
 pub(super) fn written(
+    files: &mut Files,
     file: &Path,
     path: &DocPath,
     value: &Value,
     overlays: &[PathBuf],
 ) -> Option<(PathBuf, (usize, usize))> {
-    let place = |file: &Path, find: &dyn Fn(&Value) -> Option<DocPath>| {
-        let (document, places) = Places::with_document(file)?;
-        Some((file.to_owned(), places.find(&find(&document)?)?))
-    };
-    let in_file = |document: &Value| (path.look(document) == Some(value)).then(|| path.clone());
-    let in_overlay = |document: &Value| {
+    if let Some((document, places)) = files.read(file)
+        && path.look(document) == Some(value)
+    {
+        return Some((file.to_owned(), places.find(path)?));
+    }
+    // The last overlay wins.
+    overlays.iter().rev().find_map(|overlay| {
+        let (document, places) = files.read(overlay)?;
         let mut found = None;
         walk(document, &DocPath::root(), &mut |at, other| {
-            if other == value && is_for(document, at, path) {
-                found.get_or_insert_with(|| at.clone());
+            if found.is_none() && other == value && is_for(document, at, path) {
+                found = Some(at.clone());
             }
         });
-        found
-    };
-    // The last overlay wins.
-    place(file, &in_file).or_else(|| overlays.iter().rev().find_map(|overlay| place(overlay, &in_overlay)))
+        Some((overlay.clone(), places.find(&found?)?))
+    })
 }
 
 /// Whether what stands at `at` in an overlay may have come to `path`: it has the same name, or is set where that ends.
@@ -65,7 +67,13 @@ mod tests {
         let cluster = DocPath::root().field("clusters").item(0);
         let found = |field: &str, value: &str| {
             let (path, value) = (cluster.field(field), Value::from(value));
-            written(&file, &path, &value, std::slice::from_ref(&overlay))
+            written(
+                &mut Files::default(),
+                &file,
+                &path,
+                &value,
+                std::slice::from_ref(&overlay),
+            )
         };
         assert_eq!(found("name", "pet"), Some((file.clone(), (2, 9))));
         assert_eq!(found("delay", "5s"), Some((overlay.clone(), (5, 8))));

@@ -52,20 +52,23 @@ pub(crate) async fn run(docker: &Docker, run: &LeaseId) -> Result<Removed, Runti
         if sandboxes.is_empty() && others.is_empty() && networks.is_empty() {
             return Ok(removed);
         }
-        let remove =
-            async |one: &ContainerSummary| removed_container(docker, one.id.as_deref().unwrap_or_default()).await;
+        let remove = async |one: &ContainerSummary| {
+            let id = one.id.as_deref().unwrap_or_default();
+            (id.to_owned(), removed_container(docker, id).await)
+        };
         let mut outcomes = join_all(others.iter().map(remove)).await;
         // One after the other: two that leave a network at once can lock Docker up for ever, until 20.10.27 (moby/moby#46661).
         for sandbox in &sandboxes {
-            if !outcomes.iter().any(is_silence) {
+            if !outcomes.iter().any(|(_, outcome)| is_silence(outcome)) {
                 outcomes.push(remove(sandbox).await);
             }
         }
-        for outcome in outcomes {
-            match outcome {
+        for (id, outcome) in outcomes {
+            let is_silence = is_silence(&outcome);
+            match outcome.map_err(failed(format!("remove the container {id}"))) {
                 Ok(()) => removed.containers += 1,
-                Err(error @ Error::RequestTimeoutError) => return Err(failed("remove a container")(error)),
-                Err(error) => trouble = Some(failed("remove a container")(error)),
+                Err(error) if is_silence => return Err(error),
+                Err(error) => trouble = Some(error),
             }
         }
         for network in &networks {
