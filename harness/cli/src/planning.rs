@@ -87,7 +87,7 @@ impl<'a> PlanInputs<'a> {
     }
 
     pub(crate) fn jobs(&self) -> usize {
-        usize::from(self.planning.jobs)
+        self.planning.planned_jobs()
     }
 }
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use futures::future::join_all;
-use meshkat_model::observation::Window;
+use meshkat_model::observation::{BEHIND, Window};
+use meshkat_model::verdict::IN_TIME;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -91,6 +92,11 @@ impl Load {
         Self { shared, tasks }
     }
 
+    /// When the load began.
+    pub fn started(&self) -> Instant {
+        self.shared.start
+    }
+
     /// Time since the load began.
     pub fn now(&self) -> Duration {
         self.shared.start.elapsed()
@@ -137,7 +143,7 @@ impl Load {
     /// waits until what was sent has ended, which each request does within its timeout.
     pub async fn stop(&self) {
         let now = self.now();
-        self.shared.record().over(Some(now), LATE);
+        self.shared.record().over(Some(now), BEHIND);
         self.shared.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -166,9 +172,6 @@ impl Drop for Load {
         self.shared.cut.cancel();
     }
 }
-
-/// What is told of a request that was due before the load was stopped, and for which this machine was too slow.
-const LATE: &str = "not sent: this machine was too far behind when the load was stopped";
 
 struct Pace {
     client: Client,
@@ -205,7 +208,7 @@ impl Pace {
         let enough = || self.shared.over.load(Ordering::SeqCst) || Instant::now() > last;
         // That it may send no more is in the record.
         drop(self.send_until(due, enough).await);
-        self.shared.record().over(Some(stopped), LATE);
+        self.shared.record().over(Some(stopped), BEHIND);
         self.shared.ended.notify_waiters();
     }
 
@@ -257,6 +260,10 @@ impl Pace {
         self.shared.record().sent();
         let (client, request, shared) = (self.client.clone(), Arc::clone(&self.request), Arc::clone(&self.shared));
         self.tasks.spawn(async move {
+            let delay = shared.start.elapsed().saturating_sub(due);
+            if delay > IN_TIME {
+                shared.record().sent_late(number, delay);
+            }
             let response = tokio::select! {
                 biased;
                 () = shared.cut.cancelled() => None,

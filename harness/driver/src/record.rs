@@ -31,6 +31,8 @@ pub(crate) struct Record {
     numbers: HashMap<Arc<Outcome>, u32>,
     over: Option<Over>,
     sent: u64,
+    /// The requests that were sent late, and how much. On a machine that keeps up there are none.
+    late: Vec<(usize, Duration)>,
 }
 
 /// It has not ended.
@@ -58,6 +60,7 @@ impl Record {
             numbers: HashMap::new(),
             over: None,
             sent: 0,
+            late: Vec::new(),
         }
     }
 
@@ -97,6 +100,11 @@ impl Record {
     /// A request was sent.
     pub(crate) fn sent(&mut self) {
         self.sent += 1;
+    }
+
+    /// A request was sent so much later than it was due.
+    pub(crate) fn sent_late(&mut self, number: usize, delay: Duration) {
+        self.late.push((number, delay));
     }
 
     /// No request begins any more. Those that are due until `at`, or for ever, and have not begun count as failed, for the reason
@@ -198,7 +206,9 @@ impl Record {
             let due = over.at.map_or(end, |at| self.first_due_from(at).min(end));
             (due.saturating_sub(first.max(begun)) as u64, Arc::clone(&over.why))
         });
+        let late = self.late.iter().filter(|(number, _)| (first..end).contains(number));
         Slice {
+            late: late.map(|(_, delay)| *delay).collect(),
             samples: samples
                 .iter()
                 .filter(|sample| sample.outcome != OPEN)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use hdrhistogram::Histogram;
 use indexmap::IndexMap;
-use meshkat_model::observation::{Latency, Window};
+use meshkat_model::observation::{BEHIND, Latency, Window};
 
 use crate::sample::{Outcome, Sample};
 
@@ -22,6 +22,8 @@ pub(crate) struct Over {
 pub(crate) struct Slice {
     pub(crate) samples: Vec<Sample>,
     pub(crate) outcomes: Vec<Arc<Outcome>>,
+    /// How much later than they were due those were sent that were late.
+    pub(crate) late: Vec<Duration>,
     /// How many were due and were not sent, and why.
     pub(crate) unsent: Option<(u64, Arc<str>)>,
 }
@@ -29,7 +31,11 @@ pub(crate) struct Slice {
 impl Slice {
     /// What is told of it.
     pub(crate) fn window(&self) -> Window {
-        let mut window = Window::default();
+        let mut window = Window {
+            late: self.late.len() as u64,
+            send_delay: self.late.iter().max().copied().unwrap_or_default(),
+            ..Window::default()
+        };
         // Three digits of precision, and every value fits: the histogram grows as it must.
         let mut latencies = Histogram::<u64>::new(3).ok();
         let mut counts = vec![0_u64; self.outcomes.len()];
@@ -68,6 +74,10 @@ impl Slice {
             window.requests += count;
             window.errors += count;
             *failures.entry(why).or_default() += count;
+            if **why == *BEHIND {
+                window.unsent = *count;
+                window.late += count;
+            }
         }
         window.served_by.sort_unstable_keys();
         window.statuses.sort_unstable_keys();

@@ -10,22 +10,48 @@ use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
     case::{Case, DEADLINE},
     event::Event,
+    machine::Machine,
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
     scenario::verb::Step,
-    verdict::{Check, Surroundings, Unmet},
+    verdict::{Check, Surroundings, Undecided, Unmet},
     yaml::At,
 };
 use meshkat_runtime::{ContainerState, RuntimeError};
 use serde_json::json;
+use tokio::time::timeout_at;
 
 use crate::{
+    machine::Watch,
     mesh::{MeshError, RunningMesh},
     sink::Sink,
 };
 
 /// So many loads are told of when a case takes too long.
 const MOST_LOADS: usize = 5;
+
+/// The shortest time limit of an Envoy that a mesh is likely to have: for a connection (`connect_timeout`) in the configurations here.
+/// A machine that makes somebody wait for half of it may have broken anything.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(250);
+
+/// How late requests of loads were sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sends {
+    /// How many were not in time.
+    pub(crate) late: u64,
+    /// How late the latest was.
+    pub(crate) delay: Duration,
+}
+
+impl Sends {
+    fn of(self, machine: Machine) -> Machine {
+        Machine {
+            sent_late: self.late,
+            send_delay_max_ms: self.delay.as_secs_f64() * 1000.0,
+            ..machine
+        }
+    }
+}
 
 /// What came of one attempt at a case.
 #[derive(Debug)]
@@ -36,11 +62,17 @@ pub(crate) struct Attempt {
     pub(crate) requests: u64,
     pub(crate) steps: Vec<StepResult>,
     pub(crate) failure: Option<Failure>,
+    /// What was measured of the machine meanwhile.
+    pub(crate) machine: Machine,
+    /// Why it proves nothing, and is made again; with what was not as expected, if that is why.
+    pub(crate) void: Option<Undecided>,
 }
 
 /// Why a step did not hold.
 #[derive(Debug)]
 pub(crate) enum Broken {
+    /// The machine may have decided it: it proves nothing, whether it held or not.
+    Void(Undecided),
     /// An expectation did not hold, or the mesh did not do what it was asked for.
     Expectation(Unmet),
     /// The environment broke.
@@ -74,25 +106,30 @@ pub(crate) struct CaseRun<'a> {
     pub(crate) mesh: &'a RunningMesh,
     pub(crate) case: &'a Case,
     pub(crate) client: Client,
+    pub(crate) watch: &'a Watch,
     pub(crate) loads: IndexMap<String, RunningLoad>,
     pub(crate) views: HashMap<String, EnvoyView>,
     kept: IndexMap<String, serde_json::Value>,
     pub(crate) checks: u64,
     pub(crate) requests: u64,
+    /// How late requests of loads were sent, of what was judged.
+    pub(crate) sends: Sends,
 }
 
 impl<'a> CaseRun<'a> {
-    pub(crate) fn new(mesh: &'a RunningMesh, case: &'a Case, client: Client) -> Self {
+    pub(crate) fn new(mesh: &'a RunningMesh, case: &'a Case, client: Client, watch: &'a Watch) -> Self {
         let kept = IndexMap::new();
         Self {
             mesh,
             case,
             client,
+            watch,
             loads: IndexMap::new(),
             views: HashMap::new(),
             kept,
             checks: 0,
             requests: 0,
+            sends: Sends::default(),
         }
     }
 
@@ -102,6 +139,7 @@ impl<'a> CaseRun<'a> {
         let limit = self.case.deadline.unwrap_or(DEADLINE);
         let mut steps = Vec::new();
         let mut failure = None;
+        let mut void = None;
         let mut status = Status::Passed;
         let of = self.case.steps.len();
         for (index, step) in self.case.steps.iter().enumerate() {
@@ -114,15 +152,13 @@ impl<'a> CaseRun<'a> {
             });
             let begun = Instant::now();
             let checks_before = self.checks;
-            let rest = limit.saturating_sub(start.elapsed());
-            let outcome = match tokio::time::timeout(rest, self.step(step)).await {
-                Ok(Ok(())) => self.nothing_crashed().await,
-                Ok(Err(broken)) => Err(broken),
-                Err(_) => Err(self.too_long(limit)),
+            let outcome = match self.in_time(step, start, limit).await {
+                Ok(()) => self.nothing_crashed().await.and_then(|()| self.nothing_late()),
+                Err(broken) => Err(self.or_stalled(broken, start)),
             };
             let step_status = match &outcome {
                 Ok(()) => Status::Passed,
-                Err(Broken::Expectation(_)) => Status::Failed,
+                Err(Broken::Expectation(_) | Broken::Void(_)) => Status::Failed,
                 Err(Broken::Environment(_)) => Status::Errored,
             };
             let result = StepResult {
@@ -137,10 +173,21 @@ impl<'a> CaseRun<'a> {
                 step: result.clone(),
             });
             steps.push(result);
-            if let Err(broken) = outcome {
-                status = step_status;
-                failure = Some(self.failure(name, step, broken));
-                break;
+            match outcome {
+                Ok(()) => {}
+                Err(Broken::Void(undecided)) => {
+                    status = step_status;
+                    void = Some(Undecided {
+                        line: undecided.line.or(Some(step.place.line)),
+                        why: format!("{name}: {}", undecided.why),
+                    });
+                    break;
+                }
+                Err(broken) => {
+                    status = step_status;
+                    failure = Some(self.failure(name, step, broken));
+                    break;
+                }
             }
         }
         // Whatever is due or open: a case that has ended sends nothing more, and the next one finds a mesh at rest.
@@ -165,6 +212,64 @@ impl<'a> CaseRun<'a> {
             requests: self.requests,
             steps,
             failure,
+            machine: self.sends.of(self.watch.measured_since(start)),
+            void,
+        }
+    }
+
+    /// Does a step within what is left of the time for all steps. On a machine that is busy it may take longer: then it proves nothing.
+    async fn in_time(&mut self, step: &At<Step>, start: Instant, limit: Duration) -> Result<(), Broken> {
+        let watch = self.watch;
+        let late = {
+            let mut doing = std::pin::pin!(self.step(step));
+            match timeout_at((start + limit).into(), &mut doing).await {
+                Ok(ended) => return ended,
+                Err(_) => match watch.since(start).extra(limit) {
+                    Some(extra) => timeout_at((start + limit + extra).into(), &mut doing)
+                        .await
+                        .ok()
+                        .map(|ended| (ended, extra)),
+                    None => None,
+                },
+            }
+        };
+        match late {
+            Some((Ok(()), extra)) => Err(Broken::Void(Undecided {
+                line: None,
+                why: format!(
+                    "all steps were to end within {limit:?}, and the machine can have taken {extra:.1?} of that"
+                ),
+            })),
+            Some((Err(broken), _)) => Err(broken),
+            None => Err(self.too_long(limit)),
+        }
+    }
+
+    /// A failure, unless the machine stood still for so long meanwhile that the mesh may have failed for that alone.
+    fn or_stalled(&self, broken: Broken, since: Instant) -> Broken {
+        let Broken::Expectation(unmet) = broken else {
+            return broken;
+        };
+        let disturbance = self.watch.since(since);
+        if !disturbance.can_break(SHORTEST_LIMIT) {
+            return Broken::Expectation(unmet);
+        }
+        let stall = disturbance.stall();
+        Broken::Void(Undecided {
+            line: unmet.line,
+            why: format!(
+                "{} (expected {}, but {}): the machine made some wait for up to {stall:.0?}, which is enough for the time limits \
+                 of an Envoy of {SHORTEST_LIMIT:?} to run out",
+                unmet.message, unmet.expected, unmet.actual
+            ),
+        })
+    }
+
+    /// What came only after its time, because the machine was busy, proves nothing.
+    fn nothing_late(&self) -> Result<(), Broken> {
+        match self.mesh.take_late() {
+            None => Ok(()),
+            Some(why) => Err(Broken::Void(Undecided { line: None, why })),
         }
     }
 
@@ -172,6 +277,7 @@ impl<'a> CaseRun<'a> {
         let (line, message, expected, actual) = match broken {
             Broken::Expectation(unmet) => (unmet.line, unmet.message, unmet.expected, unmet.actual),
             Broken::Environment(message) => (None, message, String::new(), String::new()),
+            Broken::Void(undecided) => (undecided.line, undecided.why, String::new(), String::new()),
         };
         Failure {
             step: name,

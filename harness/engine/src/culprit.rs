@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     case::millis,
-    group,
+    group::{self, Shared},
+    machine::Watch,
     options::{Keep, RunOptions},
+    room::Room,
     sink::Sink,
 };
 
@@ -80,6 +82,7 @@ pub(crate) async fn look(
     backend: Arc<dyn Backend>,
     options: &RunOptions,
     cancel: &CancellationToken,
+    (watch, room): (Arc<Watch>, Arc<Room>),
     tell: &mut impl FnMut(Event),
 ) {
     let until = Instant::now() + options.culprit.within;
@@ -92,6 +95,8 @@ pub(crate) async fn look(
         is_on: !options.culprit.within.is_zero(),
         backend,
         cancel,
+        watch,
+        room,
         until,
         mesh: meshes,
         tell,
@@ -112,6 +117,8 @@ struct Trials<'a, T> {
     is_on: bool,
     backend: Arc<dyn Backend>,
     cancel: &'a CancellationToken,
+    watch: Arc<Watch>,
+    room: Arc<Room>,
     until: Instant,
     mesh: usize,
     tell: &'a mut T,
@@ -166,13 +173,21 @@ impl<T: FnMut(Event)> Trials<'_, T> {
         let planned = PlannedMesh::alone(case.clone());
         let stop = self.cancel.child_token();
         let (sink, mut events) = Sink::new();
-        let (backend, options) = (Arc::clone(&self.backend), Arc::clone(&self.options));
+        let shared = Shared {
+            backend: Arc::clone(&self.backend),
+            options: Arc::clone(&self.options),
+            stop: stop.clone(),
+            sink,
+            watch: Arc::clone(&self.watch),
+            room: Arc::clone(&self.room),
+        };
         self.mesh += 1;
-        let mut work = std::pin::pin!(group::run(self.mesh, planned, backend, options, stop.clone(), sink));
+        let mut work = std::pin::pin!(group::run(self.mesh, planned, shared));
         if timeout_at(self.until, &mut work).await.is_err() {
             // The mesh is given back in order, as when a person ends a run.
             stop.cancel();
-            work.await;
+            // One that proves nothing has no part in it.
+            drop(work.await);
         }
         let mut ended = None;
         while let Ok(event) = events.try_recv() {

@@ -6,8 +6,10 @@ use meshkat_driver::Client;
 use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
+    machine::Machine,
     mesh::MeshSpec,
-    results::{CaseResult, Failure, Status},
+    results::{CaseResult, Failure, Status, VoidAttempt},
+    verdict::Undecided,
 };
 use meshkat_plan::PlannedMesh;
 use meshkat_runtime::Backend;
@@ -17,8 +19,10 @@ use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
+    machine::Watch,
     mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
+    room::Room,
     sink::Sink,
 };
 
@@ -26,45 +30,93 @@ use crate::{
 /// 50 ms.
 const ACCESS_LOGGED: Duration = Duration::from_millis(500);
 
-struct Group {
-    number: usize,
-    backend: Arc<dyn Backend>,
-    options: Arc<RunOptions>,
-    stop: CancellationToken,
-    sink: Sink,
+/// So often an attempt at a case may prove nothing. Then the machine is told of, as what cannot be tested on.
+const MOST_VOIDS: usize = 3;
+
+/// What all meshes of a run share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) options: Arc<RunOptions>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) sink: Sink,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) room: Arc<Room>,
 }
 
-/// Runs the cases of one mesh. Ends early, with the mesh given back, when `stop` is cancelled.
-pub(crate) async fn run(
+/// A case of which an attempt proved nothing, to be run again.
+#[derive(Debug)]
+pub(crate) struct Again {
+    case: Case,
+    tried: Tried,
+}
+
+/// The attempts at a case that have not decided it.
+#[derive(Debug, Default)]
+struct Tried {
+    failures: Vec<Failure>,
+    voids: Vec<VoidAttempt>,
+}
+
+/// What became of a case.
+enum Ended {
+    /// It has a verdict.
+    With(Box<CaseResult>),
+    /// It has none, and is run again when there is more room.
+    Void(Box<Again>),
+}
+
+struct Group {
     number: usize,
-    planned: PlannedMesh,
-    backend: Arc<dyn Backend>,
-    options: Arc<RunOptions>,
-    stop: CancellationToken,
-    sink: Sink,
-) {
-    let group = Group {
-        number,
-        backend,
-        options,
-        stop,
-        sink,
-    };
+    shared: Shared,
+}
+
+impl std::ops::Deref for Group {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// Runs a case again of which the attempts before proved nothing, on a mesh of its own. Gives it back if that one does not, either.
+pub(crate) async fn again(number: usize, again: Again, shared: Shared) -> Option<Again> {
+    let planned = PlannedMesh::alone(again.case.clone());
+    cases(number, planned, shared, again.tried).await.pop()
+}
+
+/// Runs the cases of one mesh, and gives those back of which an attempt proved nothing. Ends early, with the mesh given back, when
+/// `stop` is cancelled.
+pub(crate) async fn run(number: usize, planned: PlannedMesh, shared: Shared) -> Vec<Again> {
+    cases(number, planned, shared, Tried::default()).await
+}
+
+/// `tried` is of the first case.
+async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried) -> Vec<Again> {
+    let group = Group { number, shared };
+    let mut tried = Some(tried);
+    let mut later = Vec::new();
     let mut mesh: Option<RunningMesh> = None;
     for (number, case) in planned.cases.iter().enumerate() {
         if group.stop.is_cancelled() {
             break;
         }
         let changed;
-        let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
+        let tried = tried.take().unwrap_or_default();
+        let ended = group.case(&planned.spec, &planned, case, tried, &mut mesh).await;
         match ended {
-            Some(result) => {
+            Some(Ended::Void(again)) => {
+                later.push(*again);
+                // As after a failure: nobody knows what the mesh is like.
+                changed = planned.is_repaired_after(number).then_some(Status::Failed);
+            }
+            Some(Ended::With(result)) => {
                 changed = planned.is_repaired_after(number).then_some(result.status);
                 // `--fail-fast` ends the run in the same way as a person does.
                 if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
                     group.stop.cancel();
                 }
-                group.sink.send(Event::CaseFinished { case: Box::new(result) });
+                group.sink.send(Event::CaseFinished { case: result });
             }
             None => break,
         }
@@ -84,6 +136,7 @@ pub(crate) async fn run(
     if let Some(mesh) = mesh {
         group.release(&mesh).await;
     }
+    later
 }
 
 impl Group {
@@ -94,11 +147,11 @@ impl Group {
         spec: &MeshSpec,
         planned: &PlannedMesh,
         case: &Case,
+        mut tried: Tried,
         mesh: &mut Option<RunningMesh>,
-    ) -> Option<CaseResult> {
-        let mut earlier: Vec<Failure> = Vec::new();
-        for number in 1.. {
-            if number > 1
+    ) -> Option<Ended> {
+        for round in 0.. {
+            if round > 0
                 && let Some(used) = mesh.take()
             {
                 // A retry never meets what the attempt before it left behind.
@@ -106,15 +159,30 @@ impl Group {
             }
             self.sink.send(Event::CaseStarted {
                 id: case.id.clone(),
-                attempt: number,
+                attempt: tried.number(),
             });
-            let attempt = self.attempt(spec, planned, case, mesh).await?;
-            let again = attempt.status != Status::Passed && number <= self.options.retries;
+            let mut attempt = self.attempt(spec, planned, case, mesh).await?;
+            if let Some(undecided) = attempt.void.take() {
+                let void = void(case, &attempt, undecided);
+                self.sink.send(Event::CaseVoid {
+                    id: case.id.clone(),
+                    void: void.clone(),
+                });
+                tried.voids.push(void);
+                if tried.voids.len() < MOST_VOIDS {
+                    let case = case.clone();
+                    return Some(Ended::Void(Box::new(Again { case, tried })));
+                }
+                too_busy(&mut attempt, &tried.voids);
+                return Some(Ended::With(Box::new(self.result(case, attempt, tried))));
+            }
+            let again = attempt.status != Status::Passed && tried.failures.len() < self.options.retries as usize;
             if again {
-                earlier.extend(attempt.failure);
+                // Why it did not pass is always told.
+                tried.failures.push(attempt.failure.unwrap_or_default());
                 continue;
             }
-            return Some(self.result(case, attempt, number, earlier));
+            return Some(Ended::With(Box::new(self.result(case, attempt, tried))));
         }
         None
     }
@@ -151,7 +219,10 @@ impl Group {
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
         let before = Before::of(running, !running.used_by().is_empty()).await;
-        let mut attempt = CaseRun::new(running, case, Client::new()).run(&self.sink).await;
+        // What came late before was nobody's promise.
+        running.take_late();
+        let run = CaseRun::new(running, case, Client::new(), &self.watch);
+        let mut attempt = run.run(&self.sink).await;
         let keep = match self.options.keep {
             Keep::Never => false,
             Keep::Failed => attempt.status != Status::Passed,
@@ -185,10 +256,12 @@ impl Group {
             cases,
         });
         let start = Instant::now();
+        let _starting = self.room.starts();
         // Never cut short: a lease that nobody holds is one that nobody gives back.
         let started = BringUp::start(&*self.backend, spec)
             .await
-            .map_err(NotUp::never_started)?;
+            .map_err(NotUp::never_started)?
+            .watched(Arc::clone(&self.watch));
         let ready = tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
@@ -265,8 +338,8 @@ impl Group {
         }
     }
 
-    fn result(&self, case: &Case, attempt: Attempt, attempts: u32, earlier_failures: Vec<Failure>) -> CaseResult {
-        let status = if attempt.status == Status::Passed && attempts > 1 {
+    fn result(&self, case: &Case, attempt: Attempt, tried: Tried) -> CaseResult {
+        let status = if attempt.status == Status::Passed && !tried.failures.is_empty() {
             Status::Flaky
         } else {
             attempt.status
@@ -278,7 +351,7 @@ impl Group {
             params: case.params.clone(),
             tags: case.tags.clone(),
             status,
-            attempts,
+            attempts: u32::try_from(tried.failures.len() + 1).unwrap_or(u32::MAX),
             duration_ms: millis(attempt.duration),
             checks: attempt.checks,
             requests: attempt.requests,
@@ -286,9 +359,44 @@ impl Group {
             steps: attempt.steps,
             skipped: None,
             failure: attempt.failure,
-            earlier_failures,
+            earlier_failures: tried.failures,
+            voids: tried.voids,
+            machine: Some(attempt.machine),
         }
     }
+}
+
+impl Tried {
+    /// The number of the attempt that comes now, from 1.
+    fn number(&self) -> u32 {
+        u32::try_from(self.failures.len() + self.voids.len() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// An attempt that proves nothing, as it is kept.
+fn void(case: &Case, attempt: &Attempt, undecided: Undecided) -> VoidAttempt {
+    VoidAttempt {
+        status: attempt.status,
+        file: case.source.name().to_owned(),
+        line: undecided.line.unwrap_or(1),
+        why: undecided.why,
+        machine: attempt.machine,
+    }
+}
+
+/// What is told where each attempt proved nothing.
+fn too_busy(attempt: &mut Attempt, voids: &[VoidAttempt]) {
+    attempt.status = Status::Errored;
+    let Some(last) = voids.last() else { return };
+    attempt.failure = Some(Failure {
+        step: attempt.steps.last().map(|step| step.name.clone()).unwrap_or_default(),
+        file: last.file.clone(),
+        line: last.line,
+        message: format!("this machine was too busy to judge the case, {} times", voids.len()),
+        expected: "a machine that lets the mesh do its part".to_owned(),
+        actual: format!("{}\n{}", last.why, last.machine.summary()),
+        hints: vec!["run it when less else runs here, or with fewer meshes at the same time: --jobs 1".to_owned()],
+    });
 }
 
 /// What somebody did to the mesh from outside: no step of the case did it, and it comes before all other causes.
@@ -378,5 +486,7 @@ fn broken(case: &Case, message: String, status: Status) -> Attempt {
         requests: 0,
         steps: Vec::new(),
         failure: Some(failure),
+        machine: Machine::default(),
+        void: None,
     }
 }

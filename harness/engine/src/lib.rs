@@ -8,12 +8,15 @@ mod case;
 mod culprit;
 mod diagnose;
 mod group;
+mod machine;
 pub mod mesh;
 mod options;
+mod room;
 mod run;
 mod sink;
 mod steps;
 mod wait;
 
-pub use options::{CulpritOptions, Keep, RunOptions};
+pub use machine::Watch;
+pub use options::{CulpritOptions, Jobs, Keep, RunOptions};
 pub use run::{Summary, run};

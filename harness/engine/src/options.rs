@@ -15,13 +15,22 @@ pub enum Keep {
     Always,
 }
 
+/// How many meshes run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jobs {
+    /// As many as the machine has room for.
+    Auto,
+    /// So many, and at least one.
+    Exactly(usize),
+}
+
 /// How a plan is run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// What every report begins with.
     pub info: RunInfo,
     /// How many meshes run at the same time.
-    pub jobs: usize,
+    pub jobs: Jobs,
     /// How often a case that did not pass is tried again, each time on a mesh of its own.
     pub retries: u32,
     /// Stop after the first case that did not pass.

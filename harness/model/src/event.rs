@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     culprit::{Culprit, Why},
-    outcome::StepResult,
+    machine::Machine,
+    outcome::{StepResult, VoidAttempt},
     planned::PlannedCase,
     results::{CaseResult, RunInfo},
 };
@@ -81,6 +82,21 @@ pub enum Event {
         id: String,
         /// The files.
         files: Vec<Artifact>,
+    },
+    /// An attempt at a case proves nothing, because the machine may have decided it. The case is run again later, or, after the third
+    /// time, ends as errored.
+    CaseVoid {
+        /// The case's id.
+        id: String,
+        /// Why.
+        void: VoidAttempt,
+    },
+    /// How the machine is, each second.
+    Machine {
+        /// How many meshes are up or coming up.
+        meshes: usize,
+        /// What was measured in the last second.
+        machine: Machine,
     },
     /// A case has ended, after all its attempts.
     CaseFinished {

@@ -11,6 +11,7 @@ pub mod event;
 pub mod expression;
 pub mod host;
 pub mod limits;
+pub mod machine;
 pub mod mesh;
 pub mod mesh_file;
 pub mod network;

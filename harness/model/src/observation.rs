@@ -159,7 +159,17 @@ pub struct Window {
     pub failures: IndexMap<String, u64>,
     /// Latencies of all that were answered, measured from when the request was due.
     pub latency: Latency,
+    /// How many were sent later than [`IN_TIME`](crate::verdict::IN_TIME) after they were due, or not at all, because the machine
+    /// was behind.
+    pub late: u64,
+    /// Of these, the ones that were not sent at all. They count as errors, with [`BEHIND`].
+    pub unsent: u64,
+    /// How much later than it was due the latest one was sent.
+    pub send_delay: Duration,
 }
+
+/// What is told of a request that was due before a load was stopped, and for which this machine was too slow.
+pub const BEHIND: &str = "not sent: this machine was too far behind when the load was stopped";
 
 /// Quantiles of a latency.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -194,6 +204,23 @@ impl Window {
             ("p99_ms".to_owned(), ms(self.latency.p99)),
             ("max_ms".to_owned(), ms(self.latency.max)),
         ])
+    }
+
+    /// The same without what the machine did to it: each latency shorter by what `delay` says of its share of the requests, and
+    /// no error because a request was never sent.
+    #[must_use]
+    pub fn without(&self, delay: impl Fn(f64) -> Duration) -> Self {
+        let mut less = self.clone();
+        less.latency = Latency {
+            p50: self.latency.p50.saturating_sub(delay(0.5)),
+            p95: self.latency.p95.saturating_sub(delay(0.95)),
+            p99: self.latency.p99.saturating_sub(delay(0.99)),
+            max: self.latency.max.saturating_sub(delay(1.0)),
+        };
+        less.requests -= self.unsent.min(self.requests);
+        less.errors -= self.unsent.min(self.errors);
+        less.failures.shift_remove(BEHIND);
+        less
     }
 
     /// In one line, for a failure's "actual".

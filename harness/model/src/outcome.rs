@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Machine;
+
 /// How a case ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -29,6 +31,21 @@ impl Status {
             Self::Flaky => "flaky",
         }
     }
+}
+
+/// An attempt that proves nothing, because the machine may have decided it. It was made again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoidAttempt {
+    /// What it would have been: passed or failed.
+    pub status: Status,
+    /// The scenario's file, as given.
+    pub file: String,
+    /// The line of the expectation that the machine may have decided, from 1.
+    pub line: usize,
+    /// Why it proves nothing.
+    pub why: String,
+    /// What was measured of the machine meanwhile.
+    pub machine: Machine,
 }
 
 /// A step that was begun.

@@ -3,9 +3,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use crate::outcome::{Failure, Status, StepResult};
+pub use crate::outcome::{Failure, Status, StepResult, VoidAttempt};
 
-use crate::culprit::Culprit;
+use crate::{culprit::Culprit, machine::Machine};
 
 /// The version of the shape; it grows when a reader of an older one would be misled.
 pub const SCHEMA: u32 = 1;
@@ -69,6 +69,9 @@ pub struct Totals {
     pub skipped: u64,
     /// That passed on a retry.
     pub flaky: u64,
+    /// Attempts that proved nothing, because the machine may have decided them.
+    #[serde(default)]
+    pub voids: u64,
     /// Expectations held against what was seen.
     pub checks: u64,
     /// Requests sent, the loads' included.
@@ -91,7 +94,7 @@ pub struct CaseResult {
     pub tags: Vec<String>,
     /// How it ended.
     pub status: Status,
-    /// How often it was tried.
+    /// How often it was tried, those that proved nothing not counted.
     pub attempts: u32,
     /// The last attempt's time, in milliseconds, without the mesh's start.
     pub duration_ms: u64,
@@ -112,6 +115,12 @@ pub struct CaseResult {
     /// Why the attempts before the last one did not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_failures: Vec<Failure>,
+    /// The attempts that proved nothing, because the machine may have decided them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voids: Vec<VoidAttempt>,
+    /// What was measured of the machine during the last attempt; none of a case that did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
 }
 
 impl Totals {
@@ -123,6 +132,7 @@ impl Totals {
             // What strangers wrote may have any number in it.
             totals.checks = totals.checks.saturating_add(case.checks);
             totals.requests = totals.requests.saturating_add(case.requests);
+            totals.voids = totals.voids.saturating_add(case.voids.len() as u64);
             match case.status {
                 Status::Passed => totals.passed += 1,
                 Status::Failed => totals.failed += 1,

@@ -2,17 +2,19 @@
 
 mod answer;
 mod checks;
+mod disturbance;
 mod envoy;
 mod split;
 mod stats;
 mod unmet;
 mod window;
 
-pub use answer::{answer, response, took_part};
+pub use answer::{answer, response, response_undecided, took_part};
 pub use checks::{Check, Surroundings, expressions};
+pub use disturbance::{Disturbance, IN_TIME, Undecided, unseen};
 pub use envoy::envoy;
 pub use unmet::Unmet;
-pub use window::window;
+pub use window::{window, window_undecided};
 
 #[cfg(test)]
 mod tests;

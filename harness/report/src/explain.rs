@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use meshkat_model::results::{CaseResult, Failure, Status};
+use meshkat_model::results::{CaseResult, Failure, Status, VoidAttempt};
 
 use crate::printed::harmless;
 use crate::text::{self, time, visible};
@@ -111,6 +111,13 @@ pub(crate) fn step(case: &CaseResult) -> Option<String> {
     })
 }
 
+/// The attempts that proved nothing, each with its case.
+pub(crate) fn voids(cases: &[CaseResult]) -> impl Iterator<Item = (&CaseResult, &VoidAttempt)> {
+    cases
+        .iter()
+        .flat_map(|case| case.voids.iter().map(move |void| (case, void)))
+}
+
 /// What a status means to somebody who reads that something is wrong.
 pub(crate) fn meaning(status: Status) -> &'static str {
     match status {
@@ -150,6 +157,15 @@ pub(crate) fn in_full(case: &CaseResult) -> String {
     for (at, failure) in case.earlier_failures.iter().enumerate() {
         let _ = writeln!(out, "\nattempt {}", at + 1);
         one_failure(&mut out, failure);
+    }
+    for void in &case.voids {
+        let _ = writeln!(out, "\nvoid: this attempt proves nothing, and was made again");
+        field(&mut out, "at", &format!("{}:{}", visible(&void.file), void.line));
+        field(&mut out, "why", &void.why);
+        field(&mut out, "machine", &void.machine.summary());
+    }
+    if let Some(machine) = &case.machine {
+        let _ = writeln!(out, "\nmachine    {}", machine.summary());
     }
     // Read in a log as often as in an editor.
     harmless(&out).into_owned()

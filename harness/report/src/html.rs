@@ -1,6 +1,7 @@
 //! `index.html`: the whole run on one page that needs nothing else.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use meshkat_model::machine::Machine;
 use meshkat_model::results::{CaseResult, Status};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -44,7 +45,9 @@ pub(crate) fn render(record: &Record) -> String {
                 (culprits(record))
                 (failures(record))
                 (skips(record))
+                (voids(record))
                 (cases(record))
+                (machine(record))
                 @if !record.warnings.is_empty() {
                     h2 { "Warnings" }
                     ul { @for warning in &record.warnings { li { (line(warning, 1000)) } } }
@@ -167,6 +170,68 @@ fn skips(record: &Record) -> Markup {
     }
 }
 
+/// The attempts that proved nothing.
+fn voids(record: &Record) -> Markup {
+    let voids: Vec<_> = explain::voids(&record.cases).collect();
+    html! {
+        @if !voids.is_empty() {
+            h2 { "Void" }
+            p.faint { "The machine may have decided these attempts, whether they passed or failed. Each case was run again." }
+            ul {
+                @for (case, void) in &voids {
+                    li { code { (visible(&case.id)) } " " (line(&void.why, 500)) " " span.faint { (void.machine.summary()) } }
+                }
+            }
+        }
+    }
+}
+
+/// So many points are drawn.
+const POINTS: usize = 600;
+/// The height of the drawing, in its own units.
+const HEIGHT: f64 = 100.0;
+/// Timers that are later than this are at its upper edge, in milliseconds.
+const LATEST_MS: f64 = 100.0;
+
+/// How the machine was: how busy, and how late it made others, from left to right.
+fn machine(record: &Record) -> Markup {
+    let seconds = &record.machine;
+    let each = seconds.len().div_ceil(POINTS).max(1);
+    // What is worst is what matters: of several seconds that are one point, the worst.
+    let line = |of: &dyn Fn(&Machine) -> f64| {
+        let points = seconds.chunks(each).enumerate().map(|(at, chunk)| {
+            let share = chunk
+                .iter()
+                .map(|(_, machine)| of(machine))
+                .fold(0.0, f64::max)
+                .clamp(0.0, 1.0);
+            format!("{at},{:.1}", HEIGHT * (1.0 - share))
+        });
+        points.collect::<Vec<_>>().join(" ")
+    };
+    let most = seconds.iter().map(|(meshes, _)| *meshes).max().unwrap_or_default();
+    let latest = seconds
+        .iter()
+        .map(|(_, machine)| machine.timer_delay_max_ms)
+        .fold(0.0, f64::max);
+    html! {
+        @if seconds.len() > 1 {
+            h2 { "The machine" }
+            p.faint {
+                "Up to " (count(most as u64, "mesh", "meshes")) " at the same time; timers were late by up to "
+                (format!("{latest:.0}")) " ms. From left to right, the whole run: "
+                span.busy { "how busy its processors were" } " (to 100%), " span.late { "how late its timers were" }
+                (format!(" (to {LATEST_MS:.0} ms)."))
+            }
+            svg.machine viewBox=(format!("0 0 {} {HEIGHT}", seconds.len().div_ceil(each).saturating_sub(1).max(1)))
+                preserveAspectRatio="none" role="img" aria-label="how busy the machine was, and how late its timers were" {
+                polyline.busy points=(line(&|machine| machine.cpu_busy.unwrap_or_default())) {}
+                polyline.late points=(line(&|machine| machine.timer_delay_max_ms / LATEST_MS)) {}
+            }
+        }
+    }
+}
+
 fn cases(record: &Record) -> Markup {
     html! {
         @if !record.cases.is_empty() { h2 { "Cases" } }
@@ -193,6 +258,7 @@ fn one_case(case: &CaseResult) -> Markup {
                     li { (badge(step.status)) " " (line(&step.name, 500)) " " span.faint { (time(step.duration_ms)) } }
                 }
             }
+            @if let Some(machine) = &case.machine { p.faint { (machine.summary()) } }
             pre { (visible(&case.reproduce)) }
         }
     }

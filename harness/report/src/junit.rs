@@ -58,6 +58,9 @@ fn test_case(case: &CaseResult) -> TestCase {
     test.set_assertions(usize::try_from(case.checks).unwrap_or(usize::MAX));
     test.add_property(("promise", visible(&case.promise).as_ref()));
     test.add_property(("reproduce", visible(&case.reproduce).as_ref()));
+    for void in &case.voids {
+        test.add_property(("void", text::line(&void.why, 1000).as_ref()));
+    }
     if let Some(failure) = case.failure.as_ref().filter(|failure| !failure.file.is_empty()) {
         test.extra.insert("file".into(), visible(&failure.file).into());
         test.extra.insert("line".into(), failure.line.to_string().into());

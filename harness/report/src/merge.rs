@@ -119,12 +119,14 @@ fn of_case(event: &Event) -> Option<&str> {
         Event::CaseStarted { id, .. }
         | Event::StepStarted { id, .. }
         | Event::StepFinished { id, .. }
+        | Event::CaseVoid { id, .. }
         | Event::Artifacts { id, .. } => Some(id),
         Event::CaseFinished { case } => Some(&case.id),
         Event::RunStarted { .. }
         | Event::MeshStarting { .. }
         | Event::MeshReady { .. }
         | Event::MeshRepaired { .. }
+        | Event::Machine { .. }
         | Event::Trying { .. }
         | Event::Culprit { .. }
         | Event::Warning { .. }

@@ -5,10 +5,14 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Event, Logged};
+use meshkat_model::machine::Machine;
 use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Status, Totals};
 
 use crate::text::{count, number, time};
+
+/// Of so many seconds it is kept how the machine was: a day.
+const MOST_SECONDS: usize = 86_400;
 
 /// All that the reports at the end of a run need.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +27,8 @@ pub struct Record {
     pub culprits: Vec<Culprit>,
     /// What a person should know besides.
     pub warnings: Vec<String>,
+    /// How the machine was, each second: how many meshes there were, and what was measured.
+    pub machine: Vec<(usize, Machine)>,
     meshes: u64,
     repairs: u64,
     in_vain: u64,
@@ -68,6 +74,9 @@ impl Record {
             }
             Event::CaseFinished { case } => self.cases.push((**case).clone()),
             Event::Culprit { culprit } => self.culprits.push((**culprit).clone()),
+            Event::Machine { meshes, machine } if self.machine.len() < MOST_SECONDS => {
+                self.machine.push((*meshes, *machine));
+            }
             Event::Warning { message } => self.warnings.push(message.clone()),
             Event::RunFinished {
                 duration_ms,
@@ -84,6 +93,8 @@ impl Record {
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
             | Event::Trying { .. }
+            | Event::CaseVoid { .. }
+            | Event::Machine { .. }
             | Event::Artifacts { .. } => {}
         }
     }
@@ -180,6 +191,9 @@ impl Record {
         if self.in_vain > 0 {
             line.push_str(&format!(", {} in vain", number(self.in_vain)));
         }
+        if totals.voids > 0 {
+            line.push_str(&format!(", {}", count(totals.voids, "void", "voids")));
+        }
         line.push(')');
         line
     }
@@ -229,6 +243,7 @@ pub(crate) fn add(sum: &mut Totals, more: &Totals) {
     sum.errored = sum.errored.saturating_add(more.errored);
     sum.skipped = sum.skipped.saturating_add(more.skipped);
     sum.flaky = sum.flaky.saturating_add(more.flaky);
+    sum.voids = sum.voids.saturating_add(more.voids);
     sum.checks = sum.checks.saturating_add(more.checks);
     sum.requests = sum.requests.saturating_add(more.requests);
 }

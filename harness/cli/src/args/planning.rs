@@ -3,13 +3,17 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use meshkat_engine::Jobs;
+
+/// More meshes at the same time are asked for by mistake.
+const MOST_JOBS: usize = 64;
 
 /// How cases come to meshes, and in what order.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Planning {
-    /// How many meshes run at the same time.
-    #[arg(short, long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) jobs: u16,
+    /// How many meshes run at the same time: a number up to 64, or `auto`: as many as the machine has room for.
+    #[arg(short, long, value_name = "auto|N", default_value = "auto", value_parser = jobs)]
+    pub(crate) jobs: Jobs,
     /// Which cases share a mesh.
     #[arg(long, value_enum, default_value = "repaired")]
     pub(crate) share: Share,
@@ -62,8 +66,25 @@ impl Order {
     }
 }
 
-/// Half of the processors: a mesh keeps more than one busy.
-fn default_jobs() -> u16 {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    u16::try_from((processors / 2).clamp(1, 8)).unwrap_or(1)
+fn jobs(text: &str) -> Result<Jobs, String> {
+    if text == "auto" {
+        return Ok(Jobs::Auto);
+    }
+    let number = text.parse().ok().filter(|number| (1..=MOST_JOBS).contains(number));
+    number
+        .map(Jobs::Exactly)
+        .ok_or_else(|| format!("neither `auto` nor a number from 1 to {MOST_JOBS}"))
+}
+
+/// So many meshes are planned for where the machine decides how many there are: for each processor, as they wait most of the time.
+const FOR_EACH: usize = 3;
+
+impl Planning {
+    /// For how many meshes at the same time the plan is made.
+    pub(crate) fn planned_jobs(&self) -> usize {
+        match self.jobs {
+            Jobs::Auto => FOR_EACH * std::thread::available_parallelism().map_or(1, usize::from),
+            Jobs::Exactly(jobs) => jobs,
+        }
+    }
 }

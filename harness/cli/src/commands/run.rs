@@ -121,7 +121,7 @@ fn options(args: &RunArgs, envoys: &EnvoySelection, envoy: Vec<String>, runtime:
             shard: args.select.shard.map(|shard| shard.to_string()),
             interrupted: false,
         },
-        jobs: usize::from(args.planning.jobs),
+        jobs: args.planning.jobs,
         retries: args.retries,
         fail_fast: args.fail_fast,
         keep: match args.keep {

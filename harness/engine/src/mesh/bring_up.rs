@@ -1,13 +1,16 @@
 //! From a specification to a mesh that is ready: every Envoy live, with the endpoints that were asked for.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::future::try_join_all;
 use meshkat_model::mesh::{Container, MeshSpec, Port};
 use meshkat_runtime::{Backend, ContainerState, Pod, Target};
 
 use super::{ANSWER, RunningMesh, configurations, error::MeshError, wanted::Wanted};
-use crate::wait;
+use crate::machine::Watch;
 
 /// An Envoy that is not ready after this is asked where it looks for discovery.
 const SUSPICIOUS: Duration = Duration::from_millis(250);
@@ -41,6 +44,14 @@ impl BringUp {
         Ok(Self {
             mesh: RunningMesh::new(lease, spec, configurations, http),
         })
+    }
+
+    /// The same on a machine that is measured: where it is busy, whoever waits for the mesh waits for longer.
+    #[must_use]
+    pub fn watched(self, watch: Arc<Watch>) -> Self {
+        Self {
+            mesh: self.mesh.watched(watch),
+        }
     }
 
     /// The mesh as it is: its pods have their addresses.
@@ -142,7 +153,7 @@ impl RunningMesh {
                     .map_or(Err(format!("/readyz: {error}")), |end| Ok(Err(end))),
             }
         };
-        let ready = wait::until(deadline, look).await;
+        let ready = self.until(deadline, limit, look).await;
         self.in_time(ready, limit, |seen| format!("the application of {}: {seen}", pod.name))
     }
 
@@ -183,7 +194,7 @@ impl RunningMesh {
                     }),
             }
         };
-        let ready = wait::until(deadline, look).await;
+        let ready = self.until(deadline, limit, look).await;
         if ready.is_err()
             && self.has_discovery()
             && let Some(lost) = self.lost(pod, true).await

@@ -12,7 +12,6 @@ use meshkat_envoy::config::{EdsCluster, Hosts};
 use meshkat_runtime::{ContainerState, Pod};
 
 use super::{ANSWER, RunningMesh, error::MeshError};
-use crate::wait;
 
 impl RunningMesh {
     /// Waits until every running Envoy has the endpoints that were asked for.
@@ -42,7 +41,7 @@ impl RunningMesh {
                 Err(differences.join("; "))
             }
         };
-        wait::until(Instant::now() + limit, look)
+        self.until(Instant::now() + limit, limit, look)
             .await
             .map_err(|seen| MeshError::NotInTime {
                 what: "get the endpoints that were asked for",

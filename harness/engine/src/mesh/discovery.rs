@@ -11,7 +11,6 @@ use meshkat_runtime::{ContainerState, Pod, Target};
 use serde_json::Value;
 
 use super::{RunningMesh, error::MeshError};
-use crate::wait;
 
 /// How the discovery service is to come back.
 #[derive(Debug, Clone, Default)]
@@ -107,11 +106,13 @@ impl RunningMesh {
                 Err(missing.join("; "))
             }
         };
-        wait::until(deadline, look).await.map_err(|seen| MeshError::NotInTime {
-            what: "acknowledge what the discovery service intends",
-            limit,
-            seen,
-        })
+        self.until(deadline, limit, look)
+            .await
+            .map_err(|seen| MeshError::NotInTime {
+                what: "acknowledge what the discovery service intends",
+                limit,
+                seen,
+            })
     }
 
     fn unacknowledged(&self, pod: &Pod, clients: &Clients) -> Vec<String> {

@@ -10,6 +10,7 @@ mod error;
 mod logged;
 mod lost;
 mod network;
+mod patience;
 mod proof;
 mod refusal;
 mod registry;
@@ -36,6 +37,8 @@ use configurations::Configurations;
 pub use error::{Lost, MeshError};
 use wanted::Wanted;
 
+use crate::machine::Watch;
+
 /// How long an admin interface, an application or the discovery service may take for one answer.
 const ANSWER: Duration = Duration::from_secs(2);
 /// The longest answer of an application that is read, in bytes.
@@ -48,6 +51,8 @@ pub struct RunningMesh {
     http: reqwest::Client,
     /// What the configuration of each group's Envoys says.
     configurations: Configurations,
+    /// The machine on which it runs, where it is measured.
+    watch: Option<Arc<Watch>>,
     state: Mutex<State>,
 }
 
@@ -64,6 +69,8 @@ struct State {
     repairs: usize,
     /// The cases that have run on it, in order.
     used_by: Vec<String>,
+    /// What came only after its time because the machine was busy.
+    late: Option<String>,
 }
 
 impl RunningMesh {
@@ -73,8 +80,16 @@ impl RunningMesh {
             spec: spec.clone(),
             http,
             configurations,
+            watch: None,
             state: Mutex::default(),
         }
+    }
+
+    /// The same on a machine that is measured.
+    #[must_use]
+    fn watched(mut self, watch: Arc<Watch>) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

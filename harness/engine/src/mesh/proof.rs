@@ -14,7 +14,6 @@ use meshkat_runtime::{ContainerState, Pod};
 use serde_json::{Map, Value};
 
 use super::{ANSWER, RunningMesh, error::MeshError};
-use crate::wait;
 
 /// What an Envoy still does for somebody; what is asked of its admin interface is not meant.
 const ACTIVE: &str = "^(http\\..*\\.downstream_rq_active|cluster\\..*\\.upstream_rq_(active|pending_active))$";
@@ -40,11 +39,13 @@ impl RunningMesh {
                 Err(differences.join("; "))
             }
         };
-        wait::until(deadline, look).await.map_err(|seen| MeshError::NotInTime {
-            what: "become as it was",
-            limit,
-            seen,
-        })?;
+        self.until(deadline, limit, look)
+            .await
+            .map_err(|seen| MeshError::NotInTime {
+                what: "become as it was",
+                limit,
+                seen,
+            })?;
         if self.pod("sds").is_some() {
             self.acknowledged(&|_| true, deadline, limit).await?;
         }

@@ -15,10 +15,10 @@ impl CaseRun<'_> {
     }
 
     async fn ask(&mut self, step: &EnvoyStep) -> Result<Vec<Check>, Broken> {
-        let mut checks = Vec::new();
+        let (asked, mut checks) = (step.asked(), Vec::new());
         for name in step.envoy.iter() {
             for pod in self.existing_pods(name)? {
-                let view = self.mesh.view(&pod).await;
+                let view = self.mesh.view(&pod, &asked).await;
                 let since = step.since.as_ref().and_then(|kept| self.views.get(&kept.value));
                 checks.extend(verdict::envoy(step, &pod.name, &view, since, &self.surroundings()));
                 if let Some(kept) = &step.keep {

@@ -8,10 +8,10 @@ use meshkat_model::{
         expect::{ExpectStep, Since, WINDOW},
         load::{LoadStep, StopLoadStep},
     },
-    verdict::{self, Check, Unmet},
+    verdict::{self, Unmet},
 };
 
-use super::look::Patience;
+use super::look::{Patience, Seen};
 use crate::case::{Broken, CaseRun, RunningLoad};
 
 impl CaseRun<'_> {
@@ -57,20 +57,30 @@ impl CaseRun<'_> {
             // The first window begins with this step: what was before it is not what is waited for.
             let begin = now.saturating_sub(start.elapsed());
             let until = now.max(begin + size);
-            let mut checks = run.window(step, until - size, until).await?;
-            for check in checks.iter_mut().filter(|check| !check.passed) {
+            let mut seen = run.window(step, until - size, until).await?;
+            for check in seen.checks.iter_mut().filter(|check| !check.passed) {
                 check.actual = format!("in {size:?}, {}", check.actual);
             }
-            Ok(checks)
+            Ok(seen)
         };
         self.look(Patience::Within(limit.0), latest).await
     }
 
     /// Holds the requests that fell due from one time of the load to another against what is expected.
-    async fn window(&mut self, step: &ExpectStep, from: Duration, until: Duration) -> Result<Vec<Check>, Broken> {
+    async fn window(&mut self, step: &ExpectStep, from: Duration, until: Duration) -> Result<Seen, Broken> {
         let running = self.running_load(&step.expect)?;
         running.judged_until = until;
         let window = running.load.window(from, until).await;
-        Ok(verdict::window(step, &window, &self.surroundings()))
+        let begun = running.load.started() + from;
+        self.sends.late += window.late;
+        self.sends.delay = self.sends.delay.max(window.send_delay);
+        let surroundings = self.surroundings();
+        let checks = verdict::window(step, &window, &surroundings);
+        // Until now, and not until its end: what was due last may have been answered late.
+        let disturbance = self.watch.since(begun);
+        Ok(Seen {
+            undecided: verdict::window_undecided(step, &window, &checks, &disturbance, &surroundings),
+            checks,
+        })
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use meshkat_model::{scenario::quantity::Time, verdict::Check};
+use meshkat_model::{
+    scenario::quantity::Time,
+    verdict::{self, Check, Undecided},
+};
 
 use crate::{
     case::{Broken, CaseRun},
@@ -31,41 +34,100 @@ impl Patience {
     }
 }
 
+/// What one look came to.
+pub(super) struct Seen {
+    pub(super) checks: Vec<Check>,
+    /// What of it the machine may have decided.
+    pub(super) undecided: Option<Undecided>,
+}
+
+impl From<Vec<Check>> for Seen {
+    fn from(checks: Vec<Check>) -> Self {
+        Self {
+            checks,
+            undecided: None,
+        }
+    }
+}
+
+impl Seen {
+    fn holds(&self) -> bool {
+        self.undecided.is_none() && self.checks.iter().all(|check| check.passed)
+    }
+}
+
 impl CaseRun<'_> {
-    /// Looks as often as `patience` says, and judges what was seen last; what must hold for a time, each time.
-    pub(super) async fn look(
+    /// Looks as often as `patience` says, and judges what was seen last; what must hold for a time, each time. What the machine may
+    /// have decided is void: what became true only after its time, what nobody could look at, and what it may have bent itself.
+    pub(super) async fn look<S: Into<Seen>>(
         &mut self,
         patience: Patience,
-        mut look: impl AsyncFnMut(&mut Self) -> Result<Vec<Check>, Broken>,
+        mut look: impl AsyncFnMut(&mut Self) -> Result<S, Broken>,
     ) -> Result<(), Broken> {
         let start = Instant::now();
         let mut attempt = 1_u64;
+        let mut unseen = Duration::ZERO;
+        // On a machine that is busy, what must become true may take longer.
+        let mut extra: Option<Duration> = None;
         loop {
             let begun = Instant::now();
-            let checks = look(self).await?;
-            let (took, elapsed) = (begun.elapsed(), start.elapsed());
-            let holds = checks.iter().all(|check| check.passed);
+            let seen: Seen = look(self).await?.into();
+            let (took, elapsed, holds) = (begun.elapsed(), start.elapsed(), seen.holds());
             let (goes_on, when) = match patience {
                 Patience::Once => (false, String::new()),
-                Patience::Within(limit) => (
-                    !holds && elapsed < limit,
-                    format!("not within {limit:?}, in {attempt} attempts; the last one: "),
-                ),
+                Patience::Within(limit) => {
+                    if !holds && elapsed >= limit && extra.is_none() {
+                        extra = self.watch.since(start).extra(limit);
+                    }
+                    let all = limit + extra.unwrap_or_default();
+                    let also = extra.map_or(String::new(), |extra| {
+                        format!(" and {extra:.1?} more, which is what a busy machine can have taken")
+                    });
+                    (
+                        !holds && elapsed < all,
+                        format!("not within {limit:?}{also}, in {attempt} attempts; the last one: "),
+                    )
+                }
                 Patience::For(time) => (holds && elapsed < time, format!("after {elapsed:.1?} of {time:?}: ")),
             };
             if !goes_on {
-                return Ok(self.judge(checks).map_err(|unmet| unmet.after(&when))?);
+                self.conclude(seen, &when)?;
+                return match (patience, extra) {
+                    (Patience::Within(limit), Some(extra)) => Err(Broken::Void(Undecided {
+                        line: None,
+                        why: format!(
+                            "it held after {elapsed:.1?}, and not within {limit:?}: the machine can have taken {extra:.1?} of that"
+                        ),
+                    })),
+                    (Patience::For(time), _) => {
+                        verdict::unseen(unseen, time).map_or(Ok(()), |why| Err(Broken::Void(why)))
+                    }
+                    _ => Ok(()),
+                };
             }
             if let Patience::For(_) = patience {
-                self.checks += checks.len() as u64;
+                self.checks += seen.checks.len() as u64;
             }
             attempt += 1;
             let left = match patience {
                 Patience::Once => Duration::ZERO,
-                Patience::Within(time) | Patience::For(time) => time.saturating_sub(elapsed),
+                Patience::Within(time) | Patience::For(time) => {
+                    (time + extra.unwrap_or_default()).saturating_sub(elapsed)
+                }
             };
             // The last look is at the end of the time, and not behind it.
-            tokio::time::sleep(wait::pause(took).min(left)).await;
+            let pause = wait::pause(took).min(left);
+            let slept = Instant::now();
+            tokio::time::sleep(pause).await;
+            unseen += slept.elapsed().saturating_sub(pause);
         }
+    }
+
+    /// Judges what was seen last.
+    fn conclude(&mut self, seen: Seen, when: &str) -> Result<(), Broken> {
+        if let Some(undecided) = seen.undecided {
+            return Err(Broken::Void(undecided));
+        }
+        Ok(self.judge(seen.checks).map_err(|unmet| unmet.after(when))?)
     }
 }

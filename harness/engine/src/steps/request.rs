@@ -1,16 +1,16 @@
 //! `get` … `delete`: requests.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meshkat_driver::{Request, Route};
 use meshkat_model::{
     mesh::Port,
     observation::Served,
     scenario::verb::{request::RequestStep, target::Target},
-    verdict::{self, Check, Unmet},
+    verdict::{self, Unmet},
 };
 
-use super::look::Patience;
+use super::look::{Patience, Seen};
 use crate::case::{Broken, CaseRun};
 
 /// How long one answer may take where the step does not say: as long as the routes of the mesh's own configurations, and a
@@ -32,9 +32,11 @@ impl CaseRun<'_> {
         if let Patience::Within(_) = patience {
             // Who took part becomes true with the rest.
             let look = async |run: &mut Self| {
-                let mut checks = run.send(step, &request, &mut seen).await?;
-                checks.extend(verdict::took_part(step, &seen, &run.surroundings()));
-                Ok(checks)
+                let mut looked = run.send(step, &request, &mut seen).await?;
+                looked
+                    .checks
+                    .extend(verdict::took_part(step, &seen, &run.surroundings()));
+                Ok(looked)
             };
             return self.look(patience, look).await;
         }
@@ -52,8 +54,9 @@ impl CaseRun<'_> {
         Ok(self.judge(took_part)?)
     }
 
-    async fn send(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Result<Vec<Check>, Broken> {
+    async fn send(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Result<Seen, Broken> {
         self.requests += 1;
+        let begun = Instant::now();
         let response = self.client.send(request).await;
         if let Ok(answer) = &response.outcome {
             if seen.0.len() < MOST_CHAINS {
@@ -69,11 +72,19 @@ impl CaseRun<'_> {
                 return Err(unmet.into());
             }
         }
-        let checks = verdict::response(step, &response, &self.surroundings());
+        let surroundings = self.surroundings();
+        let checks = verdict::response(step, &response, &surroundings);
+        let undecided = match step.asks_for_time() {
+            true => {
+                let disturbance = self.watch.since(begun);
+                verdict::response_undecided(step, &response, &checks, &disturbance, &surroundings)
+            }
+            false => None,
+        };
         if let Some(name) = &step.keep {
             self.keep(name, response.variables());
         }
-        Ok(checks)
+        Ok(Seen { checks, undecided })
     }
 
     /// A request that goes one of three ways: into a pod's Envoy, out of it, or past it.

@@ -119,7 +119,7 @@ async fn cases_side_by_side_end_at_their_deadlines() {
         expects(3)
     );
     let mut options = options();
-    options.jobs = 3;
+    options.jobs = meshkat_engine::Jobs::Exactly(3);
     let cases = ["a/1", "a/2", "a/3"].map(|id| world.case(id, &text)).into();
     let ran = world.run_with(cases, options).await;
     for id in ["a/1", "a/2", "a/3"] {

@@ -49,7 +49,7 @@ async fn meshes_side_by_side_keep_the_order_within_each_case() {
     let ids: Vec<String> = (1..=6).map(|number| format!("a/{number}")).collect();
     let cases = ids.iter().map(|id| world.one(id, KILLS)).collect();
     let mut options = options();
-    options.jobs = 3;
+    options.jobs = meshkat_engine::Jobs::Exactly(3);
     let ran = world.run_with(cases, options).await;
     assert_eq!((ran.summary.totals.cases, ran.summary.totals.passed), (6, 6));
     let told = ran.told();
@@ -82,7 +82,7 @@ async fn so_many_meshes_run_side_by_side_and_no_more() {
     let world = World::with_echo().await;
     for jobs in [1, 2, 4] {
         let mut options = options();
-        options.jobs = jobs;
+        options.jobs = meshkat_engine::Jobs::Exactly(jobs);
         let cases = (0..6).map(|number| world.one(&format!("a/{number}"), KILLS)).collect();
         let ran = world.run_with(cases, options).await;
         let (mut open, mut most) = (0_usize, 0);

@@ -95,6 +95,8 @@ fn line(event: &Event) -> String {
         Event::StepFinished { id, step } => format!("{id}: {} with {} checks", step.status.word(), step.checks),
         Event::Artifacts { id, files } => format!("{id}: {} files", files.len()),
         Event::CaseFinished { case } => format!("{}: {}", case.id, case.status.word()),
+        Event::CaseVoid { id, .. } => format!("{id}: void"),
+        Event::Machine { meshes, .. } => format!("{meshes} meshes"),
         Event::Warning { message } => format!("warning: {message}"),
         Event::Trying { id, why } => format!("trying {id} {why}"),
         Event::Culprit { culprit } => format!("culprit of {}: {}", culprit.scenario, culprit.sentence),

@@ -115,7 +115,7 @@ async fn meshes_side_by_side_all_end_when_the_run_is_told_to() {
         world.one("a/4", waits),
     ];
     let mut options = options();
-    options.jobs = 3;
+    options.jobs = meshkat_engine::Jobs::Exactly(3);
     let ran = world.run_until(cases, options, cancel).await;
     assert_eq!(ran.cases().len(), 0);
     assert_eq!(world.leased_and_released(), (3, 3), "the fourth was not started");

@@ -120,6 +120,15 @@ impl Admin {
         Stats::parse(&body).map_err(|source| AdminError::Unreadable { url, source })
     }
 
+    /// The counters, gauges and texts of these names; one that there is none of is left out.
+    ///
+    /// # Errors
+    /// Where no answer came in time, or not one that can be read.
+    pub async fn stats_of(&self, names: &[&str], timeout: Duration) -> Result<Stats, AdminError> {
+        let names: Vec<String> = names.iter().map(|name| regex::escape(name)).collect();
+        self.stats(Some(&format!("^({})$", names.join("|"))), timeout).await
+    }
+
     /// Every cluster with its endpoints.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     checks::{Check, Checks, Surroundings},
+    disturbance::{Disturbance, Undecided, would_differ},
     split::split,
 };
 use crate::{
@@ -14,8 +15,8 @@ use crate::{
 
 /// Holds one answer against a request's expectations, all but `distinct` and `split`.
 pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
-    let summary = seen.summary();
+    let own = || seen.variables();
+    let mut checks = Checks::new(surroundings, &own);
     if let Some(error) = &step.error {
         let none = seen.outcome.as_ref().err();
         let passed = none.and_then(|none| none.kind).is_some_and(|kind| error.value.is(kind));
@@ -25,7 +26,7 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
             passed,
             "the request did not fail as it should",
             expected,
-            summary.clone(),
+            seen.summary(),
         );
     }
     hold(&mut checks, &step.answer, seen);
@@ -36,15 +37,43 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
             .as_deref()
             .is_some_and(|pod| names.iter().any(|name| surroundings.is(pod, name)));
         let expected = format!("served by {}", names.join(" or "));
-        checks.add(names.place.line, passed, "served by somebody else", expected, summary);
+        checks.add(
+            names.place.line,
+            passed,
+            "served by somebody else",
+            expected,
+            seen.summary(),
+        );
     }
     checks.expressions(&step.answer.that);
     checks.all
 }
 
+/// What the machine may have decided of these checks of an answer: what is said of how long it took, and would be judged the
+/// other way without what the machine can have added.
+pub fn response_undecided(
+    step: &RequestStep,
+    seen: &Response,
+    checks: &[Check],
+    disturbance: &Disturbance,
+    surroundings: &Surroundings,
+) -> Option<Undecided> {
+    let stall = disturbance.stall();
+    let less = Response {
+        took: seen.took.saturating_sub(stall),
+        ..seen.clone()
+    };
+    would_differ(
+        checks,
+        &response(step, &less, surroundings),
+        &format!("up to {stall:.0?}"),
+    )
+}
+
 /// Holds one answer of `whom`, such as `the Envoy of pet-1`, against what is expected of it.
 pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let own = || seen.variables();
+    let mut checks = Checks::new(surroundings, &own);
     hold(&mut checks, expected, seen);
     checks.expressions(&expected.that);
     for check in &mut checks.all {

@@ -46,14 +46,15 @@ impl Surroundings {
 /// Gathers checks.
 pub(super) struct Checks<'a> {
     surroundings: &'a Surroundings,
-    own: Variables,
+    /// What expressions know of what was seen. Most steps have none, and nobody has to be told then.
+    own: &'a dyn Fn() -> Variables,
     /// What all expressions together may do.
     budget: Budget,
     pub(super) all: Vec<Check>,
 }
 
 impl<'a> Checks<'a> {
-    pub(super) fn new(surroundings: &'a Surroundings, own: Variables) -> Self {
+    pub(super) fn new(surroundings: &'a Surroundings, own: &'a dyn Fn() -> Variables) -> Self {
         Self {
             surroundings,
             own,
@@ -85,7 +86,7 @@ impl<'a> Checks<'a> {
             return;
         }
         let mut variables = self.surroundings.variables.clone();
-        variables.extend(self.own.clone());
+        variables.extend((self.own)());
         for text in expressions.iter() {
             let outcome = match Expression::compile(text) {
                 Ok(expression) => expression
@@ -107,7 +108,7 @@ impl<'a> Checks<'a> {
 
 /// Holds expressions over the surroundings alone.
 pub fn expressions(expressions: &OneOrMany<At<String>>, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, Variables::new());
+    let mut checks = Checks::new(surroundings, &Variables::new);
     checks.expressions(expressions);
     checks.all
 }

@@ -23,7 +23,8 @@ pub fn envoy(
     since: Option<&EnvoyView>,
     surroundings: &Surroundings,
 ) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let own = || seen.variables();
+    let mut checks = Checks::new(surroundings, &own);
     if let Some(ready) = &step.ready {
         let message = format!("the Envoy of {pod} is not in the state that it should be in");
         checks.add(

@@ -3,6 +3,7 @@
 use super::{
     answer::served,
     checks::{Check, Checks, Surroundings},
+    disturbance::{Disturbance, Undecided, sent_too_late, would_differ},
 };
 use crate::{
     observation::Window,
@@ -10,9 +11,32 @@ use crate::{
     yaml::At,
 };
 
+/// What the machine may have decided of these checks of a window: an expectation of a latency that would be judged the other way
+/// without what the machine can have added; and what was not sent, unless something does not hold all the same.
+pub fn window_undecided(
+    step: &ExpectStep,
+    seen: &Window,
+    checks: &[Check],
+    disturbance: &Disturbance,
+    surroundings: &Surroundings,
+) -> Option<Undecided> {
+    let less = window(step, &seen.without(|share| disturbance.delay(share)), surroundings);
+    // What does not hold either way is not the machine's doing.
+    if checks
+        .iter()
+        .zip(&less)
+        .any(|(seen, less)| !seen.passed && !less.passed)
+    {
+        return None;
+    }
+    would_differ(checks, &less, &format!("up to {:.0?}", disturbance.delay(0.99)))
+        .or_else(|| sent_too_late(seen.late, seen.requests).map(|why| Undecided { line: None, why }))
+}
+
 /// Holds a window of a load against the expectations of it.
 pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let own = || seen.variables();
+    let mut checks = Checks::new(surroundings, &own);
     let summary = seen.summary();
     // A window in which nothing was due holds nothing: "no errors" of no requests is not a promise kept.
     let some = seen.requests > 0;

@@ -11,7 +11,7 @@ use owo_colors::OwoColorize as _;
 use super::look::{Look, style};
 use crate::printed;
 use crate::record::{Record, others};
-use crate::text::{line, number};
+use crate::text::{count, line, number};
 
 const TICK: Duration = Duration::from_millis(120);
 
@@ -32,7 +32,9 @@ struct StartingMesh {
 impl Live {
     pub(super) fn new(to: ProgressDrawTarget, look: Look) -> Self {
         let all = MultiProgress::with_draw_target(to);
-        let bar = all.add(ProgressBar::new(0).with_style(template("{bar:30} {pos}/{len} cases  {msg}  {elapsed}")));
+        let bar = all.add(
+            ProgressBar::new(0).with_style(template("{bar:30} {pos}/{len} cases  {msg}  {prefix:.dim}  {elapsed}")),
+        );
         Self {
             all,
             bar,
@@ -82,6 +84,18 @@ impl Live {
                     let step = format!("{}/{of} {}", index.saturating_add(1), line(name, 200));
                     case.set_message(self.shown(&format!("{}  {}", line(id, 200), step.dimmed())));
                 }
+            }
+            Event::CaseVoid { id, .. } => {
+                if let Some(line) = self.cases.remove(id) {
+                    line.finish_and_clear();
+                }
+            }
+            Event::Machine { meshes, machine } => {
+                let busy = machine
+                    .cpu_busy
+                    .map_or(String::new(), |busy| format!(", machine {:.0}% busy", busy * 100.0));
+                self.bar
+                    .set_prefix(format!("{}{busy}", count(*meshes as u64, "mesh", "meshes")));
             }
             Event::CaseFinished { case } => self.ended(&case.id, record),
             Event::Trying { id, why } => {

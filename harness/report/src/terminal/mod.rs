@@ -136,6 +136,14 @@ impl Reporter for Terminal {
                     word.style(style(Status::Flaky))
                 ))
             }
+            Event::CaseVoid { id, void } => {
+                let (word, id) = (format!("{:<8}", "void"), text::line(id, 300));
+                self.say(&format!(
+                    "{} {id}  {}\n",
+                    word.style(style(Status::Flaky)),
+                    text::line(&void.why, 300)
+                ))
+            }
             Event::CaseFinished { case } => self.ended(case),
             Event::Trying { id, why } if self.live.is_none() => {
                 let (word, id) = (format!("{:<8}", "trying"), text::line(id, 300));

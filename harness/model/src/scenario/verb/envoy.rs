@@ -128,7 +128,28 @@ impl<'de> Deserialize<'de> for Endpoints {
     }
 }
 
+/// What has to be asked of an Envoy for a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// Its counters and gauges; none is all of them.
+    pub stats: Option<Vec<&'a str>>,
+    /// Its endpoints.
+    pub endpoints: bool,
+}
+
 impl EnvoyStep {
+    /// What has to be asked: all where it is kept, or an expression says what of it is looked at.
+    pub fn asked(&self) -> Asked<'_> {
+        let says = |name: &str| self.that.iter().any(|text| text.contains(name));
+        let share = self.share.iter().flat_map(|share| [&share.part, &share.of]);
+        let names = self.stats.keys().chain(share).map(|name| name.value.as_str());
+        let is_kept = self.keep.is_some();
+        Asked {
+            stats: (!is_kept && !says("stats")).then(|| names.collect()),
+            endpoints: is_kept || !self.endpoints.is_empty() || says("endpoints"),
+        }
+    }
+
     /// What is asked can fail.
     fn check_can_fail(&self, check: &mut Check<'_>) {
         for (name, bound) in &self.stats {

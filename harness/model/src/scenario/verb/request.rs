@@ -132,6 +132,11 @@ impl RequestStep {
             .unwrap_or(("GET", ""))
     }
 
+    /// Whether something is said of how long the answer took.
+    pub fn asks_for_time(&self) -> bool {
+        self.answer.that.iter().any(|text| text.contains("duration_ms"))
+    }
+
     /// Whether something is expected that only an answer can have.
     fn expects_answer(&self) -> bool {
         self.answer.expects_answer() || self.served.expects()

@@ -1,7 +1,10 @@
 //! Windows of loads.
 
 use super::*;
-use crate::observation::{Latency, Window};
+use crate::{
+    observation::{BEHIND, Latency, Window},
+    scenario::verb::expect::ExpectStep,
+};
 
 fn seen() -> Window {
     let counts = |all: &[(&str, u64)]| {
@@ -24,7 +27,76 @@ fn seen() -> Window {
             p99: ms(50),
             max: ms(90),
         },
+        ..Window::default()
     }
+}
+
+/// A machine whose timers were all so late.
+fn late(each: u64) -> Disturbance {
+    Disturbance::new(vec![Duration::from_millis(each); 100], None)
+}
+
+fn undecided(expectation: &str, seen: &Window, disturbance: &Disturbance) -> Option<String> {
+    let step: ExpectStep = step(&format!("expect: shoppers\n{expectation}\n"));
+    let checks = window(&step, seen, &surroundings());
+    window_undecided(&step, seen, &checks, disturbance, &surroundings()).map(|undecided| undecided.why)
+}
+
+#[test]
+fn a_latency_that_the_machine_may_have_made_decides_nothing() {
+    // Twelve waits of 2 ms each make 24 ms.
+    for (expectation, is_void) in [
+        ("p99: < 40ms", true),
+        ("p99: < 20ms", false),
+        ("p99: < 60ms", false),
+        ("p99: \">= 40ms\"", true),
+        ("p99: \">= 20ms\"", false),
+        ("that: p99_ms < 40", true),
+        ("that: p99_ms < 60", false),
+        ("max: < 70ms", true),
+        ("errors: 0", false),
+        ("errors: < 5%", false),
+    ] {
+        assert_eq!(
+            undecided(expectation, &seen(), &late(2)).is_some(),
+            is_void,
+            "{expectation}"
+        );
+        assert_eq!(undecided(expectation, &seen(), &late(0)), None, "{expectation}");
+    }
+}
+
+#[test]
+fn what_was_not_sent_in_time_proves_nothing_and_a_failure_of_the_mesh_stays_one() {
+    let behind = Window {
+        late: 6,
+        send_delay: Duration::from_millis(80),
+        ..seen()
+    };
+    assert!(undecided("errors: < 5%", &behind, &late(0)).is_some(), "passed");
+    assert!(
+        undecided("errors: 0", &behind, &late(0)).is_none(),
+        "three errors are three errors"
+    );
+    let few = Window { late: 5, ..seen() };
+    assert_eq!(undecided("errors: < 5%", &few, &late(0)), None);
+}
+
+#[test]
+fn what_was_never_sent_is_the_machines_failure() {
+    let unsent = Window {
+        requests: 100,
+        errors: 10,
+        failures: IndexMap::from([(BEHIND.to_owned(), 10)]),
+        unsent: 10,
+        late: 10,
+        ..seen()
+    };
+    let why = undecided("errors: 0", &unsent, &late(0)).unwrap();
+    assert!(
+        why.contains("10 of the 100 requests") || why.contains("judged the other way"),
+        "{why}"
+    );
 }
 
 const WINDOW: &str = "100 requests, 3 errors; 2 × 503: no healthy upstream; 1 × no answer: timeout; served by petstore-1 97, pet-1 \

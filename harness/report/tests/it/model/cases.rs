@@ -25,6 +25,8 @@ pub(crate) fn case(id: &str, status: Status) -> CaseResult {
         skipped: None,
         failure: None,
         earlier_failures: Vec::new(),
+        voids: Vec::new(),
+        machine: None,
     }
 }
 

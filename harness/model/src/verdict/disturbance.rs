@@ -1,0 +1,203 @@
+//! How far a machine that is busy can have bent what was seen, and which verdicts are not sound for it.
+//!
+//! The rules, each with its arithmetic, are in `docs/reference/busy-machines.md`.
+
+use std::time::Duration;
+
+use super::checks::Check;
+
+/// How many times one request waits for a processor, at the most, on its way through a mesh and back: the client, the edge, a
+/// service with its Envoy on both sides, another one, and the way back.
+const WAITS: u32 = 12;
+
+/// A request of a load that leaves later than this after it was due was not sent in time.
+pub const IN_TIME: Duration = Duration::from_millis(50);
+
+/// The share of a window's requests that may not have been sent in time.
+const MAY_BE_LATE: f64 = 0.05;
+
+/// The share of a time in which something must hold that nobody may have looked.
+const MAY_BE_UNSEEN: f64 = 0.25;
+
+/// How much longer than asked for somebody waits for what must become true, at the most: a machine that takes away more than this
+/// is told of, and not waited for.
+const LONGEST_EXTRA: Duration = Duration::from_secs(60);
+
+/// A machine that gives this much of itself is at rest.
+const AT_REST: f64 = 1.1;
+
+/// How the machine disturbed what ran on it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Disturbance {
+    /// How late timers went off, the least first.
+    delays: Vec<Duration>,
+    mean: Duration,
+    /// How many times as long as at rest it takes to do what needs a processor.
+    slowdown: f64,
+}
+
+impl Disturbance {
+    /// From how late each timer went off, and how many wanted a processor for each that there is.
+    pub fn new(mut delays: Vec<Duration>, runnable_per_cpu: Option<f64>) -> Self {
+        delays.sort_unstable();
+        let number = u32::try_from(delays.len()).unwrap_or(u32::MAX).max(1);
+        Self {
+            mean: delays.iter().sum::<Duration>() / number,
+            delays,
+            slowdown: runnable_per_cpu.unwrap_or(1.0).max(1.0),
+        }
+    }
+
+    /// How late timers went off, in the mean.
+    pub fn mean(&self) -> Duration {
+        self.mean
+    }
+
+    /// So many of 1 were not later than this.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let at = (share * self.delays.len() as f64).ceil() as usize;
+        self.delays
+            .get(at.saturating_sub(1).min(self.delays.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// How much later the machine alone can have made this share of requests, at the most. Each waits up to [`WAITS`] times. That
+    /// the sum of them is large is nearly always because one of them is, so it is that one, and the mean of all others: the one is
+    /// larger than the quantile at 1 − (1 − share) / [`WAITS`] for no more than 1 − share of the requests.
+    pub fn delay(&self, share: f64) -> Duration {
+        let one = self.quantile(1.0 - (1.0 - share) / f64::from(WAITS));
+        one + self.mean * (WAITS - 1)
+    }
+
+    /// The longest that the machine can have made any request wait.
+    pub fn stall(&self) -> Duration {
+        self.delay(1.0)
+    }
+
+    /// Whether something with this time limit can have missed it because of the machine alone. What takes more than half of its
+    /// limit on a machine at rest is a race with a timer.
+    pub fn can_break(&self, limit: Duration) -> bool {
+        self.stall() * 2 >= limit
+    }
+
+    /// How much longer to wait for what had to become true within `limit`: as long as others had the processors meanwhile. None
+    /// if the machine was at rest.
+    pub fn extra(&self, limit: Duration) -> Option<Duration> {
+        let by_turns = limit.mul_f64(self.slowdown - 1.0);
+        let is_slow = self.slowdown > AT_REST || self.can_break(limit);
+        is_slow.then(|| (by_turns + self.stall()).min(LONGEST_EXTRA))
+    }
+}
+
+/// Why an attempt proves nothing: what the machine may have decided, in a sentence without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// The line of the scenario that asked; none where it is the step's.
+    pub line: Option<usize>,
+    /// Why.
+    pub why: String,
+}
+
+/// What of a window's requests was not sent in time, if that is more than it bears.
+pub(super) fn sent_too_late(late: u64, requests: u64) -> Option<String> {
+    (late as f64 > (requests as f64 * MAY_BE_LATE).max(1.0)).then(|| {
+        format!(
+            "{late} of the {requests} requests that were due were sent more than {IN_TIME:?} late, and it bears one in twenty"
+        )
+    })
+}
+
+/// That nobody looked for too long a part of a time, because the machine did not let them.
+pub fn unseen(slept_too_long: Duration, time: Duration) -> Option<Undecided> {
+    (slept_too_long > time.mul_f64(MAY_BE_UNSEEN)).then(|| Undecided {
+        line: None,
+        why: format!(
+            "of {time:?} in which it had to hold, nobody could look for {slept_too_long:.0?}, and it bears a quarter"
+        ),
+    })
+}
+
+/// The first check that is another one without what the machine can have added: `seen` as it was, `less` without it.
+pub(super) fn would_differ(seen: &[Check], less: &[Check], added: &str) -> Option<Undecided> {
+    let other = |(seen, less): &(&Check, &Check)| seen.passed != less.passed;
+    seen.iter().zip(less).find(other).map(|(seen, _)| Undecided {
+        line: Some(seen.line),
+        why: format!(
+            "{} expected, {}: the machine alone can have added {added}, and without that it would be judged the other way",
+            seen.expected, seen.actual
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn uniform(delay: u64, number: usize) -> Vec<Duration> {
+        vec![ms(delay); number]
+    }
+
+    #[test]
+    fn a_machine_at_rest_disturbs_nothing() {
+        let none = Disturbance::default();
+        assert_eq!((none.stall(), none.delay(0.5)), (Duration::ZERO, Duration::ZERO));
+        assert!(!none.can_break(ms(1)));
+        let rest = Disturbance::new(vec![Duration::from_micros(80); 100], Some(0.4));
+        assert_eq!(rest.stall(), Duration::from_micros(80 * 12));
+        assert_eq!(rest.extra(ms(5000)), None);
+    }
+
+    #[test]
+    fn one_long_wait_and_the_mean_of_the_others() {
+        let mut delays = uniform(1, 99);
+        delays.push(ms(101));
+        let seen = Disturbance::new(delays, None);
+        assert_eq!(seen.mean(), ms(2));
+        assert_eq!(
+            seen.delay(0.5),
+            ms(1 + 22),
+            "half of the requests: 1 - 0.5/12 is below the longest"
+        );
+        assert_eq!(
+            seen.delay(0.99),
+            ms(101 + 22),
+            "one in a hundred requests meets the longest"
+        );
+        assert_eq!(seen.stall(), ms(123));
+        assert!(seen.can_break(ms(246)) && !seen.can_break(ms(247)));
+    }
+
+    #[test]
+    fn whoever_takes_turns_is_waited_for_as_much_longer() {
+        let busy = Disturbance::new(uniform(0, 10), Some(3.0));
+        assert_eq!(busy.extra(ms(5000)), Some(ms(10_000)));
+        assert_eq!(busy.extra(ms(60_000)), Some(LONGEST_EXTRA));
+        assert_eq!(Disturbance::new(uniform(0, 10), Some(1.05)).extra(ms(5000)), None);
+        // A machine that stood still has nobody in a queue.
+        let mut stood = uniform(0, 99);
+        stood.push(ms(3000));
+        assert_eq!(
+            Disturbance::new(stood, Some(0.2)).extra(ms(2000)),
+            Some(ms(3000) + ms(30) * 11)
+        );
+    }
+
+    #[test]
+    fn a_window_bears_one_late_request_in_twenty() {
+        assert_eq!(sent_too_late(5, 100), None);
+        assert!(sent_too_late(6, 100).is_some());
+        assert_eq!(sent_too_late(1, 4), None, "one is always borne");
+        assert!(sent_too_late(2, 4).is_some());
+    }
+
+    #[test]
+    fn a_time_bears_a_quarter_in_which_nobody_looked() {
+        assert_eq!(unseen(ms(250), ms(1000)), None);
+        assert!(unseen(ms(251), ms(1000)).is_some());
+    }
+}
