@@ -34,7 +34,8 @@ struct Group {
     sink: Sink,
 }
 
-/// Runs the cases of one mesh. Ends early, with the mesh given back, when `stop` is cancelled.
+/// Runs the cases of one mesh; tells whether none of them failed or errored. Ends early, with the mesh given back, when `stop` is
+/// cancelled.
 pub(crate) async fn run(
     number: usize,
     planned: PlannedMesh,
@@ -42,7 +43,7 @@ pub(crate) async fn run(
     options: Arc<RunOptions>,
     stop: CancellationToken,
     sink: Sink,
-) {
+) -> bool {
     let group = Group {
         number,
         backend,
@@ -51,6 +52,7 @@ pub(crate) async fn run(
         sink,
     };
     let mut mesh: Option<RunningMesh> = None;
+    let mut well = true;
     for (number, case) in planned.cases.iter().enumerate() {
         if group.stop.is_cancelled() {
             break;
@@ -60,8 +62,9 @@ pub(crate) async fn run(
         match ended {
             Some(result) => {
                 changed = planned.is_repaired_after(number).then_some(result.status);
+                well &= !matches!(result.status, Status::Failed | Status::Errored);
                 // `--fail-fast` ends the run in the same way as a person does.
-                if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
+                if group.options.fail_fast && !well {
                     group.stop.cancel();
                 }
                 group.sink.send(Event::CaseFinished { case: Box::new(result) });
@@ -84,6 +87,7 @@ pub(crate) async fn run(
     if let Some(mesh) = mesh {
         group.release(&mesh).await;
     }
+    well
 }
 
 impl Group {
@@ -106,6 +110,7 @@ impl Group {
             }
             self.sink.send(Event::CaseStarted {
                 id: case.id.clone(),
+                round: case.round,
                 attempt: number,
             });
             let attempt = self.attempt(spec, planned, case, mesh).await?;
@@ -135,6 +140,7 @@ impl Group {
                     if !why.files.is_empty() {
                         self.sink.send(Event::Artifacts {
                             id: case.id.clone(),
+                            round: case.round,
                             files: why.files.clone(),
                         });
                     }
@@ -170,6 +176,7 @@ impl Group {
             let files = bundle::collect(running).await;
             self.sink.send(Event::Artifacts {
                 id: case.id.clone(),
+                round: case.round,
                 files,
             });
         }
@@ -183,6 +190,7 @@ impl Group {
             mesh: self.number,
             name: spec.kind(),
             cases,
+            round: planned.cases.first().and_then(|case| case.round),
         });
         let start = Instant::now();
         // Never cut short: a lease that nobody holds is one that nobody gives back.
@@ -273,6 +281,7 @@ impl Group {
         };
         CaseResult {
             id: case.id.clone(),
+            round: case.round,
             scenario: case.scenario.clone(),
             promise: case.promise.clone(),
             params: case.params.clone(),

@@ -7,8 +7,9 @@ use meshkat_model::{
     case::Case,
     event::Event,
     results::{CaseResult, Status, Totals},
+    round::Round,
 };
-use meshkat_plan::{Plan, Skipped};
+use meshkat_plan::{Plan, PlannedMesh, Skipped};
 use meshkat_runtime::Backend;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,8 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Runs every case of `plan`, and gives `tell` each event in order. The cases that are skipped end before any other begins.
+/// Runs every case of `plan`, in each round if there are several, and gives `tell` each event in order. The cases that are skipped end
+/// once, before any other begins. Each round starts its own meshes, as the plan has them.
 /// Ends early when `cancel` is cancelled: then meshes are given back, and cases that had not ended are not told as ended.
 pub async fn run(
     plan: Plan,
@@ -56,27 +58,45 @@ pub async fn run(
         tell(Event::CaseFinished { case: Box::new(result) });
     }
     let mut suspects = Suspects::new(&options.culprit.cases, &plan);
-    let meshes = plan.meshes.len();
+    let rounds: Vec<Option<Round>> = match options.info.rounds {
+        None => vec![None],
+        Some(rounds) => rounds.all().map(Some).collect(),
+    };
+    let meshes = plan.meshes.len() * rounds.len();
     let options = Arc::new(options);
     // A part of `cancel` that the run can cancel by itself, as `--fail-fast` does.
     let stop = cancel.child_token();
     let work = {
         let (options, stop, backend) = (Arc::clone(&options), stop.clone(), Arc::clone(&backend));
         async move {
-            stream::iter(plan.meshes.into_iter().enumerate())
-                .map(|(number, mesh)| {
-                    group::run(
-                        number,
-                        mesh,
-                        Arc::clone(&backend),
-                        Arc::clone(&options),
-                        stop.clone(),
-                        sink.clone(),
-                    )
-                })
-                .buffer_unordered(options.jobs.max(1))
-                .collect::<Vec<()>>()
-                .await;
+            let waits = options.info.rounds.is_some_and(|rounds| rounds.until_failure);
+            let mut numbers = 0..;
+            // Unless the next round depends on how the one before it ends, no processor waits for its last mesh.
+            for rounds in rounds.chunks(if waits { 1 } else { rounds.len().max(1) }) {
+                let of_round = |round: &Option<Round>| {
+                    let round = *round;
+                    plan.meshes.iter().map(move |mesh| in_round(mesh, round))
+                };
+                let meshes = rounds.iter().flat_map(of_round).zip(&mut numbers);
+                // A run that is stopped has no use for the many that thousands of rounds may have left.
+                let all_passed = stream::iter(meshes.take_while(|_| !stop.is_cancelled()))
+                    .map(|(mesh, number)| {
+                        group::run(
+                            number,
+                            mesh,
+                            Arc::clone(&backend),
+                            Arc::clone(&options),
+                            stop.clone(),
+                            sink.clone(),
+                        )
+                    })
+                    .buffer_unordered(options.jobs.max(1))
+                    .fold(true, async |all, passed| all && passed)
+                    .await;
+                if waits && !all_passed || stop.is_cancelled() {
+                    break;
+                }
+            }
         }
     };
     let dispatch = async {
@@ -101,11 +121,21 @@ pub async fn run(
     summary
 }
 
+/// A mesh of the plan for the cases of one round.
+fn in_round(mesh: &PlannedMesh, round: Option<Round>) -> PlannedMesh {
+    let mut mesh = mesh.clone();
+    for case in &mut mesh.cases {
+        case.round = round;
+    }
+    mesh
+}
+
 /// What came of a case that the runtime cannot run: nothing was tried, and nothing seen.
 fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
     let case = &skipped.case;
     CaseResult {
         id: case.id.clone(),
+        round: None,
         scenario: case.scenario.clone(),
         promise: case.promise.clone(),
         params: case.params.clone(),
