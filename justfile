@@ -6,6 +6,10 @@ set positional-arguments
 e2e *ARGS: build
     MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat run "$@"
 
+# Flakes: every scenario three times, beside four busy threads; `just flakes --repeat 20 'eds/*'`. What is given last counts.
+flakes *ARGS: build
+    MESHKAT_CALLED_AS='just meshkat' target/debug/meshkat run --repeat 3 --stress 4 --coverage pairwise "$@"
+
 # Every test, on the real Envoy. Builds the binaries and gets Envoy first: tests start them.
 test: build
     @target/debug/meshkat envoy path

@@ -15,6 +15,7 @@ mod planning;
 mod program;
 mod reports;
 mod signals;
+mod stress;
 mod used;
 
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
     };
     if let args::Command::Reap { prefix } = &args.command {
         return commands::reap::run(prefix);
+    }
+    if let args::Command::Busy { threads } = args.command {
+        return commands::busy::run(threads);
     }
     args.color.write_global();
     init_logging();

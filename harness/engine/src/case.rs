@@ -146,6 +146,7 @@ impl<'a> CaseRun<'a> {
             let name = step.value.describe();
             sink.send(Event::StepStarted {
                 id: self.case.id.clone(),
+                round: self.case.round,
                 index,
                 of,
                 name: name.clone(),
@@ -170,6 +171,7 @@ impl<'a> CaseRun<'a> {
             };
             sink.send(Event::StepFinished {
                 id: self.case.id.clone(),
+                round: self.case.round,
                 step: result.clone(),
             });
             steps.push(result);

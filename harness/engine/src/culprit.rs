@@ -28,7 +28,8 @@ use crate::{
 pub(crate) struct Suspects {
     /// By scenario, and by id, in the order of the files.
     cases: IndexMap<String, IndexMap<String, Case>>,
-    ended: IndexMap<String, CaseResult>,
+    /// By id, in each round.
+    ended: IndexMap<String, Vec<CaseResult>>,
 }
 
 impl Suspects {
@@ -55,7 +56,7 @@ impl Suspects {
     }
 
     pub(crate) fn ended(&mut self, case: &CaseResult) {
-        self.ended.insert(case.id.clone(), case.clone());
+        self.ended.entry(case.id.clone()).or_default().push(case.clone());
     }
 
     /// What is known of a scenario's cases.
@@ -64,7 +65,7 @@ impl Suspects {
         let capabilities = backend.capabilities();
         for (id, case) in cases {
             match self.ended.get(id) {
-                Some(ended) => study.ended(ended),
+                Some(ended) => ended.iter().for_each(|ended| study.ended(ended)),
                 None if why_not(case, &capabilities).is_some() => study.useless(id),
                 None => {}
             }
@@ -142,7 +143,8 @@ impl<T: FnMut(Event)> Trials<'_, T> {
             };
             study.tried(&trial);
             if trial.why == Why::Confirm && trial.status != Status::Failed {
-                flaky.extend(suspects.ended.get(&id).map(|first| unsteady(first, &trial)));
+                let first = suspects.ended.get(&id).and_then(|ended| ended.first());
+                flaky.extend(first.map(|first| unsteady(first, &trial)));
             }
             trials.push(trial);
         }

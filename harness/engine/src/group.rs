@@ -66,6 +66,15 @@ enum Ended {
     Void(Box<Again>),
 }
 
+/// What came of the cases of a mesh.
+#[derive(Debug)]
+pub(crate) struct Came {
+    /// Those that are to be run again.
+    pub(crate) later: Vec<Again>,
+    /// Whether none of the others failed or errored.
+    pub(crate) all_passed: bool,
+}
+
 struct Group {
     number: usize,
     shared: Shared,
@@ -79,24 +88,24 @@ impl std::ops::Deref for Group {
     }
 }
 
-/// Runs a case again of which the attempts before proved nothing, on a mesh of its own. Gives it back if that one does not, either.
-pub(crate) async fn again(number: usize, again: Again, shared: Shared) -> Option<Again> {
+/// Runs a case again of which the attempts before proved nothing, on a mesh of its own.
+pub(crate) async fn again(number: usize, again: Again, shared: Shared) -> Came {
     let planned = PlannedMesh::alone(again.case.clone());
-    cases(number, planned, shared, again.tried).await.pop()
+    cases(number, planned, shared, again.tried).await
 }
 
-/// Runs the cases of one mesh, and gives those back of which an attempt proved nothing. Ends early, with the mesh given back, when
-/// `stop` is cancelled.
-pub(crate) async fn run(number: usize, planned: PlannedMesh, shared: Shared) -> Vec<Again> {
+/// Runs the cases of one mesh. Ends early, with the mesh given back, when `stop` is cancelled.
+pub(crate) async fn run(number: usize, planned: PlannedMesh, shared: Shared) -> Came {
     cases(number, planned, shared, Tried::default()).await
 }
 
 /// `tried` is of the first case.
-async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried) -> Vec<Again> {
+async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried) -> Came {
     let group = Group { number, shared };
     let mut tried = Some(tried);
     let mut later = Vec::new();
     let mut mesh: Option<RunningMesh> = None;
+    let mut well = true;
     for (number, case) in planned.cases.iter().enumerate() {
         if group.stop.is_cancelled() {
             break;
@@ -112,8 +121,9 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
             }
             Some(Ended::With(result)) => {
                 changed = planned.is_repaired_after(number).then_some(result.status);
+                well &= !matches!(result.status, Status::Failed | Status::Errored);
                 // `--fail-fast` ends the run in the same way as a person does.
-                if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
+                if group.options.fail_fast && !well {
                     group.stop.cancel();
                 }
                 group.sink.send(Event::CaseFinished { case: result });
@@ -136,7 +146,10 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
     if let Some(mesh) = mesh {
         group.release(&mesh).await;
     }
-    later
+    Came {
+        later,
+        all_passed: well,
+    }
 }
 
 impl Group {
@@ -159,6 +172,7 @@ impl Group {
             }
             self.sink.send(Event::CaseStarted {
                 id: case.id.clone(),
+                round: case.round,
                 attempt: tried.number(),
             });
             let mut attempt = self.attempt(spec, planned, case, mesh).await?;
@@ -166,6 +180,7 @@ impl Group {
                 let void = void(case, &attempt, undecided);
                 self.sink.send(Event::CaseVoid {
                     id: case.id.clone(),
+                    round: case.round,
                     void: void.clone(),
                 });
                 tried.voids.push(void);
@@ -203,6 +218,7 @@ impl Group {
                     if !why.files.is_empty() {
                         self.sink.send(Event::Artifacts {
                             id: case.id.clone(),
+                            round: case.round,
                             files: why.files.clone(),
                         });
                     }
@@ -241,6 +257,7 @@ impl Group {
             let files = bundle::collect(running).await;
             self.sink.send(Event::Artifacts {
                 id: case.id.clone(),
+                round: case.round,
                 files,
             });
         }
@@ -254,6 +271,7 @@ impl Group {
             mesh: self.number,
             name: spec.kind(),
             cases,
+            round: planned.cases.first().and_then(|case| case.round),
         });
         let start = Instant::now();
         let _starting = self.room.starts();
@@ -346,6 +364,7 @@ impl Group {
         };
         CaseResult {
             id: case.id.clone(),
+            round: case.round,
             scenario: case.scenario.clone(),
             promise: case.promise.clone(),
             params: case.params.clone(),

@@ -13,6 +13,7 @@ pub mod mesh;
 mod options;
 mod room;
 mod run;
+mod schedule;
 mod sink;
 mod steps;
 mod wait;

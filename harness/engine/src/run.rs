@@ -1,32 +1,26 @@
 //! The dispatcher: it owns the order of events, and counts.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use futures::{StreamExt, stream::FuturesUnordered};
 use meshkat_model::{
     case::Case,
     event::Event,
     results::{CaseResult, Status, Totals},
 };
-use meshkat_plan::{Plan, PlannedMesh, Skipped};
+use meshkat_plan::{Plan, Skipped};
 use meshkat_runtime::Backend;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     case::millis,
     culprit::{self, Suspects},
-    group::{self, Shared},
+    group::Shared,
     machine::Watch,
     options::{RunOptions, reproduce},
-    room::{self, Room},
+    room::Room,
+    schedule,
     sink::Sink,
 };
-
-/// How often the machine is told of.
-const EACH_SECOND: Duration = Duration::from_secs(1);
 
 /// What came of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,7 +31,8 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Runs every case of `plan`, and gives `tell` each event in order. The cases that are skipped end before any other begins.
+/// Runs every case of `plan`, in each round if there are several, and gives `tell` each event in order. The cases that are skipped end
+/// once, before any other begins. Each round starts its own meshes, as the plan has them.
 /// Ends early when `cancel` is cancelled: then meshes are given back, and cases that had not ended are not told as ended.
 pub async fn run(
     plan: Plan,
@@ -64,7 +59,8 @@ pub async fn run(
         tell(Event::CaseFinished { case: Box::new(result) });
     }
     let mut suspects = Suspects::new(&options.culprit.cases, &plan);
-    let meshes = plan.meshes.len();
+    let rounds = options.info.rounds.map_or(1, |rounds| rounds.of as usize);
+    let meshes = plan.meshes.len().saturating_mul(rounds);
     let options = Arc::new(options);
     let shared = Shared {
         backend: Arc::clone(&backend),
@@ -76,7 +72,7 @@ pub async fn run(
         watch: Arc::new(Watch::start()),
     };
     let (stop, watch, room) = (shared.stop.clone(), Arc::clone(&shared.watch), Arc::clone(&shared.room));
-    let work = all(plan.meshes, shared);
+    let work = schedule::all(&plan.meshes, options.info.rounds, shared);
     let dispatch = async {
         while let Some(event) = events.recv().await {
             if let Event::CaseFinished { case } = &event {
@@ -100,55 +96,12 @@ pub async fn run(
     summary
 }
 
-/// Runs all meshes, as many at the same time as there is room for; then what proved nothing, one after the other.
-async fn all(planned: Vec<PlannedMesh>, shared: Shared) {
-    let numbers = planned.len();
-    let mut planned = planned.into_iter().enumerate().peekable();
-    let mut running = FuturesUnordered::new();
-    let mut later = Vec::new();
-    let (mut last, mut told) = (None, Instant::now());
-    while planned.peek().is_some() || !running.is_empty() {
-        while !shared.stop.is_cancelled()
-            && shared.room.is_there(running.len(), last, &shared.watch)
-            && let Some((number, mesh)) = planned.next()
-        {
-            running.push(group::run(number, mesh, shared.clone()));
-            last = Some(Instant::now());
-        }
-        if shared.stop.is_cancelled() && running.is_empty() {
-            break;
-        }
-        tokio::select! {
-            Some(void) = running.next() => later.extend(void),
-            () = tokio::time::sleep(room::LOOK) => {}
-        }
-        if told.elapsed() >= EACH_SECOND {
-            let machine = shared.watch.measured_since(told);
-            told = Instant::now();
-            shared.sink.send(Event::Machine {
-                meshes: running.len(),
-                machine,
-            });
-        }
-    }
-    // With no neighbours.
-    let mut number = numbers;
-    while !later.is_empty() {
-        for void in std::mem::take(&mut later) {
-            if shared.stop.is_cancelled() {
-                return;
-            }
-            later.extend(group::again(number, void, shared.clone()).await);
-            number += 1;
-        }
-    }
-}
-
 /// What came of a case that the runtime cannot run: nothing was tried, and nothing seen.
 fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
     let case = &skipped.case;
     CaseResult {
         id: case.id.clone(),
+        round: None,
         scenario: case.scenario.clone(),
         promise: case.promise.clone(),
         params: case.params.clone(),

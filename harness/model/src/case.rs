@@ -9,6 +9,7 @@ use crate::{
     capability::Capability,
     mesh::MeshSpec,
     planned::PlannedCase,
+    round::Round,
     scenario::{
         check::Kept,
         verb::{Impact, Step},
@@ -25,6 +26,8 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 pub struct Case {
     /// `<folder>/<scenario>[axis=value,axis=value]`, the axes in the scenario's order.
     pub id: String,
+    /// Which round of the run it belongs to; none where there is only one.
+    pub round: Option<Round>,
     /// `<folder>/<scenario>`.
     pub scenario: String,
     /// The scenario's file.

@@ -8,6 +8,7 @@ use crate::{
     outcome::{StepResult, VoidAttempt},
     planned::PlannedCase,
     results::{CaseResult, RunInfo},
+    round::Round,
 };
 
 /// One thing that happened. All come from one dispatcher, so their order is the order in which they happened.
@@ -18,9 +19,9 @@ pub enum Event {
     RunStarted {
         /// How the run is made.
         run: RunInfo,
-        /// What will run.
+        /// What will run, in each round.
         cases: Vec<PlannedCase>,
-        /// How many meshes will be started.
+        /// How many meshes will be started, in each round.
         meshes: usize,
     },
     /// A mesh begins to start.
@@ -31,6 +32,9 @@ pub enum Event {
         name: String,
         /// The cases that will use it.
         cases: Vec<String>,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
     },
     /// Every Envoy is live and has the endpoints that were asked for.
     MeshReady {
@@ -55,6 +59,9 @@ pub enum Event {
     CaseStarted {
         /// The case's id.
         id: String,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
         /// From 1.
         attempt: u32,
     },
@@ -62,6 +69,9 @@ pub enum Event {
     StepStarted {
         /// The case's id.
         id: String,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
         /// Number of the step, from 0.
         index: usize,
         /// How many steps the case has.
@@ -73,6 +83,9 @@ pub enum Event {
     StepFinished {
         /// The case's id.
         id: String,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
         /// What came of it.
         step: StepResult,
     },
@@ -80,6 +93,9 @@ pub enum Event {
     Artifacts {
         /// The case's id.
         id: String,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
         /// The files.
         files: Vec<Artifact>,
     },
@@ -88,6 +104,9 @@ pub enum Event {
     CaseVoid {
         /// The case's id.
         id: String,
+        /// Which round; none where the run has only one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        round: Option<Round>,
         /// Why.
         void: VoidAttempt,
     },

@@ -20,6 +20,7 @@ pub mod outcome;
 pub mod planned;
 pub mod project;
 pub mod results;
+pub mod round;
 pub mod scenario;
 pub mod shorten;
 pub mod source;

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::outcome::{Failure, Status, StepResult, VoidAttempt};
 
-use crate::{culprit::Culprit, machine::Machine};
+use crate::{
+    culprit::Culprit,
+    machine::Machine,
+    round::{Flake, Round, Rounds},
+};
 
 /// The version of the shape; it grows when a reader of an older one would be misled.
 pub const SCHEMA: u32 = 1;
@@ -19,14 +23,17 @@ pub struct Results {
     pub run: RunInfo,
     /// Counted over `cases`.
     pub totals: Totals,
-    /// Every case that has ended, in the order in which they ended.
+    /// Every case that has ended, once for each round, in the order in which they ended.
     pub cases: Vec<CaseResult>,
-    /// The ids of the cases that were to run and have not ended, in the planned order.
+    /// The ids of the cases that were to run and have not ended in any round, in the planned order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_run: Vec<String>,
     /// For each scenario with failures and axes, what they have in common.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub culprits: Vec<Culprit>,
+    /// The cases that did not end in the same way in each round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flakes: Vec<Flake>,
 }
 
 /// How a run was made.
@@ -50,6 +57,12 @@ pub struct RunInfo {
     pub coverage: String,
     /// `I/N` when the run was a part of a whole.
     pub shard: Option<String>,
+    /// How often its cases run; none where they run once, and are in no round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<Rounds>,
+    /// How many threads were kept busy beside it; none where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stress: Option<u16>,
     /// Whether a signal or `--fail-fast` ended the run before all cases had run.
     pub interrupted: bool,
 }
@@ -83,6 +96,9 @@ pub struct Totals {
 pub struct CaseResult {
     /// `<folder>/<scenario>[axis=value,…]`.
     pub id: String,
+    /// Which round; none where the run has only one, and of a case that was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Round>,
     /// `<folder>/<scenario>`.
     pub scenario: String,
     /// What the scenario promises.

@@ -100,6 +100,7 @@ impl<'a> World<'a> {
     fn result(&self, id: &str) -> CaseResult {
         CaseResult {
             id: id.to_owned(),
+            round: None,
             scenario: "s/all".to_owned(),
             promise: "p".to_owned(),
             params: self.cases[id].1.clone(),
@@ -114,7 +115,24 @@ impl<'a> World<'a> {
             skipped: None,
             failure: None,
             earlier_failures: Vec::new(),
+            voids: Vec::new(),
+            machine: None,
         }
+    }
+
+    /// What is known after the cases of these ids have ended in each of so many rounds, where one of them passes in the last.
+    fn rounds(&self, ids: &[String], of: u32, passes: Option<&str>) -> Study {
+        let mut study = self.study();
+        for number in 1..=of {
+            for id in ids {
+                let mut result = self.result(id);
+                if number == of && passes == Some(id.as_str()) {
+                    result.status = Status::Passed;
+                }
+                study.ended(&result);
+            }
+        }
+        study
     }
 
     /// Runs these cases, and with `closer` what the study asks for besides until it asks for no more.
@@ -170,6 +188,8 @@ impl<'a> World<'a> {
                 envoy: Vec::new(),
                 coverage: String::new(),
                 shard: None,
+                rounds: None,
+                stress: None,
                 interrupted: false,
             },
             totals: Totals::of(&cases),
@@ -180,6 +200,7 @@ impl<'a> World<'a> {
             } else {
                 Vec::new()
             },
+            flakes: Vec::new(),
         }
     }
 }
@@ -306,6 +327,27 @@ fn what_two_runs_do_not_agree_on_is_no_evidence() {
         (Certainty::Decided, &world.wanted(), 2),
         "{}",
         found.sentence
+    );
+}
+
+#[test]
+fn a_failure_of_each_round_needs_no_confirmation_and_one_of_some_is_no_evidence() {
+    let planted = two_by_three();
+    let world = World::new(&planted);
+    let ids: Vec<String> = world.cases.keys().cloned().collect();
+    assert!(world.rounds(&ids, 1, None).to_confirm().is_some());
+    let steady = world.rounds(&ids, 3, None);
+    assert_eq!(steady.to_confirm(), None);
+    let found = steady.conclude();
+    assert_eq!(
+        (&found.causes[0].values, found.causes[0].failures),
+        (&world.wanted(), 3)
+    );
+    let flake = ids.iter().find(|id| world.fails(id)).expect("something fails");
+    let found = world.rounds(&ids, 3, Some(flake.as_str())).conclude();
+    assert_eq!(
+        (&found.causes[0].values, found.causes[0].failures),
+        (&world.wanted(), 2)
     );
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use meshkat_model::event::{Artifact, Event};
 use meshkat_model::results::{CaseResult, Status};
+use meshkat_model::round::Round;
 
 use crate::bundle_path::{EXPLANATION, bundle_folder, is_plain};
 use crate::earlier::Written;
@@ -27,8 +28,8 @@ impl Bundles {
         }
     }
 
-    fn artifacts(&mut self, id: &str, files: &[Artifact]) -> Result<(), ReportError> {
-        let folder = bundle_folder(id);
+    fn artifacts(&mut self, id: &str, round: Option<Round>, files: &[Artifact]) -> Result<(), ReportError> {
+        let folder = bundle_folder(id, round);
         let mut errors = Vec::new();
         for file in files {
             if !is_plain(&file.path) {
@@ -44,7 +45,7 @@ impl Bundles {
     }
 
     fn explanation(&mut self, case: &CaseResult) -> Result<(), ReportError> {
-        let path = Path::new(&bundle_folder(&case.id)).join(EXPLANATION);
+        let path = Path::new(&bundle_folder(&case.id, case.round)).join(EXPLANATION);
         self.write(&path, &explain::in_full(case))
     }
 
@@ -61,7 +62,7 @@ impl Bundles {
 impl Reporter for Bundles {
     fn event(&mut self, event: &Event) -> Result<(), ReportError> {
         match event {
-            Event::Artifacts { id, files } => self.artifacts(id, files),
+            Event::Artifacts { id, round, files } => self.artifacts(id, *round, files),
             Event::CaseFinished { case } if matches!(case.status, Status::Failed | Status::Errored | Status::Flaky) => {
                 self.explanation(case)
             }

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path};
 
+use meshkat_model::round::Round;
+
 use crate::place::FAILURES;
 use crate::text::short_hash;
 
@@ -26,8 +28,18 @@ pub(crate) fn is_plain(path: &str) -> bool {
 /// The bundle's folder of a case, below the report folder, such as `failures/eds/outage[pets=3]`.
 ///
 /// It is the id itself as long as every system can have a folder of that name. Otherwise what is in the way becomes `_`
-/// and a short hash of the id follows, so that no two cases share a folder, not even where upper and lower case are one.
-pub fn bundle_folder(id: &str) -> String {
+/// and a short hash of the id follows, so that no two cases share a folder, not even where upper and lower case are one. Each round has
+/// a folder of its own, such as `failures/eds/outage[pets=3]~round-2`.
+pub fn bundle_folder(id: &str, round: Option<Round>) -> String {
+    let mut folder = of_id(id);
+    if let Some(round) = round {
+        // No hash is that long.
+        folder.push_str(&format!("~round-{}", round.number));
+    }
+    folder
+}
+
+fn of_id(id: &str) -> String {
     // A value of an axis may be a path; only what comes before the values names folders.
     let values = id.find('[').unwrap_or(id.len());
     let (names, values) = id.split_at(values);
@@ -92,11 +104,10 @@ mod tests {
 
     #[test]
     fn an_ordinary_id_is_its_own_folder() {
-        assert_eq!(
-            bundle_folder("eds/walkthrough[pets=3]"),
-            "failures/eds/walkthrough[pets=3]"
-        );
-        assert_eq!(bundle_folder("smoke"), "failures/smoke");
+        assert_eq!(of_id("eds/walkthrough[pets=3]"), "failures/eds/walkthrough[pets=3]");
+        assert_eq!(of_id("smoke"), "failures/smoke");
+        let round = Round { number: 2, of: 20 };
+        assert_eq!(bundle_folder("a/b", Some(round)), "failures/a/b~round-2");
     }
 
     #[test]
@@ -113,7 +124,7 @@ mod tests {
         ]
         .into_iter()
         .map(|id| {
-            bundle_folder(id)
+            of_id(id)
                 .rsplit_once('~')
                 .map_or("no hash".to_owned(), |(folder, _)| folder.to_owned())
         })
@@ -129,9 +140,9 @@ mod tests {
             "failures/a/b~1",
         ];
         assert_eq!(told, wanted);
-        assert_ne!(bundle_folder("a/b[p=/x]"), bundle_folder("a/b[p=:x]"));
-        assert_ne!(bundle_folder("A/b").to_lowercase(), bundle_folder("a/b"));
-        assert!(bundle_folder(&format!("a/{}", "ü".repeat(500))).len() < 200);
+        assert_ne!(of_id("a/b[p=/x]"), of_id("a/b[p=:x]"));
+        assert_ne!(of_id("A/b").to_lowercase(), of_id("a/b"));
+        assert!(of_id(&format!("a/{}", "ü".repeat(500))).len() < 200);
     }
 
     #[test]

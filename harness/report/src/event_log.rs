@@ -78,8 +78,9 @@ fn create(path: &Path) -> io::Result<File> {
 /// The texts of a case's files are in its folder.
 fn without_texts(event: &Event) -> Event {
     match event {
-        Event::Artifacts { id, files } => Event::Artifacts {
+        Event::Artifacts { id, round, files } => Event::Artifacts {
             id: id.clone(),
+            round: *round,
             files: files
                 .iter()
                 .map(|file| Artifact {
@@ -97,7 +98,7 @@ fn without_texts(event: &Event) -> Event {
 ///
 /// # Errors
 /// When there is none, when it is no regular file or larger than 256 MiB, or when it is not one that this version knows: its first
-/// event is that a run started, no other one is, and no case ends twice.
+/// event is that a run started, no other one is, and no case ends twice in one round.
 pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
     let in_folder = path.is_dir();
     let path = if in_folder { path.join(EVENTS) } else { path.to_owned() };
@@ -115,7 +116,7 @@ pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
         why: format!("line {line}: {why}"),
     };
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let (mut events, mut ended): (Vec<Logged>, HashSet<String>) = Default::default();
+    let (mut events, mut ended): (Vec<Logged>, HashSet<_>) = Default::default();
     for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
         let logged: Logged = serde_json::from_slice(line).map_err(|why| not_ours(index + 1, &why))?;
         let starts = matches!(logged.event, Event::RunStarted { .. });
@@ -128,7 +129,7 @@ pub fn read_events(path: &Path) -> Result<Vec<Logged>, ReportError> {
             return Err(not_ours(index + 1, &why));
         }
         if let Event::CaseFinished { case } = &logged.event
-            && !ended.insert(case.id.clone())
+            && !ended.insert((case.id.clone(), case.round.map(|round| round.number)))
         {
             return Err(not_ours(index + 1, &format!("{} ends a second time", case.id)));
         }

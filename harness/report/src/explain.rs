@@ -137,6 +137,9 @@ pub(crate) fn in_full(case: &CaseResult) -> String {
         case.status.word(),
         time(case.duration_ms)
     );
+    if let Some(round) = case.round {
+        let _ = write!(out, ", in {round}");
+    }
     if case.attempts > 1 {
         let _ = write!(out, ", on attempt {}", case.attempts);
     }

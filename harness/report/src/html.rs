@@ -42,6 +42,7 @@ pub(crate) fn render(record: &Record) -> String {
                     p.faint { "started " (visible(&run.started)) " · " (record.circumstances().unwrap_or_default()) }
                 }
                 (scenarios(record))
+                (flakes(record))
                 (culprits(record))
                 (failures(record))
                 (skips(record))
@@ -92,6 +93,17 @@ fn scenario(row: &ScenarioCount) -> Markup {
     }
 }
 
+/// The cases that did not end in the same way in each round.
+fn flakes(record: &Record) -> Markup {
+    let mut flakes = record.flakes.found().peekable();
+    html! {
+        @if flakes.peek().is_some() {
+            h2 { "Not the same in each round" }
+            ul { @for flake in flakes { li { code { (visible(&flake.id)) } ": " (flake.told()) } } }
+        }
+    }
+}
+
 fn culprits(record: &Record) -> Markup {
     html! {
         @if !record.culprits.is_empty() { h2 { "What failures have in common" } }
@@ -122,7 +134,7 @@ fn failure(group: &Group<'_>, open: bool) -> Markup {
     html! {
         details open[open] {
             summary {
-                (badge(case.status)) " " code { (visible(&case.id)) } " " (line(&explain::message(case), 200))
+                (badge(case.status)) " " (titled(case)) " " (line(&explain::message(case), 200))
                 @if !group.others.is_empty() { " (and " (number(group.others.len() as u64)) " more)" }
             }
             p { (line(&case.promise, 500)) }
@@ -146,7 +158,7 @@ fn failure(group: &Group<'_>, open: bool) -> Markup {
                 p { "The same in:" }
                 ul {
                     @for other in &group.others {
-                        li { code { (visible(&other.id)) } " " (bundle(other)) }
+                        li { (titled(other)) " " (bundle(other)) }
                     }
                 }
             }
@@ -250,7 +262,7 @@ fn cases(record: &Record) -> Markup {
 fn one_case(case: &CaseResult) -> Markup {
     html! {
         details.case {
-            summary { (badge(case.status)) " " code { (visible(&case.id)) } " " span.faint { (time(case.duration_ms)) } }
+            summary { (badge(case.status)) " " (titled(case)) " " span.faint { (time(case.duration_ms)) } }
             @if case.status == Status::Skipped { p { (explain::skip_reason(case)) } }
             @if case.status == Status::Flaky { p { (bundle(case)) } }
             ol {
@@ -262,6 +274,11 @@ fn one_case(case: &CaseResult) -> Markup {
             pre { (visible(&case.reproduce)) }
         }
     }
+}
+
+/// A case's id, and its round.
+fn titled(case: &CaseResult) -> Markup {
+    html! { code { (visible(&case.id)) } @if let Some(round) = case.round { " " span.faint { (round) } } }
 }
 
 fn badge(status: Status) -> Markup {
@@ -279,6 +296,6 @@ fn value(label: &str, value: &str) -> Markup {
 }
 
 fn bundle(case: &CaseResult) -> Markup {
-    let path = format!("{}/{EXPLANATION}", bundle_folder(&case.id));
+    let path = format!("{}/{EXPLANATION}", bundle_folder(&case.id, case.round));
     html! { a href=(utf8_percent_encode(&path, PATH).to_string()) { (path) } }
 }

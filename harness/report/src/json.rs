@@ -7,6 +7,7 @@ use indexmap::IndexSet;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::Event;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Totals};
+use meshkat_model::round::{Flake, Flakes};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -33,6 +34,7 @@ pub struct Json {
     cases: Vec<Box<RawValue>>,
     not_run: IndexSet<String>,
     culprits: Vec<Culprit>,
+    flakes: Flakes,
     behind: bool,
     written: Option<Instant>,
 }
@@ -47,6 +49,8 @@ struct File<'a> {
     not_run: &'a IndexSet<String>,
     #[serde(skip_serializing_if = "<[Culprit]>::is_empty")]
     culprits: &'a [Culprit],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flakes: Vec<&'a Flake>,
 }
 
 impl Json {
@@ -59,6 +63,7 @@ impl Json {
             cases: Vec::new(),
             not_run: IndexSet::new(),
             culprits: Vec::new(),
+            flakes: Flakes::default(),
             behind: false,
             written: None,
         }
@@ -74,6 +79,7 @@ impl Json {
         })?;
         add(&mut self.totals, &Totals::of(std::slice::from_ref(case)));
         self.cases.push(raw);
+        self.flakes.see(case);
         self.not_run.shift_remove(&case.id);
         self.behind = true;
         Ok(())
@@ -88,6 +94,7 @@ impl Json {
             cases: &self.cases,
             not_run: &self.not_run,
             culprits: &self.culprits,
+            flakes: self.flakes.found().collect(),
         };
         let mut text = serde_json::to_vec_pretty(&file).map_err(|why| ReportError::Json {
             id: RESULTS.to_owned(),

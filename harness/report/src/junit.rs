@@ -1,5 +1,6 @@
 //! `junit.xml`: what a CI reads.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
@@ -41,6 +42,9 @@ fn suite(record: &Record, name: &str, cases: &[&CaseResult], started: Option<Dat
         suite.add_property(("seed", run.seed.to_string().as_str()));
         suite.add_property(("runtime", run.runtime.as_str()));
         suite.add_property(("envoy", run.envoy.join(", ").as_str()));
+        if let Some(stress) = run.stress {
+            suite.add_property(("stress", stress.to_string().as_str()));
+        }
         suite.add_property(("interrupted", if record.interrupted() { "true" } else { "false" }));
     }
     if let Some(started) = started {
@@ -52,7 +56,12 @@ fn suite(record: &Record, name: &str, cases: &[&CaseResult], started: Option<Dat
 }
 
 fn test_case(case: &CaseResult) -> TestCase {
-    let mut test = TestCase::new(visible(&case.id), status(case));
+    // Those who read it take cases of one name for one case.
+    let name = match case.round {
+        Some(round) => Cow::Owned(format!("{}, {round}", visible(&case.id))),
+        None => visible(&case.id),
+    };
+    let mut test = TestCase::new(name, status(case));
     test.set_classname(visible(&case.scenario));
     test.set_time(Duration::from_millis(case.duration_ms));
     test.set_assertions(usize::try_from(case.checks).unwrap_or(usize::MAX));

@@ -26,6 +26,7 @@ pub(crate) fn render(record: &Record) -> String {
         let _ = writeln!(out, "\n{}", text(&circumstances, 500));
     }
     scenarios(&mut out, record);
+    flakes(&mut out, record);
     culprits(&mut out, record);
     failures(&mut out, record);
     retries_and_skips(&mut out, record);
@@ -128,7 +129,7 @@ fn failures(out: &mut String, record: &Record) {
 fn explain_group(group: &Group<'_>) -> String {
     let case = group.first;
     let mut out = String::new();
-    let _ = writeln!(out, "\n### {}: {}\n", case.status.word(), code(&case.id, 300));
+    let _ = writeln!(out, "\n### {}: {}\n", case.status.word(), titled(case));
     if case.status == Status::Errored {
         let _ = writeln!(out, "*{}.*\n", capital(explain::meaning(case.status)));
     }
@@ -140,7 +141,7 @@ fn explain_group(group: &Group<'_>) -> String {
     if let Some(place) = case.failure.as_ref().and_then(explain::place) {
         rows.push(format!("- at: {}", code(&place, 300)));
     }
-    rows.push(format!("- bundle: {}", code(&bundle_folder(&case.id), 300)));
+    rows.push(format!("- bundle: {}", code(&bundle_folder(&case.id, case.round), 300)));
     let _ = writeln!(
         out,
         "{}\n\n**{}**",
@@ -157,15 +158,33 @@ fn explain_group(group: &Group<'_>) -> String {
     out
 }
 
+/// A case's id, and its round.
+fn titled(case: &CaseResult) -> String {
+    let round = case.round.map_or_else(String::new, |round| format!(", {round}"));
+    format!("{}{round}", code(&case.id, 300))
+}
+
 fn also(out: &mut String, cases: &[&CaseResult]) {
     if cases.is_empty() {
         return;
     }
     let _ = writeln!(out, "\nThe same in {} more:\n", number(cases.len() as u64));
     for case in cases.iter().take(OTHERS) {
-        let _ = writeln!(out, "- {}", code(&case.id, 300));
+        let _ = writeln!(out, "- {}", titled(case));
     }
     more(out, cases.len().saturating_sub(OTHERS));
+}
+
+/// The cases that did not end in the same way in each round.
+fn flakes(out: &mut String, record: &Record) {
+    let mut flakes = record.flakes.found().peekable();
+    if flakes.peek().is_some() {
+        out.push_str("\n## Not the same in each round\n\n");
+        list(
+            out,
+            flakes.map(|flake| format!("- {}: {}\n", code(&flake.id, 300), flake.told())),
+        );
+    }
 }
 
 fn retries_and_skips(out: &mut String, record: &Record) {
@@ -179,7 +198,7 @@ fn retries_and_skips(out: &mut String, record: &Record) {
         let lines = flaky.map(|case| {
             let why = case.earlier_failures.first().or(case.failure.as_ref());
             let why = why.map_or(String::new(), |failure| format!(": {}", text(&failure.message, 300)));
-            format!("- {}{why}\n", code(&case.id, 300))
+            format!("- {}{why}\n", titled(case))
         });
         list(out, lines);
     }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use meshkat_model::event::{Artifact, Event, Logged};
 use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{RunInfo, Status};
+use meshkat_model::round::Round;
 
 use crate::bundle_path::{EXPLANATION, bundle_folder};
 use crate::error::ReportError;
@@ -16,7 +17,8 @@ use crate::event_log::read_events;
 use crate::place::real_folder;
 
 /// The events of the runs whose reports are in `dirs`, as those of one run, in the order of their times. Of a case that several
-/// have, the last one counts, and nothing is told of it from another; one in which it was skipped counts only where it ran in none.
+/// have, the last one counts, and nothing is told of it from another; one in which it was skipped counts only where it ran in none. The
+/// rounds of a case are cases apart.
 /// What each of them found out about failures comes along as it is, and can be put together by who knows how to reason about it.
 ///
 /// The run took as long as the longest of them, for shards run side by side; one whose end is not in its log was interrupted. Bundles
@@ -26,7 +28,7 @@ use crate::place::real_folder;
 /// When a folder has no `events.jsonl` that this version knows, or a bundle cannot be read.
 pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
     let logs: Vec<Vec<Logged>> = dirs.iter().map(|dir| read_events(dir)).collect::<Result<_, _>>()?;
-    let counts = which_counts(&logs);
+    let counts = Counts::of(&logs);
     let mut run: Option<RunInfo> = None;
     let mut planned: IndexMap<String, PlannedCase> = IndexMap::new();
     let mut events = Vec::new();
@@ -34,13 +36,14 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
         bytes: LARGEST,
         files: MOST,
     };
-    let mut meshes: usize = 0;
+    // As planned, and the first number that is no mesh's.
+    let (mut sum, mut meshes): (usize, usize) = (0, 0);
     for (number, (log, dir)) in logs.into_iter().zip(dirs).enumerate() {
         let last = log.last().map_or(0, |logged| logged.at_ms);
         let mut end = (last, true);
         let before = meshes;
         for mut logged in log {
-            if of_case(&logged.event).is_some_and(|id| counts.get(id).is_some_and(|counts| *counts != number)) {
+            if of_case(&logged.event).is_some_and(|(id, round)| !counts.have(number, id, round)) {
                 continue;
             }
             match &mut logged.event {
@@ -49,7 +52,7 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
                     cases,
                     meshes: more_meshes,
                 } => {
-                    meshes = meshes.saturating_add(*more_meshes);
+                    sum = sum.saturating_add(*more_meshes);
                     planned.extend(cases.drain(..).map(|case| (case.id.clone(), case)));
                     run = Some(match run {
                         None => more.clone(),
@@ -66,10 +69,13 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
                 }
                 Event::MeshStarting { mesh, .. } | Event::MeshReady { mesh, .. } | Event::MeshRepaired { mesh, .. } => {
                     *mesh = mesh.saturating_add(before);
+                    meshes = meshes.max(mesh.saturating_add(1));
                 }
                 // They are in the case's folder, which is read when it has ended.
                 Event::Artifacts { .. } => continue,
-                Event::CaseFinished { case } => events.extend(bundle(dir, &case.id, logged.at_ms, &mut room)?),
+                Event::CaseFinished { case } => {
+                    events.extend(bundle(dir, &case.id, case.round, logged.at_ms, &mut room)?)
+                }
                 _ => {}
             }
             events.push(logged);
@@ -86,7 +92,12 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
     let duration_ms = std::mem::take(&mut run.duration_ms);
     let interrupted = std::mem::take(&mut run.interrupted);
     let cases = planned.into_values().collect();
-    events.insert(0, at(0, Event::RunStarted { run, cases, meshes }));
+    let started = Event::RunStarted {
+        run,
+        cases,
+        meshes: sum,
+    };
+    events.insert(0, at(0, started));
     let end = Event::RunFinished {
         duration_ms,
         interrupted,
@@ -95,33 +106,57 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
     Ok(events)
 }
 
-/// The number of the log that counts for each case that has ended.
-fn which_counts(logs: &[Vec<Logged>]) -> HashMap<String, usize> {
-    let mut ran: HashMap<String, (usize, bool)> = HashMap::new();
-    for (number, log) in logs.iter().enumerate() {
-        for logged in log {
-            let Event::CaseFinished { case } = &logged.event else {
-                continue;
-            };
-            let is_run = case.status != Status::Skipped;
-            // That one runtime cannot run it says nothing about what another one found.
-            if is_run || !ran.get(&case.id).is_some_and(|(_, ran)| *ran) {
-                ran.insert(case.id.clone(), (number, is_run));
-            }
-        }
-    }
-    ran.into_iter().map(|(id, (number, _))| (id, number)).collect()
+/// The log that counts for each case that has ended, by id and by the number of the round.
+struct Counts(HashMap<String, HashMap<Option<u32>, Counted>>);
+
+struct Counted {
+    log: usize,
+    is_run: bool,
 }
 
-/// The case that an event is of.
-fn of_case(event: &Event) -> Option<&str> {
+impl Counts {
+    fn of(logs: &[Vec<Logged>]) -> Self {
+        let mut counts: HashMap<String, HashMap<Option<u32>, Counted>> = HashMap::new();
+        for (log, events) in logs.iter().enumerate() {
+            for logged in events {
+                let Event::CaseFinished { case } = &logged.event else {
+                    continue;
+                };
+                let rounds = counts.entry(case.id.clone()).or_default();
+                let is_run = case.status != Status::Skipped;
+                // That one runtime cannot run it says nothing about what another one found.
+                if is_run || !rounds.values().any(|counted| counted.is_run) {
+                    rounds.insert(case.round.map(|round| round.number), Counted { log, is_run });
+                }
+            }
+        }
+        for rounds in counts.values_mut() {
+            if rounds.values().any(|counted| counted.is_run) {
+                rounds.retain(|_, counted| counted.is_run);
+            }
+        }
+        Self(counts)
+    }
+
+    /// Whether what a log tells of a round of a case counts. Of a case that has ended nowhere, all of it does; of one that has, what
+    /// has ended.
+    fn have(&self, log: usize, id: &str, round: Option<Round>) -> bool {
+        let Some(rounds) = self.0.get(id) else { return true };
+        rounds
+            .get(&round.map(|round| round.number))
+            .is_some_and(|counted| counted.log == log)
+    }
+}
+
+/// The case that an event is of, and its round.
+fn of_case(event: &Event) -> Option<(&str, Option<Round>)> {
     match event {
-        Event::CaseStarted { id, .. }
-        | Event::StepStarted { id, .. }
-        | Event::StepFinished { id, .. }
-        | Event::CaseVoid { id, .. }
-        | Event::Artifacts { id, .. } => Some(id),
-        Event::CaseFinished { case } => Some(&case.id),
+        Event::CaseStarted { id, round, .. }
+        | Event::StepStarted { id, round, .. }
+        | Event::StepFinished { id, round, .. }
+        | Event::CaseVoid { id, round, .. }
+        | Event::Artifacts { id, round, .. } => Some((id, *round)),
+        Event::CaseFinished { case } => Some((&case.id, case.round)),
         Event::RunStarted { .. }
         | Event::MeshStarting { .. }
         | Event::MeshReady { .. }
@@ -143,8 +178,8 @@ fn at(at_ms: u64, event: Event) -> Logged {
 }
 
 /// What a case has left to look at, and what of it is left out.
-fn bundle(dir: &Path, id: &str, at_ms: u64, room: &mut Room) -> Result<Vec<Logged>, ReportError> {
-    let below = bundle_folder(id);
+fn bundle(dir: &Path, id: &str, round: Option<Round>, at_ms: u64, room: &mut Room) -> Result<Vec<Logged>, ReportError> {
+    let below = bundle_folder(id, round);
     let folder = real_folder(dir, Path::new(&below)).map_err(|why| ReportError::read(&dir.join(&below), why))?;
     let (mut files, mut left_out) = (Vec::new(), Vec::new());
     match folder {
@@ -155,7 +190,7 @@ fn bundle(dir: &Path, id: &str, at_ms: u64, room: &mut Room) -> Result<Vec<Logge
     let mut events = Vec::new();
     if !files.is_empty() {
         let id = id.to_owned();
-        events.push(at(at_ms, Event::Artifacts { id, files }));
+        events.push(at(at_ms, Event::Artifacts { id, round, files }));
     }
     events.extend(left_out.into_iter().map(|path| {
         let message = format!("{} is a link or no regular file: it was left out", path.display());

@@ -1,6 +1,6 @@
 //! What a run's events come to, counted and put in order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
@@ -8,6 +8,7 @@ use meshkat_model::event::{Event, Logged};
 use meshkat_model::machine::Machine;
 use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Status, Totals};
+use meshkat_model::round::Flakes;
 
 use crate::text::{count, number, time};
 
@@ -19,12 +20,14 @@ const MOST_SECONDS: usize = 86_400;
 pub struct Record {
     /// How the run was made; none before it started.
     pub run: Option<RunInfo>,
-    /// What was to run.
+    /// What was to run, in each round.
     pub planned: Vec<PlannedCase>,
     /// What has ended, in that order.
     pub cases: Vec<CaseResult>,
     /// What the failures of scenarios have in common.
     pub culprits: Vec<Culprit>,
+    /// What did not end in the same way in each round.
+    pub flakes: Flakes,
     /// What a person should know besides.
     pub warnings: Vec<String>,
     /// How the machine was, each second: how many meshes there were, and what was measured.
@@ -33,6 +36,8 @@ pub struct Record {
     repairs: u64,
     in_vain: u64,
     finished: bool,
+    /// Of the last round that began, or 0.
+    round: u32,
 }
 
 /// What came of a scenario's cases.
@@ -72,7 +77,11 @@ impl Record {
                 self.repairs += 1;
                 self.in_vain += u64::from(failure.is_some());
             }
-            Event::CaseFinished { case } => self.cases.push((**case).clone()),
+            Event::CaseStarted { round: Some(round), .. } => self.round = self.round.max(round.number),
+            Event::CaseFinished { case } => {
+                self.flakes.see(case);
+                self.cases.push((**case).clone());
+            }
             Event::Culprit { culprit } => self.culprits.push((**culprit).clone()),
             Event::Machine { meshes, machine } if self.machine.len() < MOST_SECONDS => {
                 self.machine.push((*meshes, *machine));
@@ -111,6 +120,7 @@ impl Record {
             totals,
             not_run,
             culprits: self.culprits,
+            flakes: self.flakes.found().cloned().collect(),
             cases: self.cases,
         })
     }
@@ -120,9 +130,27 @@ impl Record {
         Totals::of(&self.cases)
     }
 
-    /// How many cases were to run.
+    /// How many cases were to run, in all rounds together. Of a run until one fails, those of the rounds that began.
     pub fn planned(&self) -> u64 {
-        self.planned.len().max(self.cases.len()) as u64
+        let once = self.cases.iter().filter(|case| case.round.is_none()).count() as u64;
+        self.in_rounds(self.planned.len() as u64, once)
+            .max(self.cases.len() as u64)
+    }
+
+    /// How many cases are to run of so many in each round, of which some, as those that are skipped, have ended once and for all.
+    fn in_rounds(&self, planned: u64, once: u64) -> u64 {
+        let rounds = self.rounds().unwrap_or(1);
+        planned.saturating_sub(once).saturating_mul(rounds).saturating_add(once)
+    }
+
+    /// In how many rounds the cases run, as far as that is known: of a run until one fails, how many have begun. None where there are no
+    /// rounds.
+    fn rounds(&self) -> Option<u64> {
+        let rounds = self.run.as_ref()?.rounds?;
+        Some(u64::from(match rounds.until_failure {
+            true => self.round.max(1),
+            false => rounds.of,
+        }))
     }
 
     /// How many meshes began to start.
@@ -150,13 +178,18 @@ impl Record {
                 .or_insert_with(|| new(&case.scenario, &case.promise))
                 .planned += 1;
         }
+        let mut once: HashMap<&str, u64> = HashMap::new();
         for case in &self.cases {
             let row = rows
                 .entry(&case.scenario)
                 .or_insert_with(|| new(&case.scenario, &case.promise));
             add(&mut row.totals, &Totals::of(std::slice::from_ref(case)));
-            row.planned = row.planned.max(row.totals.cases);
             row.duration_ms = row.duration_ms.saturating_add(case.duration_ms);
+            *once.entry(&case.scenario).or_default() += u64::from(case.round.is_none());
+        }
+        for (scenario, row) in &mut rows {
+            let once = once.get(scenario).copied().unwrap_or_default();
+            row.planned = self.in_rounds(row.planned, once).max(row.totals.cases);
         }
         rows.into_values().collect()
     }
@@ -173,6 +206,9 @@ impl Record {
             line.push_str(&format!("{} of ", number(totals.cases)));
         }
         line.push_str(&count(planned, "case", "cases"));
+        if let Some(rounds) = self.rounds() {
+            line.push_str(&format!(" in {}", count(rounds, "round", "rounds")));
+        }
         line.push_str(": ");
         line.push_str(&verdicts(&totals));
         match self.run.as_ref().map_or(0, |run| run.duration_ms) {
@@ -210,9 +246,19 @@ impl Record {
         if let Some(shard) = &run.shard {
             parts.push(format!("shard {shard}"));
         }
+        parts.extend(beside(run));
         parts.push(format!("meshkat {}", run.meshkat));
         Some(parts.join(" · "))
     }
+}
+
+/// How often a run does the same, and what keeps the machine busy beside it: nothing of either, for most.
+pub(crate) fn beside(run: &RunInfo) -> Vec<String> {
+    let rounds = run.rounds.map(|rounds| rounds.to_string());
+    let stress = run
+        .stress
+        .map(|threads| format!("beside {}", count(threads.into(), "busy thread", "busy threads")));
+    rounds.into_iter().chain(stress).collect()
 }
 
 /// `28 passed, 2 failed`: who passed, and whatever else is not 0.

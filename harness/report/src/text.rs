@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use indicatif::HumanCount;
+use meshkat_model::round::Round;
 
 /// `text` with what a terminal would obey, and what XML cannot hold, made visible. Line breaks and tabs stay.
 pub fn visible(text: &str) -> Cow<'_, str> {
@@ -47,6 +48,12 @@ pub(crate) fn line(text: &str, chars: usize) -> String {
         None => joined,
         Some(_) => joined.chars().take(chars.saturating_sub(1)).chain(['…']).collect(),
     }
+}
+
+/// A case's id in one visible line of at most `chars` characters, and its round, such as `eds/outage[pets=3], round 2 of 20`.
+pub(crate) fn title(id: &str, round: Option<Round>, chars: usize) -> String {
+    let id = line(id, chars);
+    round.map_or_else(|| id.clone(), |round| format!("{id}, {round}"))
 }
 
 /// The beginning of a value.

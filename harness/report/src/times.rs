@@ -44,7 +44,10 @@ impl Reporter for TimesFile {
         if let Event::RunStarted { run, .. } = event {
             self.run = Some(run.clone());
         }
-        let Some(run) = &self.run else { return Ok(()) };
+        // What a machine that is kept busy takes says nothing of one that is not.
+        let Some(run) = self.run.as_ref().filter(|run| run.stress.is_none()) else {
+            return Ok(());
+        };
         let seen = self.seen.of_runtime(&run.runtime);
         match event {
             Event::MeshStarting { mesh, name, .. } => {

@@ -67,7 +67,7 @@ impl std::fmt::Display for Runtime {
 pub(crate) struct CoverageChoice {
     /// Which combinations of the axes' values. A case that is selected by its whole id runs whatever is said here [default: full, or
     /// with --rerun that of the last run].
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, overrides_with = "coverage")]
     pub(crate) coverage: Option<Coverage>,
     /// From which all that is random derives: which combinations a coverage chooses, too [default: 0, or with --rerun that of
     /// the last run].

@@ -3,6 +3,7 @@
 mod choice;
 mod cover;
 mod export;
+mod flakes;
 mod lab;
 mod lint;
 mod list;
@@ -120,4 +121,10 @@ pub(crate) enum Command {
     /// Clean up after the process that holds the other end of standard input.
     #[command(hide = true)]
     Reap { prefix: PathBuf },
+    /// Keep threads busy for as long as the process that holds the other end of standard input.
+    #[command(hide = true)]
+    Busy {
+        #[arg(value_parser = clap::value_parser!(u16).range(1..=flakes::THREADS))]
+        threads: u16,
+    },
 }

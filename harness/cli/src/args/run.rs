@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::{
     choice::{CoverageChoice, EnvoyChoices, RuntimeChoice, Select},
+    flakes::Flakes,
     planning::Planning,
     times,
 };
@@ -25,6 +26,8 @@ pub(crate) struct RunArgs {
     /// How often a case that did not pass is tried again; it is told as flaky if it passes then.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
     pub(crate) retries: u32,
+    #[command(flatten)]
+    pub(crate) flakes: Flakes,
     /// Stop after the first case that did not pass.
     #[arg(long)]
     pub(crate) fail_fast: bool,

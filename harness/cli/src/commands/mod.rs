@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod busy;
 mod clean;
 mod completions;
 mod cover;
@@ -50,12 +51,7 @@ pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
         Command::Envoy { command } => envoy::run(command).await,
         Command::Replay(replay) => replay::run(replay, args.color).await,
         Command::Report { command } => report::run(command),
-        Command::Reap { prefix } => {
-            // Handled before anything else is set up.
-            Err(Exit::usage(format!(
-                "`reap {}` is for meshkat itself",
-                prefix.display()
-            )))
-        }
+        // Handled before anything else is set up.
+        Command::Reap { .. } | Command::Busy { .. } => Err(Exit::usage("this command is for meshkat itself")),
     }
 }

@@ -1,6 +1,6 @@
 //! `meshkat run --rerun failed`: what the last run leaves to do.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use clap::ValueEnum as _;
 use meshkat_model::{
@@ -36,7 +36,8 @@ pub(crate) fn failed(
     })?;
     let failed = last.cases.iter();
     let failed = failed.filter(|case| matches!(case.status, Status::Failed | Status::Errored));
-    let again: Vec<String> = failed.map(|case| &case.id).chain(&last.not_run).cloned().collect();
+    // A case may have failed in several rounds.
+    let again: BTreeSet<&String> = failed.map(|case| &case.id).chain(&last.not_run).collect();
     let mut select = args.select.clone();
     // The report of a part has cases of this part alone: a part of them would leave some out.
     let shard = select
@@ -50,11 +51,10 @@ pub(crate) fn failed(
     };
     // As whole ids, those of that run's Envoys are cases whatever `--envoy` says now. What the words of `args` mean is read, too:
     // that a word means nothing that failed is no mistake.
-    let words: Vec<String> = again.iter().chain(&select.select).cloned().collect();
+    let words: Vec<String> = again.iter().copied().chain(&select.select).cloned().collect();
     let loaded = load::cases(project, envoys, &words, &[], choice)?;
     let cases = load::select_from(loaded, &select, choice, capabilities)?;
     let ids = cases.into_iter().map(|case| case.id);
-    let again: HashSet<String> = again.into_iter().collect();
     select.select = ids.filter(|id| again.contains(id)).collect();
     if select.select.is_empty() {
         say("nothing failed in the last run: there is nothing to run again");

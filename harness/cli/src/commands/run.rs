@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meshkat_engine::{CulpritOptions, Keep, RunOptions, Summary};
-use meshkat_model::results::RunInfo;
+use meshkat_model::{event::Event, results::RunInfo};
 use meshkat_plan::{Plan, by_cause};
 use meshkat_report::{ReportOptions, Reporters};
 
@@ -14,16 +14,24 @@ use crate::{
     envoys::EnvoySelection,
     exit::{ENVIRONMENT, Exit, FAILED, INTERRUPTED, count},
     limits, load,
+    output::say,
     planning::PlanInputs,
     program,
     reports::Reports,
-    signals, used,
+    signals,
+    stress::Stress,
+    used,
 };
 
 /// How long the repair of a mesh may take. One that takes longer than a new mesh is none; usually it is some 20 ms.
 const REPAIRED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
+    if args.flakes.until_failure && args.select.shard.is_some() {
+        let message = "`--until-failure` cannot be had with `--shard`: each part would end after another round, and their reports could not \
+                       be put together";
+        return Err(Exit::usage(message).help("`--repeat N` makes the same rounds in each part"));
+    }
     let project = load::project()?;
     let envoys = EnvoySelection::read(&args.envoy)?;
     let handle = RuntimeHandle::of(args.on.runtime).await?;
@@ -48,6 +56,9 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     let plan = inputs.plan(inputs.part(cases, select.shard)?);
     if args.dry_run {
         list::table(&plan, &inputs);
+        if let Some(rounds) = args.flakes.rounds() {
+            say(&format!("all of it: {rounds}"));
+        }
         return Ok(());
     }
     limits::check()?;
@@ -59,6 +70,7 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     // Nothing is fetched only to find out more about a failure.
     all.retain(|case| found.has(case));
     options.culprit.cases = all;
+    let mut stress = args.flakes.stress.map(Stress::start).transpose()?;
     let report = ReportOptions {
         dir: reports.make(&options.info.id)?,
         color: color.of_report(),
@@ -66,7 +78,16 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
     };
     let mut reporters = Reporters::for_run(&report).map_err(|error| Exit::report(&error))?;
     reports.publish(&report.dir);
-    let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), |event| reporters.event(&event)).await;
+    let tell = |event: Event| {
+        let ends = matches!(event, Event::RunFinished { .. });
+        if ends && stress.as_mut().is_some_and(Stress::has_ended) {
+            let message = "the threads that were to be busy ended before the run did".to_owned();
+            reporters.event(&Event::Warning { message });
+        }
+        reporters.event(&event);
+    };
+    let summary = meshkat_engine::run(plan, backend, options, cancel.clone(), tell).await;
+    drop(stress);
     let written = reporters.finish().map_err(|error| Exit::environment(error.to_string()));
     verdict(&summary, cancel.is_cancelled(), why_nothing_runs)?;
     // A report that could not be written is no reason to hide a failure, and no success either.
@@ -108,6 +129,7 @@ fn options(args: &RunArgs, envoys: &EnvoySelection, envoy: Vec<String>, runtime:
     if args.on.runtime != Runtime::Process {
         reproduce.push_str(&format!(" --runtime {}", args.on.runtime));
     }
+    reproduce.push_str(&args.flakes.reproduce());
     RunOptions {
         info: RunInfo {
             id: format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id()),
@@ -119,6 +141,8 @@ fn options(args: &RunArgs, envoys: &EnvoySelection, envoy: Vec<String>, runtime:
             envoy,
             coverage: args.choice.coverage().to_string(),
             shard: args.select.shard.map(|shard| shard.to_string()),
+            rounds: args.flakes.rounds(),
+            stress: args.flakes.stress,
             interrupted: false,
         },
         jobs: args.planning.jobs,

@@ -14,6 +14,7 @@ mod culprit;
 mod ends;
 mod envoys;
 mod evidence;
+mod flakes;
 mod forged;
 mod gate;
 mod hostile;

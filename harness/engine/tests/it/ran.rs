@@ -82,7 +82,7 @@ impl Ran {
 fn line(event: &Event) -> String {
     match event {
         Event::RunStarted { cases, meshes, .. } => format!("run of {} on {meshes}", cases.len()),
-        Event::MeshStarting { mesh, name, cases } => format!("mesh {mesh} {name} starts for {}", cases.join(", ")),
+        Event::MeshStarting { mesh, name, cases, .. } => format!("mesh {mesh} {name} starts for {}", cases.join(", ")),
         Event::MeshReady { mesh, .. } => format!("mesh {mesh} ready"),
         Event::MeshRepaired {
             mesh, after, failure, ..
@@ -90,10 +90,12 @@ fn line(event: &Event) -> String {
             None => format!("mesh {mesh} repaired after {after}"),
             Some(why) => format!("mesh {mesh} not repaired after {after}: {why}"),
         },
-        Event::CaseStarted { id, attempt } => format!("{id}: attempt {attempt}"),
-        Event::StepStarted { id, index, of, name } => format!("{id}: step {} of {of}: {name}", index + 1),
-        Event::StepFinished { id, step } => format!("{id}: {} with {} checks", step.status.word(), step.checks),
-        Event::Artifacts { id, files } => format!("{id}: {} files", files.len()),
+        Event::CaseStarted { id, attempt, .. } => format!("{id}: attempt {attempt}"),
+        Event::StepStarted {
+            id, index, of, name, ..
+        } => format!("{id}: step {} of {of}: {name}", index + 1),
+        Event::StepFinished { id, step, .. } => format!("{id}: {} with {} checks", step.status.word(), step.checks),
+        Event::Artifacts { id, files, .. } => format!("{id}: {} files", files.len()),
         Event::CaseFinished { case } => format!("{}: {}", case.id, case.status.word()),
         Event::CaseVoid { id, .. } => format!("{id}: void"),
         Event::Machine { meshes, .. } => format!("{meshes} meshes"),

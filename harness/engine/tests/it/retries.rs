@@ -1,20 +1,10 @@
 //! Trying again.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use axum::http::StatusCode;
-use meshkat_model::{
-    mesh::Port,
-    results::{Failure, Status},
-};
+use meshkat_model::results::{Failure, Status};
 use meshkat_runtime::scripted::Call;
 
 use crate::{
     ran::Ran,
-    servers::{application, serve},
     world::{World, options},
 };
 
@@ -22,20 +12,7 @@ const HELLO: &str = "  - {get: /, direct: echo, status: 200}\n";
 
 /// A world whose application answers the first `bad` requests with a 500.
 async fn bad_at_first(bad: usize) -> World {
-    let world = World::new();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let answer = move |_| {
-        let number = asked.fetch_add(1, Ordering::Relaxed);
-        async move {
-            if number < bad {
-                StatusCode::INTERNAL_SERVER_ERROR
-            } else {
-                StatusCode::OK
-            }
-        }
-    };
-    serve(world.socket("echo", Port::Application), application(answer)).await;
-    world
+    World::bad_when(move |number| number < bad).await
 }
 
 async fn run(world: &World, cases: &[&str], retries: u32) -> Ran {

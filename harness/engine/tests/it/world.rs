@@ -6,12 +6,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
+use axum::http::StatusCode;
 use indexmap::IndexMap;
 use meshkat_engine::{CulpritOptions, Jobs, Keep, RunOptions};
 use meshkat_model::{
@@ -213,6 +214,24 @@ impl World {
         self.meshes.insert(name, mesh);
     }
 
+    /// A world whose application answers those requests with a 500 of which `is_bad` says so, by their number, from 0.
+    pub(crate) async fn bad_when(is_bad: impl Fn(usize) -> bool + Clone + Send + Sync + 'static) -> Self {
+        let world = Self::new();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let answer = move |_| {
+            let is_bad = is_bad(asked.fetch_add(1, Ordering::Relaxed));
+            async move {
+                if is_bad {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                } else {
+                    StatusCode::OK
+                }
+            }
+        };
+        serve(world.socket("echo", Port::Application), application(answer)).await;
+        world
+    }
+
     pub(crate) fn socket(&self, pod: &str, port: Port) -> std::net::SocketAddr {
         (self.addresses[pod], port.number()).into()
     }
@@ -307,6 +326,8 @@ pub(crate) fn options() -> RunOptions {
             envoy: Vec::new(),
             coverage: "full".to_owned(),
             shard: None,
+            rounds: None,
+            stress: None,
             interrupted: false,
         },
         jobs: 1,

@@ -155,6 +155,7 @@ impl Scenario {
         }
         Ok(Case {
             id: case_id(&self.id, &params),
+            round: None,
             scenario: self.id.clone(),
             source: source.clone(),
             promise: file.promise.value.trim().to_owned(),

@@ -55,14 +55,20 @@ impl Study {
         }
     }
 
-    /// A case of a run has ended.
+    /// A case of a run has ended; several times, if the run has several rounds. What does not end in the same way in each says nothing.
     pub fn ended(&mut self, case: &CaseResult) {
-        match (case.status, case.attempts) {
-            (Status::Passed, _) => self.passed(&case.id),
-            // A retry has seen it fail again already.
-            (Status::Failed, 2..) => self.confirmed(&case.id),
-            (Status::Failed, _) => self.failed(&case.id),
-            (Status::Errored | Status::Skipped | Status::Flaky, _) => self.useless(&case.id),
+        let before = self
+            .number(&case.id)
+            .map_or(Seen::Nothing, |number| self.table.seen[number]);
+        match (before, case.status) {
+            (Seen::Useless, _) | (Seen::Passed, Status::Failed) | (Seen::Failed, Status::Passed) => {
+                self.useless(&case.id);
+            }
+            (_, Status::Passed) => self.passed(&case.id),
+            // A retry, or another round, has seen it fail again already.
+            (_, Status::Failed) if before == Seen::Failed || case.attempts > 1 => self.confirmed(&case.id),
+            (_, Status::Failed) => self.failed(&case.id),
+            (_, Status::Errored | Status::Skipped | Status::Flaky) => self.useless(&case.id),
         }
     }
 
@@ -102,6 +108,7 @@ impl Study {
     /// A case says nothing: its environment breaks, or the runtime cannot run it.
     pub fn useless(&mut self, id: &str) {
         self.set(id, Seen::Useless);
+        self.confirmed = self.confirmed.filter(|confirmed| Some(*confirmed) != self.number(id));
     }
 
     fn set(&mut self, id: &str, seen: Seen) {

@@ -113,7 +113,7 @@ impl Secrets {
         if self.finder.is_none() {
             return Cow::Borrowed(event);
         }
-        if let Event::Artifacts { id, files } = event {
+        if let Event::Artifacts { id, round, files } = event {
             // Logs and dumps are large, and nothing in them is to be told apart.
             let file = |file: &Artifact| Artifact {
                 path: self.redact(&file.path).into_owned(),
@@ -121,6 +121,7 @@ impl Secrets {
             };
             return Cow::Owned(Event::Artifacts {
                 id: self.redact(id).into_owned(),
+                round: *round,
                 files: files.iter().map(file).collect(),
             });
         }

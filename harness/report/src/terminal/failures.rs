@@ -12,7 +12,7 @@ use crate::culprit::details;
 use crate::explain::{self, Group};
 use crate::place::SUMMARY;
 use crate::record::Record;
-use crate::text::{count, cut, line, number, time};
+use crate::text::{count, cut, line, number, time, title};
 
 /// More than these are not read on a screen.
 const EXPLAINED: usize = 10;
@@ -20,6 +20,7 @@ const VALUE_LINES: usize = 8;
 const VALUE_CHARS: usize = 1_000;
 const OTHERS: usize = 4;
 const NOTES: usize = 10;
+const FLAKES: usize = 20;
 /// Characters before the text of a field.
 const LABEL: usize = 13;
 /// So many scenarios and, of each, so many of the cases that were run fit on a screen.
@@ -94,9 +95,13 @@ fn wrapped(text: &str, look: Look, before: usize) -> Vec<String> {
 
 fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
     let case = group.first;
-    let folder = dir.join(bundle_folder(&case.id));
+    let folder = dir.join(bundle_folder(&case.id, case.round));
     let word = case.status.word().to_uppercase();
-    let mut head = format!("{} {}", word.style(style(case.status)), line(&case.id, 300).bold());
+    let mut head = format!(
+        "{} {}",
+        word.style(style(case.status)),
+        title(&case.id, case.round, 300).bold()
+    );
     let attempt = if case.attempts > 1 {
         format!(", attempt {}", case.attempts)
     } else {
@@ -156,12 +161,33 @@ fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
         }
     };
     if !group.others.is_empty() {
-        let shown = group.others.iter().take(OTHERS).map(|case| line(&case.id, 300));
+        let shown = group
+            .others
+            .iter()
+            .take(OTHERS)
+            .map(|case| title(&case.id, case.round, 300));
         let mut list: Vec<String> = shown.collect();
         if group.others.len() > OTHERS {
             list.push(format!("+{} more", number((group.others.len() - OTHERS) as u64)));
         }
         field("same in", &list);
+    }
+    out
+}
+
+/// The cases that did not end in the same way in each round, a line each.
+pub(super) fn flakes(record: &Record) -> String {
+    let word = "flake".style(style(Status::Flaky)).to_string();
+    let found: Vec<_> = record.flakes.found().collect();
+    let mut out = String::new();
+    for flake in found.iter().take(FLAKES) {
+        let _ = write!(out, "\n{word} {}: {}", line(&flake.id, 300), flake.told());
+    }
+    if found.len() > FLAKES {
+        let _ = write!(out, "\n+{} more", number((found.len() - FLAKES) as u64));
+    }
+    if !out.is_empty() {
+        out.push('\n');
     }
     out
 }
@@ -182,7 +208,7 @@ fn notes(out: &mut String, cases: &[CaseResult]) {
         });
         format!(
             "{word} {} passed on attempt {}{why}",
-            line(&case.id, 300),
+            title(&case.id, case.round, 300),
             case.attempts
         )
     });

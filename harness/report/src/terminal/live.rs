@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use meshkat_model::event::Event;
+use meshkat_model::results::CaseResult;
+use meshkat_model::round::Round;
 use owo_colors::OwoColorize as _;
 
 use super::look::{Look, style};
 use crate::printed;
 use crate::record::{Record, others};
-use crate::text::{count, line, number};
+use crate::text::{count, line, number, title};
 
 const TICK: Duration = Duration::from_millis(120);
 
@@ -19,7 +21,8 @@ pub(super) struct Live {
     all: MultiProgress,
     bar: ProgressBar,
     look: Look,
-    cases: HashMap<String, ProgressBar>,
+    /// By id, and round.
+    cases: HashMap<(String, Option<Round>), ProgressBar>,
     meshes: HashMap<usize, StartingMesh>,
     trying: Option<ProgressBar>,
 }
@@ -27,6 +30,7 @@ pub(super) struct Live {
 struct StartingMesh {
     line: ProgressBar,
     cases: Vec<String>,
+    round: Option<Round>,
 }
 
 impl Live {
@@ -51,13 +55,19 @@ impl Live {
                 self.bar.set_length(record.planned());
                 self.bar.enable_steady_tick(TICK);
             }
-            Event::MeshStarting { mesh, name, cases } => {
+            Event::MeshStarting {
+                mesh,
+                name,
+                cases,
+                round,
+            } => {
                 let line = self.line(format!("starting {}", line(name, 200)));
                 if let Some(old) = self.meshes.insert(
                     *mesh,
                     StartingMesh {
                         line,
                         cases: cases.clone(),
+                        round: *round,
                     },
                 ) {
                     old.line.finish_and_clear();
@@ -68,25 +78,31 @@ impl Live {
                     mesh.line.finish_and_clear();
                 }
             }
-            Event::CaseStarted { id, attempt } => {
+            Event::CaseStarted { id, round, attempt } => {
                 let again = if *attempt > 1 {
                     format!("  attempt {attempt}")
                 } else {
                     String::new()
                 };
-                let new = self.line(format!("{}{again}", line(id, 200)));
-                if let Some(old) = self.cases.insert(id.clone(), new) {
+                let new = self.line(format!("{}{again}", title(id, *round, 200)));
+                if let Some(old) = self.cases.insert((id.clone(), *round), new) {
                     old.finish_and_clear();
                 }
             }
-            Event::StepStarted { id, index, of, name } => {
-                if let Some(case) = self.cases.get(id) {
+            Event::StepStarted {
+                id,
+                round,
+                index,
+                of,
+                name,
+            } => {
+                if let Some(case) = self.cases.get(&(id.clone(), *round)) {
                     let step = format!("{}/{of} {}", index.saturating_add(1), line(name, 200));
-                    case.set_message(self.shown(&format!("{}  {}", line(id, 200), step.dimmed())));
+                    case.set_message(self.shown(&format!("{}  {}", title(id, *round, 200), step.dimmed())));
                 }
             }
-            Event::CaseVoid { id, .. } => {
-                if let Some(line) = self.cases.remove(id) {
+            Event::CaseVoid { id, round, .. } => {
+                if let Some(line) = self.cases.remove(&(id.clone(), *round)) {
                     line.finish_and_clear();
                 }
             }
@@ -97,7 +113,7 @@ impl Live {
                 self.bar
                     .set_prefix(format!("{}{busy}", count(*meshes as u64, "mesh", "meshes")));
             }
-            Event::CaseFinished { case } => self.ended(&case.id, record),
+            Event::CaseFinished { case } => self.ended(case, record),
             Event::Trying { id, why } => {
                 let text = format!("trying {} {}", line(id, 200), line(&why.to_string(), 200));
                 let new = self.line(text);
@@ -117,15 +133,15 @@ impl Live {
         }
     }
 
-    fn ended(&mut self, id: &str, record: &Record) {
-        if let Some(line) = self.cases.remove(id) {
+    fn ended(&mut self, case: &CaseResult, record: &Record) {
+        if let Some(line) = self.cases.remove(&(case.id.clone(), case.round)) {
             line.finish_and_clear();
         }
         // A mesh that never comes up is told of by its cases alone.
         let given_up: Vec<usize> = self
             .meshes
             .iter()
-            .filter(|(_, mesh)| mesh.cases.iter().any(|case| case == id))
+            .filter(|(_, mesh)| mesh.round == case.round && mesh.cases.contains(&case.id))
             .map(|(n, _)| *n)
             .collect();
         for mesh in given_up.iter().filter_map(|mesh| self.meshes.remove(mesh)) {
@@ -140,6 +156,8 @@ impl Live {
             })
             .collect();
         self.bar.set_message(self.shown(&counted.join(", ")));
+        // Of a run until one fails the length is known round by round.
+        self.bar.set_length(record.planned());
         self.bar.set_position(record.cases.len() as u64);
     }
 

@@ -20,7 +20,7 @@ use crate::error::ReportError;
 use crate::explain;
 use crate::options::ReportOptions;
 use crate::printed;
-use crate::record::Record;
+use crate::record::{Record, beside};
 use crate::reporter::Reporter;
 use crate::text::{self, count, time};
 use live::Live;
@@ -76,7 +76,7 @@ impl Terminal {
             return Ok(());
         }
         let word = format!("{:<8}", case.status.word());
-        let id = text::line(&case.id, 300);
+        let id = text::title(&case.id, case.round, 300);
         let mut line = format!(
             "{} {id}  {}",
             word.style(style(case.status)),
@@ -111,6 +111,7 @@ impl Terminal {
         } else {
             Status::Passed
         };
+        out.push_str(&failures::flakes(&self.record));
         let _ = writeln!(out, "\n{}", self.record.closing_line().style(style(worst)));
         out
     }
@@ -126,18 +127,22 @@ impl Reporter for Terminal {
             Event::RunStarted { run, cases, meshes } => {
                 let cases = count(cases.len() as u64, "case", "cases");
                 let meshes = count(*meshes as u64, "mesh", "meshes");
-                let head = format!("{cases} on {meshes}, runtime {}, seed {}", run.runtime, run.seed);
-                self.say(&format!("{}\n", text::line(&head, 300).dimmed()))
+                let mut head = vec![format!(
+                    "{cases} on {meshes}, runtime {}, seed {}",
+                    run.runtime, run.seed
+                )];
+                head.extend(beside(run));
+                self.say(&format!("{}\n", text::line(&head.join(", "), 300).dimmed()))
             }
-            Event::CaseStarted { id, attempt } if *attempt > 1 => {
-                let (word, id) = (format!("{:<8}", "retry"), text::line(id, 300));
+            Event::CaseStarted { id, round, attempt } if *attempt > 1 => {
+                let (word, id) = (format!("{:<8}", "retry"), text::title(id, *round, 300));
                 self.say(&format!(
                     "{} {id}  attempt {attempt}\n",
                     word.style(style(Status::Flaky))
                 ))
             }
-            Event::CaseVoid { id, void } => {
-                let (word, id) = (format!("{:<8}", "void"), text::line(id, 300));
+            Event::CaseVoid { id, round, void } => {
+                let (word, id) = (format!("{:<8}", "void"), text::title(id, *round, 300));
                 self.say(&format!(
                     "{} {id}  {}\n",
                     word.style(style(Status::Flaky)),

@@ -366,6 +366,40 @@ fn a_case_that_ran_anywhere_is_not_skipped_in_the_whole() {
 }
 
 #[test]
+fn rounds_stay_apart_in_the_whole_and_the_last_report_of_each_counts() {
+    let dirs: [tempfile::TempDir; 2] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+    let fixture = fixture("rounds");
+    // In the second, one that did not run in the first has run, and one is skipped that did.
+    let mut later = fixture.events.clone();
+    for event in &mut later {
+        if let Event::CaseFinished { case } = event {
+            (case.status, case.failure) = match case.id.as_str() {
+                "a/steady" => (Status::Skipped, None),
+                "b/skipped" => (Status::Passed, None),
+                _ => (Status::Passed, None),
+            };
+        }
+    }
+    for (dir, events) in dirs.iter().zip([&fixture.events, &later]) {
+        replay(events, &mut Reporters::for_files(dir.path()).unwrap()).unwrap();
+    }
+    let events = events_of(&dirs.each_ref().map(|dir| dir.path().to_owned())).unwrap();
+    let all = tempfile::tempdir().unwrap();
+    replay_log(&events, &mut Reporters::for_files(all.path()).unwrap()).unwrap();
+    let merged = read_results(all.path()).unwrap();
+    let totals = merged.totals;
+    assert_eq!((totals.cases, totals.passed, totals.skipped), (7, 7, 0));
+    let mut meshes = Vec::new();
+    for logged in &events {
+        if let Event::MeshStarting { mesh, .. } = logged.event {
+            meshes.push(mesh);
+        }
+    }
+    meshes.sort_unstable();
+    assert_eq!(meshes, [0, 1, 2, 3, 4, 5], "each mesh has a number of its own");
+}
+
+#[test]
 fn shards_become_one_report() {
     let (one, two, all) = (
         tempfile::tempdir().unwrap(),

@@ -116,7 +116,7 @@ proptest! {
             flaky: count(Status::Flaky),
         });
         for case in &cases {
-            let explained = dir.path().join(bundle_folder(&case.id)).join("failure.txt").is_file();
+            let explained = dir.path().join(bundle_folder(&case.id, case.round)).join("failure.txt").is_file();
             prop_assert_eq!(explained, !matches!(case.status, Status::Passed | Status::Skipped));
         }
     }
@@ -143,7 +143,7 @@ proptest! {
 
     #[test]
     fn no_two_cases_share_a_folder(one in any::<String>(), two in any::<String>()) {
-        let (a, b) = (bundle_folder(&one), bundle_folder(&two));
+        let (a, b) = (bundle_folder(&one, None), bundle_folder(&two, None));
         prop_assert_eq!(one == two, a.to_lowercase() == b.to_lowercase());
         for name in a.strip_prefix("failures/").unwrap().split('/') {
             prop_assert!(!name.is_empty() && name != "." && name != ".." && name.len() < 255, "{}", a);

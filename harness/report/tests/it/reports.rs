@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Buffer, Fixture, case, failure, finished, fixture, fixtures, started};
 use meshkat_model::event::Event;
 use meshkat_model::results::{Status, Totals};
+use meshkat_model::round::Rounds;
 use meshkat_report::{Documents, Look, Record, Reporter as _, Reporters, Terminal, read_results, replay, replay_log};
 
 /// The files' folder, for one fixture.
@@ -93,6 +94,57 @@ fn what_failures_have_in_common_is_in_the_json_as_it_was_told_and_survives_a_mer
     let events = meshkat_report::events_of(&[dir.path().to_owned()]).unwrap();
     replay_log(&events, &mut Reporters::for_files(merged.path()).unwrap()).unwrap();
     assert_eq!(read_results(merged.path()).unwrap().culprits, told);
+}
+
+#[test]
+fn each_round_is_a_case_of_its_own_and_who_does_not_always_end_alike_is_told() {
+    let fixture = fixture("rounds");
+    let dir = files(&fixture);
+    let flake = "2 passed, 1 failed: a flake";
+    let results = read_results(dir.path()).unwrap();
+    let flakes: Vec<_> = results
+        .flakes
+        .iter()
+        .map(|flake| (flake.id.as_str(), flake.told()))
+        .collect();
+    assert_eq!(flakes, [("a/mixed", flake.to_owned())]);
+    assert_eq!(
+        (results.run.rounds.map(|rounds| rounds.of), results.run.stress),
+        (Some(3), Some(4))
+    );
+    let rounds = results.cases.iter().map(|case| case.round.map(|round| round.number));
+    let rounds: Vec<_> = rounds.collect();
+    assert_eq!(rounds, [None, Some(1), Some(1), Some(2), Some(2), Some(3), Some(3)]);
+    let text = terminal(&fixture, PLAIN);
+    let last: Vec<&str> = text.lines().rev().take(3).collect();
+    assert_eq!(last, [fixture.closing, "", &format!("flake a/mixed: {flake}")]);
+    for (file, part) in [
+        ("summary.md", format!("- `a/mixed`: {flake}")),
+        ("index.html", format!("<code>a/mixed</code>: {flake}")),
+        ("junit.xml", "name=\"a/mixed, round 3 of 3\"".to_owned()),
+    ] {
+        assert!(read(&dir, file).contains(&part), "{file}: {part}");
+    }
+    // Neither what a busy machine takes, nor what is in no round, is known of the next run.
+    let times = meshkat_report::read_times(&dir.path().join("times.json")).unwrap();
+    assert!(times.runtimes.is_empty(), "{times:?}");
+}
+
+#[test]
+fn until_one_fails_so_many_cases_were_to_run_as_rounds_have_begun() {
+    let mut fixture = fixture("rounds");
+    if let Event::RunStarted { run, .. } = &mut fixture.events[0] {
+        run.rounds = Some(Rounds {
+            of: 1_000,
+            until_failure: true,
+        });
+    }
+    let text = terminal(&fixture, PLAIN);
+    assert!(
+        text.contains("until one fails, at most 1,000 rounds, beside 4 busy threads"),
+        "{text}"
+    );
+    assert_eq!(text.lines().last(), Some(fixture.closing));
 }
 
 #[test]
@@ -249,7 +301,14 @@ fn a_report_fits_its_terminal() {
 
 #[test]
 fn the_files_read_well() {
-    for name in ["every-status", "nothing-started", "hostile", "skipped", "culprits"] {
+    for name in [
+        "every-status",
+        "nothing-started",
+        "hostile",
+        "skipped",
+        "culprits",
+        "rounds",
+    ] {
         let dir = files(&fixture(name));
         insta::assert_snapshot!(format!("markdown-{name}"), read(&dir, "summary.md"));
         insta::assert_snapshot!(format!("junit-{name}"), read(&dir, "junit.xml"));

@@ -9,6 +9,7 @@ pub(crate) fn case(id: &str, status: Status) -> CaseResult {
     let ran = status != Status::Skipped;
     CaseResult {
         id: id.to_owned(),
+        round: None,
         promise: format!(
             "What {scenario} promises holds for every shopper of the store, whatever becomes of the rest."
         ),

@@ -5,6 +5,7 @@ use meshkat_model::culprit::{Attempt, Cause, Certainty, Culprit, Smallest, Trial
 use meshkat_model::event::{Artifact, Event};
 use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, RunInfo, Status, Totals};
+use meshkat_model::round::{Round, Rounds};
 
 use super::{Fixture, case, failure};
 
@@ -14,6 +15,7 @@ pub(super) fn all() -> Vec<Fixture> {
         one_failed(),
         every_status(),
         skipped(),
+        rounds(),
         nothing_started(),
         interrupted(),
         killed(),
@@ -36,6 +38,8 @@ pub(crate) fn run() -> RunInfo {
         envoy: vec!["1.40.0".to_owned()],
         coverage: "pairwise".to_owned(),
         shard: None,
+        rounds: None,
+        stress: None,
         interrupted: false,
     }
 }
@@ -63,6 +67,7 @@ pub(crate) fn started(cases: &[CaseResult]) -> Vec<Event> {
             mesh: 0,
             name: "petshop".to_owned(),
             cases: ids,
+            round: cases.first().and_then(|case| case.round),
         },
         Event::MeshReady {
             mesh: 0,
@@ -73,25 +78,29 @@ pub(crate) fn started(cases: &[CaseResult]) -> Vec<Event> {
 
 /// All the events of a case.
 pub(crate) fn finished(case: &CaseResult, files: Vec<Artifact>) -> Vec<Event> {
-    let id = || case.id.clone();
-    let mut events = vec![Event::CaseStarted { id: id(), attempt: 1 }];
-    if case.attempts > 1 {
-        events.push(Event::CaseStarted { id: id(), attempt: 2 });
+    let (id, round) = (|| case.id.clone(), case.round);
+    let mut events = Vec::new();
+    for attempt in 1..=case.attempts.clamp(1, 2) {
+        let id = id();
+        events.push(Event::CaseStarted { id, round, attempt });
     }
     for (index, step) in case.steps.iter().enumerate() {
         events.push(Event::StepStarted {
             id: id(),
+            round,
             index,
             of: 3,
             name: step.name.clone(),
         });
         events.push(Event::StepFinished {
             id: id(),
+            round,
             step: step.clone(),
         });
     }
     if !files.is_empty() {
-        events.push(Event::Artifacts { id: id(), files });
+        let id = id();
+        events.push(Event::Artifacts { id, round, files });
     }
     events.push(Event::CaseFinished {
         case: Box::new(case.clone()),
@@ -257,6 +266,69 @@ fn skipped() -> Fixture {
     }
 }
 
+/// Two cases in three rounds beside busy threads, of which one fails in the second; and one that is skipped.
+fn rounds() -> Fixture {
+    let mut skipped = case("b/skipped", Status::Skipped);
+    skipped.skipped = Some("needs to delay what pods send".to_owned());
+    let all = [
+        case("a/steady", Status::Passed),
+        case("a/mixed", Status::Passed),
+        skipped.clone(),
+    ];
+    let mut run = run();
+    run.rounds = Some(Rounds {
+        of: 3,
+        until_failure: false,
+    });
+    run.stress = Some(4);
+    let mut events = vec![Event::RunStarted {
+        run,
+        cases: all.iter().map(planned).collect(),
+        meshes: 1,
+    }];
+    events.extend(finished(&skipped, vec![]).pop());
+    for (mesh, number) in (1..=3).enumerate() {
+        let round = Some(Round { number, of: 3 });
+        let [mut steady, mut mixed, _] = all.clone();
+        (steady.round, mixed.round) = (round, round);
+        if number == 2 {
+            mixed.status = Status::Failed;
+            mixed.failure = Some(failure("the status is not 200", "status: 200", "status: 503"));
+        }
+        events.push(Event::MeshStarting {
+            mesh,
+            name: "petshop".to_owned(),
+            cases: vec![steady.id.clone(), mixed.id.clone()],
+            round,
+        });
+        events.push(Event::MeshReady { mesh, took_ms: 1_200 });
+        events.extend(finished(&steady, vec![]));
+        let files = vec![file("petstore-1/envoy.log", "warming\n")];
+        events.extend(finished(&mixed, if number == 2 { files } else { vec![] }));
+    }
+    events.push(Event::RunFinished {
+        duration_ms: 12_345,
+        interrupted: false,
+    });
+    Fixture {
+        name: "rounds",
+        events,
+        totals: Totals {
+            cases: 7,
+            passed: 5,
+            failed: 1,
+            skipped: 1,
+            checks: 60,
+            requests: 600,
+            ..Totals::default()
+        },
+        interrupted: false,
+        closing: "7 cases in 3 rounds: 5 passed, 1 failed, 1 skipped in 12.3 s (60 checks, 600 requests, 3 meshes)",
+        explained: vec!["a/mixed, round 2 of 3"],
+        bundles: vec!["a/mixed~round-2"],
+    }
+}
+
 /// One cause for all: it is told once.
 fn nothing_started() -> Fixture {
     let broken = |n: usize| {
@@ -299,6 +371,7 @@ fn interrupted() -> Fixture {
     events.extend(finished(&cases[0], vec![]));
     events.push(Event::CaseStarted {
         id: cases[1].id.clone(),
+        round: None,
         attempt: 1,
     });
     events.push(Event::RunFinished {
