@@ -6,10 +6,9 @@ use meshkat_driver::Client;
 use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
-    mesh::MeshSpec,
     results::{CaseResult, Failure, Status},
 };
-use meshkat_plan::PlannedMesh;
+use meshkat_plan::{Between, PlannedMesh};
 use meshkat_runtime::Backend;
 use tokio_util::sync::CancellationToken;
 
@@ -55,11 +54,11 @@ pub(crate) async fn run(
         if group.stop.is_cancelled() {
             break;
         }
-        let changed;
-        let ended = group.case(&planned.spec, &planned, case, &mut mesh).await;
+        let status;
+        let ended = group.case(&planned, case, &mut mesh).await;
         match ended {
             Some(result) => {
-                changed = planned.is_repaired_after(number).then_some(result.status);
+                status = result.status;
                 // `--fail-fast` ends the run in the same way as a person does.
                 if group.options.fail_fast && matches!(result.status, Status::Failed | Status::Errored) {
                     group.stop.cancel();
@@ -75,10 +74,11 @@ pub(crate) async fn run(
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
             group.release(&crashed).await;
         }
-        if let Some(status) = changed
+        if planned.after(number) != Between::Nothing
+            && let Some(next) = planned.cases.get(number + 1)
             && let Some(used) = mesh.take()
         {
-            mesh = group.repaired(used, case, status).await;
+            mesh = group.repaired(used, case, status, next).await;
         }
     }
     if let Some(mesh) = mesh {
@@ -89,13 +89,7 @@ pub(crate) async fn run(
 impl Group {
     /// A case with all its attempts; none if the run was stopped meanwhile. `mesh` is the one that the cases share, once it
     /// is up.
-    async fn case(
-        &self,
-        spec: &MeshSpec,
-        planned: &PlannedMesh,
-        case: &Case,
-        mesh: &mut Option<RunningMesh>,
-    ) -> Option<CaseResult> {
+    async fn case(&self, planned: &PlannedMesh, case: &Case, mesh: &mut Option<RunningMesh>) -> Option<CaseResult> {
         let mut earlier: Vec<Failure> = Vec::new();
         for number in 1.. {
             if number > 1
@@ -108,7 +102,7 @@ impl Group {
                 id: case.id.clone(),
                 attempt: number,
             });
-            let attempt = self.attempt(spec, planned, case, mesh).await?;
+            let attempt = self.attempt(planned, case, mesh).await?;
             let again = attempt.status != Status::Passed && number <= self.options.retries;
             if again {
                 earlier.extend(attempt.failure);
@@ -120,16 +114,10 @@ impl Group {
     }
 
     /// One attempt at a case; none if the run was stopped meanwhile.
-    async fn attempt(
-        &self,
-        spec: &MeshSpec,
-        planned: &PlannedMesh,
-        case: &Case,
-        mesh: &mut Option<RunningMesh>,
-    ) -> Option<Attempt> {
+    async fn attempt(&self, planned: &PlannedMesh, case: &Case, mesh: &mut Option<RunningMesh>) -> Option<Attempt> {
         let running = match mesh {
             Some(running) => running,
-            none => match self.bring_up(spec, planned).await {
+            none => match self.bring_up(planned, case).await {
                 Ok(running) => none.insert(running?),
                 Err(why) => {
                     if !why.files.is_empty() {
@@ -176,17 +164,17 @@ impl Group {
         attempt
     }
 
-    /// A mesh that is ready; none if the run was stopped meanwhile. What does not become ready is given back.
-    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<Option<RunningMesh>, Box<NotUp>> {
+    /// A mesh that is ready for a case; none if the run was stopped meanwhile. What does not become ready is given back.
+    async fn bring_up(&self, planned: &PlannedMesh, case: &Case) -> Result<Option<RunningMesh>, Box<NotUp>> {
         let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
         self.sink.send(Event::MeshStarting {
             mesh: self.number,
-            name: spec.kind(),
+            name: case.mesh.kind(),
             cases,
         });
         let start = Instant::now();
         // Never cut short: a lease that nobody holds is one that nobody gives back.
-        let started = BringUp::start(&*self.backend, spec)
+        let started = BringUp::start(&*self.backend, &case.mesh)
             .await
             .map_err(NotUp::never_started)?;
         let ready = tokio::select! {
@@ -221,16 +209,17 @@ impl Group {
         }
     }
 
-    /// The mesh as it was before a case changed it; none if it is not to be had again, or the run was stopped. What is not
-    /// repaired is given back.
-    async fn repaired(&self, mesh: RunningMesh, after: &Case, status: Status) -> Option<RunningMesh> {
+    /// The mesh as the next case would find a new one; none if it is not to be had, or the run was stopped. What is not repaired is
+    /// given back.
+    async fn repaired(&self, mut mesh: RunningMesh, after: &Case, status: Status, next: &Case) -> Option<RunningMesh> {
+        let scaled = mesh.spec().scaled_to(&next.mesh);
         let start = Instant::now();
         // A case that failed did not come to its end, and nobody knows what it has left: its evidence is not changed either.
         if status == Status::Passed {
             let repaired = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                repaired = mesh.repair(self.options.repaired_within) => Some(repaired),
+                repaired = mesh.repair(&next.mesh, self.options.repaired_within) => Some(repaired),
             };
             if let Some(repaired) = repaired {
                 let failure = repaired.err().map(|error| error.to_string());
@@ -241,6 +230,7 @@ impl Group {
                 self.sink.send(Event::MeshRepaired {
                     mesh: self.number,
                     after: after.id.clone(),
+                    scaled,
                     took_ms: millis(start.elapsed()),
                     failure,
                 });
@@ -303,7 +293,7 @@ fn by_others(mesh: &RunningMesh) -> Vec<String> {
     )]
 }
 
-/// That others had used the mesh before, and how often it was repaired: whoever reads of a failure should be able to rule it out.
+/// That others had used the mesh before, how often it was repaired, and that it had other pods: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
     let before = mesh.used_by();
     let last = before.last()?;
@@ -317,8 +307,13 @@ fn reused(mesh: &RunningMesh) -> Option<String> {
         1 => "; it was repaired once".to_owned(),
         times => format!("; it was repaired {times} times"),
     };
+    let scaled = match mesh.scalings() {
+        0 => String::new(),
+        1 => "; it had other numbers of pods before, and was scaled once".to_owned(),
+        times => format!("; it had other numbers of pods before, and was scaled {times} times"),
+    };
     Some(format!(
-        "this mesh had been used before, by {last}{others}{repaired}: `--share never` gives each case a new one, and so does `share: \
+        "this mesh had been used before, by {last}{others}{repaired}{scaled}: `--share never` gives each case a new one, and so does `share: \
          never` in its file"
     ))
 }

@@ -15,6 +15,7 @@ mod ready;
 mod repairs;
 mod requests;
 mod retries;
+mod scaled;
 mod servers;
 mod skipped;
 mod splits;

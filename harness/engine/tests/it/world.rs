@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) script: Script,
     /// Every mesh that was leased, in order.
     pub(crate) leases: Leases,
+    /// What each of them was to be.
+    pub(crate) started: Arc<Mutex<Vec<MeshSpec>>>,
     pub(crate) registry: Registry,
     /// A container that ends by itself as soon as its mesh is there.
     pub(crate) ends_at_once: Option<(&'static str, Container, i32)>,
@@ -82,6 +84,7 @@ impl Leases {
 struct Shown {
     inner: ScriptedBackend,
     leases: Leases,
+    started: Arc<Mutex<Vec<MeshSpec>>>,
     ends_at_once: Option<(&'static str, Container, i32)>,
 }
 
@@ -97,6 +100,7 @@ impl Backend for Shown {
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
         let lease = self.inner.scripted_lease(mesh).await?;
+        self.started.lock().expect("nobody panicked").push(mesh.clone());
         if let Some((pod, container, code)) = self.ends_at_once {
             lease.crash(pod, container, code)?;
         }
@@ -136,6 +140,7 @@ impl World {
         Self {
             script,
             leases: Leases::default(),
+            started: Arc::default(),
             registry: Registry::default(),
             ends_at_once: None,
             capabilities: Capabilities::all(),
@@ -209,6 +214,7 @@ impl World {
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         };
         self.meshes.insert(name, mesh);
     }
@@ -264,6 +270,7 @@ impl World {
         let backend = Arc::new(Shown {
             inner,
             leases: self.leases.clone(),
+            started: Arc::clone(&self.started),
             ends_at_once: self.ends_at_once,
         });
         let mut events = Vec::new();
@@ -335,6 +342,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .collect(),
         envoy: None,
         alone: None,
+        fixed: [].into(),
     };
     let echo = group(Some(Service::Echo), None, None);
     let shop = vec![
