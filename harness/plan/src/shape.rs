@@ -6,6 +6,9 @@ use meshkat_model::{capability::Capability, mesh::MeshSpec};
 
 use crate::{group::Planner, sharing::Sharing};
 
+/// So many times as long as a start may a scaling take at the most, with as many jobs.
+const OTHERS: u64 = 3;
+
 /// Two meshes with the same shape are the same, or become so when groups are scaled.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Shape {
@@ -17,7 +20,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The shape of a mesh. Its groups are scaled where that is as good as a repair, and takes no longer than a new mesh.
+    /// The shape of a mesh. Its groups are scaled where the mesh can be repaired, and where that pays.
     pub(crate) fn of(mesh: &MeshSpec, planner: &Planner<'_>) -> Self {
         let expected = planner.expected;
         let start = expected.start(mesh);
@@ -28,7 +31,9 @@ impl Shape {
         };
         let can_scale = planner.capabilities.reason(Capability::Scale).is_none();
         let may_scale = sharing == Sharing::Repairs && mesh.alone.is_none() && mesh.is_whole();
-        let scales = can_scale && may_scale && expected.scaling(mesh) <= start;
+        // A start is work for the processors. Scaling is waiting for Envoys that poll, while other meshes have the processors.
+        let others = u64::try_from(planner.jobs).map_or(OTHERS, |jobs| jobs.clamp(1, OTHERS));
+        let scales = can_scale && may_scale && expected.scaling(mesh) <= start.saturating_mul(others);
         let mut shape = mesh.clone();
         if scales {
             let groups = shape.groups.iter_mut();

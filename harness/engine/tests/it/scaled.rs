@@ -78,7 +78,9 @@ async fn each_case_has_the_pods_that_it_asks_for_on_one_mesh() {
 
 #[tokio::test]
 async fn pods_that_come_are_ready_and_registered() {
-    let world = shop().await;
+    let (mut world, envoys) = World::with_shop().await;
+    world.sharing = Sharing::Repairs;
+    envoys["ingress"].counts("cluster.echo.upstream_rq_total", 0);
     // The first asks for the past, and so is the first on its mesh.
     let past = "  - {envoy: ingress, stats: {cluster.echo.upstream_rq_total: 0}}\n";
     let ran = world
