@@ -7,11 +7,10 @@ use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
     machine::Machine,
-    mesh::MeshSpec,
     results::{CaseResult, Failure, Status, VoidAttempt},
     verdict::Undecided,
 };
-use meshkat_plan::PlannedMesh;
+use meshkat_plan::{Between, PlannedMesh};
 use meshkat_runtime::Backend;
 use tokio_util::sync::CancellationToken;
 
@@ -110,17 +109,17 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
         if group.stop.is_cancelled() {
             break;
         }
-        let changed;
+        let status;
         let tried = tried.take().unwrap_or_default();
-        let ended = group.case(&planned.spec, &planned, case, tried, &mut mesh).await;
+        let ended = group.case(&planned, case, tried, &mut mesh).await;
         match ended {
             Some(Ended::Void(again)) => {
                 later.push(*again);
                 // As after a failure: nobody knows what the mesh is like.
-                changed = planned.is_repaired_after(number).then_some(Status::Failed);
+                status = Status::Failed;
             }
             Some(Ended::With(result)) => {
-                changed = planned.is_repaired_after(number).then_some(result.status);
+                status = result.status;
                 well &= !matches!(result.status, Status::Failed | Status::Errored);
                 // `--fail-fast` ends the run in the same way as a person does.
                 if group.options.fail_fast && !well {
@@ -137,10 +136,11 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
             group.release(&crashed).await;
         }
-        if let Some(status) = changed
+        if planned.after(number) != Between::Nothing
+            && let Some(next) = planned.cases.get(number + 1)
             && let Some(used) = mesh.take()
         {
-            mesh = group.repaired(used, case, status).await;
+            mesh = group.repaired(used, case, status, next).await;
         }
     }
     if let Some(mesh) = mesh {
@@ -157,7 +157,6 @@ impl Group {
     /// is up.
     async fn case(
         &self,
-        spec: &MeshSpec,
         planned: &PlannedMesh,
         case: &Case,
         mut tried: Tried,
@@ -175,7 +174,7 @@ impl Group {
                 round: case.round,
                 attempt: tried.number(),
             });
-            let mut attempt = self.attempt(spec, planned, case, mesh).await?;
+            let mut attempt = self.attempt(planned, case, mesh).await?;
             if let Some(undecided) = attempt.void.take() {
                 let void = void(case, &attempt, undecided);
                 self.sink.send(Event::CaseVoid {
@@ -203,16 +202,10 @@ impl Group {
     }
 
     /// One attempt at a case; none if the run was stopped meanwhile.
-    async fn attempt(
-        &self,
-        spec: &MeshSpec,
-        planned: &PlannedMesh,
-        case: &Case,
-        mesh: &mut Option<RunningMesh>,
-    ) -> Option<Attempt> {
+    async fn attempt(&self, planned: &PlannedMesh, case: &Case, mesh: &mut Option<RunningMesh>) -> Option<Attempt> {
         let running = match mesh {
             Some(running) => running,
-            none => match self.bring_up(spec, planned).await {
+            none => match self.bring_up(planned, case).await {
                 Ok(running) => none.insert(running?),
                 Err(why) => {
                     if !why.files.is_empty() {
@@ -264,19 +257,19 @@ impl Group {
         attempt
     }
 
-    /// A mesh that is ready; none if the run was stopped meanwhile. What does not become ready is given back.
-    async fn bring_up(&self, spec: &MeshSpec, planned: &PlannedMesh) -> Result<Option<RunningMesh>, Box<NotUp>> {
+    /// A mesh that is ready for a case; none if the run was stopped meanwhile. What does not become ready is given back.
+    async fn bring_up(&self, planned: &PlannedMesh, case: &Case) -> Result<Option<RunningMesh>, Box<NotUp>> {
         let cases = planned.cases.iter().map(|case| case.id.clone()).collect();
         self.sink.send(Event::MeshStarting {
             mesh: self.number,
-            name: spec.kind(),
+            name: case.mesh.kind(),
             cases,
             round: planned.cases.first().and_then(|case| case.round),
         });
         let start = Instant::now();
         let _starting = self.room.starts();
         // Never cut short: a lease that nobody holds is one that nobody gives back.
-        let started = BringUp::start(&*self.backend, spec)
+        let started = BringUp::start(&*self.backend, &case.mesh)
             .await
             .map_err(NotUp::never_started)?
             .watched(Arc::clone(&self.watch));
@@ -312,16 +305,17 @@ impl Group {
         }
     }
 
-    /// The mesh as it was before a case changed it; none if it is not to be had again, or the run was stopped. What is not
-    /// repaired is given back.
-    async fn repaired(&self, mesh: RunningMesh, after: &Case, status: Status) -> Option<RunningMesh> {
+    /// The mesh as the next case would find a new one; none if it is not to be had, or the run was stopped. What is not repaired is
+    /// given back.
+    async fn repaired(&self, mut mesh: RunningMesh, after: &Case, status: Status, next: &Case) -> Option<RunningMesh> {
+        let scaled = mesh.spec().scaled_to(&next.mesh);
         let start = Instant::now();
         // A case that failed did not come to its end, and nobody knows what it has left: its evidence is not changed either.
         if status == Status::Passed {
             let repaired = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => None,
-                repaired = mesh.repair(self.options.repaired_within) => Some(repaired),
+                repaired = mesh.repair(&next.mesh, self.options.repaired_within) => Some(repaired),
             };
             if let Some(repaired) = repaired {
                 let failure = repaired.err().map(|error| error.to_string());
@@ -332,6 +326,7 @@ impl Group {
                 self.sink.send(Event::MeshRepaired {
                     mesh: self.number,
                     after: after.id.clone(),
+                    scaled,
                     took_ms: millis(start.elapsed()),
                     failure,
                 });
@@ -430,7 +425,7 @@ fn by_others(mesh: &RunningMesh) -> Vec<String> {
     )]
 }
 
-/// That others had used the mesh before, and how often it was repaired: whoever reads of a failure should be able to rule it out.
+/// That others had used the mesh before, how often it was repaired, and that it had other pods: whoever reads of a failure should be able to rule it out.
 fn reused(mesh: &RunningMesh) -> Option<String> {
     let before = mesh.used_by();
     let last = before.last()?;
@@ -444,8 +439,13 @@ fn reused(mesh: &RunningMesh) -> Option<String> {
         1 => "; it was repaired once".to_owned(),
         times => format!("; it was repaired {times} times"),
     };
+    let scaled = match mesh.scalings() {
+        0 => String::new(),
+        1 => "; it had other numbers of pods before, and was scaled once".to_owned(),
+        times => format!("; it had other numbers of pods before, and was scaled {times} times"),
+    };
     Some(format!(
-        "this mesh had been used before, by {last}{others}{repaired}: `--share never` gives each case a new one, and so does `share: \
+        "this mesh had been used before, by {last}{others}{repaired}{scaled}: `--share never` gives each case a new one, and so does `share: \
          never` in its file"
     ))
 }

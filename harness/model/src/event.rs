@@ -1,5 +1,7 @@
 //! What happens in a run, in order. Every report is made from these alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -44,15 +46,18 @@ pub enum Event {
         took_ms: u64,
     },
     /// After a case with an impact on its mesh, and before another one on it: what the case did is undone, and the mesh was asked whether
-    /// it is as it was.
+    /// it is as it was. Also before a case for which groups have other numbers of pods.
     MeshRepaired {
         /// Number of the mesh in the plan.
         mesh: usize,
         /// The id of that case.
         after: String,
+        /// The groups that have other numbers of pods for the next case, with these numbers.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        scaled: BTreeMap<String, u32>,
         /// Milliseconds since the case ended.
         took_ms: u64,
-        /// What is not as it was, in words; then the next case has a new mesh. None if all is.
+        /// What is not as it has to be, in words; then the next case has a new mesh. None if all is.
         failure: Option<String>,
     },
     /// A case begins.

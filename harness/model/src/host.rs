@@ -65,11 +65,47 @@ impl MeshSpec {
             Meaning::Pod { pod, group } => has_pod(group, pod),
         })
     }
+
+    /// The group that a host name means, or one of whose pods it means, also one that the mesh does not have at the start.
+    pub fn group_of_host(&self, host: &str) -> Option<&str> {
+        let group = |name: &str| self.groups.get_key_value(name).map(|(name, _)| name.as_str());
+        meanings(host).iter().find_map(|meaning| match meaning {
+            Meaning::Either(name) => group(name).or_else(|| group(name.rsplit_once('-')?.0)),
+            Meaning::Group(name) => group(name),
+            Meaning::Pod { group: of, .. } => group(of),
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mesh::GroupSpec;
+
+    #[test]
+    fn a_host_name_means_a_group_also_by_a_pod_that_is_not_there() {
+        let pet = GroupSpec {
+            service: None,
+            envoy: None,
+            overlays: Vec::new(),
+            replicas: Some(2),
+            started: true,
+            registered: true,
+        };
+        let mesh = MeshSpec {
+            name: "pets".to_owned(),
+            groups: [("pet".to_owned(), pet)].into(),
+            envoy: None,
+            alone: None,
+            fixed: [].into(),
+        };
+        for host in ["pet", "pet-1", "PET-9", "pet.shop", "pet-9.pet.shop.svc.cluster.local"] {
+            assert_eq!(mesh.group_of_host(host), Some("pet"), "{host}");
+        }
+        for host in ["pets", "petshop-1", "www.example.com", ""] {
+            assert_eq!(mesh.group_of_host(host), None, "{host}");
+        }
+    }
 
     #[test]
     fn names_are_made_as_those_of_kubernetes() {

@@ -1,7 +1,7 @@
 //! A mesh, resolved: every group of pods, with its application and its Envoy's configuration.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -139,6 +139,9 @@ pub struct MeshSpec {
     pub envoy: Option<String>,
     /// Why no two cases share such a mesh, in words; none where they may.
     pub alone: Option<String>,
+    /// The groups whose number of pods stays what it is: an Envoy's configuration names them as hosts, and is another one with
+    /// other pods.
+    pub fixed: BTreeSet<String>,
 }
 
 /// Pods of one kind.
@@ -176,6 +179,17 @@ impl MeshSpec {
             let is_service = group.service.is_some_and(|service| service != Service::Sds);
             group.started && (group.registered || !is_service || !has_registry)
         })
+    }
+
+    /// The groups of which `other` has another number of pods, with that number. Meshes that are the same but for it have the
+    /// same groups.
+    pub fn scaled_to(&self, other: &Self) -> BTreeMap<String, u32> {
+        let groups = other.groups.iter().filter_map(|(name, group)| {
+            let replicas = group.replicas?;
+            let now = self.groups.get(name)?.replicas;
+            (now != Some(replicas)).then(|| (name.clone(), replicas))
+        });
+        groups.collect()
     }
 
     /// The mesh's name and those of the overlays over it: meshes of one kind take about as long as one another.

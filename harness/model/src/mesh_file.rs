@@ -302,6 +302,7 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
         groups,
         envoy,
         alone,
+        fixed: [].into(),
     };
     Ok((spec, wrong))
 }

@@ -40,6 +40,9 @@ pub struct RuntimeTimes {
     /// From the end of a case until its mesh was found to be as it was, or not to be, by [`MeshSpec::kind`](crate::mesh::MeshSpec::kind).
     #[serde(default)]
     pub repairs: BTreeMap<String, Recent>,
+    /// The same where the next case has other numbers of pods.
+    #[serde(default)]
+    pub scalings: BTreeMap<String, Recent>,
 }
 
 /// The last few times of one thing, in milliseconds, the latest last.
@@ -91,6 +94,7 @@ impl Times {
             add(&mut own.cases, &seen.cases);
             add(&mut own.meshes, &seen.meshes);
             add(&mut own.repairs, &seen.repairs);
+            add(&mut own.scalings, &seen.scalings);
         }
     }
 }

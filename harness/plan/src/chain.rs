@@ -1,8 +1,8 @@
-//! Cases that need the same mesh, dealt out to as few meshes as may be.
+//! Cases that can have the same mesh, dealt out to as few meshes as may be.
 
 use meshkat_model::{case::Case, scenario::verb::Impact};
 
-use crate::{expected::Expected, sharing::Sharing};
+use crate::{expected::Expected, route::by_size, sharing::Sharing};
 
 /// A case, and what decides where it runs.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Member {
     }
 }
 
-/// Deals out cases that need the same mesh: each list is a mesh, with at most one case that must be first and one that must
+/// Deals out cases that can have the same mesh: each list is a mesh, with at most one case that must be first and one that must
 /// be last. As few as that allows, and more where one would take longer than `longest` milliseconds.
 pub(crate) fn chains(members: Vec<Member>, sharing: Sharing, longest: u64) -> Vec<Vec<Member>> {
     let (alone, mut shared): (Vec<Member>, Vec<Member>) =
@@ -80,24 +80,16 @@ pub(crate) fn chains(members: Vec<Member>, sharing: Sharing, longest: u64) -> Ve
         .max(by_time)
         .clamp(1, shared.len());
     let mut dealt: Vec<Dealt> = (0..many).map(|_| Dealt::default()).collect();
+    let are_one_size = shared.windows(2).all(|two| two[0].case.mesh == two[1].case.mesh);
     // The long ones first, each to whoever has the least: no list then is longer than the others by more than its last.
-    shared.sort_by_key(|member| {
-        (
-            member.position() == Position::Anywhere,
-            std::cmp::Reverse(member.ms),
-            member.number,
-        )
-    });
-    for member in shared {
-        let position = member.position();
-        let least = dealt
-            .iter_mut()
-            .filter(|dealt| dealt.has_room(position))
-            .min_by_key(|dealt| dealt.ms);
-        if let Some(least) = least {
-            least.ms += member.ms;
-            least.members.push(member);
-        }
+    shared.sort_by_key(|member| (std::cmp::Reverse(member.ms), member.number));
+    let (placed, anywhere): (Vec<Member>, Vec<Member>) = shared
+        .into_iter()
+        .partition(|member| member.position() != Position::Anywhere);
+    deal(placed, &mut dealt);
+    match are_one_size {
+        true => deal(anywhere, &mut dealt),
+        false => cut(by_size(anywhere), &mut dealt, all / many as u64),
     }
     chains.extend(
         dealt
@@ -108,6 +100,33 @@ pub(crate) fn chains(members: Vec<Member>, sharing: Sharing, longest: u64) -> Ve
     chains
 }
 
+/// Each to whoever has the least.
+fn deal(members: Vec<Member>, dealt: &mut [Dealt]) {
+    for member in members {
+        let position = member.position();
+        let least = dealt
+            .iter_mut()
+            .filter(|dealt| dealt.has_room(position))
+            .min_by_key(|dealt| dealt.ms);
+        if let Some(least) = least {
+            least.add(member);
+        }
+    }
+}
+
+/// Cuts a list into pieces, so that those stay together that are: each list is filled until it and those before it have `share`
+/// milliseconds each.
+fn cut(members: Vec<Member>, dealt: &mut [Dealt], share: u64) {
+    let mut at = 0;
+    for member in members {
+        let filled = |at: usize| dealt[..=at].iter().map(|dealt| dealt.ms).sum::<u64>() + member.ms / 2;
+        while at + 1 < dealt.len() && filled(at) > share * (at as u64 + 1) {
+            at += 1;
+        }
+        dealt[at].add(member);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Dealt {
     members: Vec<Member>,
@@ -115,6 +134,11 @@ struct Dealt {
 }
 
 impl Dealt {
+    fn add(&mut self, member: Member) {
+        self.ms += member.ms;
+        self.members.push(member);
+    }
+
     /// Anywhere, there always is. There are as many lists as cases that must be first, and as those that must be last.
     fn has_room(&self, position: Position) -> bool {
         position == Position::Anywhere || self.members.iter().all(|member| member.position() != position)

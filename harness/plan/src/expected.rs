@@ -70,6 +70,13 @@ impl Expected {
         seen.unwrap_or_else(|| self.guess.mesh + self.guess.pod * mesh.pods().len() as u64)
     }
 
+    /// From the end of a case until its mesh has other numbers of pods and is found to be so.
+    pub fn scaling(&self, mesh: &MeshSpec) -> u64 {
+        let seen = self.seen.scalings.get(&mesh.kind()).and_then(Recent::median);
+        // Most often few pods come, at the same time.
+        seen.unwrap_or_else(|| self.repair(mesh) + self.guess.pod)
+    }
+
     /// From the end of a case until its mesh is found to be as it was.
     pub fn repair(&self, mesh: &MeshSpec) -> u64 {
         let seen = self.seen.repairs.get(&mesh.kind()).and_then(Recent::median);

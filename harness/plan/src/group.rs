@@ -1,15 +1,14 @@
 //! Which cases share which mesh, and in what order.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+use std::collections::HashMap;
 
-use meshkat_model::{capability::Capabilities, case::Case, mesh::MeshSpec, scenario::verb::Impact};
+use meshkat_model::{capability::Capabilities, case::Case, scenario::verb::Impact};
 
 use crate::{
     chain::{Member, chains},
     expected::Expected,
+    route::in_order,
+    shape::Shape,
     sharing::Sharing,
     skip::{Skipped, why_not},
 };
@@ -26,12 +25,22 @@ pub struct Plan {
 /// A mesh of the plan.
 #[derive(Debug, Clone)]
 pub struct PlannedMesh {
-    /// What starts.
-    pub spec: MeshSpec,
-    /// What runs on it, one after the other. After one with an impact, that is not the last, the mesh is repaired.
+    /// What runs on it, one after the other: it starts as the first needs it. What is done to it between two tells
+    /// [`PlannedMesh::after`].
     pub cases: Vec<Case>,
     /// What all of it is expected to take, in milliseconds.
     pub expected_ms: u64,
+}
+
+/// What is done to a mesh between two of its cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Between {
+    /// Nothing: the next case finds it as the last one did, or there is none.
+    Nothing,
+    /// It is repaired: the case has an impact.
+    Repair,
+    /// Groups are given the numbers of pods that the next case needs, and what the case did is undone.
+    Scale,
 }
 
 /// In which order meshes start, and cases run on them.
@@ -84,54 +93,50 @@ impl PlannedMesh {
     /// A mesh for one case, of which nothing is expected.
     pub fn alone(case: Case) -> Self {
         Self {
-            spec: case.mesh.clone(),
             cases: vec![case],
             expected_ms: 0,
         }
     }
 
-    pub(crate) fn new(spec: MeshSpec, cases: Vec<Case>, expected: &Expected) -> Self {
-        let mut mesh = Self {
-            spec,
-            cases,
-            expected_ms: 0,
-        };
-        let cases: u64 = mesh.cases.iter().map(|case| expected.case(case).ms).sum();
-        mesh.expected_ms = expected.start(&mesh.spec) + cases + expected.repair(&mesh.spec) * mesh.repairs() as u64;
+    pub(crate) fn new(cases: Vec<Case>, expected: &Expected) -> Self {
+        let mut mesh = Self { cases, expected_ms: 0 };
+        let all = mesh.cases.iter().enumerate().map(|(number, case)| {
+            let start = if number == 0 { expected.start(&case.mesh) } else { 0 };
+            let after = match mesh.after(number) {
+                Between::Nothing => 0,
+                Between::Repair => expected.repair(&case.mesh),
+                Between::Scale => expected.scaling(&case.mesh),
+            };
+            start + expected.case(case).ms + after
+        });
+        mesh.expected_ms = all.sum();
         mesh
     }
 
-    /// Whether the mesh is repaired after the case of this number, from 0: that one has an impact, and another one follows.
-    pub fn is_repaired_after(&self, number: usize) -> bool {
-        number + 1 < self.cases.len() && self.cases[number].impact() != Impact::None
+    /// What is done to the mesh after the case of this number, from 0.
+    pub fn after(&self, number: usize) -> Between {
+        match (self.cases.get(number), self.cases.get(number + 1)) {
+            (Some(case), Some(next)) if case.mesh != next.mesh => Between::Scale,
+            (Some(case), Some(_)) if case.impact() != Impact::None => Between::Repair,
+            _ => Between::Nothing,
+        }
     }
 
-    /// How often the mesh is repaired.
-    pub fn repairs(&self) -> usize {
+    /// How often that is done to the mesh.
+    pub fn count(&self, what: Between) -> usize {
         (0..self.cases.len())
-            .filter(|number| self.is_repaired_after(*number))
+            .filter(|number| self.after(*number) == what)
             .count()
     }
 }
 
-/// A number that is the same for meshes that are the same, in whatever order their groups are.
-fn digest(mesh: &MeshSpec) -> u64 {
-    let of = |text: String| {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        hasher.finish()
-    };
-    let groups = mesh.groups.iter().map(|(name, group)| of(format!("{name} {group:?}")));
-    groups.fold(of(mesh.name.clone()), u64::wrapping_add)
-}
-
 impl Planner<'_> {
-    /// Groups cases. A case shares a mesh with others that need the same one, as far as [`Sharing`] says. One that asks for the
-    /// past is the first on its mesh, and one whose impact is lasting the last. A case that needs more than the runtime can do is
+    /// Groups cases. A case shares a mesh with others that need the same one, or one that differs in how many pods groups have, as far
+    /// as [`Sharing`] says. One that asks for the past is the first on its mesh, and one whose impact is lasting the last. A case that needs more than the runtime can do is
     /// on no mesh. The same cases give the same plan.
     pub fn plan(&self, cases: Vec<Case>) -> Plan {
         let mut skipped = Vec::new();
-        let mut specs: Vec<(MeshSpec, Vec<Member>)> = Vec::new();
+        let mut shapes: Vec<(Shape, Vec<Member>)> = Vec::new();
         // Where many cases have a mesh of their own each, it takes too long to compare every two.
         let mut alike: HashMap<u64, Vec<usize>> = HashMap::new();
         for (number, case) in cases.into_iter().enumerate() {
@@ -140,16 +145,17 @@ impl Planner<'_> {
                 continue;
             }
             let member = Member::new(number, case, self.expected);
-            let alike = alike.entry(digest(&member.case.mesh)).or_default();
-            match alike.iter().find(|at| specs[**at].0 == member.case.mesh) {
-                Some(at) => specs[*at].1.push(member),
+            let shape = Shape::of(&member.case.mesh, self);
+            let alike = alike.entry(shape.digest()).or_default();
+            match alike.iter().find(|at| shapes[**at].0 == shape) {
+                Some(at) => shapes[*at].1.push(member),
                 None => {
-                    alike.push(specs.len());
-                    specs.push((member.case.mesh.clone(), vec![member]));
+                    alike.push(shapes.len());
+                    shapes.push((shape, vec![member]));
                 }
             }
         }
-        let all: u64 = specs
+        let all: u64 = shapes
             .iter()
             .flat_map(|(_, members)| members)
             .map(|member| member.ms)
@@ -159,11 +165,10 @@ impl Planner<'_> {
             jobs => all.div_ceil(jobs as u64).max(1),
         };
         let mut meshes: Vec<(usize, PlannedMesh)> = Vec::new();
-        for (spec, members) in specs {
-            for chain in chains(members, self.sharing_of(&spec), longest) {
+        for (shape, members) in shapes {
+            for chain in chains(members, shape.sharing, longest) {
                 let first = chain.iter().map(|member| member.number).min().unwrap_or_default();
-                let cases = self.in_order(chain);
-                meshes.push((first, PlannedMesh::new(spec.clone(), cases, self.expected)));
+                meshes.push((first, PlannedMesh::new(self.in_order(chain), self.expected)));
             }
         }
         meshes.sort_by_key(|(first, _)| *first);
@@ -176,20 +181,10 @@ impl Planner<'_> {
         Plan { meshes, skipped }
     }
 
-    /// A repair that takes longer than a new mesh is none.
-    fn sharing_of(&self, mesh: &MeshSpec) -> Sharing {
-        match self.sharing {
-            Sharing::Repairs if self.expected.repair(mesh) > self.expected.start(mesh) => Sharing::Looks,
-            sharing => sharing,
-        }
-    }
-
-    /// The cases of a mesh: who asks for the past first, who only looks before who has an impact, and whose impact lasts last.
+    /// The cases of a mesh: who asks for the past first, and whose impact lasts last.
     fn in_order(&self, mut chain: Vec<Member>) -> Vec<Case> {
         match self.order {
-            Order::Longest | Order::Written => {
-                chain.sort_by_key(|member| (member.position(), member.impact, member.number));
-            }
+            Order::Longest | Order::Written => chain = in_order(chain),
             Order::Random(seed) => {
                 fastrand::Rng::with_seed(seed).shuffle(&mut chain);
                 chain.sort_by_key(Member::position);

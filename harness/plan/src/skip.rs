@@ -96,6 +96,7 @@ mod tests {
             groups: [("pet".to_owned(), pet)].into(),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         });
         let text = format!("promise: p\nmesh: pets\nsteps:\n{steps}  - {{get: /pets, at: pet-1, status: 200}}\n");
         let source = Source::new("scenarios/failover/cut.yaml", text);

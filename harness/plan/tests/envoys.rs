@@ -33,6 +33,7 @@ impl One {
             groups: IndexMap::from([("echo".to_owned(), echo)]),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         })
     }
 }
@@ -225,7 +226,7 @@ fn cases_with_different_envoys_never_share_a_mesh() {
     let meshes: Vec<(Option<&str>, usize)> = plan
         .meshes
         .iter()
-        .map(|mesh| (mesh.spec.envoy.as_deref(), mesh.cases.len()))
+        .map(|mesh| (mesh.cases[0].mesh.envoy.as_deref(), mesh.cases.len()))
         .collect();
     assert_eq!(meshes, [(Some("1.36"), 2), (Some("1.40"), 2), (None, 1)]);
 }

@@ -12,7 +12,7 @@ use meshkat_model::{
     source::Source,
     times::Times,
 };
-use meshkat_plan::{Expected, Order, Plan, PlannedMesh, Planner, Sharing, expand, shards, why_not};
+use meshkat_plan::{Between, Expected, Order, Plan, PlannedMesh, Planner, Sharing, expand, shards, why_not};
 use proptest::prelude::*;
 use support::Both;
 
@@ -20,7 +20,8 @@ use support::Both;
 #[derive(Debug, Clone)]
 struct Written {
     mesh: &'static str,
-    replicas: u32,
+    /// How many pets, and how many edges if these are numbered.
+    replicas: (u32, Option<u32>),
     step: &'static str,
     past: bool,
     cases: usize,
@@ -39,7 +40,7 @@ const STEPS: [&str; 4] = [
 fn scenarios() -> impl Strategy<Value = Vec<Written>> {
     let one = (
         prop::sample::select(vec!["one", "two"]),
-        1_u32..3,
+        (1_u32..4, prop::option::of(1_u32..3)),
         prop::sample::select(STEPS.to_vec()),
         prop::bool::weighted(0.2),
         1_usize..5,
@@ -59,7 +60,7 @@ fn scenarios() -> impl Strategy<Value = Vec<Written>> {
 fn cases(scenarios: &[Written]) -> Vec<Case> {
     let all = scenarios.iter().enumerate();
     all.flat_map(|(number, written)| {
-        let Written { mesh, replicas, step, past, cases, .. } = written;
+        let Written { mesh, replicas: (replicas, edges), step, past, cases, .. } = written;
         let past = match past {
             true => "  - {envoy: pet-1, stats: {cluster.pet.upstream_rq_total: 3}}\n",
             false => "",
@@ -67,13 +68,17 @@ fn cases(scenarios: &[Written]) -> Vec<Case> {
         let values: Vec<String> = (0..*cases).map(|n| n.to_string()).collect();
         let text = format!(
             "promise: p\nmesh: {{use: {mesh}, replicas: {{pet: {replicas}}}}}\naxes: {{n: [{}]}}\nsteps:\n{step}{past}  \
-             - get: \"/?${{n}}\"\n    status: 200\n",
+             - get: \"/?${{n}}\"\n    at: pet-1\n    status: 200\n",
             values.join(", ")
         );
         let id = format!("s/{number}");
         let source = Source::new(format!("{id}.yaml"), text);
         let scenario = Scenario::read(&id, source, &SharedAxes::default()).unwrap();
-        expand(&scenario, &Both::new()).unwrap()
+        let mut cases = expand(&scenario, &Both::new()).unwrap();
+        for case in &mut cases {
+            case.mesh.groups["ingress"].replicas = *edges;
+        }
+        cases
     })
     .collect()
 }
@@ -110,11 +115,59 @@ fn order() -> impl Strategy<Value = Order> {
     ]
 }
 
+/// Whether two cases can have the same mesh, one after the other.
+fn are_alike(one: &Case, other: &Case, sharing: Sharing) -> bool {
+    let mut mesh = one.mesh.clone();
+    if sharing == Sharing::Repairs {
+        for (group, replicas) in one.mesh.scaled_to(&other.mesh) {
+            let numbered = &mut mesh.groups[&group].replicas;
+            *numbered = numbered.map(|_| replicas);
+        }
+    }
+    mesh == other.mesh
+}
+
+/// How many pods have to come, if cases run in this order on one mesh.
+fn coming(cases: &[Case]) -> u32 {
+    let next = |two: &[Case]| -> u32 {
+        let before = |group: &str| two[0].mesh.groups[group].replicas.unwrap_or(0);
+        let scaled = two[0].mesh.scaled_to(&two[1].mesh).into_iter();
+        scaled.map(|(group, now)| now.saturating_sub(before(&group))).sum()
+    };
+    cases.windows(2).map(next).sum()
+}
+
+/// Each size is met once: between those that must be first and last, cases with the same numbers of pods are side by side. Few pods
+/// come: fewer than if each size had a mesh of its own, and, where one group differs, none but once.
+fn check_sizes(mesh: &PlannedMesh) -> Result<(), TestCaseError> {
+    let is_anywhere = |case: &&Case| !case.asks_for_the_past() && case.impact() != Impact::Lasting;
+    let middle: Vec<Case> = mesh.cases.iter().filter(is_anywhere).cloned().collect();
+    let mut sizes: Vec<&Case> = Vec::new();
+    for case in &middle {
+        if sizes.last().is_none_or(|last| last.mesh != case.mesh) {
+            prop_assert!(sizes.iter().all(|met| met.mesh != case.mesh), "a size is met again");
+            sizes.push(case);
+        }
+    }
+    let (first, rest) = match sizes.split_first() {
+        Some(split) => split,
+        None => return Ok(()),
+    };
+    let pods = |case: &&Case| -> u32 { case.mesh.pods().len().try_into().unwrap() };
+    prop_assert!(rest.iter().all(|case| pods(case) <= pods(first)), "a larger one later");
+    prop_assert!(coming(&middle) <= rest.iter().map(pods).sum());
+    let edges = |case: &Case| case.mesh.groups["ingress"].replicas;
+    if rest.iter().all(|case| edges(case) == edges(first)) {
+        prop_assert_eq!(coming(&middle), 0);
+    }
+    Ok(())
+}
+
 /// Each case is where it may be on its mesh.
 fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError> {
     prop_assert!(!mesh.cases.is_empty(), "a mesh that nobody needs");
     prop_assert!(
-        mesh.cases.iter().all(|case| case.mesh == mesh.spec),
+        mesh.cases.iter().all(|case| are_alike(&mesh.cases[0], case, sharing)),
         "a case on another mesh than its own"
     );
     let last = mesh.cases.len() - 1;
@@ -129,10 +182,12 @@ fn check_mesh(mesh: &PlannedMesh, sharing: Sharing) -> Result<(), TestCaseError>
             "what {} does lasts",
             case.id
         );
-        prop_assert_eq!(
-            mesh.is_repaired_after(number),
-            number < last && case.impact() != Impact::None
-        );
+        let after = match mesh.cases.get(number + 1) {
+            Some(next) if next.mesh != case.mesh => Between::Scale,
+            Some(_) if case.impact() != Impact::None => Between::Repair,
+            _ => Between::Nothing,
+        };
+        prop_assert_eq!(mesh.after(number), after);
         match sharing {
             Sharing::Nothing => prop_assert_eq!(last, 0),
             Sharing::Looks => prop_assert!(
@@ -160,10 +215,10 @@ fn fewest(cases: &[&Case], sharing: Sharing) -> usize {
     cases.len() - shared.len() + first.max(last).max(usize::from(!shared.is_empty()))
 }
 
-fn by_mesh(cases: &[Case]) -> Vec<Vec<&Case>> {
+fn by_mesh(cases: &[Case], sharing: Sharing) -> Vec<Vec<&Case>> {
     let mut groups: Vec<Vec<&Case>> = Vec::new();
     for case in cases {
-        match groups.iter_mut().find(|group| group[0].mesh == case.mesh) {
+        match groups.iter_mut().find(|group| are_alike(group[0], case, sharing)) {
             Some(group) => group.push(case),
             None => groups.push(vec![case]),
         }
@@ -187,15 +242,18 @@ proptest! {
         let plan = planner.plan(cases.clone());
         for mesh in &plan.meshes {
             check_mesh(mesh, sharing)?;
+            if !matches!(order, Order::Random(_)) {
+                check_sizes(mesh)?;
+            }
         }
         prop_assert_eq!(sorted(ids(plan.cases())), sorted(ids(&cases)));
         prop_assert_eq!(meshes(&planner.plan(cases.clone())), meshes(&plan), "the same cases give the same plan");
-        let few: usize = by_mesh(&cases).iter().map(|cases| fewest(cases, sharing)).sum();
+        let few: usize = by_mesh(&cases, sharing).iter().map(|cases| fewest(cases, sharing)).sum();
         if jobs == 1 {
             prop_assert_eq!(plan.meshes.len(), few, "another number of meshes than is needed");
         } else {
             // Each mesh beyond that is there for the jobs, of which none waits for more than its share.
-            prop_assert!(plan.meshes.len() >= few && plan.meshes.len() <= few + 4 * jobs + by_mesh(&cases).len());
+            prop_assert!(plan.meshes.len() >= few && plan.meshes.len() <= few + 4 * jobs + by_mesh(&cases, sharing).len());
         }
         if order == Order::Longest {
             prop_assert!(plan.meshes.iter().map(|mesh| mesh.expected_ms).rev().is_sorted(), "a longer one later");
@@ -271,7 +329,7 @@ proptest! {
 fn the_times_of_earlier_runs_decide_and_what_never_ran_is_guessed() {
     let written = |step, took| Written {
         mesh: "one",
-        replicas: 1,
+        replicas: (1, None),
         step,
         past: false,
         cases: 1,
@@ -306,7 +364,7 @@ fn the_times_of_earlier_runs_decide_and_what_never_ran_is_guessed() {
 fn a_mesh_whose_repair_takes_longer_than_a_new_one_is_not_repaired() {
     let written = |step| Written {
         mesh: "one",
-        replicas: 1,
+        replicas: (1, None),
         step,
         past: false,
         cases: 2,
@@ -329,4 +387,72 @@ fn a_mesh_whose_repair_takes_longer_than_a_new_one_is_not_repaired() {
     };
     assert_eq!(counted(150, 20), 1);
     assert_eq!(counted(150, 400), 3, "who looks still shares one");
+}
+
+/// Cases for one, two and three pets, and how many meshes they have.
+fn of_three_sizes(planner: &Planner<'_>, change: impl Fn(&mut Case)) -> usize {
+    let written = |pets| Written {
+        mesh: "one",
+        replicas: (pets, None),
+        step: STEPS[0],
+        past: false,
+        cases: 2,
+        took: None,
+    };
+    let mut cases = cases(&[written(1), written(2), written(3)]);
+    cases.iter_mut().for_each(change);
+    planner.plan(cases).meshes.len()
+}
+
+#[test]
+fn meshes_that_differ_in_numbers_of_pods_are_one_where_that_is_sure_and_pays() {
+    let (capabilities, expected) = (Capabilities::all(), Expected::guessed("process"));
+    let planner = Planner {
+        capabilities: &capabilities,
+        expected: &expected,
+        sharing: Sharing::Repairs,
+        order: Order::Longest,
+        jobs: 1,
+    };
+    let as_they_are = |planner: &Planner<'_>| of_three_sizes(planner, |_| {});
+    assert_eq!(as_they_are(&planner), 1);
+    for sharing in [Sharing::Looks, Sharing::Nothing] {
+        let meshes = as_they_are(&Planner { sharing, ..planner });
+        assert_eq!(meshes, if sharing == Sharing::Looks { 3 } else { 6 });
+    }
+    let cannot = Capabilities::all().without(Capability::Scale, "it is small");
+    let cannot = Planner {
+        capabilities: &cannot,
+        ..planner
+    };
+    assert_eq!(as_they_are(&cannot), 3);
+    // An Envoy was told whom the group's name means.
+    let fix = |group: &'static str| move |case: &mut Case| case.mesh.fixed = [group.to_owned()].into();
+    assert_eq!(of_three_sizes(&planner, fix("pet")), 3);
+    assert_eq!(of_three_sizes(&planner, fix("ingress")), 1);
+    // A pod that comes later would be started, and registered, unlike those that are there.
+    let absent = |case: &mut Case| case.mesh.groups["pet"].started = false;
+    assert_eq!(of_three_sizes(&planner, absent), 3);
+    // The only pod of a group that is not numbered has another name.
+    let unnumbered = |case: &mut Case| {
+        let pet = &mut case.mesh.groups["pet"];
+        pet.replicas = pet.replicas.filter(|replicas| *replicas > 1);
+    };
+    assert_eq!(of_three_sizes(&planner, unnumbered), 2);
+    let pays = |scaling, jobs| {
+        let mut times = Times::default();
+        let process = times.of_runtime("process");
+        process.meshes.entry("one".to_owned()).or_default().add(150);
+        process.scalings.entry("one".to_owned()).or_default().add(scaling);
+        let expected = Expected::new("process", &times);
+        // With two jobs, one mesh may be split in two.
+        as_they_are(&Planner {
+            expected: &expected,
+            jobs,
+            ..planner
+        }) < 3
+    };
+    assert_eq!([pays(150, 1), pays(151, 1)], [true, false]);
+    // Others have the processors while a mesh waits.
+    assert_eq!([pays(300, 2), pays(301, 2)], [true, false]);
 }

@@ -34,6 +34,7 @@ pub struct Record {
     pub machine: Vec<(usize, Machine)>,
     meshes: u64,
     repairs: u64,
+    scalings: u64,
     in_vain: u64,
     finished: bool,
     /// Of the last round that began, or 0.
@@ -73,8 +74,11 @@ impl Record {
                 self.planned = cases.clone();
             }
             Event::MeshStarting { .. } => self.meshes += 1,
-            Event::MeshRepaired { failure, .. } => {
-                self.repairs += 1;
+            Event::MeshRepaired { scaled, failure, .. } => {
+                match scaled.is_empty() {
+                    true => self.repairs += 1,
+                    false => self.scalings += 1,
+                }
                 self.in_vain += u64::from(failure.is_some());
             }
             Event::CaseStarted { round: Some(round), .. } => self.round = self.round.max(round.number),
@@ -194,7 +198,7 @@ impl Record {
         rows.into_values().collect()
     }
 
-    /// The run in a line: `30 cases: 28 passed, 2 failed in 12.3 s (1,234 checks, 5,678 requests, 14 meshes, 9 repairs)`.
+    /// The run in a line: `30 cases: 28 passed, 2 failed in 12.3 s (1,234 checks, 5,678 requests, 14 meshes, 9 repairs, 3 scalings)`.
     pub fn closing_line(&self) -> String {
         let totals = self.totals();
         let planned = self.planned();
@@ -223,6 +227,9 @@ impl Record {
         }
         if self.repairs > 0 {
             line.push_str(&format!(", {}", count(self.repairs, "repair", "repairs")));
+        }
+        if self.scalings > 0 {
+            line.push_str(&format!(", {}", count(self.scalings, "scaling", "scalings")));
         }
         if self.in_vain > 0 {
             line.push_str(&format!(", {} in vain", number(self.in_vain)));

@@ -59,9 +59,15 @@ impl Reporter for TimesFile {
                 }
             }
             // One in vain took its time, too: where most are, a new mesh is there sooner.
-            Event::MeshRepaired { mesh, took_ms, .. } => {
+            Event::MeshRepaired {
+                mesh, scaled, took_ms, ..
+            } => {
+                let seen = match scaled.is_empty() {
+                    true => &mut seen.repairs,
+                    false => &mut seen.scalings,
+                };
                 if let Some(name) = self.meshes.get(mesh) {
-                    seen.repairs.entry(name.clone()).or_default().add(*took_ms);
+                    seen.entry(name.clone()).or_default().add(*took_ms);
                 }
             }
             Event::CaseFinished { case } => seen.ended(&case.id, case.status, case.duration_ms),

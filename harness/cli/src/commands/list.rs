@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use meshkat_model::case::Case;
-use meshkat_plan::{Plan, PlannedMesh, Shard, by_cause};
+use meshkat_plan::{Between, Plan, PlannedMesh, Shard, by_cause};
 use meshkat_report::time;
 use serde_json::{Value, json};
 use tabled::{builder::Builder, settings::Style};
@@ -54,7 +54,7 @@ pub(crate) fn table(plan: &Plan, inputs: &PlanInputs<'_>) {
             let expected = inputs.expected.case(case);
             guessed += usize::from(!expected.seen);
             rows.push_record([
-                format!("{} {}", number + 1, mesh.spec.name),
+                format!("{} {}", number + 1, case.mesh.name),
                 case.id.clone(),
                 case.steps.len().to_string(),
                 format!("{}{}", if expected.seen { "" } else { "~ " }, time(expected.ms)),
@@ -73,16 +73,20 @@ pub(crate) fn table(plan: &Plan, inputs: &PlanInputs<'_>) {
     }
 }
 
-/// With how many others, and whether the mesh is repaired after.
+/// With how many others, and what is done to the mesh after.
 fn shares(mesh: &PlannedMesh, place: usize) -> String {
-    match (mesh.cases.len() - 1, mesh.is_repaired_after(place)) {
-        (0, _) => "no".to_owned(),
-        (others, false) => format!("with {}", count(others, "other")),
-        (others, true) => format!("with {}, repaired after", count(others, "other")),
+    let after = match mesh.after(place) {
+        Between::Nothing => "",
+        Between::Repair => ", repaired after",
+        Between::Scale => ", scaled after",
+    };
+    match mesh.cases.len() - 1 {
+        0 => "no".to_owned(),
+        others => format!("with {}{after}", count(others, "other")),
     }
 }
 
-/// The plan in a line: `174 cases on 31 meshes, 120 repairs, 22 skipped; about 2 min 10 s with 2 jobs`.
+/// The plan in a line: `174 cases on 31 meshes, 120 repairs, 14 scalings, 22 skipped; about 2 min 10 s with 2 jobs`.
 fn in_all(plan: &Plan, inputs: &PlanInputs<'_>, guessed: usize) -> String {
     let meshes = plan.meshes.len();
     let meshes = if meshes == 1 {
@@ -91,9 +95,11 @@ fn in_all(plan: &Plan, inputs: &PlanInputs<'_>, guessed: usize) -> String {
         format!("{meshes} meshes")
     };
     let mut line = format!("{} on {meshes}", count(plan.cases().count(), "case"));
-    let repairs: usize = plan.meshes.iter().map(PlannedMesh::repairs).sum();
-    if repairs > 0 {
-        line.push_str(&format!(", {}", count(repairs, "repair")));
+    for (what, word) in [(Between::Repair, "repair"), (Between::Scale, "scaling")] {
+        let times: usize = plan.meshes.iter().map(|mesh| mesh.count(what)).sum();
+        if times > 0 {
+            line.push_str(&format!(", {}", count(times, word)));
+        }
     }
     if !plan.skipped.is_empty() {
         line.push_str(&format!(", {} skipped", plan.skipped.len()));

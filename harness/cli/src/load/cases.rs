@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use meshkat_envoy::config::Bootstrap;
@@ -111,7 +111,7 @@ pub(crate) fn cases(
             cases.insert(at, case);
         }
     }
-    keep_apart(&mut cases);
+    look_at_envoys(&mut cases);
     aside.tell();
     Ok(Loaded {
         cases,
@@ -122,27 +122,46 @@ pub(crate) fn cases(
     })
 }
 
-/// Sees to it that nobody shares a mesh whose Envoys remember what they have served: a proof that it is as it was would not see
-/// that. A configuration that cannot be read is told elsewhere.
-fn keep_apart(cases: &mut [Case]) {
-    let mut known: HashMap<(PathBuf, Vec<PathBuf>), Option<String>> = HashMap::new();
-    for case in cases {
-        if case.mesh.alone.is_some() {
-            continue;
+/// What an Envoy's configuration says about who may share its mesh.
+#[derive(Default)]
+struct Says {
+    /// What its Envoys remember, in words, if they do.
+    alone: Option<String>,
+    /// The hosts that it names.
+    hosts: Vec<String>,
+}
+
+impl Says {
+    fn of(file: &Path, overlays: &[PathBuf]) -> Self {
+        // One that cannot be read is told elsewhere.
+        let Ok(config) = Bootstrap::read_with(file, overlays) else {
+            return Self::default();
+        };
+        let kept: Vec<&str> = config.keeps_state().into_iter().collect();
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        Self {
+            alone: (!kept.is_empty()).then(|| format!("an Envoy with {name} keeps {}", kept.join(", "))),
+            hosts: config.named_endpoints().into_iter().map(|named| named.host).collect(),
         }
-        for group in case.mesh.groups.values() {
+    }
+}
+
+/// Sees to it that nobody shares a mesh whose Envoys remember what they have served: a proof that it is as it was would not see
+/// that. And that groups keep their number of pods where an Envoy was told whom their names mean.
+fn look_at_envoys(cases: &mut [Case]) {
+    let mut known: HashMap<(PathBuf, Vec<PathBuf>), Says> = HashMap::new();
+    for case in cases {
+        let mesh = &mut case.mesh;
+        for group in mesh.groups.values() {
             let Some(file) = &group.envoy else { continue };
             let of = (file.clone(), group.overlays.clone());
-            let why = known.entry(of).or_insert_with(|| {
-                let kept = Bootstrap::read_with(file, &group.overlays).ok()?.keeps_state();
-                let kept: Vec<&str> = kept.into_iter().collect();
-                let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-                (!kept.is_empty()).then(|| format!("an Envoy with {name} keeps {}", kept.join(", ")))
-            });
-            if why.is_some() {
-                case.mesh.alone.clone_from(why);
-                break;
+            let says = known.entry(of).or_insert_with(|| Says::of(file, &group.overlays));
+            if mesh.alone.is_none() {
+                mesh.alone.clone_from(&says.alone);
             }
+            let groups = says.hosts.iter().filter_map(|host| mesh.group_of_host(host));
+            let fixed: Vec<String> = groups.map(str::to_owned).collect();
+            mesh.fixed.extend(fixed);
         }
     }
 }

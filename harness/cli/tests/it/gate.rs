@@ -291,6 +291,28 @@ fn a_file_says_that_nobody_shares_its_mesh() {
 }
 
 #[test]
+fn pods_whose_host_names_an_envoy_was_told_do_not_come_and_go_between_cases() {
+    let lab = Gate::default().lab();
+    let mesh = "pods:\n  gate: {envoy: gate.yaml}\n  echo: {service: echo, replicas: 1}\n  more: {service: echo, replicas: 1}\n";
+    lab.write("scenarios/meshes/gate.yaml", mesh);
+    let text = |replicas: &str| {
+        format!(
+            "promise: It has its pods.\nmesh: {{use: gate, replicas: {{{replicas}: \"${{pods}}\"}}}}\naxes: {{pods: [1, 2]}}\nsteps:\n  - \
+             {{get: /x, at: gate, status: 200, that: pods.size() == 2 + params.pods}}\n"
+        )
+    };
+    for (group, told) in [
+        ("echo", "2 cases on 2 meshes; "),
+        ("more", "2 cases on 1 mesh, 1 scaling; "),
+    ] {
+        lab.write("scenarios/own/sized.yaml", &text(group));
+        let list = lab.tell(&["list", "--jobs", "1"]).exits(0);
+        assert!(list.err.contains(told), "{group}: {}", list.err);
+        lab.run(&["--jobs", "1"]).exits(0).says(&["2 cases: 2 passed"]);
+    }
+}
+
+#[test]
 fn a_failure_on_a_mesh_that_was_used_before_says_so() {
     let lab = Gate::default().lab();
     scenario(&lab, "first", "  - {get: /x, at: gate, status: 200}\n");

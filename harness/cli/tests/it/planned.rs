@@ -48,6 +48,12 @@ fn lab() -> Lab {
         "axes:\n  store: [1, 2]\n",
         "  - {get: \"/stores/${store}\", status: 200}\n",
     );
+    // Others need other numbers of pods, and see whether they have them.
+    let sizes = "promise: It has its pods.\nmesh:\n  use: petshop\n  replicas: {petstore: \"${stores}\", pet: \"${pets}\"}\n  overlays: \
+                 xds-grpc\naxes:\n  stores: [1, 2]\n  pets: [1, 3]\nsteps:\n  - get: /stores/1\n    times: 24\n    status: 200\n    \
+                 distinct: {pet: \"${pets}\", petstore: \"${stores}\"}\n";
+    lab.write("scenarios/one/sized.yaml", sizes);
+    lab.write("scenarios/one/sized-kills.yaml", &format!("{sizes}  - kill: pet-1\n"));
     write("fails", "", "  - kill: pet-1\n  - {get: /stores/7, status: 200}\n");
     // On a mesh that others have used before, it would have seen more requests than these twelve.
     write(
@@ -76,8 +82,8 @@ fn sharing_and_order_never_change_a_verdict() {
         (verdicts(&lab), told.err)
     };
     let (alone, told) = run(&["--share", "never"]);
-    assert_eq!(alone.len(), 22, "{alone:#?}");
-    assert!(told.contains("22 meshes)"), "{told}");
+    assert_eq!(alone.len(), 30, "{alone:#?}");
+    assert!(told.contains("30 meshes)"), "{told}");
     let failed: Vec<&str> = alone
         .iter()
         .filter(|(_, verdict)| verdict.0 != "passed")
@@ -90,11 +96,15 @@ fn sharing_and_order_never_change_a_verdict() {
         &["--order", "written"][..],
         &["--order", "random", "--seed", "1"],
         &["--order", "random", "--seed", "2"],
+        &["--order", "random", "--seed", "3"],
         &[],
     ] {
         let (shared, told) = run(order);
         assert_eq!(shared, alone, "{order:?}");
-        assert!(told.contains(" repairs)") && !told.contains("in vain"), "{told}");
+        assert!(
+            told.contains(" repairs, ") && told.contains(" scalings)") && !told.contains("in vain"),
+            "{told}"
+        );
     }
 }
 
@@ -103,11 +113,11 @@ fn a_plan_says_who_shares_what_and_what_it_is_expected_to_take() {
     let lab = lab();
     let told = lab.tell(&["list", "--jobs", "1"]).exits(0);
     assert!(
-        told.err.contains("22 cases on 1 mesh, 18 repairs; about "),
+        told.err.contains("30 cases on 1 mesh, 17 repairs, 5 scalings; about "),
         "{}",
         told.err
     );
-    assert!(told.err.contains("the time of 22 cases is a guess (~)"), "{}", told.err);
+    assert!(told.err.contains("the time of 30 cases is a guess (~)"), "{}", told.err);
     let row = |id: &str| {
         told.out
             .lines()
@@ -121,25 +131,25 @@ fn a_plan_says_who_shares_what_and_what_it_is_expected_to_take() {
         "who asks for the past is the first: {first}"
     );
     assert!(
-        row("one/kills ").contains("with 21 others, repaired after"),
+        row("one/kills ").contains("with 29 others, repaired after"),
         "{}",
         row("one/kills ")
     );
-    assert!(row("one/looks[store=1").contains("with 21 others "));
+    assert!(row("one/looks[store=1").contains("with 29 others"));
     let told = lab.tell(&["list", "--share", "never"]).exits(0);
-    assert!(told.err.contains("22 cases on 22 meshes; about "), "{}", told.err);
+    assert!(told.err.contains("30 cases on 30 meshes; about "), "{}", told.err);
     let _permit = Permit::one();
     lab.tell(&["run", "one/looks", "one/kills"]).exits(0);
     // What has run is known, also after a run of others.
     lab.tell(&["run", "one/stops"]).exits(0);
     let told = lab.tell(&["list"]).exits(0);
-    assert!(told.err.contains("the time of 18 cases is a guess (~)"), "{}", told.err);
+    assert!(told.err.contains("the time of 26 cases is a guess (~)"), "{}", told.err);
     let (seen, guessed): (Vec<&str>, Vec<&str>) = told
         .out
         .lines()
         .filter(|line| line.contains("one/"))
         .partition(|line| !line.contains("~ "));
-    assert_eq!((seen.len(), guessed.len()), (4, 18), "{}", told.out);
+    assert_eq!((seen.len(), guessed.len()), (4, 26), "{}", told.out);
 }
 
 #[test]

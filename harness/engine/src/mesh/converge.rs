@@ -58,16 +58,18 @@ impl RunningMesh {
     /// How the endpoints of a pod's Envoy differ from what the registry was told; nothing if they do not. Of a service that
     /// is not registered nothing is asked.
     pub(super) async fn endpoints_differ(&self, pod: &Pod) -> Option<String> {
-        let asked = self.eds_clusters(&pod.group);
-        let named = self.named_clusters(&pod.group);
-        if asked.is_empty() && named.is_empty() {
+        if self.eds_clusters(&pod.group).is_empty() && self.named_clusters(&pod.group).is_empty() {
             return None;
         }
-        let clusters = match self.admin(pod).clusters(ANSWER).await {
-            Ok(clusters) => clusters,
-            Err(error) => return Some(format!("{}: {error}", pod.name)),
-        };
-        for eds in asked {
+        match self.admin(pod).clusters(ANSWER).await {
+            Ok(clusters) => self.endpoints_differ_in(pod, &clusters),
+            Err(error) => Some(format!("{}: {error}", pod.name)),
+        }
+    }
+
+    /// The same of what the Envoy has said.
+    pub(super) fn endpoints_differ_in(&self, pod: &Pod, clusters: &Clusters) -> Option<String> {
+        for eds in self.eds_clusters(&pod.group) {
             let Some(hosts) = self.registered(&eds.service) else {
                 continue;
             };
@@ -77,15 +79,16 @@ impl RunningMesh {
                 .map(|host| host.endpoint())
                 .collect();
             let all = |_: &Host| true;
-            if let Some(difference) = self.cluster_differs(pod, &clusters, &eds.cluster, &expected, all) {
+            if let Some(difference) = self.cluster_differs(pod, clusters, &eds.cluster, &expected, all) {
                 return Some(difference);
             }
         }
         // What passes its health check is kept until it does not, though no name means it any more.
         let is_meant = |host: &Host| !host.health.pending_dynamic_removal;
+        let named = self.named_clusters(&pod.group);
         named
             .iter()
-            .find_map(|(cluster, expected)| self.cluster_differs(pod, &clusters, cluster, expected, is_meant))
+            .find_map(|(cluster, expected)| self.cluster_differs(pod, clusters, cluster, expected, is_meant))
     }
 
     fn cluster_differs(

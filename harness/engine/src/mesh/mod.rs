@@ -67,6 +67,8 @@ struct State {
     network: ActiveFaults,
     /// How often the mesh was repaired.
     repairs: usize,
+    /// How often groups were given other numbers of pods between two cases.
+    scalings: usize,
     /// The cases that have run on it, in order.
     used_by: Vec<String>,
     /// What came only after its time because the machine was busy.
@@ -96,7 +98,7 @@ impl RunningMesh {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the mesh was made from.
+    /// What the mesh is to be: what it was made from, or, for a later case, the same with other numbers of pods.
     pub fn spec(&self) -> &MeshSpec {
         &self.spec
     }
@@ -167,6 +169,11 @@ impl RunningMesh {
     /// How often the mesh was repaired.
     pub(crate) fn repairs(&self) -> usize {
         self.state().repairs
+    }
+
+    /// How often groups were given other numbers of pods between two cases.
+    pub(crate) fn scalings(&self) -> usize {
+        self.state().scalings
     }
 
     /// The cases that have run on it, in order.

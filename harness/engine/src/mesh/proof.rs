@@ -1,4 +1,4 @@
-//! Asking a mesh whether it is as it was when it was new.
+//! Asking a mesh whether it is as a new one is.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +24,7 @@ const EJECTIONS: &str = "outlier_detection\\.ejections_enforced_total$";
 const EJECTED: &str = ".ejections_enforced_total";
 
 impl RunningMesh {
-    /// Waits until all that can be asked says that the mesh is as it was when it was new: its pods and no others, each running;
+    /// Waits until all that can be asked says that the mesh is as a new one is: its pods and no others, each running;
     /// no application and no discovery service that fails on purpose; the hosts in the registry, on the word of the discovery
     /// service itself; every Envoy live, with these endpoints and no weights, healthy and acknowledged; nothing in flight.
     ///
@@ -42,7 +42,7 @@ impl RunningMesh {
         self.until(deadline, limit, look)
             .await
             .map_err(|seen| MeshError::NotInTime {
-                what: "become as it was",
+                what: "become as a new one is",
                 limit,
                 seen,
             })?;
@@ -128,14 +128,14 @@ impl RunningMesh {
     /// What an Envoy has that it did not have, as far as that can go away.
     async fn envoy_differs(&self, pod: &Pod) -> Option<String> {
         pod.envoy.as_ref()?;
-        if let Some(difference) = self.endpoints_differ(pod).await {
-            return Some(difference);
-        }
         let admin = self.admin(pod);
         let clusters = match admin.clusters(ANSWER).await {
             Ok(clusters) => clusters,
             Err(why) => return Some(format!("{}: {why}", pod.name)),
         };
+        if let Some(difference) = self.endpoints_differ_in(pod, &clusters) {
+            return Some(difference);
+        }
         for cluster in clusters.iter() {
             let name = &cluster.name;
             if let Some(host) = cluster.hosts.iter().find(|host| !host.is_healthy()) {

@@ -1,21 +1,32 @@
-//! Undoing what a case did to a mesh, so that the next one finds it as the case found it.
+//! Undoing what a case did to a mesh, so that the next one finds it as it would find a new one.
 
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use meshkat_model::mesh::Container;
+use meshkat_model::mesh::{Container, MeshSpec};
 use meshkat_runtime::{ContainerState, Pod, Target};
 
 use super::{RunningMesh, error::MeshError};
 
 impl RunningMesh {
-    /// Brings the mesh back to what it was made from, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever
-    /// was done is undone by what is seen, and not by what was done. Only for a mesh that was whole from the start, whose network
-    /// nobody changed, and of which nobody was given a weight.
+    /// Makes the mesh what a new one of `spec` is, and asks it whether it is so: see [`RunningMesh::is_as_new`]. Whatever was done is
+    /// undone by what is seen, and not by what was done. `spec` may have other numbers of pods than what the mesh was made
+    /// from, and nothing else. Only for a mesh that was whole from the start, whose network nobody changed, and of which nobody was
+    /// given a weight.
     ///
     /// # Errors
-    /// What is not as it was when `limit` is over, or never will be.
-    pub async fn repair(&self, limit: Duration) -> Result<(), MeshError> {
+    /// What is not as it has to be when `limit` is over, or never will be.
+    pub async fn repair(&mut self, spec: &MeshSpec, limit: Duration) -> Result<(), MeshError> {
+        let is_scaled = !self.spec.scaled_to(spec).is_empty();
+        self.spec = spec.clone();
+        self.become_as_new(limit).await?;
+        let mut state = self.state();
+        state.scalings += usize::from(is_scaled);
+        state.repairs += usize::from(!is_scaled);
+        Ok(())
+    }
+
+    async fn become_as_new(&self, limit: Duration) -> Result<(), MeshError> {
         let deadline = Instant::now() + limit;
         if let Some(crashed) = self.crashed().await {
             return Err(crashed);
@@ -35,12 +46,10 @@ impl RunningMesh {
             self.end_faults(&pod).await
         }))
         .await?;
-        self.scale_back(deadline).await?;
+        self.scale_all(deadline).await?;
         self.register_again().await?;
         try_join_all(self.pods().iter().map(|pod| self.pod_ready(pod, deadline, limit))).await?;
-        self.is_as_new(deadline, limit).await?;
-        self.state().repairs += 1;
-        Ok(())
+        self.is_as_new(deadline, limit).await
     }
 
     /// Lets go on what is frozen, and starts what has ended.
@@ -56,15 +65,14 @@ impl RunningMesh {
         Ok(())
     }
 
-    /// As many pods of each group as there were.
-    async fn scale_back(&self, deadline: Instant) -> Result<(), MeshError> {
-        for (name, group) in &self.spec.groups {
+    /// As many pods of each group as are wanted, all groups at the same time.
+    async fn scale_all(&self, deadline: Instant) -> Result<(), MeshError> {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let groups = self.spec.groups.iter().filter_map(|(name, group)| {
             let wanted = group.pod_names(name);
-            if self.pods_of_group(name) != wanted {
-                let rest = deadline.saturating_duration_since(Instant::now());
-                self.scale(name, wanted.len(), rest).await?;
-            }
-        }
+            (self.pods_of_group(name) != wanted).then(|| self.scale(name, wanted.len(), rest))
+        });
+        try_join_all(groups).await?;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod repairs;
 mod requests;
 mod retries;
 mod rounds;
+mod scaled;
 mod servers;
 mod skipped;
 mod splits;

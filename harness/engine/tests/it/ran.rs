@@ -85,11 +85,21 @@ fn line(event: &Event) -> String {
         Event::MeshStarting { mesh, name, cases, .. } => format!("mesh {mesh} {name} starts for {}", cases.join(", ")),
         Event::MeshReady { mesh, .. } => format!("mesh {mesh} ready"),
         Event::MeshRepaired {
-            mesh, after, failure, ..
-        } => match failure {
-            None => format!("mesh {mesh} repaired after {after}"),
-            Some(why) => format!("mesh {mesh} not repaired after {after}: {why}"),
-        },
+            mesh,
+            after,
+            scaled,
+            failure,
+            ..
+        } => {
+            let scaled = scaled
+                .iter()
+                .map(|(group, pods)| format!(", scaled to {pods} of {group}"));
+            let scaled: String = scaled.collect();
+            match failure {
+                None => format!("mesh {mesh} repaired after {after}{scaled}"),
+                Some(why) => format!("mesh {mesh} not repaired after {after}{scaled}: {why}"),
+            }
+        }
         Event::CaseStarted { id, attempt, .. } => format!("{id}: attempt {attempt}"),
         Event::StepStarted {
             id, index, of, name, ..

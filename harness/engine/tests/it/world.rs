@@ -17,6 +17,7 @@ use indexmap::IndexMap;
 use meshkat_engine::{CulpritOptions, Jobs, Keep, RunOptions};
 use meshkat_model::{
     case::Case,
+    event::Event,
     mesh::{Container, GroupSpec, MeshSpec, Port, Service},
     results::RunInfo,
     scenario::{Meshes, Scenario, SharedAxes},
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) script: Script,
     /// Every mesh that was leased, in order.
     pub(crate) leases: Leases,
+    /// What each of them was to be.
+    pub(crate) started: Arc<Mutex<Vec<MeshSpec>>>,
     pub(crate) registry: Registry,
     /// A container that ends by itself as soon as its mesh is there.
     pub(crate) ends_at_once: Option<(&'static str, Container, i32)>,
@@ -83,6 +86,7 @@ impl Leases {
 struct Shown {
     inner: ScriptedBackend,
     leases: Leases,
+    started: Arc<Mutex<Vec<MeshSpec>>>,
     ends_at_once: Option<(&'static str, Container, i32)>,
 }
 
@@ -98,6 +102,7 @@ impl Backend for Shown {
 
     async fn lease(&self, mesh: &MeshSpec) -> Result<Arc<dyn Lease>, RuntimeError> {
         let lease = self.inner.scripted_lease(mesh).await?;
+        self.started.lock().expect("nobody panicked").push(mesh.clone());
         if let Some((pod, container, code)) = self.ends_at_once {
             lease.crash(pod, container, code)?;
         }
@@ -137,6 +142,7 @@ impl World {
         Self {
             script,
             leases: Leases::default(),
+            started: Arc::default(),
             registry: Registry::default(),
             ends_at_once: None,
             capabilities: Capabilities::all(),
@@ -210,6 +216,7 @@ impl World {
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         };
         self.meshes.insert(name, mesh);
     }
@@ -277,12 +284,13 @@ impl World {
             expected: &Expected::guessed("scripted"),
             sharing: self.sharing,
             order: Order::Written,
-            jobs: Jobs::Exactly(1),
+            jobs: 1,
         };
         let planned = planner.plan(cases);
         let backend = Arc::new(Shown {
             inner,
             leases: self.leases.clone(),
+            started: Arc::clone(&self.started),
             ends_at_once: self.ends_at_once,
         });
         let mut events = Vec::new();
@@ -330,7 +338,7 @@ pub(crate) fn options() -> RunOptions {
             stress: None,
             interrupted: false,
         },
-        jobs: 1,
+        jobs: Jobs::Exactly(1),
         retries: 0,
         fail_fast: false,
         keep: Keep::Never,
@@ -361,6 +369,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .collect(),
         envoy: None,
         alone: None,
+        fixed: [].into(),
     };
     let echo = group(Some(Service::Echo), None, None);
     let shop = vec![

@@ -34,6 +34,7 @@ fn case_of(registered: bool, steps: &str) -> Case {
         name: "pets".to_owned(),
         envoy: None,
         alone: None,
+        fixed: [].into(),
         groups: [
             ("sds".to_owned(), group(Service::Sds, false)),
             ("pet".to_owned(), group(Service::Pet, registered)),

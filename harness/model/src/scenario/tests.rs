@@ -34,6 +34,7 @@ impl Petshop {
             groups,
             envoy: None,
             alone: None,
+            fixed: [].into(),
         })
     }
 }

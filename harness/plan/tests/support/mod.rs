@@ -33,6 +33,7 @@ impl Both {
             name: name.to_owned(),
             envoy: None,
             alone: None,
+            fixed: [].into(),
             groups: groups.clone(),
         };
         Self(["one", "two"].map(|name| (name.to_owned(), mesh(name))).into())

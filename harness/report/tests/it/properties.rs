@@ -102,6 +102,7 @@ proptest! {
             errored: count(Status::Errored),
             skipped: count(Status::Skipped),
             flaky: count(Status::Flaky),
+            voids: 0,
             checks: cases.iter().map(|case| case.checks).sum(),
             requests: cases.iter().map(|case| case.requests).sum(),
         });
@@ -114,6 +115,7 @@ proptest! {
             errors: count(Status::Errored),
             skipped: count(Status::Skipped),
             flaky: count(Status::Flaky),
+            voids: 0,
         });
         for case in &cases {
             let explained = dir.path().join(bundle_folder(&case.id, case.round)).join("failure.txt").is_file();

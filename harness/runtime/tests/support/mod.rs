@@ -124,6 +124,7 @@ impl Ground {
             ]),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         }
     }
 
@@ -143,6 +144,7 @@ impl Ground {
             groups: IndexMap::from([("echo".to_owned(), group)]),
             envoy: None,
             alone: None,
+            fixed: [].into(),
         }
     }
 }

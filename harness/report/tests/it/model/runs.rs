@@ -211,6 +211,7 @@ fn every_status() -> Fixture {
             errored: 1,
             skipped: 1,
             flaky: 1,
+            voids: 0,
             checks: 40,
             requests: 400,
         },
@@ -493,6 +494,7 @@ fn culprits() -> Fixture {
         scenario: format!("eds/other{n}"),
         smallest: None,
         flaky: vec![],
+        voids: 0,
         trials: vec![],
         cut_short: false,
         ..first.clone()
@@ -545,6 +547,7 @@ fn hostile() -> Fixture {
             proven: false,
         }),
         flaky: vec![],
+        voids: 0,
         trials: vec![],
         cut_short: true,
     };
