@@ -113,7 +113,7 @@ fn a_plan_says_who_shares_what_and_what_it_is_expected_to_take() {
     let lab = lab();
     let told = lab.tell(&["list", "--jobs", "1"]).exits(0);
     assert!(
-        told.err.contains("30 cases on 1 mesh, 17 repairs, 5 scalings; about "),
+        told.err.contains("30 cases on 1 mesh, 17 repairs, 6 scalings; about "),
         "{}",
         told.err
     );
