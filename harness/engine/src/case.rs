@@ -20,6 +20,7 @@ use meshkat_runtime::{ContainerState, RuntimeError};
 use serde_json::json;
 
 use crate::{
+    invariants::may_crash,
     mesh::{MeshError, RunningMesh},
     sink::Sink,
 };
@@ -186,7 +187,7 @@ impl<'a> CaseRun<'a> {
 
     /// A container that ended by itself breaks the case, whatever the step said.
     async fn nothing_crashed(&self) -> Result<(), Broken> {
-        match self.mesh.crashed().await {
+        match self.mesh.crashed_of(|pod| !may_crash(self.case, pod)).await {
             None => Ok(()),
             Some(error) => Err(Broken::Expectation(Unmet {
                 expected: "every container runs until it is told to end".to_owned(),

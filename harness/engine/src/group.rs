@@ -17,6 +17,7 @@ use crate::{
     bundle,
     case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
+    invariants,
     mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
     sink::Sink,
@@ -150,8 +151,12 @@ impl Group {
     }
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
-        let before = Before::of(running, !running.used_by().is_empty()).await;
-        let mut attempt = CaseRun::new(running, case, Client::new()).run(&self.sink).await;
+        running.is_to_be_used().await;
+        let before = Before::of(running);
+        let client = Client::new();
+        let tally = client.tally();
+        let mut attempt = CaseRun::new(running, case, client).run(&self.sink).await;
+        let broken = invariants::judge(running, case, &tally, &mut attempt, &self.sink).await;
         let keep = match self.options.keep {
             Keep::Never => false,
             Keep::Failed => attempt.status != Status::Passed,
@@ -163,6 +168,7 @@ impl Group {
         if let Some(failure) = &mut attempt.failure {
             failure.hints = by_others(running);
             failure.hints.extend(diagnose(running, &before).await);
+            failure.hints.extend(broken);
             failure.hints.extend(reused(running));
         }
         running.was_used_by(&case.id);

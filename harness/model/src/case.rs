@@ -10,8 +10,9 @@ use crate::{
     mesh::MeshSpec,
     planned::PlannedCase,
     scenario::{
+        allow::Allowance,
         check::Kept,
-        verb::{Impact, Step},
+        verb::{Cause, Impact, Step},
     },
     source::Source,
     yaml::At,
@@ -39,6 +40,8 @@ pub struct Case {
     pub deadline: Option<Duration>,
     /// The mesh that it needs.
     pub mesh: MeshSpec,
+    /// Invariants that it breaks on purpose.
+    pub allows: Arc<[Allowance]>,
     /// What is done and expected.
     pub steps: Arc<[At<Step>]>,
 }
@@ -74,6 +77,11 @@ impl Case {
             Impact::Repairable if !self.mesh.is_whole() => Impact::Lasting,
             worst => worst,
         }
+    }
+
+    /// What its steps make the mesh do that would be a broken invariant if nobody had asked for it.
+    pub fn causes(&self) -> Vec<Cause> {
+        self.steps.iter().filter_map(|step| step.verb().causes()).collect()
     }
 
     /// Whether a verdict depends on what the mesh has done before: a counter is asked for its value since the Envoy began, and

@@ -13,8 +13,10 @@ mod network;
 mod proof;
 mod refusal;
 mod registry;
+mod remarks;
 mod repair;
 mod scale;
+pub(crate) mod seen;
 mod view;
 mod wanted;
 
@@ -64,6 +66,8 @@ struct State {
     repairs: usize,
     /// The cases that have run on it, in order.
     used_by: Vec<String>,
+    /// How it was when it was last looked at.
+    seen: Option<Arc<seen::Seen>>,
 }
 
 impl RunningMesh {
