@@ -70,11 +70,11 @@ pub(crate) async fn run(
             None => break,
         }
         if let Some(used) = &mesh
-            && used.crashed().await.is_some()
-            && let Some(crashed) = mesh.take()
+            && used.is_broken().await
+            && let Some(broken) = mesh.take()
         {
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
-            group.release(&crashed).await;
+            group.release(&broken).await;
         }
         if let Some(status) = changed
             && let Some(used) = mesh.take()

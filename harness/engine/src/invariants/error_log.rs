@@ -9,7 +9,8 @@ pub(super) const HARMLESS: [(&str, &str); 0] = [];
 
 pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
-    for (at, now, _) in between.containers() {
+    // What one that crashed wrote of it is told with the crash.
+    for (at, now, _) in between.containers().filter(|(_, now, _)| now.crash.is_none()) {
         let errors = now.remarks.iter().filter(|remark| !remark.is_panic);
         let harmful = errors.filter(|remark| !HARMLESS.iter().any(|(text, _)| remark.text.contains(text)));
         let tell = |line: &str| at.breach(Invariant::ErrorLog, format!("{} wrote: {line}", at.who()));

@@ -14,7 +14,7 @@ use crate::{
     case::Attempt,
     mesh::{
         RunningMesh,
-        seen::{Seen, SeenPod},
+        seen::Seen,
     },
     sink::Sink,
     wait,
@@ -26,7 +26,8 @@ const TOLD: usize = 10;
 /// Where in the page of the reference it is said.
 const REFERENCE: &str = "docs/reference/invariants.md";
 
-/// Holds the invariants against what `case` left of the mesh, and remembers that for the next case. An attempt that passed has failed if
+/// Holds the invariants against what `case` left of the mesh, and remembers that for the next case, which gets another mesh if one
+/// broke. An attempt that passed has failed if
 /// one broke. What broke under one that had not passed is given back, as hints: there, what may need a while is not waited for.
 pub(crate) async fn judge(
     mesh: &RunningMesh,
@@ -64,6 +65,7 @@ pub(crate) async fn judge(
     if found.is_empty() {
         return Vec::new();
     }
+    mesh.is_not_to_be_trusted();
     if !has_passed {
         let tell = |breach: &Breach| format!("an invariant broke, too ({}): {}", breach.invariant, breach.evidence);
         return found.iter().take(TOLD).map(tell).collect();
@@ -81,23 +83,16 @@ fn is_allowed(case: &Case, breach: &Breach) -> bool {
     allows.any(|allowance| allowance.covers(breach.invariant, &breach.pod, &breach.group, &breach.evidence))
 }
 
-/// Whether it means the same in a case that did not come to its end.
+/// Whether it says more of a case that did not come to its end. That a container has crashed is told by the step, or with it.
 fn is_final(breach: &Breach) -> bool {
-    !matches!(breach.invariant, Invariant::Miscount | Invariant::Hang | Invariant::Growth)
+    matches!(breach.invariant, Invariant::Nack | Invariant::ErrorLog | Invariant::Panic)
 }
 
 /// Whether nothing is told of what any container has of its machine, though there are some that run.
 fn is_blind(seen: &Seen) -> bool {
-    let containers = |pod: &'_ SeenPod| [pod.application.clone(), pod.envoy.clone()];
-    let running: Vec<bool> = seen
-        .pods
-        .values()
-        .flat_map(containers)
-        .flatten()
-        .filter(|container| container.instance.is_some())
-        .map(|container| container.usage.is_none())
-        .collect();
-    !running.is_empty() && running.into_iter().all(|is_blind| is_blind)
+    let containers = seen.pods.values().flat_map(|pod| [&pod.application, &pod.envoy]).flatten();
+    let mut running = containers.filter(|container| container.instance.is_some()).peekable();
+    running.peek().is_some() && running.all(|container| container.usage.is_none())
 }
 
 fn failure(case: &Case, found: &[Breach]) -> Failure {
