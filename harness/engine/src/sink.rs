@@ -34,7 +34,11 @@ impl Sink {
 
     /// Tells a warning that the run has not been told yet.
     pub(crate) fn warn_once(&self, message: String) {
-        let is_new = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone());
+        let is_new = self
+            .warned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(message.clone());
         if is_new {
             self.send(Event::Warning { message });
         }

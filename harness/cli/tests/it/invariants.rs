@@ -74,7 +74,11 @@ fn an_envoy_that_crashes_fails_the_case_in_which_it_did() {
     };
     let failure = broken_by(&lab(WAITS), crash);
     assert_eq!(failure.message, "a container ended by itself");
-    assert!(failure.actual.starts_with("the envoy of echo-1 ended by signal 11"), "{}", failure.actual);
+    assert!(
+        failure.actual.starts_with("the envoy of echo-1 ended by signal 11"),
+        "{}",
+        failure.actual
+    );
     let allows = "allows: [{invariant: crash, pod: echo-1, because: somebody kills it}]\nsteps:";
     while_it_waits(&lab(&WAITS.replace("steps:", allows)), 0, crash);
 }
@@ -90,7 +94,11 @@ fn an_update_that_an_envoy_refuses_fails_the_case() {
         assert_eq!(sds.send("PUT", "/xds/v3/endpoints/echo", body), 201);
         let stats = SocketAddr::new(address(lab, "ingress"), 8081);
         until("it has refused it", || {
-            let told = get(stats, "/stats?filter=cluster.echo.update_rejected", Duration::from_secs(5));
+            let told = get(
+                stats,
+                "/stats?filter=cluster.echo.update_rejected",
+                Duration::from_secs(5),
+            );
             told.is_some_and(|(_, told)| told.contains("update_rejected: ") && !told.contains("update_rejected: 0"))
         });
         assert_eq!(sds.send("DELETE", "/xds/v3/endpoints/echo", ""), 204);
@@ -127,7 +135,11 @@ steps:
         .exits(1)
         .says(&["the promise held, but an invariant broke: error-log"]);
     let failure = lab.failure(ID);
-    assert!(failure.actual.contains("wrote: [") && failure.actual.contains("on purpose"), "{}", failure.actual);
+    assert!(
+        failure.actual.contains("wrote: [") && failure.actual.contains("on purpose"),
+        "{}",
+        failure.actual
+    );
     let allows = "allows: [{invariant: error-log, log: on purpose, because: the script fails on purpose}]\nsteps:";
     lab.write("scenarios/own/broken.yaml", &scenario.replace("steps:", allows));
     lab.run(&[ID]).exits(0);
@@ -158,10 +170,18 @@ fn a_request_that_never_ends_fails_the_case() {
     let failure = broken_by(&lab, |lab, _| {
         let mut stream = TcpStream::connect(edge(lab)).expect("the edge listens");
         // Of its body nothing ever comes.
-        write!(stream, "POST /hello HTTP/1.1\r\nhost: foo.com\r\ncontent-length: 10\r\n\r\n").expect("the edge reads");
+        write!(
+            stream,
+            "POST /hello HTTP/1.1\r\nhost: foo.com\r\ncontent-length: 10\r\n\r\n"
+        )
+        .expect("the edge reads");
         let stats = SocketAddr::new(address(lab, "ingress"), 8081);
         until("it is open", || {
-            let told = get(stats, "/stats?filter=ingress_http.downstream_rq_active", Duration::from_secs(5));
+            let told = get(
+                stats,
+                "/stats?filter=ingress_http.downstream_rq_active",
+                Duration::from_secs(5),
+            );
             told.is_some_and(|(_, told)| told.contains("downstream_rq_active: 1"))
         });
         open = Some(stream);

@@ -45,7 +45,10 @@ impl Sds {
 #[track_caller]
 pub(crate) fn address(lab: &Lab, pod: &str) -> IpAddr {
     let status = lab.tell(&["status"]).exits(0);
-    let line = status.out.lines().find(|line| line.split_whitespace().any(|word| word == pod));
+    let line = status
+        .out
+        .lines()
+        .find(|line| line.split_whitespace().any(|word| word == pod));
     let address = line.and_then(|line| line.split_whitespace().find_map(|word| word.parse().ok()));
     address.unwrap_or_else(|| panic!("no {pod} in\n{}", status.out))
 }

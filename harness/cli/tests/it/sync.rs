@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    lab::Lab,
-    permit::Permit,
-    process::until,
-    sds::Sds,
-};
+use crate::{lab::Lab, permit::Permit, process::until, sds::Sds};
 
 /// An endpoint that Envoy refuses, and `sds` takes: it is a resource, and no host of the registry.
 const REFUSED: &str = r#"{"cluster_name": "pet", "endpoints": [{"lb_endpoints": [

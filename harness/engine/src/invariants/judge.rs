@@ -12,10 +12,7 @@ use meshkat_model::{
 use super::{Between, Breach, breaches};
 use crate::{
     case::Attempt,
-    mesh::{
-        RunningMesh,
-        seen::Seen,
-    },
+    mesh::{RunningMesh, seen::Seen},
     sink::Sink,
     wait,
 };
@@ -85,12 +82,19 @@ fn is_allowed(case: &Case, breach: &Breach) -> bool {
 
 /// Whether it says more of a case that did not come to its end. That a container has crashed is told by the step, or with it.
 fn is_final(breach: &Breach) -> bool {
-    matches!(breach.invariant, Invariant::Nack | Invariant::ErrorLog | Invariant::Panic)
+    matches!(
+        breach.invariant,
+        Invariant::Nack | Invariant::ErrorLog | Invariant::Panic
+    )
 }
 
 /// Whether nothing is told of what any container has of its machine, though there are some that run.
 fn is_blind(seen: &Seen) -> bool {
-    let containers = seen.pods.values().flat_map(|pod| [&pod.application, &pod.envoy]).flatten();
+    let containers = seen
+        .pods
+        .values()
+        .flat_map(|pod| [&pod.application, &pod.envoy])
+        .flatten();
     let mut running = containers.filter(|container| container.instance.is_some()).peekable();
     running.peek().is_some() && running.all(|container| container.usage.is_none())
 }

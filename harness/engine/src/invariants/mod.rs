@@ -10,12 +10,7 @@ mod miscount;
 mod nack;
 mod panic;
 
-use meshkat_model::{
-    case::Case,
-    invariant::Invariant,
-    mesh::Container,
-    scenario::verb::Cause,
-};
+use meshkat_model::{case::Case, invariant::Invariant, mesh::Container, scenario::verb::Cause};
 use meshkat_runtime::Pod;
 
 pub(crate) use judge::judge;
@@ -57,10 +52,7 @@ impl Breach {
 
     /// The same of what may go away by itself.
     fn for_now(self) -> Self {
-        Self {
-            may_pass: true,
-            ..self
-        }
+        Self { may_pass: true, ..self }
     }
 }
 
@@ -76,7 +68,11 @@ impl Between<'_> {
         self.pods().flat_map(|(name, pod, then)| {
             Container::BOTH.into_iter().filter_map(move |container| {
                 let at = At { name, pod, container };
-                Some((at, pod.container(container)?, then.and_then(|then| then.container(container))))
+                Some((
+                    at,
+                    pod.container(container)?,
+                    then.and_then(|then| then.container(container)),
+                ))
             })
         })
     }

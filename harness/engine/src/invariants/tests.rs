@@ -99,7 +99,9 @@ fn an_end_is_a_crash_and_another_life_is_one_unless_a_step_made_it() {
 #[test]
 fn an_update_that_was_refused_is_told_with_what_was_said_of_it() {
     let refused = |seen: &mut Seen| {
-        counts(seen).rejected.insert("cluster.pet.update_rejected".to_owned(), 3);
+        counts(seen)
+            .rejected
+            .insert("cluster.pet.update_rejected".to_owned(), 3);
         seen.nacks.insert(SeenNack {
             node: "ingress".to_owned(),
             transport: "grpc".to_owned(),
@@ -112,11 +114,18 @@ fn an_update_that_was_refused_is_told_with_what_was_said_of_it() {
                 said of endpoints 9: weight";
     assert_eq!(broken(refused), [(Invariant::Nack, told.to_owned())]);
     assert_eq!(broken_by(&[Cause::Nack(Vec::new())], &seen(), refused), []);
-    assert_eq!(broken_by(&[Cause::Nack(vec!["pet".to_owned()])], &seen(), refused).len(), 1);
+    assert_eq!(
+        broken_by(&[Cause::Nack(vec!["pet".to_owned()])], &seen(), refused).len(),
+        1
+    );
     // One of which nothing was known before.
     let mut before = seen();
     edge(&mut before).counts = None;
-    let now = |seen: &mut Seen| edge(seen).counts.clone_from(&super::tests::seen().pods["ingress"].counts);
+    let now = |seen: &mut Seen| {
+        edge(seen)
+            .counts
+            .clone_from(&super::tests::seen().pods["ingress"].counts)
+    };
     assert_eq!(broken_by(&[], &before, now), []);
     // Another life counts from nothing.
     let restart = [Cause::Restart(vec!["ingress".to_owned()])];
@@ -141,7 +150,7 @@ fn each_line_of_an_error_and_each_panic_is_told() {
 
 #[test]
 fn what_was_answered_was_counted_and_what_the_edge_counted_was_sent() {
-    let of = |owed, counted, requests, answered, is_edge| {
+    let of = |owed, counted: u64, requests, answered, is_edge| {
         let mut before = seen();
         edge(&mut before).owed = owed;
         let found = broken_by(&[], &before, |seen| {
@@ -200,7 +209,8 @@ fn files_and_memory_are_borne_up_to_their_bounds() {
     let told = "the envoy of ingress had 10 files open before the case and 91 after it, and 80 more are borne";
     assert_eq!(leaked, [(Invariant::Growth, told.to_owned())]);
     let grown = with(0, memory + 1);
-    let told = "the envoy of ingress had 1 MiB of its own before the case and 65 MiB after it, and 64 MiB more are borne";
+    let told =
+        "the envoy of ingress had 1 MiB of its own before the case and 65 MiB after it, and 64 MiB more are borne";
     assert_eq!(grown, [(Invariant::Growth, told.to_owned())]);
     // Another life begins with nothing.
     let restart = [Cause::Restart(vec!["ingress".to_owned()])];
@@ -225,6 +235,8 @@ fn the_reference_lists_the_lines_that_are_harmless() {
         .skip(2)
         .take_while(|line| line.starts_with('|'))
         .collect();
-    let listed = error_log::HARMLESS.iter().map(|(text, why)| format!("| `{text}` | {why} |"));
+    let listed = error_log::HARMLESS
+        .iter()
+        .map(|(text, why)| format!("| `{text}` | {why} |"));
     assert_eq!(written, listed.collect::<Vec<_>>());
 }

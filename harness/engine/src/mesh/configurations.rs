@@ -45,7 +45,11 @@ pub(super) fn read(spec: &MeshSpec) -> Result<Configurations, ConfigError> {
         let discovery = config.discovery_clusters();
         let configuration = Configuration {
             eds: config.eds_clusters(),
-            streams: config.grpc_clusters().into_iter().chain(discovery.iter().cloned()).collect(),
+            streams: config
+                .grpc_clusters()
+                .into_iter()
+                .chain(discovery.iter().cloned())
+                .collect(),
             is_counted: config.counts_each_request(),
             discovery,
             asks: config.asks_a_control_plane(),

@@ -42,10 +42,7 @@ fn remark(line: &[u8], container: Container) -> Option<Remark> {
     };
     let text = || shorten(&String::from_utf8_lossy(line), LONGEST);
     let is_panic = container == Container::Application && String::from_utf8_lossy(line).contains(PANICKED);
-    (is_error || is_panic).then(|| Remark {
-        is_panic,
-        text: text(),
-    })
+    (is_error || is_panic).then(|| Remark { is_panic, text: text() })
 }
 
 /// The begin of a line, as far as it is text.
@@ -83,7 +80,9 @@ mod tests {
     fn a_service_writes_the_level_behind_the_time_and_a_panic_says_that_it_is_one() {
         let error = "2026-11-21T22:34:00.281000Z ERROR sds: failed";
         let panic = "thread 'main' panicked at src/main.rs:1:1:";
-        let log = format!("2026-11-21T22:34:00.281000Z  INFO sds: somebody said at this very place of the line: ERROR x\n{error}\n{panic}\nno\n");
+        let log = format!(
+            "2026-11-21T22:34:00.281000Z  INFO sds: somebody said at this very place of the line: ERROR x\n{error}\n{panic}\nno\n"
+        );
         assert_eq!(
             found(&log, Container::Application),
             [(false, error.to_owned()), (true, panic.to_owned())]

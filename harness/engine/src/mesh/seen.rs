@@ -12,8 +12,8 @@ use meshkat_envoy::admin::Stat;
 use meshkat_model::mesh::{Container, Port};
 use meshkat_runtime::{ContainerState, InstanceId, Pod, Usage};
 
-use super::{ANSWER, RunningMesh, remarks};
 pub(crate) use super::remarks::Remark;
+use super::{ANSWER, RunningMesh, remarks};
 
 /// All that is asked of an Envoy: one question a case.
 const ASKED: &str = "(update_rejected|downstream_rq_total|_rq_active)$";
@@ -138,13 +138,17 @@ impl RunningMesh {
         let (mut seen, (counts, nacks)) = join(self.see_containers(before), asked).await;
         seen.nacks = nacks.unwrap_or_else(|| before.nacks.clone());
         for (pod, counts) in pods.iter().zip(counts) {
-            let Some(now) = seen.pods.get_mut(&pod.name) else { continue };
+            let Some(now) = seen.pods.get_mut(&pod.name) else {
+                continue;
+            };
             now.counts = counts;
             now.sent = tally.to_any(|socket| is_at_envoy(pod, socket));
             now.is_edge = self.is_edge(&pod.group);
             if let Some(then) = before.pods.get(&pod.name).filter(|then| now.has_same_envoy(then)) {
                 let requests = |of: &SeenPod| of.counts.as_ref().map(|counts| counts.requests.unwrap_or_default());
-                let counted = requests(now).unwrap_or_default().saturating_sub(requests(then).unwrap_or_default());
+                let counted = requests(now)
+                    .unwrap_or_default()
+                    .saturating_sub(requests(then).unwrap_or_default());
                 now.owed = (then.owed + now.sent.requests).saturating_sub(counted);
             }
         }
@@ -188,7 +192,11 @@ impl RunningMesh {
     ) -> SeenContainer {
         let from = then.map_or(0, |then| then.logged);
         // A log that cannot be read tells of nothing.
-        let (text, logged) = self.lease.log_since(&pod.name, container, from).await.unwrap_or((Vec::new(), from));
+        let (text, logged) = self
+            .lease
+            .log_since(&pod.name, container, from)
+            .await
+            .unwrap_or((Vec::new(), from));
         SeenContainer {
             instance: state.instance().cloned(),
             crash: match state.is_crashed() {
@@ -219,7 +227,7 @@ impl RunningMesh {
                 if configuration.is_counted {
                     *counts.requests.get_or_insert_default() += number;
                 }
-            } else if number > 0 && !is_of_stream(name, &configuration.streams) {
+            } else if number > 0 && is_of_requests(name, &configuration.streams) {
                 counts.open.insert(name.to_owned(), number);
             }
         }
@@ -264,8 +272,9 @@ fn is_at_envoy(pod: &Pod, socket: SocketAddr) -> bool {
     is_own && !others.contains(&socket)
 }
 
-/// Whether a gauge is of requests to a cluster to which some stay open for ever.
-fn is_of_stream(gauge: &str, streams: &BTreeSet<String>) -> bool {
-    let cluster = gauge.strip_prefix("cluster.").and_then(|rest| rest.strip_suffix(".upstream_rq_active"));
-    cluster.is_some_and(|cluster| streams.contains(cluster))
+/// Whether it is a gauge of requests that are open, and not of those to a cluster to which some stay open for ever.
+fn is_of_requests(gauge: &str, streams: &BTreeSet<String>) -> bool {
+    let within = |before, behind| gauge.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+    within("http.", ".downstream_rq_active").is_some()
+        || within("cluster.", ".upstream_rq_active").is_some_and(|cluster| !streams.contains(cluster))
 }

@@ -25,10 +25,7 @@ async fn world() -> World {
                 "/error" => "2026-01-01T00:00:00.000000Z ERROR echo: failed",
                 "/panic" => "thread 'tokio' panicked at src/answer.rs:1:1:",
                 "/leak" => {
-                    let usage = Usage {
-                        files: 500,
-                        memory: 0,
-                    };
+                    let usage = Usage { files: 500, memory: 0 };
                     script.uses("echo", Container::Application, usage);
                     return "Hello";
                 }
@@ -58,13 +55,20 @@ async fn a_broken_invariant_fails_a_case_whose_promise_held() {
     );
     let line = "the application of echo wrote: 2026-01-01T00:00:00.000000Z ERROR echo: failed";
     assert_eq!(failure.actual, line);
-    assert!(failure.hints[0].contains("invariant: error-log, because:"), "{:?}", failure.hints);
+    assert!(
+        failure.hints[0].contains("invariant: error-log, because:"),
+        "{:?}",
+        failure.hints
+    );
 }
 
 /// A case on the mesh `one` that allows something.
 fn allowing(world: &World, id: &str, allows: &str, steps: &str) -> Case {
     let allows = format!("allows: [{{{allows}, because: it is so}}]");
-    world.case(id, &format!("promise: It answers.\nmesh: one\n{allows}\nsteps:\n{steps}"))
+    world.case(
+        id,
+        &format!("promise: It answers.\nmesh: one\n{allows}\nsteps:\n{steps}"),
+    )
 }
 
 #[tokio::test]
@@ -86,7 +90,9 @@ async fn what_a_case_did_is_not_told_of_the_one_after_it() {
 #[tokio::test]
 async fn whoever_comes_after_a_broken_invariant_has_another_mesh() {
     let world = world().await;
-    let ran = world.run(vec![world.one("a/1", &asks("/error")), world.one("a/2", HELLO)]).await;
+    let ran = world
+        .run(vec![world.one("a/1", &asks("/error")), world.one("a/2", HELLO)])
+        .await;
     assert_eq!(ran.case("a/1").status, Status::Failed);
     assert_eq!(world.leased_and_released(), (2, 2));
 }
@@ -100,10 +106,16 @@ async fn what_is_allowed_with_its_reason_breaks_nothing_and_nothing_else_is() {
         "invariant: error-log, pod: echo, log: 'echo: failed'",
     ];
     for allows in allowed {
-        world.run(vec![allowing(&world, "a/1", allows, &asks("/error"))]).await.passed();
+        world
+            .run(vec![allowing(&world, "a/1", allows, &asks("/error"))])
+            .await
+            .passed();
     }
     for allows in ["invariant: panic", "invariant: error-log, log: another"] {
-        world.run(vec![allowing(&world, "a/1", allows, &asks("/error"))]).await.failed();
+        world
+            .run(vec![allowing(&world, "a/1", allows, &asks("/error"))])
+            .await
+            .failed();
     }
 }
 
@@ -115,7 +127,11 @@ async fn under_a_promise_that_did_not_hold_what_broke_is_a_hint() {
     let failure = ran.failed();
     assert_eq!(failure.message, "wrong status");
     let hint = "an invariant broke, too (error-log): the application of echo wrote: ";
-    assert!(failure.hints.iter().any(|told| told.starts_with(hint)), "{:?}", failure.hints);
+    assert!(
+        failure.hints.iter().any(|told| told.starts_with(hint)),
+        "{:?}",
+        failure.hints
+    );
 }
 
 #[tokio::test]
@@ -163,16 +179,33 @@ async fn an_update_that_an_envoy_refused_fails_the_case_that_saw_it() {
         "the envoy of ingress refused an update: cluster.echo.update_rejected was 0 before the case and 1 after it"
     );
     // On purpose.
-    let steps = format!("  - discovery: invalid\n{look}");
-    let ran = world.run(vec![world.shop("a/1", &steps), world.shop("a/2", look)]).await;
-    assert_eq!(ran.case("a/1").status, Status::Passed);
-    assert_eq!(ran.case("a/2").status, Status::Passed, "it has refused nothing since");
+    world
+        .run(vec![world.shop("a/1", &format!("  - discovery: invalid\n{look}"))])
+        .await
+        .passed();
+    let allows = "allows: [{invariant: nack, pod: ingress, because: it is so}]";
+    let allowed = world.case(
+        "a/1",
+        &format!("promise: It looks.\nmesh: shop\n{allows}\nsteps:\n{look}"),
+    );
+    let ran = world.run(vec![allowed, world.shop("a/2", look)]).await;
+    assert_eq!(world.leased_and_released(), (3, 3), "the two share a mesh");
+    let statuses: Vec<Status> = ran.cases().iter().map(|case| case.status).collect();
+    assert_eq!(
+        statuses,
+        [Status::Passed, Status::Passed],
+        "it has refused nothing since"
+    );
 }
 
 #[tokio::test]
 async fn requests_that_the_edge_counts_and_nobody_sent_fail_a_case() {
     let (world, envoys) = World::with_shop().await;
-    serve(world.socket("ingress", Port::Inbound), application(|_| async { "Hello" })).await;
+    serve(
+        world.socket("ingress", Port::Inbound),
+        application(|_| async { "Hello" }),
+    )
+    .await;
     let counter = "http.ingress_http.downstream_rq_total";
     let steps = "  - {get: /, times: 3, status: 200}\n";
     for (counted, is_right) in [(3, true), (2, false), (4, false)] {
@@ -183,7 +216,11 @@ async fn requests_that_the_edge_counts_and_nobody_sent_fail_a_case() {
             false => {
                 let failure = ran.failed();
                 assert_eq!(failure.message, "the promise held, but an invariant broke: miscount");
-                assert!(failure.actual.contains(&format!("counted {counted} requests")), "{}", failure.actual);
+                assert!(
+                    failure.actual.contains(&format!("counted {counted} requests")),
+                    "{}",
+                    failure.actual
+                );
             }
         }
     }

@@ -22,7 +22,8 @@ impl Bootstrap {
         let is_known = dig(self.document(), &["dynamic_resources", "lds_config"]).is_none();
         let mut redirects = false;
         walk(self.document(), &DocPath::root(), &mut |_, value| {
-            redirects |= get(value, "internal_redirect_policy").is_some() || get(value, "internal_redirect_action").is_some();
+            redirects |=
+                get(value, "internal_redirect_policy").is_some() || get(value, "internal_redirect_action").is_some();
         });
         is_known && !redirects && listeners.iter().all(takes_http_alone)
     }
@@ -61,10 +62,14 @@ mod tests {
 
     #[test]
     fn listeners_that_are_not_known_or_take_something_else_are_not_counted() {
-        let chain = |kind: &str| format!("{{filters: [{{name: a, typed_config: {{'@type': type.googleapis.com/{kind}}}}}]}}");
+        let chain =
+            |kind: &str| format!("{{filters: [{{name: a, typed_config: {{'@type': type.googleapis.com/{kind}}}}}]}}");
         let (http, tcp) = (chain("x.v3.HttpConnectionManager"), chain("x.v3.TcpProxy"));
         let of = |chains: &str, more: &str| {
-            config(&format!("static_resources: {{listeners: [{{name: l, filter_chains: [{chains}]}}]}}\n{more}")).counts_each_request()
+            config(&format!(
+                "static_resources: {{listeners: [{{name: l, filter_chains: [{chains}]}}]}}\n{more}"
+            ))
+            .counts_each_request()
         };
         assert!(of(&http, ""));
         assert!(!of(&tcp, "") && !of(&format!("{http}, {tcp}"), "") && !of("", ""));

@@ -176,7 +176,11 @@ pub fn since(log: &Path, from: u64) -> io::Result<(Vec<u8>, u64)> {
     file.take(LIMIT).read_to_end(&mut text)?;
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     // A piece without any end of a line is one that will never be read whole.
-    let whole = if whole == 0 && text.len() as u64 == LIMIT { text.len() } else { whole };
+    let whole = if whole == 0 && text.len() as u64 == LIMIT {
+        text.len()
+    } else {
+        whole
+    };
     text.truncate(whole);
     Ok((text, from + whole as u64))
 }

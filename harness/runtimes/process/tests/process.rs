@@ -365,7 +365,12 @@ async fn what_a_process_has_open_and_what_it_wrote_since_is_told() {
     assert!(usage.files >= 3 && usage.memory > 0, "{usage:?}");
     assert_eq!(of("echo").await, None, "it never ran");
     let log = until_log(&lease, "pet-1", "\n").await;
-    let since = async |from| lease.log_since("pet-1", Container::Application, from).await.expect("it is readable");
+    let since = async |from| {
+        lease
+            .log_since("pet-1", Container::Application, from)
+            .await
+            .expect("it is readable")
+    };
     assert_eq!(since(0).await, (log.clone().into_bytes(), log.len() as u64));
     assert_eq!(since(log.len() as u64).await, (Vec::new(), log.len() as u64));
     lease.kill(&Target::pod("pet-1")).await.expect("it can be killed");
