@@ -121,11 +121,7 @@ fn an_update_that_was_refused_is_told_with_what_was_said_of_it() {
     // One of which nothing was known before.
     let mut before = seen();
     edge(&mut before).counts = None;
-    let now = |seen: &mut Seen| {
-        edge(seen)
-            .counts
-            .clone_from(&super::tests::seen().pods["ingress"].counts)
-    };
+    let now = |now: &mut Seen| edge(now).counts = edge(&mut seen()).counts.clone();
     assert_eq!(broken_by(&[], &before, now), []);
     // Another life counts from nothing.
     let restart = [Cause::Restart(vec!["ingress".to_owned()])];
@@ -187,7 +183,7 @@ fn an_envoy_that_does_not_count_all_is_not_held_to_it() {
 #[test]
 fn a_request_that_is_open_is_told_by_its_gauge() {
     let gauge = "http.ingress_http.downstream_rq_active";
-    let found = broken(|seen| drop(counts(seen).open.insert(gauge.to_owned(), 1)));
+    let found = broken(|seen| counts(seen).open.extend([(gauge.to_owned(), 1)]));
     let told = format!("the envoy of ingress has requests open 10 s after the case has ended: {gauge} is 1");
     assert_eq!(found, [(Invariant::Hang, told)]);
 }

@@ -26,7 +26,7 @@ pub(crate) struct Seen {
     /// The last responses that clients of the discovery service refused.
     pub(crate) nacks: BTreeSet<SeenNack>,
     /// How often the mesh had been repaired.
-    repairs: usize,
+    pub(crate) repairs: usize,
 }
 
 /// A pod at one moment.
@@ -55,7 +55,7 @@ pub(crate) struct SeenContainer {
     /// The lines of its log that tell of errors, since the moment before.
     pub(crate) remarks: Vec<Remark>,
     /// How long its log was.
-    logged: u64,
+    pub(crate) logged: u64,
 }
 
 /// What an Envoy counts.
