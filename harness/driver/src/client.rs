@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     Request,
     pool::{Lost, Pool},
+    tally::Tally,
 };
 
 /// No body is read beyond these bytes: an answer that is longer is given up and said to be so. Far more than an expectation can
@@ -46,6 +47,7 @@ pub struct Client {
     open: Arc<Semaphore>,
     /// How many requests of loads were due.
     counted: Arc<AtomicU64>,
+    tally: Tally,
 }
 
 /// Whether a request of a load may be sent.
@@ -81,7 +83,13 @@ impl Client {
             pool: Pool::shared(),
             open: Arc::new(Semaphore::new(Self::MOST_OPEN)),
             counted: Arc::default(),
+            tally: Tally::default(),
         }
+    }
+
+    /// What it sends, counted. It goes on counting when the client is gone, and keeps no connection.
+    pub fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 
     /// Sends a request and waits for the whole answer, or for the timeout, which covers the body too. An answer that is longer
@@ -115,12 +123,20 @@ impl Client {
     async fn sent(&self, request: &Request, wanted: Wanted) -> Response {
         let start = Instant::now();
         let pool = request.pool.as_ref().unwrap_or(&self.pool);
+        let open = self.tally.open(request.to());
         let answer = pool.send(request.message(), async |response| read(response, wanted).await);
         let outcome = match tokio::time::timeout(request.timeout, answer).await {
-            Ok(outcome) => outcome.map_err(|problem| match problem {
-                Problem::Lost(lost) => no_answer(&lost, request.timeout),
-                Problem::TooLong(message) => NoAnswer { kind: None, message },
-            }),
+            Ok(Ok(answer)) => {
+                open.is_answered();
+                Ok(answer)
+            }
+            Ok(Err(Problem::Lost(lost))) => {
+                if matches!(lost, Lost::NotConnected(_)) {
+                    open.is_unsent();
+                }
+                Err(no_answer(&lost, request.timeout))
+            }
+            Ok(Err(Problem::TooLong(message))) => Err(NoAnswer { kind: None, message }),
             Err(_) => Err(too_late(request.timeout)),
         };
         Response {

@@ -8,6 +8,7 @@ mod record;
 mod request;
 mod sample;
 mod slice;
+mod tally;
 mod verbatim;
 
 pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS};
@@ -15,3 +16,4 @@ pub use load::Load;
 pub use read::{ReadError, read_all};
 pub use record::Progress;
 pub use request::{Request, Route};
+pub use tally::{Sent, Tally};

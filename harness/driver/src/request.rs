@@ -136,6 +136,11 @@ impl Request {
         self
     }
 
+    /// Where it goes.
+    pub(crate) fn to(&self) -> SocketAddr {
+        self.socket
+    }
+
     fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }

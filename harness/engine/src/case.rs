@@ -14,7 +14,7 @@ use meshkat_model::{
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
     scenario::verb::Step,
-    verdict::{Check, Surroundings, Undecided, Unmet},
+    verdict::{Check, Disturbance, Surroundings, Undecided, Unmet},
     yaml::At,
 };
 use meshkat_runtime::{ContainerState, RuntimeError};
@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::time::timeout_at;
 
 use crate::{
+    invariants::may_crash,
     machine::Watch,
     mesh::{MeshError, RunningMesh},
     sink::Sink,
@@ -252,19 +253,10 @@ impl<'a> CaseRun<'a> {
         let Broken::Expectation(unmet) = broken else {
             return broken;
         };
-        let disturbance = self.watch.since(since);
-        if !disturbance.can_break(SHORTEST_LIMIT) {
-            return Broken::Expectation(unmet);
+        match stalled(&self.watch.since(since), &unmet) {
+            Some(undecided) => Broken::Void(undecided),
+            None => Broken::Expectation(unmet),
         }
-        let stall = disturbance.stall();
-        Broken::Void(Undecided {
-            line: unmet.line,
-            why: format!(
-                "{} (expected {}, but {}): the machine made some wait for up to {stall:.0?}, which is enough for the time limits \
-                 of an Envoy of {SHORTEST_LIMIT:?} to run out",
-                unmet.message, unmet.expected, unmet.actual
-            ),
-        })
     }
 
     /// What came only after its time, because the machine was busy, proves nothing.
@@ -294,7 +286,7 @@ impl<'a> CaseRun<'a> {
 
     /// A container that ended by itself breaks the case, whatever the step said.
     async fn nothing_crashed(&self) -> Result<(), Broken> {
-        match self.mesh.crashed().await {
+        match self.mesh.crashed_of(|pod| !may_crash(self.case, pod)).await {
             None => Ok(()),
             Some(error) => Err(Broken::Expectation(Unmet {
                 expected: "every container runs until it is told to end".to_owned(),
@@ -376,6 +368,21 @@ impl<'a> CaseRun<'a> {
             .insert("params".to_owned(), json!(self.case.params));
         surroundings
     }
+}
+
+/// That something may have failed only because the machine stood still for too long.
+pub(crate) fn stalled(disturbance: &Disturbance, unmet: &Unmet) -> Option<Undecided> {
+    disturbance.can_break(SHORTEST_LIMIT).then(|| Undecided {
+        line: unmet.line,
+        why: format!(
+            "{} (expected {}, but {}): the machine made some wait for up to {:.0?}, which is enough for a time limit of an Envoy of \
+             {SHORTEST_LIMIT:?} to run out",
+            unmet.message,
+            unmet.expected,
+            unmet.actual,
+            disturbance.stall()
+        ),
+    })
 }
 
 /// Whole milliseconds.

@@ -24,19 +24,13 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// How the mesh is now. Of a mesh that nobody has `used`, nothing has to be asked.
-    pub(crate) async fn of(mesh: &RunningMesh, used: bool) -> Self {
+    /// How the mesh was when it was last looked at, and that it is now.
+    pub(crate) fn of(mesh: &RunningMesh) -> Self {
         let began = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         let mut rejected = HashMap::new();
-        if used {
-            let pods = mesh.pods();
-            let asked = pods
-                .iter()
-                .filter(|pod| is_running(pod))
-                .map(|pod| async { (pod.name.clone(), rejections(mesh, pod).await) });
-            for (pod, counts) in futures::future::join_all(asked).await {
-                rejected.extend(counts.into_iter().map(|(name, count)| ((pod.clone(), name), count)));
-            }
+        for (pod, seen) in &mesh.last_seen().pods {
+            let counts = seen.counts.iter().flat_map(|counts| &counts.rejected);
+            rejected.extend(counts.map(|(name, count)| ((pod.clone(), name.clone()), *count)));
         }
         Self { began, rejected }
     }

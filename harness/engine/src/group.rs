@@ -8,7 +8,7 @@ use meshkat_model::{
     event::{Artifact, Event},
     machine::Machine,
     results::{CaseResult, Failure, Status, VoidAttempt},
-    verdict::Undecided,
+    verdict::{Undecided, Unmet},
 };
 use meshkat_plan::{Between, PlannedMesh};
 use meshkat_runtime::Backend;
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     bundle,
-    case::{Attempt, CaseRun, millis},
+    case::{Attempt, CaseRun, millis, stalled},
     diagnose::{Before, diagnose},
+    invariants,
     machine::Watch,
     mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
@@ -115,8 +116,11 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
         match ended {
             Some(Ended::Void(again)) => {
                 later.push(*again);
-                // As after a failure: nobody knows what the mesh is like.
                 status = Status::Failed;
+                // As after a failure, nobody knows what the mesh is like.
+                if let Some(used) = mesh.take() {
+                    group.release(&used).await;
+                }
             }
             Some(Ended::With(result)) => {
                 status = result.status;
@@ -130,11 +134,11 @@ async fn cases(number: usize, planned: PlannedMesh, shared: Shared, tried: Tried
             None => break,
         }
         if let Some(used) = &mesh
-            && used.crashed().await.is_some()
-            && let Some(crashed) = mesh.take()
+            && used.is_broken().await
+            && let Some(broken) = mesh.take()
         {
             // Whoever comes next has a mesh in which everybody runs, as it would have alone.
-            group.release(&crashed).await;
+            group.release(&broken).await;
         }
         if planned.after(number) != Between::Nothing
             && let Some(next) = planned.cases.get(number + 1)
@@ -227,11 +231,23 @@ impl Group {
     }
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
-        let before = Before::of(running, !running.used_by().is_empty()).await;
+        running.is_to_be_used().await;
+        let before = Before::of(running);
         // What came late before was nobody's promise.
         running.take_late();
-        let run = CaseRun::new(running, case, Client::new(), &self.watch);
-        let mut attempt = run.run(&self.sink).await;
+        let client = Client::new();
+        let tally = client.tally();
+        let begun = Instant::now();
+        let mut attempt = CaseRun::new(running, case, client, &self.watch).run(&self.sink).await;
+        if attempt.void.is_some() {
+            // It proves nothing, and its mesh is given back.
+            return attempt;
+        }
+        let kept = attempt.status == Status::Passed;
+        let broken = invariants::judge(running, case, &tally, &mut attempt, &self.sink).await;
+        if kept && attempt.status == Status::Failed {
+            attempt.void = self.invariant_undecided(begun, &attempt);
+        }
         let keep = match self.options.keep {
             Keep::Never => false,
             Keep::Failed => attempt.status != Status::Passed,
@@ -243,6 +259,7 @@ impl Group {
         if let Some(failure) = &mut attempt.failure {
             failure.hints = by_others(running);
             failure.hints.extend(diagnose(running, &before).await);
+            failure.hints.extend(broken);
             failure.hints.extend(reused(running));
         }
         running.was_used_by(&case.id);
@@ -255,6 +272,18 @@ impl Group {
             });
         }
         attempt
+    }
+
+    /// That a machine that stood still may have broken an invariant.
+    fn invariant_undecided(&self, begun: Instant, attempt: &Attempt) -> Option<Undecided> {
+        let failure = attempt.failure.as_ref()?;
+        let unmet = Unmet {
+            line: Some(failure.line),
+            message: failure.message.clone(),
+            expected: failure.expected.clone(),
+            actual: failure.actual.clone(),
+        };
+        stalled(&self.watch.since(begun), &unmet)
     }
 
     /// A mesh that is ready for a case; none if the run was stopped meanwhile. What does not become ready is given back.

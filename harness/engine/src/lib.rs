@@ -8,6 +8,7 @@ mod case;
 mod culprit;
 mod diagnose;
 mod group;
+mod invariants;
 mod machine;
 pub mod mesh;
 mod options;

@@ -4,6 +4,7 @@
 mod address;
 mod blame;
 mod bootstrap;
+mod counted;
 mod discovery;
 mod document;
 mod error;

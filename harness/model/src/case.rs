@@ -11,8 +11,9 @@ use crate::{
     planned::PlannedCase,
     round::Round,
     scenario::{
+        allow::Allowance,
         check::Kept,
-        verb::{Impact, Step},
+        verb::{Cause, Impact, Step},
     },
     source::Source,
     yaml::At,
@@ -42,6 +43,8 @@ pub struct Case {
     pub deadline: Option<Duration>,
     /// The mesh that it needs.
     pub mesh: MeshSpec,
+    /// Invariants that it breaks on purpose.
+    pub allows: Arc<[Allowance]>,
     /// What is done and expected.
     pub steps: Arc<[At<Step>]>,
 }
@@ -77,6 +80,11 @@ impl Case {
             Impact::Repairable if !self.mesh.is_whole() => Impact::Lasting,
             worst => worst,
         }
+    }
+
+    /// What its steps make the mesh do that would be a broken invariant if nobody had asked for it.
+    pub fn causes(&self) -> Vec<Cause> {
+        self.steps.iter().filter_map(|step| step.verb().causes()).collect()
     }
 
     /// Whether a verdict depends on what the mesh has done before: a counter is asked for its value since the Envoy began, and

@@ -86,6 +86,10 @@ fn what_is_misspelt_missing_or_of_another_kind_is_not() {
     let scenario = validator("scenario");
     for name in [
         "misspelt-key-at-the-top",
+        "misspelt-key-of-allows",
+        "allows-unknown-invariant",
+        "allows-without-a-reason",
+        "allows-a-word",
         "misspelt-optional-key-at-the-top",
         "misspelt-key-in-the-mesh",
         "misspelt-verb",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use meshkat_model::mesh::Container;
 use tokio::sync::watch;
 
-use crate::{NetworkFault, Pod, RuntimeError, Target};
+use crate::{NetworkFault, Pod, RuntimeError, Target, Usage};
 
 /// What [`Lease::release`] left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,6 +98,13 @@ pub trait Lease: Send + Sync {
     /// The end of what a container wrote to its standard output and error: whole lines, at most `tail_bytes`.
     /// Empty when it never ran.
     async fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError>;
+
+    /// What a container wrote behind the first `from` bytes of its log, in whole lines, and how long the log is with them. Of a log that
+    /// was cut meanwhile, as one is that grows too large, what came behind the cut. Empty when it never ran.
+    async fn log_since(&self, pod: &str, container: Container, from: u64) -> Result<(Vec<u8>, u64), RuntimeError>;
+
+    /// What a container has of its machine; none where it does not run, or the runtime cannot tell.
+    async fn usage(&self, pod: &str, container: Container) -> Option<Usage>;
 
     /// What others did to the mesh from outside of this lease, as far as it was noted: a sentence for each.
     fn done_by_hand(&self) -> Vec<String>;

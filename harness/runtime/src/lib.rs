@@ -22,5 +22,5 @@ pub use meshkat_model::{
     capability::{Capabilities, Capability},
     network::NetworkFault,
 };
-pub use pod::{ContainerState, InstanceId, Pod, Target};
+pub use pod::{ContainerState, InstanceId, Pod, Target, Usage};
 pub use printable::Printable;

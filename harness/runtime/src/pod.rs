@@ -66,6 +66,15 @@ impl fmt::Display for InstanceId {
     }
 }
 
+/// What a container has of its machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// How many files, connections among them, it has open.
+    pub files: u64,
+    /// The memory of its own, in bytes.
+    pub memory: u64,
+}
+
 /// What a container does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]

@@ -60,6 +60,17 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
             step.place.line
         ));
     }
+    if !case.allows.is_empty() {
+        out.push_str("\nallows\n");
+    }
+    for allowance in case.allows.iter() {
+        out.push_str(&format!(
+            "  {}   ({}:{})\n",
+            allowance.describe(),
+            case.source.name(),
+            allowance.invariant.place.line
+        ));
+    }
     let configs: std::collections::BTreeSet<_> = case
         .mesh
         .groups

@@ -1,17 +1,8 @@
 //! `meshkat sync` on real Envoys, fed over REST as the project's configurations have it.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{IpAddr, SocketAddr, TcpStream},
-};
-
 use serde_json::{Value, json};
 
-use crate::{
-    lab::Lab,
-    permit::Permit,
-    process::{DEADLINE, until},
-};
+use crate::{lab::Lab, permit::Permit, process::until, sds::Sds};
 
 /// An endpoint that Envoy refuses, and `sds` takes: it is a resource, and no host of the registry.
 const REFUSED: &str = r#"{"cluster_name": "pet", "endpoints": [{"lb_endpoints": [
@@ -22,40 +13,11 @@ fn in_sync() -> (Lab, Permit, Sds) {
     let lab = Lab::new();
     let permit = Permit::one();
     lab.tell(&["up", "neighbours", "--detach"]).exits(0);
-    let status = lab.tell(&["status"]).exits(0);
-    let sds = status.out.lines().find(|line| line.contains(" sds "));
-    let sds: Option<IpAddr> = sds.and_then(|line| line.split_whitespace().find_map(|word| word.parse().ok()));
-    let sds = Sds {
-        address: SocketAddr::new(sds.expect("there is a discovery service"), 8080),
-        authorization: lab.authorization(),
-    };
+    let sds = Sds::of(&lab);
     lab.tell(&["sync", "--within", "60"])
         .exits(0)
         .says(&["all 2 in sync; 2 Envoys ask for nothing"]);
     (lab, permit, sds)
-}
-
-/// The discovery service, and the header of those who may change what it tells.
-struct Sds {
-    address: SocketAddr,
-    authorization: String,
-}
-
-/// Asks the discovery service for something; the status of its answer.
-fn send(sds: &Sds, method: &str, path: &str, body: &str) -> u16 {
-    let mut stream = TcpStream::connect(sds.address).expect("sds listens");
-    stream.set_read_timeout(Some(DEADLINE)).expect("it can be set");
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: sds\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
-         {authorization}\r\nconnection: close\r\n\r\n{body}",
-        authorization = sds.authorization,
-    );
-    stream.write_all(request.as_bytes()).expect("sds listens");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("sds answers");
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.unwrap_or_else(|| panic!("no status in {answer}"))
 }
 
 fn hosts(ips: &[&str]) -> String {
@@ -81,7 +43,7 @@ fn a_change_is_followed_and_told_of() {
     assert!(!seen.out.contains("pet-1 "), "it asks for nothing: {}", seen.out);
 
     assert_eq!(
-        send(&sds, "PUT", "/edsservice/pet", &hosts(&["10.0.0.1", "10.0.0.2"])),
+        sds.send("PUT", "/edsservice/pet", &hosts(&["10.0.0.1", "10.0.0.2"])),
         200
     );
     lab.tell(&["sync", "--within", "60"]).exits(0);
@@ -115,7 +77,7 @@ fn a_change_is_followed_and_told_of() {
     until("a change that is not followed yet is seen", || {
         round += 1;
         let ip = format!("10.0.1.{}", round % 200 + 1);
-        send(&sds, "PUT", "/edsservice/pet", &hosts(&[&ip, "10.0.0.2"]));
+        sds.send("PUT", "/edsservice/pet", &hosts(&[&ip, "10.0.0.2"]));
         let seen = lab.tell(&["sync", "petstore-1"]);
         let told = seen.out.contains("NOT SENT");
         assert!(
@@ -132,7 +94,7 @@ fn a_change_is_followed_and_told_of() {
 fn what_envoy_refuses_is_told_with_what_it_says() {
     let (lab, _permit, sds) = in_sync();
     let place = "/xds/v3/endpoints/pet?node_cluster=petstore";
-    assert_eq!(send(&sds, "PUT", place, REFUSED), 201);
+    assert_eq!(sds.send("PUT", place, REFUSED), 201);
     let mut seen = lab.tell(&["sync"]);
     until("it is refused", || {
         seen = lab.tell(&["sync"]);
@@ -153,10 +115,10 @@ fn what_envoy_refuses_is_told_with_what_it_says() {
     assert!(whole.ends_with("'STRICT_DNS' or 'LOGICAL_DNS'"), "{rows}");
     lab.tell(&["sync", "ingress"]).exits(0).says(&["all 1 in sync"]);
 
-    assert_eq!(send(&sds, "DELETE", place, ""), 204);
+    assert_eq!(sds.send("DELETE", place, ""), 204);
     lab.tell(&["sync", "--within", "60"]).exits(0);
     // That something was refused before does not make a refusal of what comes later.
-    assert_eq!(send(&sds, "DELETE", "/edsservice/pet", ""), 204);
+    assert_eq!(sds.send("DELETE", "/edsservice/pet", ""), 204);
     let mut seen = lab.tell(&["sync"]);
     until("both have heard that pet is not registered any more", || {
         seen = lab.tell(&["sync"]);

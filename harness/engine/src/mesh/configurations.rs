@@ -22,6 +22,10 @@ pub(super) struct Configuration {
     pub(super) asks: bool,
     /// The endpoints that are found by a host name.
     pub(super) named: Vec<NamedEndpoint>,
+    /// The clusters to which streams may stay open for ever: for discovery, and all that gRPC is spoken to.
+    pub(super) streams: BTreeSet<String>,
+    /// Whether each request that comes in is counted once.
+    pub(super) is_counted: bool,
     /// The formats of the access logs.
     pub(super) formats: AccessFormats,
     /// Whether it starts in the end: an Envoy that checks the health of others finds one that is not there yet ill, and looks
@@ -38,9 +42,16 @@ pub(super) fn read(spec: &MeshSpec) -> Result<Configurations, ConfigError> {
     for (name, group) in &spec.groups {
         let Some(file) = &group.envoy else { continue };
         let config = Bootstrap::read_with(file, &group.overlays)?;
+        let discovery = config.discovery_clusters();
         let configuration = Configuration {
             eds: config.eds_clusters(),
-            discovery: config.discovery_clusters(),
+            streams: config
+                .grpc_clusters()
+                .into_iter()
+                .chain(discovery.iter().cloned())
+                .collect(),
+            is_counted: config.counts_each_request(),
+            discovery,
             asks: config.asks_a_control_plane(),
             named: config.named_endpoints(),
             formats: AccessFormats::of(&config),

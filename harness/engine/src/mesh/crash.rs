@@ -2,7 +2,7 @@
 
 use meshkat_envoy::config::Refusal;
 use meshkat_model::mesh::Container;
-use meshkat_runtime::Pod;
+use meshkat_runtime::{ContainerState, Pod};
 
 use super::{RunningMesh, error::MeshError, refusal};
 
@@ -14,13 +14,23 @@ const WHOLE_LOG: usize = 1 << 20;
 impl RunningMesh {
     /// A container that ended without having been asked to, if there is one.
     pub async fn crashed(&self) -> Option<MeshError> {
-        let (pod, container, state) = self.pods().into_iter().find_map(|pod| {
+        self.crashed_of(|_| true).await
+    }
+
+    /// The same of some pods alone.
+    pub(crate) async fn crashed_of(&self, whose: impl Fn(&Pod) -> bool) -> Option<MeshError> {
+        let (pod, container, state) = self.pods().into_iter().filter(whose).find_map(|pod| {
             Container::BOTH.into_iter().find_map(|container| {
                 let state = pod.container(container).filter(|state| state.is_crashed())?;
-                Some((pod.clone(), container, state.to_string()))
+                Some((pod.clone(), container, state.clone()))
             })
         })?;
-        Some(self.crash(&pod, container, state).await)
+        Some(self.crash_of(&pod, container, &state).await)
+    }
+
+    /// What is told of a container that ended.
+    pub(super) async fn crash_of(&self, pod: &Pod, container: Container, state: &ContainerState) -> MeshError {
+        self.crash(pod, container, state.to_string()).await
     }
 
     pub(super) async fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {

@@ -14,8 +14,10 @@ mod patience;
 mod proof;
 mod refusal;
 mod registry;
+mod remarks;
 mod repair;
 mod scale;
+pub(crate) mod seen;
 mod view;
 mod wanted;
 
@@ -73,6 +75,10 @@ struct State {
     used_by: Vec<String>,
     /// What came only after its time because the machine was busy.
     late: Option<String>,
+    /// How it was when it was last looked at.
+    seen: Option<Arc<seen::Seen>>,
+    /// Whether something happened to it that no case may find.
+    is_broken: bool,
 }
 
 impl RunningMesh {
@@ -184,6 +190,16 @@ impl RunningMesh {
     /// That a case has run on it.
     pub(crate) fn was_used_by(&self, case: &str) {
         self.state().used_by.push(case.to_owned());
+    }
+
+    /// That something happened to it that no other case may find.
+    pub(crate) fn is_not_to_be_trusted(&self) {
+        self.state().is_broken = true;
+    }
+
+    /// Whether a case that comes next gets another mesh: something of it has ended by itself, or something else happened to it.
+    pub(crate) async fn is_broken(&self) -> bool {
+        self.state().is_broken || self.crashed().await.is_some()
     }
 
     /// Ends the mesh and removes all of it.

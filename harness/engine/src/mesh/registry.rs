@@ -14,6 +14,14 @@ impl RunningMesh {
         state.registry.services.get(service).map(|hosts| hosts.pods.clone())
     }
 
+    /// Whether a pod of a group is a host of any service.
+    pub(super) fn is_host(&self, group: &str) -> bool {
+        let pods = self.pods_of_group(group);
+        let state = self.state();
+        let hosts = state.registry.services.values();
+        hosts.flat_map(|hosts| &hosts.pods).any(|pod| pods.contains(pod))
+    }
+
     /// The services that are registered, without those that are only told of as absent.
     pub(crate) fn registered_services(&self) -> Vec<String> {
         let absent = self.absent_services();

@@ -7,6 +7,7 @@ mod envoys;
 mod events;
 mod evidence;
 mod hostile;
+mod invariants;
 mod loads;
 mod network;
 mod order;

@@ -141,12 +141,12 @@ async fn an_envoy_that_remembers_ejections_is_seen() {
 #[tokio::test]
 async fn requests_that_are_still_in_flight_are_seen() {
     let (world, envoys) = shop().await;
-    envoys["echo-1"].counts("http.ingress_http.downstream_rq_active", 1);
+    envoys["echo-1"].counts("cluster.local_service.upstream_rq_pending_active", 1);
     let ran = run_harmful(&world, "{kill: echo-2/application}").await;
     is_not_repaired(
         &world,
         &ran,
-        "the Envoy of echo-1 has requests in flight (http.ingress_http.downstream_rq_active)",
+        "the Envoy of echo-1 has requests in flight (cluster.local_service.upstream_rq_pending_active)",
     );
 }
 

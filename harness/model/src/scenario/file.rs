@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    allow::Allowance,
     quantity::Time,
     value::{AxisValues, Json, OneOrMany, StrongerAxes},
     verb::Step,
@@ -54,6 +55,9 @@ pub struct ScenarioFile {
     pub deadline: Option<Time>,
     /// `never`: each case has a mesh of its own, that no other case has used or will use.
     pub share: Option<Share>,
+    /// Invariants that the cases break on purpose, each with its reason.
+    #[serde(default)]
+    pub allows: Vec<Allowance>,
     /// What is done and what is expected, in order.
     pub steps: Vec<At<Step>>,
 }

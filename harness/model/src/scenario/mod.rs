@@ -1,5 +1,6 @@
 //! What a person wrote: a promise, a mesh, what varies, and steps.
 
+pub mod allow;
 mod axes;
 pub(crate) mod check;
 mod count;
@@ -145,7 +146,7 @@ impl Scenario {
         if let Some(Share::Never) = file.share {
             mesh.alone = Some(format!("{} says `share: never`", source.name()));
         }
-        wrong.extend(steps::check(source, &node, &file.steps, &mesh, &own));
+        wrong.extend(steps::check(source, &node, &file, &mesh, &own));
         wrong.extend(deadline::deadline(source, &node, file.deadline));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.verb().expects()) {
             wrong.push(self.expects_nothing());
@@ -163,6 +164,7 @@ impl Scenario {
             tags: file.tags.into_iter().map(|tag| tag.value).collect(),
             deadline: file.deadline.map(|time| time.0),
             mesh,
+            allows: file.allows.into(),
             steps: file.steps.into(),
         })
     }
@@ -184,7 +186,7 @@ impl Scenario {
         };
         let mut wrong = self.head(&file);
         match self.mesh(&rest.node, &file.mesh, meshes) {
-            Ok(mesh) => wrong.extend(steps::check(&self.source, &rest.node, &file.steps, &mesh, own)),
+            Ok(mesh) => wrong.extend(steps::check(&self.source, &rest.node, &file, &mesh, own)),
             Err(more) => wrong.extend(more),
         }
         wrong.retain(|wrong| rest.is_wrong(wrong));

@@ -28,6 +28,7 @@ pub fn too_many(source: &Source, file: &Node) -> Vec<Diagnostic> {
         }
     };
     of_list("steps", "steps", STEPS, "make several scenarios of it");
+    of_list("allows", "items", STEPS, "leave out what is allowed twice");
     of_list("axes", "axes", AXES, "leave out those that matter least");
     of_list("stronger", "items", STRONGER, "take together what overlaps");
     for key in ["constraints", "include", "exclude", "seeds"] {

@@ -1,22 +1,23 @@
-//! What is checked of a scenario's steps before anything starts.
+//! What is checked of a scenario's steps, and of what they may break, before anything starts.
 
 use indexmap::IndexMap;
 
-use super::{check::Check, verb::Step};
+use super::{ScenarioFile, check::Check, verb::Step};
 use crate::{
     mesh::MeshSpec,
     source::{Diagnostic, Source},
     yaml::{At, Kind, Node},
 };
 
-/// Everything in `steps` that is invalid in `mesh`. `node` is the file from which the steps were read.
+/// Everything in the steps of `file`, and in what it allows, that is invalid in `mesh`. `node` is what the file was read from.
 pub(super) fn check(
     source: &Source,
     node: &Node,
-    steps: &[At<Step>],
+    file: &ScenarioFile,
     mesh: &MeshSpec,
     params: &IndexMap<String, serde_json::Value>,
 ) -> Vec<Diagnostic> {
+    let steps = &file.steps;
     let nodes = match node.get("steps").map(|steps| &steps.kind) {
         Some(Kind::Sequence(nodes)) => nodes.as_slice(),
         _ => &[],
@@ -40,6 +41,9 @@ pub(super) fn check(
         loads_later: steps.iter().filter_map(|step| step.verb().starts_load()).collect(),
         wrong: Vec::new(),
     };
+    for allowance in &file.allows {
+        allowance.check(&mut check);
+    }
     for (step, node) in steps.iter().zip(nodes) {
         check.node = node;
         check.nothing_said();

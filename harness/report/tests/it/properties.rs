@@ -115,7 +115,6 @@ proptest! {
             errors: count(Status::Errored),
             skipped: count(Status::Skipped),
             flaky: count(Status::Flaky),
-            voids: 0,
         });
         for case in &cases {
             let explained = dir.path().join(bundle_folder(&case.id, case.round)).join("failure.txt").is_file();

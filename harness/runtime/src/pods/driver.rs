@@ -15,7 +15,7 @@ use meshkat_model::mesh::{Container, Port, Service};
 use super::address::{PodAddress, PodName};
 use super::bootstraps::Configuration;
 use super::partition::Network;
-use crate::{InstanceId, RuntimeError};
+use crate::{InstanceId, RuntimeError, Usage};
 
 /// A life of a container.
 pub struct Life {
@@ -96,6 +96,14 @@ pub trait DriverContainer: fmt::Debug + Send + Sync + 'static {
 
     /// The end of what it wrote: whole lines, at most so many bytes.
     async fn log(&self, tail_bytes: usize) -> Result<String, RuntimeError>;
+
+    /// What it wrote behind the first `from` bytes, in whole lines, and how many bytes there are with them.
+    async fn log_since(&self, from: u64) -> Result<(Vec<u8>, u64), RuntimeError>;
+
+    /// What it has of its machine, if it runs; none where the runtime cannot tell.
+    async fn usage(&self) -> Option<Usage> {
+        None
+    }
 }
 
 /// A runtime's part in one mesh.

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 
 use super::driver::{DriverContainer, Ended, Life, Look, Order};
-use crate::{ContainerState, RuntimeError, Target};
+use crate::{ContainerState, RuntimeError, Target, Usage};
 
 /// How long a container may take to go that was killed, or has ended by itself.
 const KILLED: Duration = Duration::from_secs(20);
@@ -275,6 +275,19 @@ impl<C: DriverContainer> ContainerHandle<C> {
     /// The end of what it wrote.
     pub(crate) async fn log(&self, tail_bytes: usize) -> Result<String, RuntimeError> {
         self.container.log(tail_bytes).await
+    }
+
+    /// What it wrote behind the first `from` bytes, and how many there are with that.
+    pub(crate) async fn log_since(&self, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        self.container.log_since(from).await
+    }
+
+    /// What it has of its machine.
+    pub(crate) async fn usage(&self) -> Option<Usage> {
+        match self.state().is_alive() {
+            true => self.container.usage().await,
+            false => None,
+        }
     }
 
     /// From now on its end is no crash.

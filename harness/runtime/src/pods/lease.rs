@@ -27,7 +27,7 @@ use crate::run::folder::RunFolder;
 use crate::run::ledger::{Ledger, LedgerFile};
 use crate::run::owner;
 use crate::run::token::{Token, read_authorization};
-use crate::{ContainerState, Lease, NetworkFault, Pod, Released, RuntimeError, Target};
+use crate::{ContainerState, Lease, NetworkFault, Pod, Released, RuntimeError, Target, Usage};
 
 type Entry<D> = Arc<PodEntry<<D as Driver>::Container>>;
 type Handles<D> = Vec<Arc<ContainerHandle<<D as Driver>::Container>>>;
@@ -506,6 +506,19 @@ impl<D: Driver> Lease for PodLease<D> {
             Some(container) => container.log(tail_bytes).await,
             None => Ok(String::new()),
         }
+    }
+
+    async fn log_since(&self, pod: &str, container: Container, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        let meant = self.entries().containers(&Target::container(pod, container))?;
+        match meant.first() {
+            Some(container) => container.log_since(from).await,
+            None => Ok((Vec::new(), 0)),
+        }
+    }
+
+    async fn usage(&self, pod: &str, container: Container) -> Option<Usage> {
+        let meant = self.entries().containers(&Target::container(pod, container)).ok()?;
+        meant.first()?.usage().await
     }
 
     fn done_by_hand(&self) -> Vec<String> {

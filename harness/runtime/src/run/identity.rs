@@ -6,6 +6,8 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
+use crate::Usage;
+
 #[cfg(target_os = "linux")]
 use super::proc as system;
 use super::proof::Proof;
@@ -52,6 +54,16 @@ impl ProcessIdentity {
     /// Whether all of it stands still, as after SIGSTOP.
     pub fn is_frozen(&self) -> bool {
         system::is_frozen(self.pid) && self.is_alive()
+    }
+
+    /// What it has of its machine; none where nothing tells it.
+    pub fn usage(&self) -> Option<Usage> {
+        let (files, kilobytes) = system::usage(self.pid)?;
+        // Asked behind the look: else it may have been of another process of the same number.
+        self.is_alive().then_some(Usage {
+            files,
+            memory: kilobytes * 1024,
+        })
     }
 
     /// What would come of a signal; none is sent.

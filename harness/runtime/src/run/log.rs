@@ -155,6 +155,36 @@ pub fn tail(log: &Path, bytes: usize) -> io::Result<String> {
     Ok(if earlier.is_empty() { text } else { earlier + &text })
 }
 
+/// The whole lines that a log got behind its first `from` bytes, at most [`LIMIT`] bytes, and how long it is with them. Of one that was
+/// cut meanwhile, what came behind the cut. A file that is not there is empty.
+///
+/// # Errors
+/// It cannot be read.
+pub fn since(log: &Path, from: u64) -> io::Result<(Vec<u8>, u64)> {
+    let mut file = match File::open(log) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    let from = if length < from { 0 } else { from };
+    if length == from {
+        return Ok((Vec::new(), from));
+    }
+    file.seek(SeekFrom::Start(from))?;
+    let mut text = Vec::new();
+    file.take(LIMIT).read_to_end(&mut text)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    // A piece without any end of a line is one that will never be read whole.
+    let whole = if whole == 0 && text.len() as u64 == LIMIT {
+        text.len()
+    } else {
+        whole
+    };
+    text.truncate(whole);
+    Ok((text, from + whole as u64))
+}
+
 fn tail_of(path: &Path, bytes: usize) -> io::Result<String> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -208,6 +238,24 @@ mod tests {
         assert_eq!(tail_of_text("one\nthree\n", 3), "…ee\n");
         assert_eq!(tail_of_text("", 3), "");
         assert_eq!(tail_of_text("three", 0), "");
+    }
+
+    #[test]
+    fn what_a_log_got_since_is_given_in_whole_lines() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let since = |from| since(&path, from).map(|(text, to)| (String::from_utf8(text).expect("it is text"), to));
+        let none = (String::new(), 0);
+        assert_eq!(since(7).expect("that is no error"), none);
+        std::fs::write(&path, "one\ntwo\nthr").expect("it is ours");
+        assert_eq!(since(0).expect("it is there"), ("one\ntwo\n".to_owned(), 8));
+        assert_eq!(since(4).expect("it is there"), ("two\n".to_owned(), 8));
+        assert_eq!(since(8).expect("it is there"), (String::new(), 8));
+        std::fs::write(&path, "one\ntwo\nthree\n").expect("it is ours");
+        assert_eq!(since(8).expect("it is there"), ("three\n".to_owned(), 14));
+        // It was cut.
+        std::fs::write(&path, "cut\nfour\n").expect("it is ours");
+        assert_eq!(since(14).expect("it is there"), ("cut\nfour\n".to_owned(), 9));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use folder::{
 pub use id::{LeaseId, NotALease};
 pub use identity::{ProcessIdentity, Signalled};
 pub use ledger::{Ledger, LedgerFile, LedgerPod, LedgerProcess, RuntimeName};
-pub use log::{BoundedLog, LIMIT as LOG_LIMIT, LogKeeper, tail};
+pub use log::{BoundedLog, LIMIT as LOG_LIMIT, LogKeeper, since, tail};
 pub use owner::{Owner, end};
 pub use proof::Proof;
 pub use reaper::{reap, reaper_main};

@@ -30,6 +30,13 @@ fn parse(stat: &str) -> Option<String> {
     }
 }
 
+/// How many files a process has open, and the kilobytes of memory that are its own: what it shares with others of the same program, such
+/// as the program itself, is not among them. None where that is not shown.
+pub(super) fn usage(pid: u32) -> Option<(u64, u64)> {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+    Some((files as u64, of_status(pid, "RssAnon:")?.into()))
+}
+
 /// The numbers of the processes of a group: in the third field after the program's name is whose group it is.
 pub(super) fn group(leader: u32) -> Vec<u32> {
     // Most have none.

@@ -14,6 +14,11 @@ pub(super) fn started(pid: u32) -> Option<String> {
     parse(&ps(pid, &["-o", "state=", "-o", "lstart="])?)
 }
 
+/// `ps` does not tell of open files.
+pub(super) fn usage(_: u32) -> Option<(u64, u64)> {
+    None
+}
+
 pub(super) fn group(leader: u32) -> Vec<u32> {
     let output = std::process::Command::new("ps")
         .args(["-A", "-o", "pgid=", "-o", "pid="])

@@ -17,7 +17,7 @@ use crate::pods::driver::{Driver, DriverContainer, Ended, Life, Look, Order};
 use crate::pods::partition::Network;
 use crate::run::LeaseId;
 use crate::run::folder::resources;
-use crate::{NetworkFault, RuntimeError, Target};
+use crate::{NetworkFault, RuntimeError, Target, Usage};
 
 /// A mesh of which only the states exist.
 #[derive(Debug)]
@@ -134,6 +134,16 @@ impl DriverContainer for ScriptedContainer {
         let text = self.script.log_of(&self.target);
         let start = (text.len().saturating_sub(tail_bytes)..=text.len()).find(|at| text.is_char_boundary(*at));
         Ok(text.get(start.unwrap_or_default()..).unwrap_or_default().to_owned())
+    }
+
+    async fn log_since(&self, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        let text = self.script.log_of(&self.target).into_bytes();
+        let behind = usize::try_from(from).ok().and_then(|from| text.get(from..));
+        Ok((behind.unwrap_or(&text).to_vec(), text.len() as u64))
+    }
+
+    async fn usage(&self) -> Option<Usage> {
+        Some(self.script.usage_of(&self.target))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::driver::ScriptedDriver;
 use super::script::{Call, Script};
 use crate::pods::lease::PodLease;
-use crate::{Lease, NetworkFault, Pod, Released, RuntimeError, Target};
+use crate::{Lease, NetworkFault, Pod, Released, RuntimeError, Target, Usage};
 
 /// What every scripted mesh's applications ask for.
 pub const AUTHORIZATION: &str = "Bearer of a scripted mesh";
@@ -111,6 +111,14 @@ impl Lease for ScriptedLease {
 
     async fn log(&self, pod: &str, container: Container, tail_bytes: usize) -> Result<String, RuntimeError> {
         self.pods.log(pod, container, tail_bytes).await
+    }
+
+    async fn log_since(&self, pod: &str, container: Container, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        self.pods.log_since(pod, container, from).await
+    }
+
+    async fn usage(&self, pod: &str, container: Container) -> Option<Usage> {
+        self.pods.usage(pod, container).await
     }
 
     fn done_by_hand(&self) -> Vec<String> {

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::error::failed;
 use crate::pods::driver::{Ended, Life, Look};
 use crate::run::LeaseId;
-use crate::{InstanceId, NetworkFault, RuntimeError, Target};
+use crate::{InstanceId, NetworkFault, RuntimeError, Target, Usage};
 
 /// One call of a backend or a lease that changes something.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,7 @@ pub struct Script {
 struct Notes {
     addresses: HashMap<String, IpAddr>,
     logs: HashMap<(String, Container), String>,
+    usage: HashMap<Target, Usage>,
     failures: Vec<(Call, String)>,
     calls: Vec<Call>,
     lives: HashMap<(LeaseId, Target), ScriptedLife>,
@@ -94,6 +95,19 @@ impl Script {
         self
     }
 
+    /// Says what a container has of its machine from now on; nothing before.
+    pub fn uses(&self, pod: &str, container: Container, usage: Usage) {
+        self.notes().usage.insert(Target::container(pod, container), usage);
+    }
+
+    /// Adds a line to the log of a container.
+    pub fn writes(&self, pod: &str, container: Container, line: &str) {
+        let mut notes = self.notes();
+        let log = notes.logs.entry((pod.to_owned(), container)).or_default();
+        log.push_str(line);
+        log.push('\n');
+    }
+
     /// Makes the next such call fail with that message.
     pub fn fail(&self, call: Call, message: &str) {
         self.notes().failures.push((call, message.to_owned()));
@@ -121,6 +135,10 @@ impl Script {
             .get(pod)
             .copied()
             .ok_or_else(|| RuntimeError::other(format!("the script has no address for the pod `{pod}`")))
+    }
+
+    pub(super) fn usage_of(&self, target: &Target) -> Usage {
+        self.notes().usage.get(target).copied().unwrap_or_default()
     }
 
     pub(super) fn log_of(&self, target: &Target) -> String {

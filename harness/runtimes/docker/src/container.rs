@@ -12,7 +12,7 @@ use bollard::query_parameters::{InspectContainerOptions, KillContainerOptions};
 use futures::{FutureExt, Stream, StreamExt};
 use meshkat_model::mesh::Container;
 use meshkat_runtime::pods::{DriverContainer, Ended, Life, Look, Order};
-use meshkat_runtime::run::{BoundedLog, LOG_LIMIT, LeaseId, tail};
+use meshkat_runtime::run::{BoundedLog, LOG_LIMIT, LeaseId, since, tail};
 use meshkat_runtime::{InstanceId, RuntimeError, Target, failed as failed_at};
 
 use crate::api::{attach, create, ended, inspect, pid, start};
@@ -154,6 +154,13 @@ impl DriverContainer for DockerContainer {
             return Ok(String::new());
         };
         tail(path, tail_bytes).map_err(failed_at("read", path))
+    }
+
+    async fn log_since(&self, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        let Some(path) = &self.launch.log else {
+            return Ok((Vec::new(), 0));
+        };
+        since(path, from).map_err(failed_at("read", path))
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use meshkat_runtime::pods::{DriverContainer, Ended, Life, Look, Order};
-use meshkat_runtime::run::{LeaseId, LedgerFile, LedgerProcess, ProcessIdentity, Proof, Signalled, tail};
-use meshkat_runtime::{InstanceId, RuntimeError, Target, environment, failed};
+use meshkat_runtime::run::{LeaseId, LedgerFile, LedgerProcess, ProcessIdentity, Proof, Signalled, since, tail};
+use meshkat_runtime::{InstanceId, RuntimeError, Target, Usage, environment, failed};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Child;
@@ -286,6 +286,14 @@ impl DriverContainer for ProcessContainer {
 
     async fn log(&self, tail_bytes: usize) -> Result<String, RuntimeError> {
         tail(&self.log, tail_bytes).map_err(failed("read", &self.log))
+    }
+
+    async fn log_since(&self, from: u64) -> Result<(Vec<u8>, u64), RuntimeError> {
+        since(&self.log, from).map_err(failed("read", &self.log))
+    }
+
+    async fn usage(&self) -> Option<Usage> {
+        self.identity()?.usage()
     }
 }
 

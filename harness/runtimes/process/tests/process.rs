@@ -357,6 +357,27 @@ async fn a_state_folder_that_cannot_be_made_is_told() {
 }
 
 #[tokio::test]
+async fn what_a_process_has_open_and_what_it_wrote_since_is_told() {
+    let ground = Ground::new();
+    let lease = lease(&ground, &ground.mesh()).await;
+    let of = async |pod| lease.usage(pod, Container::Application).await;
+    let usage = of("pet-1").await.expect("it runs");
+    assert!(usage.files >= 3 && usage.memory > 0, "{usage:?}");
+    assert_eq!(of("echo").await, None, "it never ran");
+    let log = until_log(&lease, "pet-1", "\n").await;
+    let since = async |from| {
+        lease
+            .log_since("pet-1", Container::Application, from)
+            .await
+            .expect("it is readable")
+    };
+    assert_eq!(since(0).await, (log.clone().into_bytes(), log.len() as u64));
+    assert_eq!(since(log.len() as u64).await, (Vec::new(), log.len() as u64));
+    lease.kill(&Target::pod("pet-1")).await.expect("it can be killed");
+    assert_eq!(of("pet-1").await, None, "it has ended");
+}
+
+#[tokio::test]
 async fn what_it_cannot_do_has_a_reason() {
     let backend = ProcessBackend::new(Ground::new().options()).expect("a backend");
     assert_eq!(backend.name(), "process");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::contract::{Impact, Verb, list};
+use super::contract::{Cause, Impact, Verb, list};
 use crate::{
     capability::Capability,
     mesh::{GroupSpec, MeshSpec},
@@ -51,6 +51,11 @@ macro_rules! target_step {
 
             fn needs(&self, mesh: &MeshSpec) -> Vec<Capability> {
                 acting(Capability::$needs, &self.$verb, mesh)
+            }
+
+            // A runtime may start again by itself what has ended.
+            fn causes(&self) -> Option<Cause> {
+                Cause::restart(self.$verb.iter()).filter(|_| Capability::$needs != Capability::Pause)
             }
         }
     };
@@ -123,6 +128,10 @@ impl Verb for StartStep {
 
     fn needs(&self, mesh: &MeshSpec) -> Vec<Capability> {
         acting(Capability::Stop, &self.start, mesh)
+    }
+
+    fn causes(&self) -> Option<Cause> {
+        Cause::restart(self.start.iter())
     }
 }
 

@@ -44,6 +44,12 @@ pub(crate) trait Verb {
         Vec::new()
     }
 
+    /// What it makes the mesh do that would be a broken invariant if nobody had asked for it. One that is forgotten here is told by
+    /// the first case that has it, which fails.
+    fn causes(&self) -> Option<Cause> {
+        None
+    }
+
     /// The name under which later steps know what it saw, and what that is.
     fn keeps(&self) -> Option<(&At<String>, Kept)> {
         None
@@ -70,6 +76,23 @@ pub enum Impact {
     /// Nobody can tell what is left: requests that may change anything, a network that was cut (connections that are dead and
     /// do not know it), weights (an Envoy applies their changes up to its `update_merge_window` later), or a mesh of which a part was never there, which Envoys do not forget once they have seen it.
     Lasting,
+}
+
+/// What a step makes a mesh do, beside what it leaves: see [`Invariant`](crate::invariant::Invariant).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// Containers of these pods, or of the pods of these groups, begin anew.
+    Restart(Vec<String>),
+    /// The Envoys of these pods, or of the pods of these groups, are told what they refuse; none are all.
+    Nack(Vec<String>),
+}
+
+impl Cause {
+    /// The names of what steps act on; of `POD/envoy` the pod.
+    pub(super) fn restart<'a>(targets: impl IntoIterator<Item = &'a At<String>>) -> Option<Self> {
+        let pod = |target: &At<String>| target.split('/').next().unwrap_or_default().to_owned();
+        Some(Self::Restart(targets.into_iter().map(pod).collect()))
+    }
 }
 
 /// Names as a sentence has them.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    contract::{Impact, Verb, list},
+    contract::{Cause, Impact, Verb, list},
     registry::{Hosts, check_hosts, services},
 };
 use crate::{
@@ -176,6 +176,23 @@ impl Verb for DiscoveryStep {
 
     fn asks_for_the_past(&self, _: &[&str]) -> bool {
         false
+    }
+
+    fn causes(&self) -> Option<Cause> {
+        match self.discovery.value {
+            Discovery::Killed | Discovery::Restored => Some(Cause::Restart(vec!["sds".to_owned()])),
+            Discovery::Garbage | Discovery::Invalid => {
+                let only = self.only_for.iter().flat_map(|only| only.iter());
+                Some(Cause::Nack(only.map(|pod| pod.value.clone()).collect()))
+            }
+            Discovery::Hung
+            | Discovery::Silent
+            | Discovery::Cut
+            | Discovery::Refusing
+            | Discovery::Slow
+            | Discovery::Empty
+            | Discovery::Flapping => None,
+        }
     }
 
     fn takes(&self) -> Duration {

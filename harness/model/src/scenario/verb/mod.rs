@@ -24,7 +24,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::contract::Impact;
+pub use self::contract::{Cause, Impact};
 use self::{
     admin::AdminStep,
     check::CheckStep,

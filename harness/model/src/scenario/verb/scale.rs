@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::contract::{Impact, Verb};
+use super::contract::{Cause, Impact, Verb};
 use crate::{
     capability::Capability,
     mesh::MeshSpec,
@@ -71,6 +71,11 @@ impl Verb for ScaleStep {
 
     fn needs(&self, _: &MeshSpec) -> Vec<Capability> {
         vec![Capability::Scale]
+    }
+
+    /// A pod that goes and one that comes may have the same name.
+    fn causes(&self) -> Option<Cause> {
+        Cause::restart(self.scale.keys())
     }
 
     fn scales(&self) -> Option<&IndexMap<At<String>, At<u32>>> {

@@ -494,7 +494,6 @@ fn culprits() -> Fixture {
         scenario: format!("eds/other{n}"),
         smallest: None,
         flaky: vec![],
-        voids: 0,
         trials: vec![],
         cut_short: false,
         ..first.clone()
@@ -547,7 +546,6 @@ fn hostile() -> Fixture {
             proven: false,
         }),
         flaky: vec![],
-        voids: 0,
         trials: vec![],
         cut_short: true,
     };

@@ -1,0 +1,14 @@
+//! No service panics.
+
+use meshkat_model::invariant::Invariant;
+
+use super::{Between, Breach};
+
+pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
+    let mut found = Vec::new();
+    for (at, now, _) in between.containers() {
+        let panics = now.remarks.iter().filter(|remark| remark.is_panic);
+        found.extend(panics.map(|remark| at.breach(Invariant::Panic, format!("{} wrote: {}", at.who(), remark.text))));
+    }
+    found
+}

@@ -1,0 +1,280 @@
+//! What is seen of each container of a mesh between two cases: states, logs, counters, files and memory. No judgement in it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use futures::future::{join, join_all};
+use meshkat_driver::{Sent, Tally};
+use meshkat_envoy::admin::Stat;
+use meshkat_model::mesh::{Container, Port};
+use meshkat_runtime::{ContainerState, InstanceId, Pod, Usage};
+
+pub(crate) use super::remarks::Remark;
+use super::{ANSWER, RunningMesh, remarks};
+
+/// All that is asked of an Envoy: one question a case.
+const ASKED: &str = "(update_rejected|downstream_rq_total|_rq_active)$";
+const OF_ADMIN: &str = "http.admin.";
+
+/// A mesh at one moment, and what its containers wrote since the moment before.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) pods: BTreeMap<String, SeenPod>,
+    /// The last responses that clients of the discovery service refused.
+    pub(crate) nacks: BTreeSet<SeenNack>,
+    /// How often the mesh had been repaired.
+    pub(crate) repairs: usize,
+}
+
+/// A pod at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenPod {
+    pub(crate) group: String,
+    pub(crate) application: Option<SeenContainer>,
+    pub(crate) envoy: Option<SeenContainer>,
+    /// What its Envoy counts; none where it has none, or it did not say.
+    pub(crate) counts: Option<Counts>,
+    /// What the clients of a case sent to its Envoy, and whether nobody else sends to it.
+    pub(crate) sent: Sent,
+    pub(crate) is_edge: bool,
+    /// Requests that were given up and not counted when it was looked: they may be counted yet.
+    pub(crate) owed: u64,
+}
+
+/// A container at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SeenContainer {
+    /// Which of its lives it has; none when it does not run.
+    pub(crate) instance: Option<InstanceId>,
+    /// How it ended without having been asked to, and the end of its log.
+    pub(crate) crash: Option<String>,
+    pub(crate) usage: Option<Usage>,
+    /// The lines of its log that tell of errors, since the moment before.
+    pub(crate) remarks: Vec<Remark>,
+    /// How long its log was.
+    pub(crate) logged: u64,
+}
+
+/// What an Envoy counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    /// Updates that it refused, by the name of the counter.
+    pub(crate) rejected: BTreeMap<String, u64>,
+    /// Requests that came in; none where its counters do not tell of all.
+    pub(crate) requests: Option<u64>,
+    /// Requests that are open, by the name of the gauge, where there are any.
+    pub(crate) open: BTreeMap<String, u64>,
+}
+
+/// A response that a client of the discovery service refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SeenNack {
+    /// The node's id, which is its pod's name.
+    pub(crate) node: String,
+    pub(crate) transport: String,
+    pub(crate) kind: String,
+    pub(crate) version: String,
+    /// What the client says.
+    pub(crate) message: String,
+}
+
+impl SeenPod {
+    pub(crate) fn container(&self, container: Container) -> Option<&SeenContainer> {
+        match container {
+            Container::Application => self.application.as_ref(),
+            Container::Envoy => self.envoy.as_ref(),
+        }
+    }
+
+    /// Whether its Envoy has lived on since `before`.
+    pub(crate) fn has_same_envoy(&self, before: &Self) -> bool {
+        let life = |pod: &Self| pod.envoy.as_ref().and_then(|envoy| envoy.instance.clone());
+        life(self).is_some() && life(self) == life(before)
+    }
+}
+
+impl RunningMesh {
+    /// The mesh as it was when it was last looked at.
+    pub(crate) fn last_seen(&self) -> Arc<Seen> {
+        self.state().seen.clone().unwrap_or_default()
+    }
+
+    /// From now on, this is how it was.
+    pub(crate) fn was_seen(&self, seen: Seen) {
+        self.state().seen = Some(Arc::new(seen));
+    }
+
+    /// Sees to it that there is a moment before the case that begins. It is the end of the case before, unless a repair came after it.
+    /// Of a mesh that nobody used, all counters begin with nothing, and logs with their first lines.
+    pub(crate) async fn is_to_be_used(&self) {
+        let last = self.state().seen.clone();
+        match last {
+            None => {
+                let mut seen = self.see_containers(&Seen::default()).await;
+                for pod in seen.pods.values_mut() {
+                    pod.counts = pod.envoy.is_some().then(Counts::default);
+                    let containers = [&mut pod.application, &mut pod.envoy].into_iter().flatten();
+                    containers.for_each(|container| container.logged = 0);
+                }
+                self.was_seen(seen);
+            }
+            Some(last) if last.repairs != self.repairs() => {
+                let seen = self.see(&last, &Tally::default()).await;
+                self.was_seen(seen);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Looks at all containers, and asks each Envoy that runs, and the discovery service, one question. `tally` is what clients sent since
+    /// `before`.
+    pub(crate) async fn see(&self, before: &Seen, tally: &Tally) -> Seen {
+        let pods = self.pods();
+        let counts = join_all(pods.iter().map(|pod| self.counts(pod)));
+        let asked = async { join(counts, self.nacks()).await };
+        let (mut seen, (counts, nacks)) = join(self.see_containers(before), asked).await;
+        seen.nacks = nacks.unwrap_or_else(|| before.nacks.clone());
+        for (pod, counts) in pods.iter().zip(counts) {
+            let Some(now) = seen.pods.get_mut(&pod.name) else {
+                continue;
+            };
+            now.counts = counts;
+            now.sent = tally.to_any(|socket| is_at_envoy(pod, socket));
+            now.is_edge = self.is_edge(&pod.group);
+            if let Some(then) = before.pods.get(&pod.name).filter(|then| now.has_same_envoy(then)) {
+                let requests = |of: &SeenPod| of.counts.as_ref().map(|counts| counts.requests.unwrap_or_default());
+                let counted = requests(now)
+                    .unwrap_or_default()
+                    .saturating_sub(requests(then).unwrap_or_default());
+                now.owed = (then.owed + now.sent.requests).saturating_sub(counted);
+            }
+        }
+        seen
+    }
+
+    async fn see_containers(&self, before: &Seen) -> Seen {
+        let pods = self.pods();
+        let see = async |pod: &Pod| {
+            let then = before.pods.get(&pod.name);
+            let see = async |container| {
+                let state = pod.container(container)?;
+                let then = then.and_then(|then| then.container(container));
+                Some(self.see_container(pod, container, state, then).await)
+            };
+            let (application, envoy) = join(see(Container::Application), see(Container::Envoy)).await;
+            let seen = SeenPod {
+                group: pod.group.clone(),
+                application,
+                envoy,
+                counts: None,
+                sent: Sent::default(),
+                is_edge: false,
+                owed: 0,
+            };
+            (pod.name.clone(), seen)
+        };
+        Seen {
+            pods: join_all(pods.iter().map(see)).await.into_iter().collect(),
+            nacks: BTreeSet::new(),
+            repairs: self.repairs(),
+        }
+    }
+
+    async fn see_container(
+        &self,
+        pod: &Pod,
+        container: Container,
+        state: &ContainerState,
+        then: Option<&SeenContainer>,
+    ) -> SeenContainer {
+        let from = then.map_or(0, |then| then.logged);
+        // A log that cannot be read tells of nothing.
+        let (text, logged) = self
+            .lease
+            .log_since(&pod.name, container, from)
+            .await
+            .unwrap_or((Vec::new(), from));
+        SeenContainer {
+            instance: state.instance().cloned(),
+            crash: match state.is_crashed() {
+                true => Some(self.crash_of(pod, container, state).await.to_string()),
+                false => None,
+            },
+            usage: match state {
+                ContainerState::Running { .. } => self.lease.usage(&pod.name, container).await,
+                _ => None,
+            },
+            remarks: remarks::find(&text, container),
+            logged,
+        }
+    }
+
+    async fn counts(&self, pod: &Pod) -> Option<Counts> {
+        let Some(ContainerState::Running { .. }) = pod.envoy else {
+            return None;
+        };
+        let configuration = self.configurations.get(&pod.group)?;
+        let stats = self.admin(pod).stats(Some(ASKED), ANSWER).await.ok()?;
+        let mut counts = Counts::default();
+        for (name, stat) in stats.iter().filter(|(name, _)| !name.starts_with(OF_ADMIN)) {
+            let Stat::Number(number) = *stat else { continue };
+            if name.ends_with("update_rejected") {
+                counts.rejected.insert(name.to_owned(), number);
+            } else if name.starts_with("http.") && name.ends_with(".downstream_rq_total") {
+                if configuration.is_counted {
+                    *counts.requests.get_or_insert_default() += number;
+                }
+            } else if number > 0 && is_of_requests(name, &configuration.streams) {
+                counts.open.insert(name.to_owned(), number);
+            }
+        }
+        Some(counts)
+    }
+
+    /// None where the discovery service does not say.
+    async fn nacks(&self) -> Option<BTreeSet<SeenNack>> {
+        if !self.has_discovery() {
+            return None;
+        }
+        let clients = self.discovery().ok()?.clients().await.ok()?;
+        let mut nacks = BTreeSet::new();
+        for client in clients.clients {
+            for (kind, of) in client.types {
+                let nack = of.last_nack.map(|nack| SeenNack {
+                    node: client.node.id.clone(),
+                    transport: client.transport.clone(),
+                    kind,
+                    version: nack.version,
+                    message: nack.message,
+                });
+                nacks.extend(nack);
+            }
+        }
+        Some(nacks)
+    }
+
+    /// Whether the Envoys of a group have requests of clients alone: they stand before no application, and no other Envoy is told where
+    /// they are.
+    fn is_edge(&self, group: &str) -> bool {
+        let stands_alone = self.spec.groups.get(group).is_some_and(|spec| spec.service.is_none());
+        let mut others = self.configurations.values().flat_map(|of| &of.named);
+        stands_alone && !others.any(|endpoint| endpoint.host == group) && !self.is_host(group)
+    }
+}
+
+/// Whether it is where clients reach the Envoy of a pod, and not its admin interface or its application.
+fn is_at_envoy(pod: &Pod, socket: SocketAddr) -> bool {
+    let others = [Port::Admin, Port::Application].map(|port| pod.socket(port));
+    let is_own = socket.ip() == pod.address || pod.published.values().any(|published| *published == socket);
+    is_own && !others.contains(&socket)
+}
+
+/// Whether it is a gauge of requests that are open, and not of those to a cluster to which some stay open for ever.
+fn is_of_requests(gauge: &str, streams: &BTreeSet<String>) -> bool {
+    let within = |before, behind| gauge.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+    within("http.", ".downstream_rq_active").is_some()
+        || within("cluster.", ".upstream_rq_active").is_some_and(|cluster| !streams.contains(cluster))
+}
