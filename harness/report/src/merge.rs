@@ -74,7 +74,7 @@ pub fn events_of(dirs: &[PathBuf]) -> Result<Vec<Logged>, ReportError> {
                 // They are in the case's folder, which is read when it has ended.
                 Event::Artifacts { .. } => continue,
                 Event::CaseFinished { case } => {
-                    events.extend(bundle(dir, &case.id, case.round, logged.at_ms, &mut room)?)
+                    events.extend(bundle(dir, &case.id, case.round, logged.at_ms, &mut room)?);
                 }
                 _ => {}
             }

@@ -69,7 +69,7 @@ fn a_case_that_fails_every_second_time_is_told_as_a_flake_and_fails_the_run() {
         .exits(1);
     drop(permit);
     let lines: Vec<&str> = told.err.lines().rev().take(3).collect();
-    let flake = "flake shop/turns: 2 passed, 2 failed: a flake";
+    let flake = "shop/turns: 2 passed, 2 failed: a flake";
     assert_eq!(lines[1..], ["", flake], "{}", told.err);
     assert!(
         lines[0].starts_with("8 cases in 4 rounds: 6 passed, 2 failed"),

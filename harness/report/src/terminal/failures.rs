@@ -177,11 +177,11 @@ fn explanation(group: &Group<'_>, dir: &Path, look: Look) -> String {
 
 /// The cases that did not end in the same way in each round, a line each.
 pub(super) fn flakes(record: &Record) -> String {
-    let word = "flake".style(style(Status::Flaky)).to_string();
     let found: Vec<_> = record.flakes.found().collect();
     let mut out = String::new();
     for flake in found.iter().take(FLAKES) {
-        let _ = write!(out, "\n{word} {}: {}", line(&flake.id, 300), flake.told());
+        let told = flake.told();
+        let _ = write!(out, "\n{}: {}", line(&flake.id, 300), told.style(style(Status::Flaky)));
     }
     if found.len() > FLAKES {
         let _ = write!(out, "\n+{} more", number((found.len() - FLAKES) as u64));

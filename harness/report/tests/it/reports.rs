@@ -117,7 +117,7 @@ fn each_round_is_a_case_of_its_own_and_who_does_not_always_end_alike_is_told() {
     assert_eq!(rounds, [None, Some(1), Some(1), Some(2), Some(2), Some(3), Some(3)]);
     let text = terminal(&fixture, PLAIN);
     let last: Vec<&str> = text.lines().rev().take(3).collect();
-    assert_eq!(last, [fixture.closing, "", &format!("flake a/mixed: {flake}")]);
+    assert_eq!(last, [fixture.closing, "", &format!("a/mixed: {flake}")]);
     for (file, part) in [
         ("summary.md", format!("- `a/mixed`: {flake}")),
         ("index.html", format!("<code>a/mixed</code>: {flake}")),
