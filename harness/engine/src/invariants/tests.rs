@@ -82,6 +82,7 @@ fn an_end_is_a_crash_and_another_life_is_one_unless_a_step_made_it() {
             crash: Some("it ended".to_owned()),
             ..SeenContainer::default()
         };
+        edge(seen).counts = None;
     });
     assert_eq!(ended, [(Invariant::Crash, "it ended".to_owned())]);
     let anew = |seen: &mut Seen| {

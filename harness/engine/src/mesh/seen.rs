@@ -141,7 +141,8 @@ impl RunningMesh {
             let Some(now) = seen.pods.get_mut(&pod.name) else {
                 continue;
             };
-            now.counts = counts;
+            // Of one that has ended meanwhile nothing is compared.
+            now.counts = counts.filter(|_| now.envoy.as_ref().is_some_and(|envoy| envoy.instance.is_some()));
             now.sent = tally.to_any(|socket| is_at_envoy(pod, socket));
             now.is_edge = self.is_edge(&pod.group);
             if let Some(then) = before.pods.get(&pod.name).filter(|then| now.has_same_envoy(then)) {
