@@ -43,12 +43,13 @@ impl Room {
         }
     }
 
-    /// Whether one more mesh may start beside so many, the last of which began to start at `last`.
+    /// Whether one more mesh may start beside so many, the last of which began to start at `last`. One for each processor always
+    /// may: a machine that others keep busy would run none at all.
     pub(crate) fn is_there(&self, running: usize, last: Option<Instant>, watch: &Watch) -> bool {
         match self.jobs {
             Jobs::Exactly(jobs) => running < jobs.max(1),
             Jobs::Auto => {
-                running == 0
+                running < self.processors
                     || (running < self.processors * MOST_FOR_EACH
                         && self.starting.load(Ordering::Relaxed) < self.processors.div_ceil(2)
                         && last.is_none_or(|last| last.elapsed() >= BETWEEN_STARTS)
