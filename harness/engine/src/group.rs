@@ -158,6 +158,7 @@ impl Group {
             Keep::Always => true,
         };
         if keep || attempt.failure.is_some() {
+            running.lease().look_again().await;
             running.access_logged(ACCESS_LOGGED).await;
         }
         if let Some(failure) = &mut attempt.failure {
@@ -205,12 +206,13 @@ impl Group {
             }
             Some(Err(error)) => {
                 // What there is to see goes with the mesh.
+                mesh.lease().look_again().await;
                 let mut why = NotUp::never_started(error);
                 if self.options.keep != Keep::Never {
                     why.files = bundle::collect(&mesh).await;
                 }
                 why.hints = by_others(&mesh);
-                why.hints.extend(diagnose(&mesh, &Before::nothing()).await);
+                why.hints.extend(diagnose(&mesh, &Before::default()).await);
                 self.release(&mesh).await;
                 Err(why)
             }

@@ -17,7 +17,7 @@ impl RunningMesh {
         let (pod, container, state) = self.pods().into_iter().find_map(|pod| {
             Container::BOTH.into_iter().find_map(|container| {
                 let state = pod.container(container).filter(|state| state.is_crashed())?;
-                Some((pod.clone(), container, state.to_string()))
+                Some((pod.clone(), container, state.predicate()))
             })
         })?;
         Some(self.crash(&pod, container, state).await)
