@@ -14,7 +14,7 @@ use crate::{
 
 /// Holds one answer against a request's expectations, all but `distinct` and `split`.
 pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let mut checks = Checks::new(surroundings, seen.variables(), seen.summary());
     let summary = seen.summary();
     if let Some(error) = &step.error {
         let none = seen.outcome.as_ref().err();
@@ -44,7 +44,7 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
 
 /// Holds one answer of `whom`, such as `the Envoy of pet-1`, against what is expected of it.
 pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let mut checks = Checks::new(surroundings, seen.variables(), seen.summary());
     hold(&mut checks, expected, seen);
     checks.expressions(&expected.that);
     for check in &mut checks.all {

@@ -23,7 +23,7 @@ pub fn envoy(
     since: Option<&EnvoyView>,
     surroundings: &Surroundings,
 ) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let mut checks = Checks::new(surroundings, seen.variables(), String::new());
     if let Some(ready) = &step.ready {
         let message = format!("the Envoy of {pod} is not in the state that it should be in");
         checks.add(

@@ -12,7 +12,7 @@ use crate::{
 
 /// Holds a window of a load against the expectations of it.
 pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, seen.variables());
+    let mut checks = Checks::new(surroundings, seen.variables(), seen.summary());
     let summary = seen.summary();
     // A window in which nothing was due holds nothing: "no errors" of no requests is not a promise kept.
     let some = seen.requests > 0;
