@@ -8,10 +8,15 @@ use meshkat_model::{case::Case, suggest::nearest};
 pub(crate) struct Near(Vec<String>);
 
 impl Near {
-    /// Of the whole ids among `words` that no case has, what each may have meant.
-    pub(crate) fn of(words: &[String], cases: &[Case]) -> Self {
+    /// Of the ids among `words` that no case and no scenario has, what each may have meant; `scenarios` are the ids of all that
+    /// there are, of which not all may have been read.
+    pub(crate) fn of<'a>(words: &[String], cases: &[Case], scenarios: impl Iterator<Item = &'a str> + Clone) -> Self {
         let unknown = words.iter().filter(|word| !cases.iter().any(|case| case.id == **word));
-        Self(unknown.filter_map(|word| meant(word, cases)).collect())
+        Self(
+            unknown
+                .filter_map(|word| meant(word, cases, scenarios.clone()))
+                .collect(),
+        )
     }
 
     /// As help.
@@ -26,9 +31,14 @@ fn parts(id: &str) -> Option<(&str, Vec<&str>)> {
     Some((scenario, values.split(',').map(str::trim).collect()))
 }
 
-fn meant(word: &str, cases: &[Case]) -> Option<String> {
+fn meant<'a>(word: &str, cases: &[Case], scenarios: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
     if word.contains(['*', '?']) {
         return None;
+    }
+    let scenario = word.split('[').next().unwrap_or(word);
+    if !scenarios.clone().any(|known| known == scenario) {
+        let near = nearest(scenario, scenarios)?;
+        return Some(format!("did you mean `{near}{}`?", &word[scenario.len()..]));
     }
     let (scenario, values) = parts(word)?;
     let of: Vec<&Case> = cases.iter().filter(|case| case.scenario == scenario).collect();
@@ -52,7 +62,20 @@ fn meant(word: &str, cases: &[Case]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::{meant, parts};
+
+    #[test]
+    fn a_misspelt_scenario_is_found_with_and_without_values() {
+        let told = |word: &str| meant(word, &[], ["mine/first", "eds/late"].into_iter());
+        assert_eq!(told("mine/frist").as_deref(), Some("did you mean `mine/first`?"));
+        assert_eq!(
+            told("eds/lote[xds=rest]").as_deref(),
+            Some("did you mean `eds/late[xds=rest]`?")
+        );
+        for other in ["mine/fr*", "mine/first", "something/else"] {
+            assert_eq!(told(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn an_id_is_taken_apart() {

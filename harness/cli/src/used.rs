@@ -35,20 +35,24 @@ pub(crate) fn check_configs<'a>(project: &Project, meshes: impl Iterator<Item = 
 
 /// What of the configurations of meshes, each with its overlays, does not fit into them, each problem once.
 pub(crate) fn fit<'a>(project: &Project, meshes: impl Iterator<Item = &'a MeshSpec>) -> Vec<Diagnostic> {
-    let (mut known, mut lint) = (HashSet::new(), MeshLint::default());
-    let (mut wrong, mut seen) = (Vec::new(), HashSet::new());
-    for mesh in meshes {
-        // Of all that varies, only this makes a difference to what fits.
+    let (mut lint, mut wrong, mut seen) = (MeshLint::default(), Vec::new(), HashSet::new());
+    for mesh in kinds(meshes) {
+        let found = lint.check(mesh).into_iter().map(|problem| of_config(project, problem));
+        wrong.extend(found.filter(|problem| seen.insert(problem.to_string())));
+    }
+    wrong
+}
+
+/// Of meshes that are alike in all that makes a difference to what fits, the first.
+pub(crate) fn kinds<'a>(meshes: impl Iterator<Item = &'a MeshSpec>) -> impl Iterator<Item = &'a MeshSpec> {
+    let mut known = HashSet::new();
+    meshes.filter(move |mesh| {
         let groups = mesh.groups.iter();
         let groups: Vec<_> = groups
             .map(|(name, group)| (name, group.service, &group.envoy, &group.overlays, group.replicas))
             .collect();
-        if known.insert((mesh.name.as_str(), groups)) {
-            let found = lint.check(mesh).into_iter().map(|problem| of_config(project, problem));
-            wrong.extend(found.filter(|problem| seen.insert(problem.to_string())));
-        }
-    }
-    wrong
+        known.insert((mesh.name.as_str(), groups))
+    })
 }
 
 /// A problem of an Envoy configuration, shown like all others; where no place is known, the file is.

@@ -232,7 +232,7 @@ impl Group {
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
         running.is_to_be_used().await;
-        let before = Before::of(running);
+        let before = Before::of(running, !running.used_by().is_empty()).await;
         // What came late before was nobody's promise.
         running.take_late();
         let client = Client::new();
@@ -254,6 +254,7 @@ impl Group {
             Keep::Always => true,
         };
         if keep || attempt.failure.is_some() {
+            running.lease().look_again().await;
             running.access_logged(ACCESS_LOGGED).await;
         }
         if let Some(failure) = &mut attempt.failure {
@@ -318,12 +319,13 @@ impl Group {
             }
             Some(Err(error)) => {
                 // What there is to see goes with the mesh.
+                mesh.lease().look_again().await;
                 let mut why = NotUp::never_started(error);
                 if self.options.keep != Keep::Never {
                     why.files = bundle::collect(&mesh).await;
                 }
                 why.hints = by_others(&mesh);
-                why.hints.extend(diagnose(&mesh, &Before::nothing()).await);
+                why.hints.extend(diagnose(&mesh, &Before::default()).await);
                 self.release(&mesh).await;
                 Err(why)
             }

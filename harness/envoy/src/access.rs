@@ -47,7 +47,11 @@ pub struct Access {
 
 /// The formats of the access logs of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AccessFormats(Vec<Format>);
+pub struct AccessFormats {
+    formats: Vec<Format>,
+    /// Whether the configuration has such a log itself.
+    is_any_kept: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Format {
@@ -86,11 +90,18 @@ impl AccessFormats {
         for listener in config.resources_of("Listener") {
             collect(&listener, &mut formats);
         }
+        let is_any_kept = !formats.is_empty();
         let default = Format::Text(parts(DEFAULT));
         if !formats.contains(&default) {
             formats.push(default);
         }
-        Self(formats)
+        Self { formats, is_any_kept }
+    }
+
+    /// Whether the configuration has an access log that goes to a file or to an output. What comes by discovery may have one
+    /// where it has none.
+    pub fn is_any_kept(&self) -> bool {
+        self.is_any_kept
     }
 
     /// What a line says; none of a line that is in no format that is known.
@@ -99,7 +110,7 @@ impl AccessFormats {
             .starts_with('{')
             .then(|| serde_json::from_str::<Json>(line).ok())
             .flatten();
-        self.0.iter().find_map(|format| match (format, &json) {
+        self.formats.iter().find_map(|format| match (format, &json) {
             (Format::Text(parts), None) => read_text(parts, line),
             (Format::Json(fields), Some(json)) => read_json(fields, json),
             _ => None,
@@ -130,6 +141,19 @@ pub fn split(log: &str) -> (Vec<&str>, Vec<&str>) {
 /// How many lines are no message of Envoy's own.
 pub fn count(log: &str) -> usize {
     log.lines().filter(|line| !is_own(line)).count()
+}
+
+/// What a line of Envoy's own log says if it is of an error: its level, who says it, and the message, without the time, the thread
+/// and the place in Envoy's source.
+pub fn error(line: &str) -> Option<String> {
+    // `[time][thread][error][lua] [source/….cc:1] what happened`.
+    let (_, rest) = line.split_once("][").filter(|_| is_own(line))?;
+    let (_, said) = rest.split_once(']')?;
+    let (who, message) = said.split_once("] ")?;
+    let is_error = who.starts_with("[error]") || who.starts_with("[critical]");
+    let behind_place = message.strip_prefix('[').and_then(|place| place.split_once("] "));
+    let message = behind_place.map_or(message, |(_, message)| message);
+    is_error.then(|| format!("{who}] {message}"))
 }
 
 /// `[2026-11-29 10:14:52.229][16262][warning]…`, and what the harness itself puts in.
@@ -418,5 +442,20 @@ mod tests {
             ]
         );
         assert_eq!(count(log), 5);
+    }
+
+    #[test]
+    fn errors_are_told_without_what_differs_from_one_to_the_next() {
+        // As Envoy 1.40 writes it.
+        let line = |level: &str| {
+            format!("[2026-11-29 10:14:52.229][16262][{level}][lua] [source/a/lua.cc:9] script log: x [y] z")
+        };
+        for level in ["error", "critical"] {
+            let told = format!("[{level}][lua] script log: x [y] z");
+            assert_eq!(error(&line(level)), Some(told));
+        }
+        assert_eq!(error(&line("warning")), None);
+        assert_eq!(error("[error][lua] somebody else's"), None);
+        assert_eq!(error("{\"a\":1}"), None);
     }
 }

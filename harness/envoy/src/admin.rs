@@ -2,6 +2,7 @@
 
 mod client;
 mod clusters;
+mod listeners;
 mod stats;
 
 pub use client::{Admin, AdminError, LONGEST_ANSWER, Ready};

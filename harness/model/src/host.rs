@@ -1,6 +1,6 @@
 //! Host names that configurations hold, and whom of a mesh they mean.
 
-use crate::mesh::MeshSpec;
+use crate::mesh::{GroupSpec, MeshSpec};
 
 /// Whom a host name can mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +53,23 @@ pub fn meanings(host: &str) -> Vec<Meaning> {
 impl MeshSpec {
     /// Whether a host name is that of a group or of a pod that the mesh has at the start.
     pub fn has_host(&self, host: &str) -> bool {
-        let has_pod = |group: &str, pod: &str| {
-            let spec = self.groups.get(group);
-            spec.is_some_and(|spec| spec.pod_names(group).iter().any(|name| name == pod))
+        !self.groups_of_host(host).is_empty()
+    }
+
+    /// The groups that a host name can mean, or one of whose pods it can mean.
+    pub fn groups_of_host(&self, host: &str) -> Vec<&str> {
+        let meanings = meanings(host);
+        let groups = self.groups.iter().map(|(group, spec)| (group.as_str(), spec));
+        let is_meant = |group: &str, spec: &GroupSpec| {
+            let has_pod = |pod: &str| spec.pod_names(group).iter().any(|name| name == pod);
+            meanings.iter().any(|meaning| match meaning {
+                Meaning::Either(name) => group == name || has_pod(name),
+                Meaning::Group(name) => group == name,
+                Meaning::Pod { pod, group: of } => group == of && has_pod(pod),
+            })
         };
-        meanings(host).iter().any(|meaning| match meaning {
-            Meaning::Either(name) => {
-                self.groups.contains_key(name) || self.groups.keys().any(|group| has_pod(group, name))
-            }
-            Meaning::Group(name) => self.groups.contains_key(name),
-            Meaning::Pod { pod, group } => has_pod(group, pod),
-        })
+        let meant = groups.filter(|(group, spec)| is_meant(group, spec));
+        meant.map(|(group, _)| group).collect()
     }
 
     /// The group that a host name means, or one of whose pods it means, also one that the mesh does not have at the start.

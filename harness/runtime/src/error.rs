@@ -48,7 +48,7 @@ pub enum RuntimeError {
         target: Target,
     },
     /// The container is not in a state in which this can be done.
-    #[error("cannot {action} the {target}: it is {state}")]
+    #[error("cannot {action} the {target}: it {}", state.predicate())]
     WrongState {
         /// What was asked.
         action: &'static str,

@@ -36,6 +36,9 @@ pub trait Lease: Send + Sync {
         self.pods().into_iter().find(|pod| pod.name == name)
     }
 
+    /// Sees which containers somebody else has frozen, or let go on, which nobody tells the lease; [`Lease::pods`] has it then.
+    async fn look_again(&self);
+
     /// A counter that moves whenever what [`Lease::pods`] gives has changed, so that who waits for a condition also
     /// sees a container exit.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -90,6 +90,9 @@ pub enum ContainerState {
     Paused {
         /// Which of its lives.
         instance: InstanceId,
+        /// Whether somebody else did it, and not who holds the lease.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        from_outside: bool,
     },
     /// It ended.
     Exited {
@@ -106,7 +109,7 @@ impl ContainerState {
     /// Which of its lives it has now; none when it has none.
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
-            Self::Running { instance } | Self::Paused { instance } => Some(instance),
+            Self::Running { instance } | Self::Paused { instance, .. } => Some(instance),
             Self::NotStarted | Self::Exited { .. } => None,
         }
     }
@@ -120,6 +123,26 @@ impl ContainerState {
     pub fn is_crashed(&self) -> bool {
         matches!(self, Self::Exited { expected: false, .. })
     }
+
+    /// Whether it is frozen, and not by who holds the lease.
+    pub fn is_paused_from_outside(&self) -> bool {
+        matches!(self, Self::Paused { from_outside: true, .. })
+    }
+
+    /// The rest of a sentence that begins with the container.
+    pub fn predicate(&self) -> String {
+        let before = match self {
+            Self::NotStarted => return "has not been started".to_owned(),
+            Self::Running { .. } => return "runs".to_owned(),
+            Self::Paused { from_outside, .. } => match from_outside {
+                false => "is",
+                true => "was",
+            },
+            Self::Exited { signal: Some(_), .. } => "was",
+            Self::Exited { .. } => "has",
+        };
+        format!("{before} {self}")
+    }
 }
 
 impl fmt::Display for ContainerState {
@@ -127,7 +150,10 @@ impl fmt::Display for ContainerState {
         match self {
             Self::NotStarted => f.write_str("not started"),
             Self::Running { .. } => f.write_str("running"),
-            Self::Paused { .. } => f.write_str("paused"),
+            Self::Paused {
+                from_outside: false, ..
+            } => f.write_str("paused"),
+            Self::Paused { from_outside: true, .. } => f.write_str("paused from outside"),
             Self::Exited {
                 signal: Some(signal), ..
             } => write!(f, "ended by signal {signal}"),
@@ -185,6 +211,40 @@ impl Pod {
         match container {
             Container::Application => self.application.as_ref(),
             Container::Envoy => self.envoy.as_ref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_ends_a_sentence() {
+        let instance = InstanceId::process(1);
+        let paused = |from_outside| ContainerState::Paused {
+            instance: instance.clone(),
+            from_outside,
+        };
+        let exited = |code, signal| ContainerState::Exited {
+            code,
+            signal,
+            expected: true,
+        };
+        let running = ContainerState::Running {
+            instance: instance.clone(),
+        };
+        let told = [
+            (ContainerState::NotStarted, "has not been started"),
+            (running, "runs"),
+            (paused(false), "is paused"),
+            (paused(true), "was paused from outside"),
+            (exited(Some(1), None), "has exited with code 1"),
+            (exited(None, Some(9)), "was ended by signal 9"),
+            (exited(None, None), "has exited"),
+        ];
+        for (state, sentence) in told {
+            assert_eq!(state.predicate(), sentence);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     backend::RuntimeHandle,
     envoys::EnvoySelection,
     exit::Exit,
-    load,
+    load::{self, Loaded},
     near::Near,
     output::print,
     program,
@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let envoys = EnvoySelection::read(&args.envoy)?;
     let choice = CoverageChoice::default();
     let loaded = load::cases(&project, &envoys, std::slice::from_ref(&args.case), &[], choice)?;
-    let case = find(&loaded.cases, &args.case)?;
+    let case = find(&loaded, &args.case)?;
     loaded.check_needs(case)?;
     let mut out = format!("{}\n\n{}\n\n", case.id, case.promise);
     for (name, value) in &case.params {
@@ -99,14 +99,15 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-fn find<'a>(cases: &'a [Case], id: &str) -> Result<&'a Case, Exit> {
+fn find<'a>(loaded: &'a Loaded, id: &str) -> Result<&'a Case, Exit> {
+    let cases = &loaded.cases;
     if let Some(case) = cases.iter().find(|case| case.id == id) {
         return Ok(case);
     }
     let of_scenario: Vec<&Case> = cases.iter().filter(|case| case.scenario == id).collect();
     match of_scenario.as_slice() {
         [] => {
-            let near = Near::of(&[id.to_owned()], cases).tell();
+            let near = Near::of(&[id.to_owned()], cases, loaded.files.keys().map(String::as_str)).tell();
             Err(Exit::nothing(format!("there is no case `{id}`"))
                 .help("`meshkat list` shows the ids")
                 .maybe_help(near))

@@ -104,8 +104,16 @@ fn target(pods: &[Pod], args: &FaultArgs) -> Result<Target, Exit> {
         }
     };
     let pod = pod.to_owned();
-    if pods.iter().any(|known| known.name == pod) {
-        return Ok(Target { pod, container });
+    if let Some(known) = pods.iter().find(|known| known.name == pod) {
+        let has = |container: &Container| known.container(*container).is_some();
+        return match container.filter(|asked| !has(asked)) {
+            None => Ok(Target { pod, container }),
+            Some(missing) => {
+                let others = Container::BOTH.into_iter().filter(has);
+                let others: Vec<String> = others.map(|other| format!("`{pod}/{other}`")).collect();
+                Err(Exit::usage(format!("`{pod}` has no {missing}")).help(format!("it has {}", others.join(" and "))))
+            }
+        };
     }
     Err(match of_group(pods, &pod).first() {
         Some(first) => Exit::usage(format!("`{pod}` is a group of pods, and one pod is faulted at a time"))
@@ -151,17 +159,43 @@ async fn containers(lease: &dyn Lease, target: Target, args: &FaultArgs, done: i
         done(&format!("{did} the {container} of {}", target.pod));
         is_any = true;
     }
-    if !is_any {
-        let what = match args.action {
-            FaultAction::Resume => "is paused",
-            FaultAction::Start => "has ended",
-            _ => "runs",
-        };
-        return Err(
-            Exit::nothing(format!("nothing of `{}` {what}", args.target)).help("`meshkat status` shows what runs")
-        );
+    match is_any {
+        true => Ok(()),
+        false => Err(nothing_to_do(pod.as_ref(), &target, args)),
     }
-    Ok(())
+}
+
+/// That nothing of what is meant is in a state for it: what it is, and what can be done to it.
+fn nothing_to_do(pod: Option<&Pod>, target: &Target, args: &FaultArgs) -> Exit {
+    let what = match args.action {
+        FaultAction::Resume => "is paused",
+        FaultAction::Start => "has ended",
+        _ => "runs",
+    };
+    let states = Container::BOTH.into_iter().filter_map(|container| {
+        let is_meant = target.container.is_none_or(|meant| meant == container);
+        Some((container, pod?.container(container).filter(|_| is_meant)?))
+    });
+    let states: Vec<(Container, &ContainerState)> = states.collect();
+    let told: Vec<String> = states
+        .iter()
+        .map(|(container, state)| format!("the {container} {} already", state.predicate()))
+        .collect();
+    let is_paused = states
+        .iter()
+        .any(|(_, state)| matches!(state, ContainerState::Paused { .. }));
+    let has_ended = states.iter().any(|(_, state)| !state.is_alive());
+    let way_out = match args.action {
+        FaultAction::Pause | FaultAction::Start if is_paused => Some("resume"),
+        FaultAction::Start => None,
+        _ if has_ended => Some("start"),
+        _ => None,
+    };
+    let help = match way_out {
+        Some(action) => format!("`fault {action} {}` undoes it", args.target),
+        None => "`meshkat status` shows what runs".to_owned(),
+    };
+    Exit::nothing(format!("nothing of `{}` {what}: {}", args.target, told.join(", "))).help(help)
 }
 
 /// Faults or heals the network of a pod; a sentence about it.

@@ -70,6 +70,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     }
     let mut cases = 0;
     let mut fits = MeshLint::default();
+    // What may be on purpose.
+    let mut unheard: Vec<config::Diagnostic> = Vec::new();
     // An overlay that fits nowhere hides nothing else.
     let mut unfit = None;
     let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
@@ -86,7 +88,10 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     .unwrap_or_default();
                 match project.read_or_tell(file) {
                     Ok(source) => match read_mesh(&name, &source, &project.configs()) {
-                        Ok(mesh) => wrong.extend(of_configs(&project, fits.check(&mesh))),
+                        Ok(mesh) => {
+                            wrong.extend(of_configs(&project, fits.check(&mesh)));
+                            unheard.extend(fits.unheard(&mesh));
+                        }
                         Err(more) => wrong.extend(more),
                     },
                     Err(unread) => wrong.push(unread),
@@ -111,6 +116,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     let valid = || more.cases.iter().map(|case| &case.mesh).filter(is_valid);
                     unfit = unfit.or(load::check_overlays(valid()).err());
                     wrong.extend(used::fit(&project, valid()));
+                    unheard.extend(used::kinds(valid()).flat_map(|mesh| fits.unheard(mesh)));
                     // A mesh that is invalid is told, whoever uses it.
                     if !more.cases.iter().all(|case| is_valid(&&case.mesh)) {
                         wrong.extend(mesh_problems.iter().cloned());
@@ -158,9 +164,13 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                 for mesh in meshes.all().filter(|mesh| !meshes.is_invalid(&mesh.name)) {
                     let has_it = |group: &GroupSpec| group.envoy.as_ref().is_some_and(is_it);
                     wrong.extend(of_configs(&project, fits.check_groups(mesh, has_it)));
+                    unheard.extend(fits.unheard(mesh).into_iter().filter(|told| is_it(&told.file)));
                 }
             }
         }
+    }
+    for warning in once_each(of_configs(&project, unheard)) {
+        say(&format!("warning: {warning}"));
     }
     let wrong = once_each(wrong);
     let told = (!wrong.is_empty()).then(|| Exit::diagnostics(&wrong));

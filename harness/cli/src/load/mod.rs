@@ -9,7 +9,7 @@ mod scenario;
 mod selection;
 mod wanted;
 
-pub(crate) use cases::cases;
+pub(crate) use cases::{Loaded, cases};
 pub(crate) use invalid::invalid;
 pub(crate) use overlays::check_overlays;
 pub(crate) use project::{cannot_read, meshes, project};

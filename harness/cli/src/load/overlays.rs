@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_envoy::config::{Bootstrap, Overlay};
+use meshkat_envoy::config::{Bootstrap, ConfigError, Overlay, Wrong};
 use meshkat_model::mesh::{GroupSpec, MeshSpec};
 
 use crate::exit::Exit;
@@ -73,7 +73,11 @@ impl<'a> Fits<'a> {
     }
 
     fn changes(&mut self, (file, overlays): Together<'a>) -> Result<Vec<bool>, Exit> {
-        let usage = |error: meshkat_envoy::config::ConfigError| Exit::usage(error.to_string());
+        let usage = |error: ConfigError| Exit::usage(error.to_string());
+        let all = |wrong: Wrong| {
+            let all: Vec<String> = wrong.each().map(ToString::to_string).collect();
+            Exit::usage(all.join("\n"))
+        };
         let mut config = match self.configs.entry(file) {
             Entry::Occupied(known) => known.get().clone(),
             Entry::Vacant(new) => new.insert(Bootstrap::read(file).map_err(usage)?).clone(),
@@ -82,9 +86,9 @@ impl<'a> Fits<'a> {
         for path in overlays {
             let overlay = match self.overlays.entry(path) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(Overlay::read(path).map_err(usage)?),
+                Entry::Vacant(new) => new.insert(Overlay::read_or_tell(path).map_err(all)?),
             };
-            changes.push(overlay.apply(&mut config).map_err(usage)?);
+            changes.push(overlay.apply_or_tell(&mut config).map_err(all)?);
         }
         Ok(changes)
     }

@@ -67,7 +67,7 @@ pub(crate) fn select_from(
     // A coverage chooses of all cases of a scenario, whichever are selected.
     let all = (coverage != Coverage::Full).then(|| cases.clone());
     let nothing = || Exit::nothing("nothing was selected").help("`meshkat list` shows what there is");
-    let near = Near::of(&select.select, &cases);
+    let near = Near::of(&select.select, &cases, files.keys().map(String::as_str));
     let cases = selection.select(cases, file).map_err(|unmatched| {
         // Only what the words can mean was read: whether another scenario has the tag is not known.
         let tags: BTreeSet<String> = select.tag.iter().map(|tag| format!("--tag {tag}")).collect();

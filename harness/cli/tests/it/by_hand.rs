@@ -54,6 +54,10 @@ fn a_mesh_is_started_looked_at_faulted_and_ended() {
     lab.tell(&["fault", "pause", "petstore-1/application"])
         .exits(0)
         .says(&["paused the application of petstore-1"]);
+    lab.tell(&["fault", "pause", "petstore-1/application"]).exits(4).says(&[
+        "nothing of `petstore-1/application` runs: the application is paused already",
+        "`fault resume petstore-1/application` undoes it",
+    ]);
     let seen = lab.tell(&["status"]).exits(0);
     assert!(seen.out.contains("paused"), "{}", seen.out);
     assert_eq!(get(socket, "/stores", Duration::from_millis(300)), None);
@@ -76,9 +80,10 @@ fn a_mesh_is_started_looked_at_faulted_and_ended() {
         "{}",
         seen.out
     );
-    lab.tell(&["fault", "kill", "pet-1/envoy"])
-        .exits(4)
-        .says(&["nothing of `pet-1/envoy` runs"]);
+    lab.tell(&["fault", "kill", "pet-1/envoy"]).exits(4).says(&[
+        "nothing of `pet-1/envoy` runs: the envoy has exited already",
+        "`fault start pet-1/envoy` undoes it",
+    ]);
     lab.tell(&["fault", "start", "pet-1/envoy"])
         .exits(0)
         .says(&["started the envoy of pet-1"]);
@@ -90,7 +95,10 @@ fn a_mesh_is_started_looked_at_faulted_and_ended() {
         .says(&["nothing of `pet-1` has ended"]);
     lab.tell(&["fault", "resume", "pet-1"])
         .exits(4)
-        .says(&["nothing of `pet-1` is paused"]);
+        .says(&["nothing of `pet-1` is paused: the application runs already, the envoy runs already"]);
+    lab.tell(&["fault", "kill", "ingress/application"])
+        .exits(2)
+        .says(&["`ingress` has no application", "it has `ingress/envoy`"]);
     lab.tell(&["fault", "stop", "pet-1/application"])
         .exits(0)
         .says(&["stopped the application of pet-1"]);

@@ -120,7 +120,7 @@ impl RunningMesh {
             match &pod.application {
                 Some(state) if state.is_alive() => self.application_ready(pod, deadline, limit).await,
                 Some(state) if state.is_crashed() => {
-                    Err(self.crash(pod, Container::Application, state.to_string()).await)
+                    Err(self.crash(pod, Container::Application, state.predicate()).await)
                 }
                 _ => Ok(()),
             }
@@ -128,7 +128,7 @@ impl RunningMesh {
         let envoy = async {
             match &pod.envoy {
                 Some(state) if state.is_alive() => self.envoy_ready(pod, deadline, limit).await,
-                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Envoy, state.to_string()).await),
+                Some(state) if state.is_crashed() => Err(self.crash(pod, Container::Envoy, state.predicate()).await),
                 _ => Ok(()),
             }
         };
@@ -222,7 +222,7 @@ impl RunningMesh {
 
     async fn ended(&self, pod: &Pod, container: Container) -> Option<MeshError> {
         let now = self.lease.pod(&pod.name)?;
-        let state = now.container(container).filter(|state| !state.is_alive())?.to_string();
+        let state = now.container(container).filter(|state| !state.is_alive())?.predicate();
         Some(self.crash(&now, container, state).await)
     }
 

@@ -30,7 +30,7 @@ impl RunningMesh {
 
     /// What is told of a container that ended.
     pub(super) async fn crash_of(&self, pod: &Pod, container: Container, state: &ContainerState) -> MeshError {
-        self.crash(pod, container, state.to_string()).await
+        self.crash(pod, container, state.predicate()).await
     }
 
     pub(super) async fn crash(&self, pod: &Pod, container: Container, state: String) -> MeshError {

@@ -167,6 +167,12 @@ impl RunningMesh {
         self.configurations.get(group)?.formats.read(line)
     }
 
+    /// Whether the configuration of a group's Envoys has an access log that is written to where it can be read.
+    pub(crate) fn keeps_access_log(&self, group: &str) -> bool {
+        let configuration = self.configurations.get(group);
+        configuration.is_some_and(|configuration| configuration.formats.is_any_kept())
+    }
+
     /// What runs the mesh.
     pub fn lease(&self) -> &dyn Lease {
         &*self.lease

@@ -184,7 +184,8 @@ impl RunningMesh {
 fn stands_still(pod: &Pod) -> Option<String> {
     Container::BOTH.into_iter().find_map(|container| {
         let state = pod.container(container)?;
-        (!matches!(state, ContainerState::Running { .. })).then(|| format!("the {container} of {} {state}", pod.name))
+        (!matches!(state, ContainerState::Running { .. }))
+            .then(|| format!("the {container} of {} {}", pod.name, state.predicate()))
     })
 }
 

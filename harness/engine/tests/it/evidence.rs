@@ -103,6 +103,31 @@ async fn every_pod_has_its_logs_and_every_envoy_its_dumps() {
 }
 
 #[tokio::test]
+async fn what_somebody_has_frozen_is_told_first_and_stands_among_the_pods() {
+    let (mut world, _) = World::with_shop().await;
+    let mut options = options();
+    options.keep = Keep::Failed;
+    let hints = |ran: &Ran| ran.case("a/1").failure.clone().expect("it failed").hints;
+    let steps = format!("  - {{pause: echo-2/application}}\n{BAD}");
+    let ran = world.run_with(vec![world.shop("a/1", &steps)], options.clone()).await;
+    assert_eq!(hints(&ran), ["the application of echo-2 is paused"]);
+
+    world.is_frozen = Some(("echo-1", Container::Application));
+    let ran = world.run_with(vec![world.shop("a/1", &steps)], options).await;
+    assert_eq!(
+        hints(&ran),
+        [
+            "the application of echo-1 was paused from outside",
+            "the application of echo-2 is paused"
+        ]
+    );
+    let files = files(&ran);
+    let pods = files.iter().find(|file| file.path == "pods.txt").expect("it is there");
+    let states = "application: paused from outside\tenvoy: running";
+    assert!(pods.text.contains(states), "{}", pods.text);
+}
+
+#[tokio::test]
 async fn evidence_comes_before_the_end_of_its_case() {
     let (world, _) = World::with_shop().await;
     let mut options = options();

@@ -6,6 +6,7 @@ mod culprit;
 mod envoys;
 mod events;
 mod evidence;
+mod hints;
 mod hostile;
 mod invariants;
 mod loads;

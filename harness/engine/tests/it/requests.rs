@@ -128,7 +128,7 @@ async fn every_expectation_can_fail_and_says_how() {
             "that: status == 201",
             "the expression is not true",
             "status == 201",
-            "200 == 201 is false",
+            "200 == 201 is false; seen: 200, served by echo: Hello, World!",
         ),
     ];
     for (expectation, message, expected, actual) in table {

@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) registry: Registry,
     /// A container that ends by itself as soon as its mesh is there.
     pub(crate) ends_at_once: Option<(&'static str, Container, i32)>,
+    /// A container that somebody freezes as soon as its mesh is there, and tells nobody.
+    pub(crate) is_frozen: Option<(&'static str, Container)>,
     /// What the backend can do.
     pub(crate) capabilities: Capabilities,
     /// What the applications of the mesh `shop` do wrong on purpose.
@@ -88,6 +90,7 @@ struct Shown {
     leases: Leases,
     started: Arc<Mutex<Vec<MeshSpec>>>,
     ends_at_once: Option<(&'static str, Container, i32)>,
+    is_frozen: Option<(&'static str, Container)>,
 }
 
 #[async_trait]
@@ -105,6 +108,9 @@ impl Backend for Shown {
         self.started.lock().expect("nobody panicked").push(mesh.clone());
         if let Some((pod, container, code)) = self.ends_at_once {
             lease.crash(pod, container, code)?;
+        }
+        if let Some((pod, container)) = self.is_frozen {
+            assert!(lease.freeze(pod, container), "it lives");
         }
         self.leases
             .0
@@ -145,6 +151,7 @@ impl World {
             started: Arc::default(),
             registry: Registry::default(),
             ends_at_once: None,
+            is_frozen: None,
             capabilities: Capabilities::all(),
             faults: Faults::default(),
             sharing: Sharing::Looks,
@@ -292,6 +299,7 @@ impl World {
             leases: self.leases.clone(),
             started: Arc::clone(&self.started),
             ends_at_once: self.ends_at_once,
+            is_frozen: self.is_frozen,
         });
         let mut events = Vec::new();
         let run = meshkat_engine::run(planned, backend, options, cancel, |event| {

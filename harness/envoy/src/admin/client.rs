@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use reqwest::{StatusCode, Url};
 
-use super::{Clusters, Stats};
+use super::{Clusters, Stats, listeners};
 
 /// The longest answer that is read, in bytes: that of an Envoy with tens of thousands of endpoints. What is longer comes from
 /// something that is no Envoy, or would only fill memory.
@@ -137,6 +137,16 @@ impl Admin {
         let url = self.url("/clusters?format=json")?;
         let body = self.get(&url, timeout).await?;
         Clusters::parse(&body).map_err(|source| AdminError::Unreadable { url, source })
+    }
+
+    /// The names of its listeners, with an address of each.
+    ///
+    /// # Errors
+    /// Where no answer came in time, or not one that can be read.
+    pub async fn listeners(&self, timeout: Duration) -> Result<Vec<(String, SocketAddr)>, AdminError> {
+        let url = self.url("/listeners?format=json")?;
+        let body = self.get(&url, timeout).await?;
+        listeners::parse(&body).map_err(|source| AdminError::Unreadable { url, source })
     }
 
     /// The whole configuration that it runs with, endpoints too, as JSON text.

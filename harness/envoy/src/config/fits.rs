@@ -24,9 +24,11 @@ use super::{
 pub struct MeshLint(HashMap<(PathBuf, Vec<PathBuf>), Option<Read>>);
 
 #[derive(Debug)]
-struct Read {
-    config: Bootstrap,
-    named: Vec<NamedEndpoint>,
+pub(super) struct Read {
+    pub(super) config: Bootstrap,
+    pub(super) named: Vec<NamedEndpoint>,
+    /// Those in the pod itself.
+    pub(super) local: Vec<NamedEndpoint>,
 }
 
 impl MeshLint {
@@ -39,14 +41,7 @@ impl MeshLint {
     pub fn check_groups(&mut self, mesh: &MeshSpec, is_asked: impl Fn(&GroupSpec) -> bool) -> Vec<Diagnostic> {
         let (mut found, mut files): (Vec<Diagnostic>, Files) = Default::default();
         for group in mesh.groups.values().filter(|group| is_asked(group)) {
-            let Some(file) = &group.envoy else { continue };
-            let key = (file.clone(), group.overlays.clone());
-            let read = self.0.entry(key).or_insert_with(|| {
-                let config = Bootstrap::read_with(file, &group.overlays).ok()?;
-                let named = config.named_endpoints();
-                Some(Read { config, named })
-            });
-            let Some(read) = read else { continue };
+            let Some(read) = self.read(group) else { continue };
             let told = unknown_hosts(&mut files, mesh, group, &read.named);
             for problem in told.into_iter().chain(ports(&mut files, group, &read.config)) {
                 if !found.contains(&problem) {
@@ -55,6 +50,18 @@ impl MeshLint {
             }
         }
         found
+    }
+
+    /// What the configuration of a group's Envoys says with its overlays; none if there is none, or it cannot be read.
+    pub(super) fn read(&mut self, group: &GroupSpec) -> Option<&Read> {
+        let file = group.envoy.as_ref()?;
+        let key = (file.clone(), group.overlays.clone());
+        let read = self.0.entry(key).or_insert_with(|| {
+            let config = Bootstrap::read_with(file, &group.overlays).ok()?;
+            let (named, local) = (config.named_endpoints(), config.local_endpoints());
+            Some(Read { config, named, local })
+        });
+        read.as_ref()
     }
 }
 

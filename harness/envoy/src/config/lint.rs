@@ -115,7 +115,7 @@ pub fn lint_overlay(file: &Path, uses: &[Use], envoy: Option<&Validator>) -> Vec
         elsewhere: Files::default(),
         found: Vec::new(),
     };
-    match Overlay::parse(file, &text) {
+    match Overlay::parse_or_tell(file, &text) {
         Ok(overlay) => {
             // What would crash Envoy does so wherever it is put.
             if let Ok((document, _)) = yaml::read(&text) {
@@ -123,7 +123,7 @@ pub fn lint_overlay(file: &Path, uses: &[Use], envoy: Option<&Validator>) -> Vec
             }
             lint.overlay(&overlay, uses, envoy);
         }
-        Err(error) => lint.tell(&error),
+        Err(wrong) => wrong.each().for_each(|error| lint.tell(error)),
     }
     lint.found
 }
@@ -227,7 +227,7 @@ impl Lint<'_> {
             };
             read = true;
             let base = config.clone();
-            match overlay.apply(&mut config) {
+            match overlay.apply_or_tell(&mut config) {
                 Ok(false) => {}
                 Ok(true) => {
                     changes_any = true;
@@ -235,7 +235,7 @@ impl Lint<'_> {
                         self.changed(&config, envoy);
                     }
                 }
-                Err(error) => return self.tell(&error),
+                Err(wrong) => return wrong.each().for_each(|error| self.tell(error)),
             }
         }
         if read && !changes_any {

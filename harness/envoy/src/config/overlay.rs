@@ -1,8 +1,9 @@
 //! Overlays: changes of configurations by structure, each in a file of its own.
 
+mod written;
+
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_yaml::Value;
 
 use super::{
@@ -28,30 +29,43 @@ enum Action {
     Remove,
 }
 
+/// Everything that is wrong with an overlay.
+#[derive(Debug)]
+pub struct Wrong {
+    first: ConfigError,
+    more: Vec<ConfigError>,
+}
+
+impl Wrong {
+    fn of(all: Vec<ConfigError>) -> Option<Self> {
+        let mut all = all.into_iter();
+        let first = all.next()?;
+        Some(Self {
+            first,
+            more: all.collect(),
+        })
+    }
+
+    /// Each, in the order of the file.
+    pub fn each(&self) -> impl Iterator<Item = &ConfigError> {
+        std::iter::once(&self.first).chain(&self.more)
+    }
+}
+
+impl From<ConfigError> for Wrong {
+    fn from(first: ConfigError) -> Self {
+        Self {
+            first,
+            more: Vec::new(),
+        }
+    }
+}
+
 /// How much an overlay may add to a configuration, with 64 bytes of a text for one value: ten times what a large one has.
 const MOST_ADDED: usize = 200_000;
 
 /// How many values of a configuration the changes of an overlay may look through together.
 const MOST_LOOKED_AT: usize = 10_000_000;
-
-/// The file, as it is written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    about: String,
-    needs: Option<String>,
-    changes: Vec<WrittenChange>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenChange {
-    at: Option<String>,
-    set: Option<Value>,
-    merge: Option<Value>,
-    #[serde(default)]
-    remove: bool,
-}
 
 impl Overlay {
     /// Reads an overlay's file.
@@ -59,11 +73,19 @@ impl Overlay {
     /// # Errors
     /// A file that cannot be read, or that holds something else; told with its place in the file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        Self::read_or_tell(file).map_err(|wrong| wrong.first)
+    }
+
+    /// The same, telling all that is wrong.
+    ///
+    /// # Errors
+    /// As [`Overlay::read`], each.
+    pub fn read_or_tell(file: &Path) -> Result<Self, Wrong> {
         let text = meshkat_files::read_to_string(file, LARGEST).map_err(|source| ConfigError::Read {
             file: file.to_owned(),
             source,
-        })?;
-        Self::parse(file, &text)
+        });
+        Self::parse_or_tell(file, &text?)
     }
 
     /// Takes `text` for the content of `file`, which is only named in errors.
@@ -71,60 +93,15 @@ impl Overlay {
     /// # Errors
     /// As [`Overlay::read`].
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        super::readable::check(file, text)?;
-        let (document, _) = yaml::read(text).map_err(|fault| ConfigError::not_yaml(file, fault))?;
-        let written: Written = serde_path_to_error::deserialize(document).map_err(|error| {
-            let path = DocPath::parse(&error.path().to_string()).unwrap_or_else(DocPath::root);
-            let message = error.into_inner().to_string();
-            // What is unknown has no place of its own among what is known: the mapping that has it does.
-            let path = match message.starts_with("unknown field") {
-                true => path.parent(),
-                false => path,
-            };
-            ConfigError::unexpected(file, &path, message)
-        })?;
-        let root = DocPath::root();
-        let wrong = |path: &DocPath, message: String| ConfigError::unexpected(file, path, message);
-        let place = |text: &str, path: &DocPath| Selector::parse(text).map_err(|message| wrong(path, message));
-        let needs = match &written.needs {
-            Some(text) => Some(place(text, &root.field("needs"))?),
-            None => None,
-        };
-        if written.changes.is_empty() {
-            return Err(wrong(&root.field("changes"), "an overlay changes something".to_owned()));
-        }
-        let mut changes = Vec::new();
-        for (index, change) in written.changes.into_iter().enumerate() {
-            let path = root.field("changes").item(index);
-            let selector = match &change.at {
-                Some(text) => place(text, &path.field("at"))?,
-                None => Selector::root(),
-            };
-            let action = match (change.set, change.merge, change.remove) {
-                (Some(value), None, false) if change.at.is_some() => Action::Set(value),
-                (None, Some(value), false) if value.is_mapping() => Action::Merge(value),
-                (None, Some(_), false) => {
-                    let message = "what is merged is a mapping; `set` replaces a value".to_owned();
-                    return Err(wrong(&path.field("merge"), message));
-                }
-                (None, None, true) if change.at.is_some() => Action::Remove,
-                (Some(_), None, false) | (None, None, true) => {
-                    let message = "the whole document is not replaced or removed: say `at` which place".to_owned();
-                    return Err(wrong(&path, message));
-                }
-                _ => {
-                    let message = "a change has one of `set`, `merge` and `remove: true`".to_owned();
-                    return Err(wrong(&path, message));
-                }
-            };
-            changes.push((selector, action));
-        }
-        Ok(Self {
-            file: file.to_owned(),
-            about: written.about,
-            needs,
-            changes,
-        })
+        Self::parse_or_tell(file, text).map_err(|wrong| wrong.first)
+    }
+
+    /// The same, telling all that is wrong.
+    ///
+    /// # Errors
+    /// As [`Overlay::read`], each.
+    pub fn parse_or_tell(file: &Path, text: &str) -> Result<Self, Wrong> {
+        written::parse(file, text)
     }
 
     /// The file that it came from.
@@ -142,6 +119,14 @@ impl Overlay {
     /// # Errors
     /// A change for which there is no place in a configuration that has what is needed: most likely it is misspelt.
     pub fn apply(&self, config: &mut Bootstrap) -> Result<bool, ConfigError> {
+        self.apply_or_tell(config).map_err(|wrong| wrong.first)
+    }
+
+    /// The same, telling every change for which there is no place.
+    ///
+    /// # Errors
+    /// As [`Overlay::apply`], each.
+    pub fn apply_or_tell(&self, config: &mut Bootstrap) -> Result<bool, Wrong> {
         if self.needs.as_ref().is_some_and(|needs| !needs.finds(config.document())) {
             return Ok(false);
         }
@@ -153,12 +138,13 @@ impl Overlay {
             .into_owned();
         let mut size = yaml::weight(config.document());
         let (mut looked_at, mut added) = (0, 0);
+        let mut wrong = Vec::new();
         for (index, (selector, action)) in self.changes.iter().enumerate() {
             let change = DocPath::root().field("changes").item(index);
             looked_at += size;
             if looked_at > MOST_LOOKED_AT {
                 let message = format!("these are too many changes for {name}, which is large");
-                return Err(ConfigError::unexpected(&self.file, &change, message));
+                return Err(ConfigError::unexpected(&self.file, &change, message).into());
             }
             let document = config.document_mut();
             let weight = match action {
@@ -185,16 +171,16 @@ impl Overlay {
             size += added - before;
             if added > MOST_ADDED {
                 let message = format!("this change has {changed} places in {name}, which makes it too large");
-                return Err(ConfigError::unexpected(&self.file, &change, message));
+                return Err(ConfigError::unexpected(&self.file, &change, message).into());
             }
             if changed == 0 {
                 let path = change.field("at");
                 let message =
                     format!("there is no such place in {name}; `needs` leaves configurations alone that lack it");
-                return Err(ConfigError::unexpected(&self.file, &path, message));
+                wrong.push(ConfigError::unexpected(&self.file, &path, message));
             }
         }
-        Ok(true)
+        Wrong::of(wrong).map_or(Ok(true), Err)
     }
 }
 
@@ -274,11 +260,40 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let told = |wrong: &Wrong| wrong.each().map(ToString::to_string).collect::<Vec<_>>();
+        let text = "{abuot: x, changes: [{at: 'a[', set: 1}, {merge: {a: 1}}, {at: b, sets: 1}, {at: c}, 7]}";
+        let wrong = Overlay::parse_or_tell(Path::new("o.yaml"), text).unwrap_err();
+        let told_of = told(&wrong);
+        for (told, begins) in told_of.iter().zip([
+            "o.yaml: abuot: unknown key `abuot`; did you mean `about`?",
+            "o.yaml: changes[0].at: `a[` is no place",
+            "o.yaml: changes[2].sets: unknown key `sets`; did you mean `set`?",
+            "o.yaml: changes[3]: a change has one of `set`",
+            "o.yaml: changes[4]: invalid type",
+        ]) {
+            assert!(told.starts_with(begins), "{told_of:?}");
+        }
+        assert_eq!(told_of.len(), 5, "{told_of:?}");
+
+        let changes = "{about: x, changes: [{at: a.b, set: 1}, {at: c, merge: {a: 1}}, {at: d, remove: true}]}";
+        let wrong = overlay(changes)
+            .unwrap()
+            .apply_or_tell(&mut config("{c: {}}"))
+            .unwrap_err();
+        let places: Vec<_> = told(&wrong).iter().map(|told| told[..24].to_owned()).collect();
+        assert_eq!(places, ["overlay.yaml: changes[0]", "overlay.yaml: changes[2]"]);
+    }
+
+    #[test]
     fn what_is_no_overlay_is_told_with_its_place() {
         for (text, told) in [
-            ("{changes: []}", "missing field `about`"),
+            ("{changes: []}", "the key `about` is missing"),
             ("{about: x, changes: []}", "changes: an overlay changes something"),
-            ("{about: x, change: []}", "unknown field `change`"),
+            (
+                "{about: x, change: []}",
+                "change: unknown key `change`; did you mean `changes`?",
+            ),
             ("{about: x, changes: [{at: a}]}", "changes[0]: a change has one of"),
             (
                 "{about: x, changes: [{at: a, set: 1, remove: true}]}",

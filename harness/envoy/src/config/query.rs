@@ -47,6 +47,8 @@ pub struct NamedEndpoint {
     pub host: String,
     /// The port, as it is written; none where that is no port, and of a further address of an endpoint.
     pub port: Option<u16>,
+    /// Whether the port is one of UDP.
+    pub is_udp: bool,
     /// Whether the cluster takes the first address that the name has, and not all.
     pub first_alone: bool,
     /// The file that it stands in: the configuration's, or one of resources.
@@ -55,21 +57,34 @@ pub struct NamedEndpoint {
     pub path: DocPath,
 }
 
-fn named_of(cluster: &Value, file: &Path, path: &DocPath, found: &mut Vec<NamedEndpoint>) {
+/// Which hosts of endpoints are asked for.
+type Hosts = fn(&str) -> bool;
+
+fn is_name(host: &str) -> bool {
+    !host.is_empty() && !is_local(host) && host.parse::<IpAddr>().is_err()
+}
+
+fn named_of(cluster: &Value, file: &Path, path: &DocPath, hosts: Hosts, found: &mut Vec<NamedEndpoint>) {
     if let Some(assignment) = get(cluster, "load_assignment") {
         let name = text(cluster, "name").unwrap_or_default();
         let of = (name.as_str(), takes_the_first(cluster));
-        named_in(assignment, file, &path.field("load_assignment"), &of, found);
+        named_in(assignment, file, &path.field("load_assignment"), (&of, hosts), found);
     }
 }
 
-fn named_in(assignment: &Value, file: &Path, path: &DocPath, of: &(&str, bool), found: &mut Vec<NamedEndpoint>) {
+fn named_in(
+    assignment: &Value,
+    file: &Path,
+    path: &DocPath,
+    (of, hosts): (&(&str, bool), Hosts),
+    found: &mut Vec<NamedEndpoint>,
+) {
     walk(assignment, path, &mut |path, value| {
         let Some(socket) = get(value, "socket_address") else {
             return;
         };
         let Some(host) = text(socket, "address") else { return };
-        if host.is_empty() || is_local(&host) || host.parse::<IpAddr>().is_ok() {
+        if !hosts(&host) {
             return;
         }
         found.push(NamedEndpoint {
@@ -78,6 +93,7 @@ fn named_in(assignment: &Value, file: &Path, path: &DocPath, of: &(&str, bool), 
             port: get(socket, "port_value")
                 .and_then(number::port)
                 .filter(|_| path.to_string().ends_with(".endpoint.address")),
+            is_udp: text(socket, "protocol").is_some_and(|protocol| protocol == "UDP"),
             first_alone: of.1,
             file: file.to_owned(),
             path: path.field("socket_address").field("address"),
@@ -198,14 +214,23 @@ impl Bootstrap {
 
     /// The endpoints that are found by a name, with the names.
     pub fn named_endpoints(&self) -> Vec<NamedEndpoint> {
+        self.endpoints(is_name)
+    }
+
+    /// The endpoints that are in the pod itself, by what is written.
+    pub(super) fn local_endpoints(&self) -> Vec<NamedEndpoint> {
+        self.endpoints(is_local)
+    }
+
+    fn endpoints(&self, hosts: Hosts) -> Vec<NamedEndpoint> {
         let mut found = Vec::new();
         let path = DocPath::root().field("static_resources").field("clusters");
         for (index, cluster) in self.cluster_values().iter().enumerate() {
-            named_of(cluster, self.file(), &path.item(index), &mut found);
+            named_of(cluster, self.file(), &path.item(index), hosts, &mut found);
         }
         self.each_resource(&mut |file, path, resource| match resources::kind(resource) {
-            Some("Cluster") => named_of(resource, file, path, &mut found),
-            Some("ClusterLoadAssignment") => named_in(resource, file, path, &("", false), &mut found),
+            Some("Cluster") => named_of(resource, file, path, hosts, &mut found),
+            Some("ClusterLoadAssignment") => named_in(resource, file, path, (&("", false), hosts), &mut found),
             _ => {}
         });
         found

@@ -79,7 +79,10 @@ impl Scenario {
         if !too_many.is_empty() {
             return Err(too_many);
         }
-        let (axes, marks) = axes::read(&source, &node, shared)?;
+        // An axis that is wrong hides nothing of what does not ask for any.
+        let with_misfits =
+            |wrong: Vec<Diagnostic>| in_order(wrong.into_iter().chain(misfits(&source, &node)).collect());
+        let (axes, marks) = axes::read(&source, &node, shared).map_err(with_misfits)?;
         let combinations = Combinations::read(&source, &node, &axes, axes::not_in_an_id)?;
         let combinations = Combinations { marks, ..combinations };
         let wrong = envoy::not_included(&source, &axes, &combinations);

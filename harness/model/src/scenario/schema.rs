@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::{file::ScenarioFile, when::WHEN};
-use crate::mesh_file::MeshFile;
+use crate::{mesh_file::MeshFile, yaml::OLD_SPELLINGS};
 
 /// What a schema says beside the types, such as which keys go together, by the name of the definition; that of the whole has none.
 const OF_SCENARIOS: &str = include_str!("schema/scenario-rules.json");
@@ -18,9 +18,6 @@ const WRITTEN: [(&str, &str); 3] = [
 
 /// The verbs of a request: all of them are one kind of step.
 const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
-
-/// Keys that have another name by now, and are still read: the old one, and the new one.
-const OLD_SPELLINGS: [(&str, &str); 1] = [("straight-to", "direct")];
 
 /// The JSON Schemas for editors, by the name of the file: `scenario`, `mesh`, `axes`, `overlay` and `cover`.
 pub fn schemas() -> IndexMap<&'static str, Value> {

@@ -15,8 +15,8 @@ use crate::{
 
 /// Holds one answer against a request's expectations, all but `distinct` and `split`.
 pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let own = || seen.variables();
-    let mut checks = Checks::new(surroundings, &own);
+    let (own, summary) = (|| seen.variables(), || seen.summary());
+    let mut checks = Checks::new(surroundings, &own, &summary);
     if let Some(error) = &step.error {
         let none = seen.outcome.as_ref().err();
         let passed = none.and_then(|none| none.kind).is_some_and(|kind| error.value.is(kind));
@@ -72,8 +72,8 @@ pub fn response_undecided(
 
 /// Holds one answer of `whom`, such as `the Envoy of pet-1`, against what is expected of it.
 pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
-    let own = || seen.variables();
-    let mut checks = Checks::new(surroundings, &own);
+    let (own, summary) = (|| seen.variables(), || seen.summary());
+    let mut checks = Checks::new(surroundings, &own, &summary);
     hold(&mut checks, expected, seen);
     checks.expressions(&expected.that);
     for check in &mut checks.all {

@@ -48,16 +48,23 @@ pub(super) struct Checks<'a> {
     surroundings: &'a Surroundings,
     /// What expressions know of what was seen. Most steps have none, and nobody has to be told then.
     own: &'a dyn Fn() -> Variables,
+    /// What was just seen, in one line; empty where it is in the values already.
+    seen: &'a dyn Fn() -> String,
     /// What all expressions together may do.
     budget: Budget,
     pub(super) all: Vec<Check>,
 }
 
 impl<'a> Checks<'a> {
-    pub(super) fn new(surroundings: &'a Surroundings, own: &'a dyn Fn() -> Variables) -> Self {
+    pub(super) fn new(
+        surroundings: &'a Surroundings,
+        own: &'a dyn Fn() -> Variables,
+        seen: &'a dyn Fn() -> String,
+    ) -> Self {
         Self {
             surroundings,
             own,
+            seen,
             budget: Budget::default(),
             all: Vec::new(),
         }
@@ -100,15 +107,25 @@ impl<'a> Checks<'a> {
                 passed,
                 "the expression is not true",
                 text.value.clone(),
-                outcome.err().unwrap_or_default(),
+                outcome.err().map(|actual| self.with_seen(actual)).unwrap_or_default(),
             );
         }
+    }
+
+    /// What an expression came to does not tell what else was seen: the first of them tells it, if nothing else has.
+    fn with_seen(&self, actual: String) -> String {
+        let mut failed = self.all.iter().filter(|check| !check.passed);
+        let seen = (self.seen)();
+        if seen.is_empty() || failed.any(|check| check.actual.contains(&seen)) {
+            return actual;
+        }
+        format!("{actual}; seen: {seen}")
     }
 }
 
 /// Holds expressions over the surroundings alone.
 pub fn expressions(expressions: &OneOrMany<At<String>>, surroundings: &Surroundings) -> Vec<Check> {
-    let mut checks = Checks::new(surroundings, &Variables::new);
+    let mut checks = Checks::new(surroundings, &Variables::new, &String::new);
     checks.expressions(expressions);
     checks.all
 }

@@ -24,7 +24,7 @@ pub fn envoy(
     surroundings: &Surroundings,
 ) -> Vec<Check> {
     let own = || seen.variables();
-    let mut checks = Checks::new(surroundings, &own);
+    let mut checks = Checks::new(surroundings, &own, &String::new);
     if let Some(ready) = &step.ready {
         let message = format!("the Envoy of {pod} is not in the state that it should be in");
         checks.add(

@@ -298,8 +298,31 @@ fn expressions_over_an_answer() {
     ] {
         holds(&format!("that: {fine}"), &seen);
     }
-    fails("that: json.id == 2", &seen, "json.id == 2", "1 == 2 is false");
-    fails("that: status", &seen, "status", "neither true nor false: 200");
+    let and_seen = |actual: &str| format!("{actual}; seen: {}", seen.summary());
+    fails(
+        "that: json.id == 2",
+        &seen,
+        "json.id == 2",
+        &and_seen("1 == 2 is false"),
+    );
+    fails(
+        "that: status",
+        &seen,
+        "status",
+        &and_seen("neither true nor false: 200"),
+    );
+    let together = response(
+        &step("{get: /, that: [json.id == 2, json.id == 3]}"),
+        &seen,
+        &surroundings(),
+    );
+    assert_eq!(together[1].actual, "1 == 3 is false", "what was seen is told once");
+    let together = response(
+        &step("{get: /, status: 404, that: json.id == 3}"),
+        &seen,
+        &surroundings(),
+    );
+    assert_eq!(together[1].actual, "1 == 3 is false", "what was seen is told once");
     let check = one("that: json.cat == 2", &seen);
     assert!(
         !check.passed && check.actual.starts_with("it cannot be evaluated"),

@@ -35,8 +35,8 @@ pub fn window_undecided(
 
 /// Holds a window of a load against the expectations of it.
 pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> Vec<Check> {
-    let own = || seen.variables();
-    let mut checks = Checks::new(surroundings, &own);
+    let (own, summary) = (|| seen.variables(), || seen.summary());
+    let mut checks = Checks::new(surroundings, &own, &summary);
     let summary = seen.summary();
     // A window in which nothing was due holds nothing: "no errors" of no requests is not a promise kept.
     let some = seen.requests > 0;

@@ -10,6 +10,9 @@ use crate::{
     suggest::{did_you_mean, nearest},
 };
 
+/// Keys that have another name by now, and are still read: the old one, and the new one.
+pub(crate) const OLD_SPELLINGS: [(&str, &str); 1] = [("straight-to", "direct")];
+
 /// What does not fit, and where.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
@@ -84,8 +87,12 @@ impl Error {
 
     /// A key that is none of those that are known.
     pub(super) fn unknown_key(key: &str, known: &[&'static str]) -> Self {
-        let help = did_you_mean(key, known.iter().copied());
-        let near = nearest(key, known.iter().copied());
+        // Nobody is led to a spelling that is old.
+        let (old, new): (Vec<&'static str>, Vec<_>) = known.iter().partition(|known| now_called(known).is_some());
+        let dashed = key.replace('_', "-");
+        let word = nearest(&dashed, old).and_then(now_called).unwrap_or(&dashed);
+        let help = did_you_mean(word, new.iter().copied());
+        let near = nearest(word, new);
         Self {
             kind: Kind::Unknown(key.to_owned(), near),
             ..Self::new(
@@ -192,7 +199,7 @@ impl Error {
                 self.words.help = Some(format!("did you mean the verb `{near}`?"));
                 self.whole = Some(Box::new(step.place));
             } else if meant.is_none() {
-                let instead = instead(key, step.get(key), verbs);
+                let instead = instead(key, step.get(key), verbs).or_else(|| needs_no_time(key, verb));
                 self.words.help = instead.or(self.words.help.take());
             }
         }
@@ -204,6 +211,24 @@ impl Error {
         }
         self
     }
+}
+
+/// What a key is called by now that has an old spelling.
+fn now_called(key: &str) -> Option<&'static str> {
+    let known = OLD_SPELLINGS.iter().find(|(old, _)| *old == key);
+    known.map(|(_, new)| *new)
+}
+
+/// What to do in place of giving a time to a verb that has none.
+fn needs_no_time(key: &str, verb: &str) -> Option<String> {
+    let meant = nearest(key, ["within", "for"])?;
+    let misspelt = match meant == key {
+        true => String::new(),
+        false => format!("did you mean `{meant}`? "),
+    };
+    Some(format!(
+        "{misspelt}`{verb}` takes no time: it is done before the next step, and an expectation behind it may have `{meant}`"
+    ))
 }
 
 /// What to write in place of a verb that other languages have.

@@ -14,6 +14,7 @@ mod syntax;
 pub(crate) use de::ONE_OR_MANY;
 pub use de::from_node;
 pub use error::Error;
+pub(crate) use error::OLD_SPELLINGS;
 pub use expanded::check_expanded;
 pub use node::{Key, Kind, Node, parse};
 pub(crate) use parts::parse_or_tell;

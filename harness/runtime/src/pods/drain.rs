@@ -173,6 +173,7 @@ mod tests {
         let grace = Duration::from_secs(60);
         let paused = ContainerState::Paused {
             instance: InstanceId::process(1),
+            from_outside: false,
         };
         drain(&pod(address, running()), grace).await;
         drain(&pod(address, paused), grace).await;

@@ -111,6 +111,28 @@ impl<C: DriverContainer> ContainerHandle<C> {
         Ok(())
     }
 
+    /// Sees whether somebody else has frozen it meanwhile, or let it go on. What is being taken from one state to another, or
+    /// cannot be looked at, stays as it was known.
+    pub(crate) async fn look_again(&self) {
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        let before = self.state();
+        let Some(instance) = before.instance().cloned() else {
+            return;
+        };
+        let Ok(Look::Lives { is_paused, .. }) = self.container.look().await else {
+            return;
+        };
+        let after = match (&before, is_paused) {
+            (ContainerState::Running { .. }, true) => ContainerState::Paused {
+                instance,
+                from_outside: true,
+            },
+            (ContainerState::Paused { .. }, false) => ContainerState::Running { instance },
+            _ => return,
+        };
+        self.change(&before, after);
+    }
+
     /// Sees to it that it is not started again; returns when no start is under way any more.
     pub(crate) async fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
@@ -169,7 +191,10 @@ impl<C: DriverContainer> ContainerHandle<C> {
         *self.ending.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ending);
         self.set(match is_paused {
             false => ContainerState::Running { instance },
-            true => ContainerState::Paused { instance },
+            true => ContainerState::Paused {
+                instance,
+                from_outside: false,
+            },
         });
         let handle = Arc::clone(self);
         tokio::spawn(async move {
@@ -230,35 +255,36 @@ impl<C: DriverContainer> ContainerHandle<C> {
     /// Freezes it.
     pub(crate) async fn pause(&self) -> Result<(), RuntimeError> {
         let _turn = self.turn.lock().await;
-        let instance = match self.state() {
-            ContainerState::Running { instance } => instance,
+        let running = self.state();
+        let instance = match &running {
+            ContainerState::Running { instance } => instance.clone(),
             ContainerState::Paused { .. } => return Ok(()),
-            state => return Err(self.wrong_state("pause", state)),
+            state => return Err(self.wrong_state("pause", state.clone())),
         };
         if !self.container.order(Order::Pause).await? {
             return Err(self.wrong_state("pause", self.state()));
         }
-        let running = ContainerState::Running {
-            instance: instance.clone(),
+        let paused = ContainerState::Paused {
+            instance,
+            from_outside: false,
         };
-        self.change(&running, ContainerState::Paused { instance });
+        self.change(&running, paused);
         Ok(())
     }
 
     /// Lets it go on.
     pub(crate) async fn resume(&self) -> Result<(), RuntimeError> {
         let _turn = self.turn.lock().await;
-        match self.state() {
+        let before = self.state();
+        match &before {
             ContainerState::Running { .. } => Ok(()),
-            ContainerState::Paused { instance } => {
+            ContainerState::Paused { instance, .. } => {
                 self.container.order(Order::Resume).await?;
-                let paused = ContainerState::Paused {
-                    instance: instance.clone(),
-                };
-                self.change(&paused, ContainerState::Running { instance });
+                let instance = instance.clone();
+                self.change(&before, ContainerState::Running { instance });
                 Ok(())
             }
-            state => Err(self.wrong_state("resume", state)),
+            state => Err(self.wrong_state("resume", state.clone())),
         }
     }
 

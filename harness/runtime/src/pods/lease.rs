@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{try_join, try_join_all};
+use futures::future::{join_all, try_join, try_join_all};
 use meshkat_model::mesh::{Container, MeshSpec, Service};
 use tokio::sync::watch;
 
@@ -378,6 +378,11 @@ impl<D: Driver> Lease for PodLease<D> {
 
     fn pods(&self) -> Vec<Pod> {
         self.entries().pods()
+    }
+
+    async fn look_again(&self) {
+        let containers = self.entries().all_containers().into_iter();
+        join_all(containers.map(async |container| container.look_again().await)).await;
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -38,9 +38,13 @@ async fn what_a_guest_does_is_done() {
 
     let target = Target::container("pet-1", APPLICATION);
     guest.pause(&target).await.expect("it runs");
+    assert!(is_running(&application(&holder, "pet-1")), "nobody has told the holder");
+    holder.look_again().await;
+    assert_eq!(application(&holder, "pet-1").to_string(), "paused from outside");
     let again = attach(&ground, &ledger(&ground)).await.expect("it is proven");
     assert!(matches!(application(&again, "pet-1"), ContainerState::Paused { .. }));
     again.resume(&target).await.expect("it is paused");
+    holder.look_again().await;
     assert_eq!(application(&again, "pet-1"), application(&holder, "pet-1"));
 
     let pid = process_of(&application(&holder, "pet-1")).expect("it is a process");

@@ -26,6 +26,7 @@ async fn states_follow_what_is_done() {
     let pid = process_of(&running).expect("it is a process");
     let paused = ContainerState::Paused {
         instance: instance.clone(),
+        from_outside: false,
     };
 
     lease.start(&target).await.expect("it runs already");
@@ -53,7 +54,7 @@ async fn states_follow_what_is_done() {
     let error = lease.pause(&target).await.expect_err("it does not run");
     assert_eq!(
         error.to_string(),
-        "cannot pause the application of pet-1: it is ended by signal 9"
+        "cannot pause the application of pet-1: it was ended by signal 9"
     );
     lease.resume(&target).await.expect_err("it does not run");
 

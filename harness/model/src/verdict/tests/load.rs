@@ -168,7 +168,11 @@ fn a_window_of_a_load() {
             "3 different pods of `pet`",
             "2: pet-1, pet-2".to_owned(),
         ),
-        ("that: errors == 0", "errors == 0", "3 == 0 is false".to_owned()),
+        (
+            "that: errors == 0",
+            "errors == 0",
+            format!("3 == 0 is false; seen: {WINDOW}"),
+        ),
     ] {
         let check = of_load(broken, &seen());
         assert_eq!(
