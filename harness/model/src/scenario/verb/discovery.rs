@@ -17,6 +17,9 @@ use crate::{
     yaml::At,
 };
 
+/// Whoever allows more than this for the discovery service to be back does not expect it at once.
+const LONG: Duration = Duration::from_secs(10);
+
 /// Does something to the discovery service, or undoes it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -197,7 +200,11 @@ impl Verb for DiscoveryStep {
 
     fn takes(&self) -> Duration {
         match self.discovery.value {
-            Discovery::Restored => Duration::from_millis(300),
+            // Who allows for a long time expects half of it.
+            Discovery::Restored => match self.within {
+                Some(within) if within.0 > LONG => within.0 / 2,
+                _ => Duration::from_millis(300),
+            },
             _ => Duration::from_millis(20),
         }
     }
