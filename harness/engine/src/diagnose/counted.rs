@@ -83,9 +83,9 @@ pub(super) async fn told(mesh: &RunningMesh, pod: &Pod, before: Option<&Counts>,
     if mesh.keeps_access_log(&pod.group) {
         return;
     }
-    let refused = counted
-        .iter()
-        .filter(|(name, _)| REFUSED.iter().any(|end| name.ends_with(end)));
+    // What a listener counts of HTTP, its connection manager counts as well.
+    let of_http = counted.iter().filter(|(name, _)| !name.starts_with("listener."));
+    let refused = of_http.filter(|(name, _)| REFUSED.iter().any(|end| name.ends_with(end)));
     let mut refused: Vec<String> = refused.map(|(name, count)| format!("{name} {count}")).collect();
     if !refused.is_empty() {
         refused.truncate(MOST_COUNTERS);
