@@ -20,8 +20,8 @@ pub(crate) const LOOK: Duration = Duration::from_millis(50);
 const MOST_FOR_EACH: usize = 6;
 /// Above this share of the processors' time, whoever waits for one begins to be late.
 const BUSY: f64 = 0.85;
-/// A machine on which more than this want each processor has none to give.
-const WANTED: f64 = 3.0;
+/// A machine on which whoever wants a processor waits longer than this has none to give.
+const WAIT_MS: f64 = 3.0;
 /// A machine whose timers are later than this in the mean is not given more to do.
 const LATE_MS: f64 = 2.0;
 /// What a mesh of some ten processes may take, in MiB.
@@ -79,7 +79,7 @@ impl Drop for Starting<'_> {
 
 fn has_room(machine: &Machine) -> bool {
     machine.cpu_busy.is_none_or(|busy| busy < BUSY)
-        && machine.runnable_per_cpu.is_none_or(|runnable| runnable < WANTED)
+        && machine.cpu_wait_mean_ms.is_none_or(|wait| wait < WAIT_MS)
         && machine.timer_delay_mean_ms < LATE_MS
         && machine.memory_available_mib.is_none_or(|memory| memory > MEMORY_MIB)
 }
@@ -102,7 +102,7 @@ mod tests {
         assert!(!has_room(&machine(0.9, 0.1)), "its processors");
         assert!(!has_room(&machine(0.5, 3.0)), "its timers");
         let wanted = Machine {
-            runnable_per_cpu: Some(4.0),
+            cpu_wait_mean_ms: Some(4.0),
             ..machine(0.5, 0.1)
         };
         assert!(!has_room(&wanted), "its queue");

@@ -24,9 +24,12 @@ pub struct Machine {
     /// The share of the time in which somebody waited for a processor (`some` of `/proc/pressure/cpu`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_pressure: Option<f64>,
-    /// How many wanted a processor for each one that there is, in the mean: above 1 they take turns.
+    /// How long meshkat's own threads waited for a processor each time that they wanted one, in the mean (`schedstat`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runnable_per_cpu: Option<f64>,
+    pub cpu_wait_mean_ms: Option<f64>,
+    /// How long all of them together waited for one, for each second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_waited: Option<f64>,
     /// How long the control group was kept from its processors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_ms: Option<f64>,
@@ -51,8 +54,8 @@ impl Machine {
         if let Some(busy) = self.cpu_busy {
             parts.push(format!("its processors were {:.0}% busy", busy * 100.0));
         }
-        if let Some(runnable) = self.runnable_per_cpu.filter(|runnable| *runnable > 1.0) {
-            parts.push(format!("{runnable:.1} programs wanted each of them"));
+        if let Some(wait) = self.cpu_wait_mean_ms {
+            parts.push(format!("whoever wanted one waited for {wait:.1} ms"));
         }
         if let Some(throttled) = self.throttled_ms.filter(|throttled| *throttled > 0.0) {
             parts.push(format!("a quota stopped them for {throttled:.0} ms"));

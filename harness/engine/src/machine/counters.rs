@@ -8,8 +8,8 @@ use std::{fs, sync::OnceLock};
 pub(super) struct Counters {
     /// Time that the processors have worked, and all the time that they had, in ticks (`/proc/stat`).
     pub(super) cpu: Option<(u64, u64)>,
-    /// Who has a processor or waits for one, this thread not counted (`/proc/stat`).
-    pub(super) runnable: Option<u64>,
+    /// What this process's threads had of processors, and how they waited for them (`schedstat` of each thread).
+    pub(super) own: Option<Own>,
     /// Microseconds in which somebody waited for a processor (`/proc/pressure/cpu`).
     pub(super) waited: Option<u64>,
     /// Microseconds in which a quota kept this control group from its processors (`cpu.stat`).
@@ -24,7 +24,7 @@ impl Counters {
         let stat = read("/proc/stat");
         Self {
             cpu: stat.as_deref().and_then(cpu),
-            runnable: stat.as_deref().and_then(runnable),
+            own: own(),
             waited: read("/proc/pressure/cpu").as_deref().and_then(waited),
             throttled: throttled_file().and_then(read).as_deref().and_then(throttled),
             memory: read("/proc/meminfo").as_deref().and_then(memory),
@@ -55,9 +55,36 @@ fn cpu(stat: &str) -> Option<(u64, u64)> {
     Some((all - idle, all))
 }
 
-fn runnable(stat: &str) -> Option<u64> {
-    // This thread is one of them.
-    number(stat, "procs_running ").map(|all| all.saturating_sub(1))
+/// What threads had of processors, and how they waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Own {
+    /// Nanoseconds in which they wanted one and had none.
+    pub(super) waited: u64,
+    /// How often they were given one.
+    pub(super) turns: u64,
+}
+
+/// Those of all threads that there are.
+fn own() -> Option<Own> {
+    let mut sum = Own::default();
+    for thread in fs::read_dir("/proc/self/task").ok()? {
+        // One that ends meanwhile is not there any more.
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat"));
+        if let Some(one) = text.ok().as_deref().and_then(schedstat) {
+            sum.waited += one.waited;
+            sum.turns += one.turns;
+        }
+    }
+    (sum.turns > 0).then_some(sum)
+}
+
+fn schedstat(text: &str) -> Option<Own> {
+    // The first is the time on a processor.
+    let mut numbers = text.split_whitespace().skip(1).map(|number| number.parse().ok());
+    Some(Own {
+        waited: numbers.next()??,
+        turns: numbers.next()??,
+    })
 }
 
 /// `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`.
@@ -110,7 +137,11 @@ mod tests {
     fn what_the_kernel_writes_is_read() {
         let stat = "cpu  100 10 50 700 40 5 5 10 3 0\ncpu0 1 2 3 4\nprocs_running 4\nprocs_blocked 0\n";
         assert_eq!(cpu(stat), Some((180, 920)));
-        assert_eq!(runnable(stat), Some(3));
+        let own = Own {
+            waited: 95_409,
+            turns: 2,
+        };
+        assert_eq!(schedstat("647945 95409 2\n"), Some(own));
         let pressure = "some avg10=70.19 avg60=68.37 avg300=43.60 total=34129645896\nfull avg10=0.00 total=7\n";
         assert_eq!(waited(pressure), Some(34_129_645_896));
         assert_eq!(throttled("nr_throttled 3\nthrottled_usec 1500\n"), Some(1500));
@@ -125,7 +156,7 @@ mod tests {
     fn what_is_not_told_is_not_made_up() {
         for nothing in ["", "cpu", "cpu  1 2", "some total=x", "procs_running"] {
             assert_eq!(
-                (cpu(nothing), runnable(nothing), waited(nothing)),
+                (cpu(nothing), schedstat(nothing), waited(nothing)),
                 (None, None, None),
                 "{nothing:?}"
             );

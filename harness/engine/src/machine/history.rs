@@ -2,16 +2,21 @@
 
 use std::{
     collections::VecDeque,
-    thread,
     time::{Duration, Instant},
 };
 
-use meshkat_model::{machine::Machine, verdict::Disturbance};
+use meshkat_model::{
+    machine::Machine,
+    verdict::{Disturbance, Queue},
+};
 
 use super::counters::Counters;
 
 /// What is older is forgotten: longer than any case takes that is not meant to take long.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// The kernel's counters are read so often, about.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What was measured, the oldest first.
 #[derive(Debug, Default)]
@@ -75,8 +80,9 @@ impl History {
 
     /// How it disturbed what took place in this time.
     pub(super) fn disturbance(&self, from: Instant, until: Instant) -> Disturbance {
-        let runnable = runnable(&self.counted_in(from, until));
-        Disturbance::new(self.delays(from, until), runnable)
+        let counted = self.counted_in(from, until);
+        let queue = queue(&counted, until - from);
+        Disturbance::new(self.delays(from, until), queue)
     }
 
     /// What was measured in this time.
@@ -105,18 +111,24 @@ impl History {
             sent_late: 0,
             cpu_busy: busy.map(|busy| busy.min(1.0)),
             cpu_pressure: grown(|counted| counted.waited).map(|us| (us / 1e6 / time).min(1.0)),
-            runnable_per_cpu: runnable(&counted),
+            cpu_wait_mean_ms: queue(&counted, until - from).map(|queue| ms(queue.wait)),
+            cpu_waited: queue(&counted, until - from).map(|queue| queue.waited),
             throttled_ms: grown(|counted| counted.throttled).map(|us| us / 1000.0),
             memory_available_mib: counted.iter().filter_map(|counted| counted.memory).min(),
         }
     }
 }
 
-/// How many wanted a processor for each that there is, in the mean.
-fn runnable(counted: &[Counters]) -> Option<f64> {
-    let seen: Vec<u64> = counted.iter().filter_map(|counted| counted.runnable).collect();
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    (!seen.is_empty()).then(|| seen.iter().sum::<u64>() as f64 / seen.len() as f64 / processors as f64)
+/// How this process's threads waited for processors. None where one of those that had waited has ended.
+fn queue(counted: &[Counters], time: Duration) -> Option<Queue> {
+    let (first, last) = (counted.first()?.own?, counted.last()?.own?);
+    let waited = last.waited.checked_sub(first.waited)?;
+    let turns = last.turns.checked_sub(first.turns).filter(|turns| *turns > 0)?;
+    Some(Queue {
+        wait: Duration::from_nanos(waited / turns),
+        // What is counted may have begun a moment before.
+        waited: Duration::from_nanos(waited).as_secs_f64() / time.max(LOOK).as_secs_f64(),
+    })
 }
 
 #[cfg(test)]

@@ -23,11 +23,20 @@ const MAY_BE_UNSEEN: f64 = 0.25;
 /// is told of, and not waited for.
 const LONGEST_EXTRA: Duration = Duration::from_secs(60);
 
-/// How long whoever has a processor may keep it while others want it: what Linux gives by default (`base_slice_ns`).
-const SLICE: Duration = Duration::from_millis(3);
+/// Programs that waited for less than this share of the time can have done what they had to in the rest of it: a machine at rest.
+const AT_REST: f64 = 0.5;
 
-/// A machine that gives this much of itself is at rest.
-const AT_REST: f64 = 1.1;
+/// Nothing is waited for more than so many times as long.
+const MOST_WAITED: f64 = 2.0;
+
+/// How programs that have something to do waited for a processor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Queue {
+    /// Each time that one wanted a processor, in the mean.
+    pub wait: Duration,
+    /// How long all of them together waited, as a share of the time: of several it may be more than 1.
+    pub waited: f64,
+}
 
 /// How the machine disturbed what ran on it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,19 +44,18 @@ pub struct Disturbance {
     /// How late timers went off, the least first.
     delays: Vec<Duration>,
     mean: Duration,
-    /// How many times as long as at rest it takes to do what needs a processor.
-    slowdown: f64,
+    queue: Option<Queue>,
 }
 
 impl Disturbance {
-    /// From how late each timer went off, and how many wanted a processor for each that there is.
-    pub fn new(mut delays: Vec<Duration>, runnable_per_cpu: Option<f64>) -> Self {
+    /// From how late each timer went off, and how others waited, where that is known.
+    pub fn new(mut delays: Vec<Duration>, queue: Option<Queue>) -> Self {
         delays.sort_unstable();
         let number = u32::try_from(delays.len()).unwrap_or(u32::MAX).max(1);
         Self {
             mean: delays.iter().sum::<Duration>() / number,
             delays,
-            slowdown: runnable_per_cpu.unwrap_or(1.0).max(1.0),
+            queue,
         }
     }
 
@@ -65,10 +73,10 @@ impl Disturbance {
             .unwrap_or_default()
     }
 
-    /// How long whoever wants a processor waits for it, in the mean: as timers did, or, where there is a queue, until all others in it
-    /// had their turn. A timer's thread needs next to nothing and is let in first; who has more to do is not.
+    /// How long whoever wants a processor waits for it, in the mean: as timers did, or as those that have more to do. A timer's thread
+    /// needs next to nothing and is let in first; they are not.
     fn wait(&self) -> Duration {
-        self.mean.max(SLICE.mul_f64(self.slowdown - 1.0))
+        self.queue.map_or(self.mean, |queue| queue.wait.max(self.mean))
     }
 
     /// How much later the machine alone can have made this share of requests, at the most. Each waits up to [`WAITS`] times. That
@@ -90,11 +98,12 @@ impl Disturbance {
         self.stall() * 2 >= limit
     }
 
-    /// How much longer to wait for what had to become true within `limit`: as long as others had the processors meanwhile. None
-    /// if the machine was at rest.
+    /// How much longer to wait for what had to become true within `limit`: as long as programs waited for processors in that time,
+    /// for no chain of them can have waited longer. None if the machine was at rest.
     pub fn extra(&self, limit: Duration) -> Option<Duration> {
-        let by_turns = limit.mul_f64(self.slowdown - 1.0);
-        let is_slow = self.slowdown > AT_REST || self.can_break(limit);
+        let waited = self.queue.map_or(0.0, |queue| queue.waited.clamp(0.0, MOST_WAITED));
+        let by_turns = limit.mul_f64(waited);
+        let is_slow = waited > AT_REST || self.can_break(limit);
         is_slow.then(|| (by_turns + self.stall()).min(LONGEST_EXTRA))
     }
 }
@@ -156,7 +165,7 @@ mod tests {
         let none = Disturbance::default();
         assert_eq!((none.stall(), none.delay(0.5)), (Duration::ZERO, Duration::ZERO));
         assert!(!none.can_break(ms(1)));
-        let rest = Disturbance::new(vec![Duration::from_micros(80); 100], Some(0.4));
+        let rest = Disturbance::new(vec![Duration::from_micros(80); 100], queue(0, 1.0));
         assert_eq!(rest.stall(), Duration::from_micros(80 * 12));
         assert_eq!(rest.extra(ms(5000)), None);
     }
@@ -181,28 +190,34 @@ mod tests {
         assert!(seen.can_break(ms(246)) && !seen.can_break(ms(247)));
     }
 
+    fn queue(wait: u64, waited: f64) -> Option<Queue> {
+        let wait = ms(wait);
+        Some(Queue { wait, waited })
+    }
+
     #[test]
-    fn whoever_takes_turns_is_waited_for_as_much_longer() {
-        let busy = Disturbance::new(uniform(0, 10), Some(3.0));
-        assert_eq!(busy.extra(ms(5000)), Some(ms(10_000 + 66)));
-        assert_eq!(busy.extra(ms(60_000)), Some(LONGEST_EXTRA));
-        assert_eq!(Disturbance::new(uniform(0, 10), Some(1.05)).extra(ms(5000)), None);
+    fn whoever_waits_in_a_queue_is_waited_for_as_much_longer() {
+        let busy = Disturbance::new(uniform(0, 10), queue(2, 0.8));
+        assert_eq!(busy.extra(ms(5000)), Some(ms(4000 + 22)));
+        assert_eq!(busy.extra(ms(80_000)), Some(LONGEST_EXTRA));
+        assert_eq!(Disturbance::new(uniform(0, 10), queue(0, 0.4)).extra(ms(5000)), None);
+        let most = Disturbance::new(uniform(0, 10), queue(0, f64::INFINITY));
+        assert_eq!(most.extra(ms(5000)), Some(ms(10_000)));
         // A machine that stood still has nobody in a queue.
         let mut stood = uniform(0, 99);
         stood.push(ms(3000));
         assert_eq!(
-            Disturbance::new(stood, Some(0.2)).extra(ms(2000)),
+            Disturbance::new(stood, queue(0, 0.0)).extra(ms(2000)),
             Some(ms(3000) + ms(30) * 11)
         );
     }
 
     #[test]
-    fn in_a_queue_all_others_have_their_turn_first() {
-        // Four busy loops on two processors: two more for each, and the mesh.
-        let loops = Disturbance::new(uniform(1, 100), Some(3.0));
+    fn a_queue_counts_where_timers_are_let_in_first() {
+        let loops = Disturbance::new(uniform(1, 100), queue(6, 3.0));
         assert_eq!(loops.stall(), ms(1 + 11 * 6));
         assert!(!loops.can_break(ms(250)), "what fails beside them has failed");
-        let crowd = Disturbance::new(uniform(1, 100), Some(12.0));
+        let crowd = Disturbance::new(uniform(1, 100), queue(12, 12.0));
         assert!(crowd.can_break(ms(250)), "beside a crowd anything may have run out");
     }
 
