@@ -93,7 +93,7 @@ fn words_that_meshkat_does_not_know_are_2() {
     let lab = Lab::new();
     for (args, parts) in [
         (&["run", "--retrys", "1"][..], &["--retrys", "--retries"][..]),
-        (&["run", "--jobs", "0"], &["0 is not in 1..=64"]),
+        (&["run", "--jobs", "0"], &["neither `auto` nor a number from 1 to 64"]),
         (
             &["run", "--seed", "1.5"],
             &["a seed is a whole number from 0 to", "such as 7"],

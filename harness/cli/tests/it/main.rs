@@ -7,6 +7,7 @@ mod alone;
 mod as_it_is;
 mod balancing;
 mod broken;
+mod busy;
 mod by_hand;
 mod codes;
 mod cover;
