@@ -22,7 +22,6 @@ use serde_json::json;
 use tokio::time::timeout_at;
 
 use crate::{
-    invariants::may_crash,
     machine::Watch,
     mesh::{MeshError, RunningMesh},
     sink::Sink,
@@ -64,7 +63,7 @@ pub(crate) struct Attempt {
     pub(crate) steps: Vec<StepResult>,
     pub(crate) failure: Option<Failure>,
     /// What was measured of the machine meanwhile.
-    pub(crate) machine: Machine,
+    pub(crate) machine: Option<Machine>,
     /// Why it proves nothing, and is made again; with what was not as expected, if that is why.
     pub(crate) void: Option<Undecided>,
 }
@@ -215,7 +214,7 @@ impl<'a> CaseRun<'a> {
             requests: self.requests,
             steps,
             failure,
-            machine: self.sends.of(self.watch.measured_since(start)),
+            machine: Some(self.sends.of(self.watch.measured_since(start))),
             void,
         }
     }
@@ -286,7 +285,11 @@ impl<'a> CaseRun<'a> {
 
     /// A container that ended by itself breaks the case, whatever the step said.
     async fn nothing_crashed(&self) -> Result<(), Broken> {
-        match self.mesh.crashed_of(|pod| !may_crash(self.case, pod)).await {
+        match self
+            .mesh
+            .crashed_of(|pod| !self.case.may_crash(&pod.name, &pod.group))
+            .await
+        {
             None => Ok(()),
             Some(error) => Err(Broken::Expectation(Unmet {
                 expected: "every container runs until it is told to end".to_owned(),

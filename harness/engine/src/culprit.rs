@@ -184,12 +184,18 @@ impl<T: FnMut(Event)> Trials<'_, T> {
             room: Arc::clone(&self.room),
         };
         self.mesh += 1;
-        let mut work = std::pin::pin!(group::run(self.mesh, planned, shared));
+        let mesh = self.mesh;
+        let mut work = std::pin::pin!(async move {
+            let mut came = group::run(mesh, planned, shared.clone()).await;
+            // One that proves nothing is made again, as any case is.
+            while let Some(void) = came.later.pop() {
+                came = group::again(mesh, void, shared.clone()).await;
+            }
+        });
         if timeout_at(self.until, &mut work).await.is_err() {
             // The mesh is given back in order, as when a person ends a run.
             stop.cancel();
-            // One that proves nothing has no part in it.
-            drop(work.await);
+            work.await;
         }
         let mut ended = None;
         while let Ok(event) = events.try_recv() {

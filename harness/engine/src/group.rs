@@ -6,7 +6,6 @@ use meshkat_driver::Client;
 use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
-    machine::Machine,
     results::{CaseResult, Failure, Status, VoidAttempt},
     verdict::{Undecided, Unmet},
 };
@@ -406,7 +405,7 @@ impl Group {
             failure: attempt.failure,
             earlier_failures: tried.failures,
             voids: tried.voids,
-            machine: Some(attempt.machine),
+            machine: attempt.machine,
         }
     }
 }
@@ -425,7 +424,7 @@ fn void(case: &Case, attempt: &Attempt, undecided: Undecided) -> VoidAttempt {
         file: case.source.name().to_owned(),
         line: undecided.line.unwrap_or(1),
         why: undecided.why,
-        machine: attempt.machine,
+        machine: attempt.machine.unwrap_or_default(),
     }
 }
 
@@ -536,7 +535,7 @@ fn broken(case: &Case, message: String, status: Status) -> Attempt {
         requests: 0,
         steps: Vec::new(),
         failure: Some(failure),
-        machine: Machine::default(),
+        machine: None,
         void: None,
     }
 }

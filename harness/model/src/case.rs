@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use crate::{
     axis,
     capability::Capability,
+    invariant::Invariant,
     mesh::MeshSpec,
     planned::PlannedCase,
     round::Round,
@@ -62,6 +63,12 @@ pub fn case_id(scenario: &str, params: &IndexMap<String, serde_json::Value>) -> 
 }
 
 impl Case {
+    /// Whether it says that containers of a pod may end by themselves.
+    pub fn may_crash(&self, pod: &str, group: &str) -> bool {
+        let mut allows = self.allows.iter();
+        allows.any(|allowance| allowance.covers(Invariant::Crash, pod, group, ""))
+    }
+
     /// As a plan and its events show it.
     pub fn planned(&self) -> PlannedCase {
         PlannedCase {

@@ -162,7 +162,7 @@ pub(crate) fn in_full(case: &CaseResult) -> String {
         one_failure(&mut out, failure);
     }
     for void in &case.voids {
-        let _ = writeln!(out, "\nvoid: this attempt proves nothing, and was made again");
+        let _ = writeln!(out, "\nvoid: this attempt proves nothing");
         field(&mut out, "at", &format!("{}:{}", visible(&void.file), void.line));
         field(&mut out, "why", &void.why);
         field(&mut out, "machine", &void.machine.summary());

@@ -188,10 +188,10 @@ fn voids(record: &Record) -> Markup {
     html! {
         @if !voids.is_empty() {
             h2 { "Void" }
-            p.faint { "The machine may have decided these attempts, whether they passed or failed. Each case was run again." }
+            p.faint { "The machine may have decided these attempts, whether they passed or failed. Each was made again, and after the third the case is errored." }
             ul {
                 @for (case, void) in &voids {
-                    li { code { (visible(&case.id)) } " " (line(&void.why, 500)) " " span.faint { (void.machine.summary()) } }
+                    li { (titled(case)) " " (line(&void.why, 500)) " " span.faint { (void.machine.summary()) } }
                 }
             }
         }

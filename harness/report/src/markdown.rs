@@ -205,7 +205,7 @@ fn retries_and_skips(out: &mut String, record: &Record) {
     let mut voids = explain::voids(&record.cases).peekable();
     if voids.peek().is_some() {
         out.push_str("\n## Void: attempts that the machine may have decided\n\n");
-        let lines = voids.map(|(case, void)| format!("- {}: {}\n", code(&case.id, 300), text(&void.why, 500)));
+        let lines = voids.map(|(case, void)| format!("- {}: {}\n", titled(case), text(&void.why, 500)));
         list(out, lines);
     }
     let skips = explain::skips(&record.cases);

@@ -202,6 +202,12 @@ fn bundle(dir: &Path, id: &str, round: Option<Round>, at_ms: u64, room: &mut Roo
 /// Two runs as one. What differs and cannot be put together is the first one's.
 fn join(mut run: RunInfo, more: &RunInfo) -> RunInfo {
     run.shard = None;
+    // Where one of them was disturbed on purpose, the whole was; and there were as many rounds as one of them had.
+    run.stress = run.stress.max(more.stress);
+    run.rounds = match (run.rounds, more.rounds) {
+        (Some(one), Some(other)) if other.of > one.of => Some(other),
+        (one, other) => one.or(other),
+    };
     if more.started < run.started {
         run.started.clone_from(&more.started);
     }

@@ -27,11 +27,6 @@ use crate::{
 const REPAIRED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
-    if args.flakes.until_failure && args.select.shard.is_some() {
-        let message = "`--until-failure` cannot be had with `--shard`: each part would end after another round, and their reports could not \
-                       be put together";
-        return Err(Exit::usage(message).help("`--repeat N` makes the same rounds in each part"));
-    }
     let project = load::project()?;
     let envoys = EnvoySelection::read(&args.envoy)?;
     let handle = RuntimeHandle::of(args.on.runtime).await?;
@@ -41,6 +36,11 @@ pub(crate) async fn run(mut args: RunArgs, color: Color) -> Result<(), Exit> {
         None => args.select.clone(),
         Some(Rerun::Failed) => rerun::failed(&mut args, &project, &reports.last()?, &envoys, &capabilities)?,
     };
+    if args.flakes.until_failure && args.select.shard.is_some() {
+        let message = "`--until-failure` cannot be had with `--shard`: each part would end after another round, and their reports could not \
+                       be put together";
+        return Err(Exit::usage(message).help("`--repeat N` makes the same rounds in each part"));
+    }
     let loaded = load::cases(&project, &envoys, &select.select, &select.tag, args.choice)?;
     let mut all = loaded.that_could_run();
     let cases = load::select_from(loaded, &select, args.choice, &capabilities)?;

@@ -75,7 +75,7 @@ fn an_envoy_that_crashes_fails_the_case_in_which_it_did() {
     let failure = broken_by(&lab(WAITS), crash);
     assert_eq!(failure.message, "a container ended by itself");
     assert!(
-        failure.actual.starts_with("the envoy of echo-1 ended by signal 11"),
+        failure.actual.starts_with("the envoy of echo-1 was ended by signal 11"),
         "{}",
         failure.actual
     );

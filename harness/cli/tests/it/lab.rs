@@ -144,9 +144,15 @@ impl Lab {
         command
     }
 
-    /// `meshkat run` with the report where [`Lab::results`] looks for it.
+    /// `meshkat run` with the report where [`Lab::results`] looks for it. One mesh after the other, unless something else is said: so
+    /// the order in which cases end is known.
     pub(crate) fn run_command(&self, args: &[&str]) -> Command {
-        self.command(&[&["run", "--report-dir", "report"], args].concat())
+        let jobs: &[&str] = if args.contains(&"--jobs") {
+            &[]
+        } else {
+            &["--jobs", "1"]
+        };
+        self.command(&[&["run", "--report-dir", "report"], jobs, args].concat())
     }
 
     pub(crate) fn start(&self, command: Command, name: &str) -> Running {

@@ -173,7 +173,7 @@ fn times_are_taken_from_where_they_are_said_to_be() {
             (8, 50_000)
         );
     }
-    // By these, the one that takes long is in its shard with no more than one that must be the first or the last.
+    // By these, few are in the shard of the one that takes long: those that must be the first or the last, and those of other sizes.
     let parted = all(&["--times", "known", "--shards", "2"]);
     let shard_of = |id: &str| {
         parted
@@ -184,7 +184,7 @@ fn times_are_taken_from_where_they_are_said_to_be() {
     let beside = parted
         .iter()
         .filter(|case| Some(case["shard"].clone()) == shard_of("one/stops"));
-    assert!(beside.count() <= 2, "{parted:#?}");
+    assert!(beside.count() * 3 < parted.len(), "{parted:#?}");
     // A part is the same before and after a run, as another machine has not seen that.
     let parts = |args: &[&str]| {
         all(args)

@@ -10,8 +10,7 @@ mod miscount;
 mod nack;
 mod panic;
 
-use meshkat_model::{case::Case, invariant::Invariant, mesh::Container, scenario::verb::Cause};
-use meshkat_runtime::Pod;
+use meshkat_model::{invariant::Invariant, mesh::Container, scenario::verb::Cause};
 
 pub(crate) use judge::judge;
 
@@ -100,12 +99,6 @@ impl At<'_> {
 /// Whether names that a step has mean a pod, by itself or with its group.
 fn means(names: &[String], pod: &str, group: &str) -> bool {
     names.iter().any(|name| name == pod || name == group)
-}
-
-/// Whether a case says that containers of a pod may end by themselves.
-pub(crate) fn may_crash(case: &Case, pod: &Pod) -> bool {
-    let mut allows = case.allows.iter();
-    allows.any(|allowance| allowance.covers(Invariant::Crash, &pod.name, &pod.group, ""))
 }
 
 /// All that broke.

@@ -15,6 +15,10 @@ use super::counters::Counters;
 /// What is older is forgotten: longer than any case takes that is not meant to take long.
 const KEPT: Duration = Duration::from_secs(600);
 
+/// For so long the timer is set. 200 times a second are enough to see what one request in a hundred meets within a second, and take
+/// some thousandths of a processor.
+pub(super) const TIMER: Duration = Duration::from_millis(5);
+
 /// The kernel's counters are read so often, about.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -63,7 +67,7 @@ impl History {
             .map(|timer| timer.delay)
             .collect();
         if let Some(last) = self.timers.back().filter(|last| last.at <= until) {
-            let open = (until - last.at).saturating_sub(super::TIMER);
+            let open = (until - last.at).saturating_sub(TIMER);
             if !open.is_zero() {
                 delays.push(open);
             }
@@ -74,6 +78,8 @@ impl History {
     /// What the kernel counted in this time: the last before it, and all in it.
     fn counted_in(&self, from: Instant, until: Instant) -> Vec<Counters> {
         let begin = self.counted.iter().rposition(|(at, _)| *at <= from).unwrap_or_default();
+        // Of a time that is shorter than what lies between two looks, what was before it is the nearest that is known.
+        let begin = begin.min(self.counted.len().saturating_sub(2));
         let within = self.counted.iter().skip(begin).take_while(|(at, _)| *at <= until);
         within.map(|(_, counters)| *counters).collect()
     }

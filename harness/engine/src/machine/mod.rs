@@ -13,17 +13,14 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use meshkat_model::{machine::Machine, verdict::Disturbance};
 
 use counters::Counters;
-use history::History;
+use history::{History, TIMER};
 
-/// For so long the timer is set. 200 times a second are enough to see what one request in a hundred meets within a second, and take
-/// some thousandths of a processor.
-const TIMER: Duration = Duration::from_millis(5);
 /// What the kernel counts is read each so many times.
 const OFTEN: u32 = 20;
 

@@ -23,9 +23,11 @@ const OF_ADMIN: &str = "http.admin.";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) pods: BTreeMap<String, SeenPod>,
+    /// How long the logs were of pods that have gone: one that comes again under the same name may go on with the same file.
+    pub(crate) gone: BTreeMap<(String, Container), u64>,
     /// The last responses that clients of the discovery service refused.
     pub(crate) nacks: BTreeSet<SeenNack>,
-    /// How often the mesh had been repaired.
+    /// How often the mesh had been repaired, or scaled for another case.
     pub(crate) repairs: usize,
 }
 
@@ -121,7 +123,7 @@ impl RunningMesh {
                 }
                 self.was_seen(seen);
             }
-            Some(last) if last.repairs != self.repairs() => {
+            Some(last) if last.repairs != self.repairs() + self.scalings() => {
                 let seen = self.see(&last, &Tally::default()).await;
                 self.was_seen(seen);
             }
@@ -162,8 +164,10 @@ impl RunningMesh {
             let then = before.pods.get(&pod.name);
             let see = async |container| {
                 let state = pod.container(container)?;
-                let then = then.and_then(|then| then.container(container));
-                Some(self.see_container(pod, container, state, then).await)
+                let then = then.and_then(|then| then.container(container)).map(|then| then.logged);
+                let gone = before.gone.get(&(pod.name.clone(), container)).copied();
+                let from = then.or(gone).unwrap_or_default();
+                Some(self.see_container(pod, container, state, from).await)
             };
             let (application, envoy) = join(see(Container::Application), see(Container::Envoy)).await;
             let seen = SeenPod {
@@ -177,21 +181,24 @@ impl RunningMesh {
             };
             (pod.name.clone(), seen)
         };
+        let now: BTreeMap<String, SeenPod> = join_all(pods.iter().map(see)).await.into_iter().collect();
+        let mut gone = before.gone.clone();
+        gone.retain(|(pod, _), _| !now.contains_key(pod));
+        for (name, pod) in before.pods.iter().filter(|(name, _)| !now.contains_key(*name)) {
+            let logged = Container::BOTH
+                .into_iter()
+                .filter_map(|container| Some((container, pod.container(container)?.logged)));
+            gone.extend(logged.map(|(container, logged)| ((name.clone(), container), logged)));
+        }
         Seen {
-            pods: join_all(pods.iter().map(see)).await.into_iter().collect(),
+            pods: now,
+            gone,
             nacks: BTreeSet::new(),
-            repairs: self.repairs(),
+            repairs: self.repairs() + self.scalings(),
         }
     }
 
-    async fn see_container(
-        &self,
-        pod: &Pod,
-        container: Container,
-        state: &ContainerState,
-        then: Option<&SeenContainer>,
-    ) -> SeenContainer {
-        let from = then.map_or(0, |then| then.logged);
+    async fn see_container(&self, pod: &Pod, container: Container, state: &ContainerState, from: u64) -> SeenContainer {
         // A log that cannot be read tells of nothing.
         let (text, logged) = self
             .lease

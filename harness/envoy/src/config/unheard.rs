@@ -91,8 +91,8 @@ fn listened_at(group: &GroupSpec, config: Option<&Bootstrap>) -> Option<BTreeSet
     config.each_listener(&mut |_, path, listener| {
         for (_, owner) in owners(listener, path) {
             match socket_of(owner).filter(|socket| socket.port != 0) {
-                Some(socket) if !socket.is_udp => drop(ports.insert(socket.port)),
-                Some(_) => {}
+                // Who asks over UDP need not say so in an endpoint.
+                Some(socket) => drop(ports.insert(socket.port)),
                 None => is_known = false,
             }
         }
@@ -103,8 +103,10 @@ fn listened_at(group: &GroupSpec, config: Option<&Bootstrap>) -> Option<BTreeSet
 
 /// Whether listeners come from somewhere else than the configuration and its files.
 fn by_a_control_plane(config: &Bootstrap) -> bool {
-    let lds = dig(config.document(), &["dynamic_resources", "lds_config"]);
-    lds.is_some_and(|lds| ["path", "path_config_source"].iter().all(|of| get(lds, of).is_none()))
+    let dynamic = |name: &str| dig(config.document(), &["dynamic_resources", name]);
+    let lds = dynamic("lds_config");
+    dynamic("lds_resources_locator").is_some()
+        || lds.is_some_and(|lds| ["path", "path_config_source"].iter().all(|of| get(lds, of).is_none()))
 }
 
 #[cfg(test)]

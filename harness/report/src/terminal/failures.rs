@@ -213,8 +213,8 @@ fn notes(out: &mut String, cases: &[CaseResult]) {
         )
     });
     let word = "void".style(style(Status::Flaky)).to_string();
-    let voids =
-        explain::voids(cases).map(|(case, void)| format!("{word} {}: {}", line(&case.id, 300), line(&void.why, 300)));
+    let voids = explain::voids(cases)
+        .map(|(case, void)| format!("{word} {}: {}", title(&case.id, case.round, 300), line(&void.why, 300)));
     let notes: Vec<String> = skips.chain(flaky).chain(voids).collect();
     for note in notes.iter().take(NOTES) {
         let _ = writeln!(out, "{note}");
