@@ -122,14 +122,12 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_runs_one_may_and_not_more_start_than_there_are_processors_for() {
+    fn one_for_each_processor_always_may_and_beyond_that_not_all_start_at_once() {
         let (watch, room) = (Watch::start(), Room::new(Jobs::Auto));
-        assert!(
-            room.is_there(0, Some(Instant::now()), &watch),
-            "else nothing ever would"
-        );
+        let last = Some(Instant::now());
+        assert!(room.is_there(room.processors - 1, last, &watch), "else none ever would");
         let starting: Vec<_> = (0..room.processors.div_ceil(2)).map(|_| room.starts()).collect();
-        assert!(!room.is_there(1, None, &watch));
+        assert!(!room.is_there(room.processors, None, &watch));
         drop(starting);
         assert_eq!(room.starting.load(Ordering::Relaxed), 0);
     }

@@ -49,7 +49,7 @@ async fn a_crash_fails_the_case_whatever_the_answer_was() {
     );
     assert_eq!(
         failure.actual,
-        "the application of echo exited with code 101; the end of its log:\nthread 'main' panicked: a bug\n"
+        "the application of echo has exited with code 101; the end of its log:\nthread 'main' panicked: a bug\n"
     );
 }
 
@@ -120,6 +120,6 @@ async fn an_envoy_that_ends_for_any_other_reason_is_the_environment_s() {
     let failure = ran.errored();
     assert_eq!(failure.message, "the mesh did not come up");
     let actual =
-        "the envoy of ingress exited with code 127; the end of its log:\nerror while loading shared libraries\n";
+        "the envoy of ingress has exited with code 127; the end of its log:\nerror while loading shared libraries\n";
     assert_eq!(failure.actual, actual);
 }

@@ -44,7 +44,7 @@ fn undecided(expectation: &str, seen: &Window, disturbance: &Disturbance) -> Opt
 
 #[test]
 fn a_latency_that_the_machine_may_have_made_decides_nothing() {
-    // Twelve waits of 2 ms each make 24 ms.
+    // Twelve waits of 2 ms each make 24 ms, and 5 ms of them are what a machine at rest takes.
     for (expectation, is_void) in [
         ("p99: < 40ms", true),
         ("p99: < 20ms", false),
@@ -53,7 +53,7 @@ fn a_latency_that_the_machine_may_have_made_decides_nothing() {
         ("p99: \">= 20ms\"", false),
         ("that: p99_ms < 40", true),
         ("that: p99_ms < 60", false),
-        ("max: < 70ms", true),
+        ("max: < 75ms", true),
         ("errors: 0", false),
         ("errors: < 5%", false),
     ] {
