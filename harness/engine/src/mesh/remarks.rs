@@ -18,6 +18,8 @@ const LONGEST: usize = 1_000;
 
 /// The levels of Envoy's log, which stand in its third brackets: `[TIME][THREAD][LEVEL][LOGGER]`.
 const LEVELS: [&str; 2] = ["error", "critical"];
+/// The logger of an Envoy that crashes, in its fourth brackets.
+const OF_A_CRASH: &str = "backtrace]";
 /// Behind the time of a line of a service.
 const ERROR: &str = " ERROR ";
 /// The level stands before this, in bytes.
@@ -35,8 +37,10 @@ fn remark(line: &[u8], container: Container) -> Option<Remark> {
         // Requests are objects of JSON, and most of the log.
         Container::Envoy if line.first() != Some(&b'[') => false,
         Container::Envoy => head(line).is_some_and(|head| {
-            let level = head.split("][").nth(2);
-            level.is_some_and(|level| LEVELS.contains(&level))
+            let mut parts = head.split("][").skip(2);
+            let level = parts.next().is_some_and(|level| LEVELS.contains(&level));
+            // What it writes while it crashes is told with the crash, which may be noticed a moment later.
+            level && !parts.next().is_some_and(|logger| logger.starts_with(OF_A_CRASH))
         }),
         Container::Application => head(line).is_some_and(|head| head.contains(ERROR)),
     };
@@ -69,7 +73,8 @@ mod tests {
         let critical = "[2026-11-21 22:34:00.281][17535][critical][main] [source/server/server.cc:449] é";
         let others = "[2026-11-21 22:34:00.281][17535][warning][main] [source/x.cc:1] an [error][here]\n\
                       {\"path\":\"/x][error][y\",\"code\":500}\n[]\n[error]\nplain [x][y][error][z]\n";
-        let log = format!("{others}{error}\n{critical}\n");
+        let crash = "[2026-11-21 22:34:00.281][17535][critical][backtrace] [./source/server/backtrace.h:173] Caught Segmentation fault";
+        let log = format!("{others}{error}\n{crash}\n{critical}\n");
         assert_eq!(
             found(&log, Container::Envoy),
             [(false, error.to_owned()), (false, critical.to_owned())]
