@@ -231,7 +231,7 @@ impl Group {
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
         running.is_to_be_used().await;
-        let before = Before::of(running, !running.used_by().is_empty()).await;
+        let before = Before::of(running);
         // What came late before was nobody's promise.
         running.take_late();
         let client = Client::new();

@@ -2,59 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use meshkat_envoy::admin::Stat;
 use meshkat_model::shorten::shorten;
 use meshkat_runtime::Pod;
 
 use super::{ANSWER, Alike};
-use crate::mesh::RunningMesh;
+use crate::mesh::{
+    RunningMesh,
+    seen::{NO_TLS, REFUSED, REJECTED},
+};
 
 /// Counters by their names; none of them is 0.
 pub(super) type Counts = BTreeMap<String, u64>;
 
-/// The end of the counters of configuration that Envoy would not take.
-const REJECTED: &str = ".update_rejected";
-/// The end of a listener's counter of connections that were no TLS, or broke in its handshake.
-const NO_TLS: &str = ".ssl.connection_error";
-/// The ends of those that stand in for an access log.
-const REFUSED: [&str; 11] = [
-    ".no_cluster",
-    ".no_route",
-    ".rbac.denied",
-    ".downstream_cx_protocol_error",
-    ".downstream_rq_4xx",
-    ".downstream_rq_5xx",
-    ".upstream_cx_connect_fail",
-    ".upstream_cx_none_healthy",
-    ".upstream_rq_active_overflow",
-    ".upstream_rq_pending_overflow",
-    ".upstream_rq_timeout",
-];
-/// What is asked by the harness itself is nobody's request.
-const OF_ADMIN: &str = "http.admin.";
 /// More would not be read.
 const MOST_COUNTERS: usize = 6;
-
-/// What a pod's Envoy has counted of all these.
-pub(super) async fn counts(mesh: &RunningMesh, pod: &Pod) -> Counts {
-    let ends: Vec<String> = [REJECTED, NO_TLS]
-        .iter()
-        .chain(&REFUSED)
-        .map(|end| end.replace('.', "\\."))
-        .collect();
-    let Ok(stats) = mesh
-        .admin(pod)
-        .stats(Some(&format!("({})$", ends.join("|"))), ANSWER)
-        .await
-    else {
-        return Counts::new();
-    };
-    let counts = stats.iter().filter_map(|(name, stat)| match stat {
-        Stat::Number(count) if *count > 0 && !name.starts_with(OF_ADMIN) => Some((name.to_owned(), *count)),
-        _ => None,
-    });
-    counts.collect()
-}
 
 /// What it counted since.
 fn since(now: Counts, before: Option<&Counts>) -> Counts {
@@ -69,7 +30,8 @@ fn since(now: Counts, before: Option<&Counts>) -> Counts {
 
 /// Tells what a pod's Envoy counted since.
 pub(super) async fn told(mesh: &RunningMesh, pod: &Pod, before: Option<&Counts>, alike: &mut Alike) {
-    let counted = since(counts(mesh, pod).await, before);
+    let now = mesh.counts(pod).await.unwrap_or_default().wrong;
+    let counted = since(now, before);
     let ending = |end: &'static str| counted.iter().filter(move |(name, _)| name.ends_with(end));
     for (name, count) in ending(REJECTED) {
         let rest = format!("rejected {count} updates ({name})");

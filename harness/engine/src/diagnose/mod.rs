@@ -4,14 +4,13 @@ mod counted;
 mod logged;
 mod requests;
 
-use std::{collections::HashMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 use meshkat_model::mesh::Container;
 use meshkat_runtime::{ContainerState, Pod};
 
-use crate::mesh::RunningMesh;
-use counted::Counts;
+use crate::mesh::{RunningMesh, seen::Seen};
 
 /// More would hide the one that matters.
 const MOST_HINTS: usize = 5;
@@ -24,25 +23,16 @@ const ANSWER: Duration = Duration::from_secs(1);
 pub(crate) struct Before {
     /// When the case began, as access logs write it.
     began: String,
-    /// What each pod's Envoy had counted.
-    counted: HashMap<String, Counts>,
-    /// The last that each pod's Envoy had logged of its own.
-    logged: HashMap<String, String>,
+    /// How the mesh was when it was last looked at.
+    seen: Arc<Seen>,
 }
 
 impl Before {
-    /// How the mesh is now. Of a mesh that nobody has `used`, no Envoy has to be asked.
-    pub(crate) async fn of(mesh: &RunningMesh, used: bool) -> Self {
-        let began = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
-        let pods = mesh.pods();
-        let running = || pods.iter().filter(|pod| is_running(pod));
-        let logs = running().map(async |pod| Some((pod.name.clone(), logged::last(mesh, pod).await?)));
-        let asked = running().filter(|_| used);
-        let counts = asked.map(async |pod| (pod.name.clone(), counted::counts(mesh, pod).await));
+    /// How the mesh is before a case, which was looked at.
+    pub(crate) fn of(mesh: &RunningMesh) -> Self {
         Self {
-            began,
-            counted: futures::future::join_all(counts).await.into_iter().collect(),
-            logged: futures::future::join_all(logs).await.into_iter().flatten().collect(),
+            began: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+            seen: mesh.last_seen(),
         }
     }
 }
@@ -52,13 +42,13 @@ pub(crate) async fn diagnose(mesh: &RunningMesh, before: &Before) -> Vec<String>
     let mut alike = Alike::default();
     for pod in mesh.pods().iter().filter(|pod| is_running(pod)) {
         unknown_services(mesh, pod, &mut alike).await;
-        let before = before.counted.get(&pod.name);
-        counted::told(mesh, pod, before, &mut alike).await;
+        let seen = before.seen.pods.get(&pod.name).and_then(|pod| pod.counts.as_ref());
+        counted::told(mesh, pod, seen.map(|counts| &counts.wrong), &mut alike).await;
     }
     // What somebody else did is in no step, and comes first.
     let mut hints = not_running(&mesh.pods(), ContainerState::is_paused_from_outside);
     hints.extend(alike.sentences());
-    hints.extend(logged::errors(mesh, &before.logged).await);
+    hints.extend(logged::errors(mesh, &before.seen).await);
     hints.extend(requests::refused_requests(mesh, &before.began).await);
     hints.extend(not_running(&mesh.pods(), |state| !state.is_paused_from_outside()));
     let more = hints.len().saturating_sub(MOST_HINTS);

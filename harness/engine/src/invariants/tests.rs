@@ -29,6 +29,7 @@ fn seen() -> Seen {
             rejected: BTreeMap::from([("cluster.pet.update_rejected".to_owned(), 2)]),
             requests: Some(7),
             open: BTreeMap::new(),
+            wrong: BTreeMap::new(),
         }),
         sent: Sent::default(),
         is_edge: true,

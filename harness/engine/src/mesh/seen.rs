@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use futures::future::{join, join_all};
@@ -15,8 +15,29 @@ use meshkat_runtime::{ContainerState, InstanceId, Pod, Usage};
 pub(crate) use super::remarks::Remark;
 use super::{ANSWER, RunningMesh, remarks};
 
+/// The ends of the names of counters that tell of what went wrong: an update that was refused, a connection that was no TLS or broke in
+/// its handshake, and what stands in for an access log.
+pub(crate) const REJECTED: &str = ".update_rejected";
+pub(crate) const NO_TLS: &str = ".ssl.connection_error";
+pub(crate) const REFUSED: [&str; 11] = [
+    ".no_cluster",
+    ".no_route",
+    ".rbac.denied",
+    ".downstream_cx_protocol_error",
+    ".downstream_rq_4xx",
+    ".downstream_rq_5xx",
+    ".upstream_cx_connect_fail",
+    ".upstream_cx_none_healthy",
+    ".upstream_rq_active_overflow",
+    ".upstream_rq_pending_overflow",
+    ".upstream_rq_timeout",
+];
 /// All that is asked of an Envoy: one question a case.
-const ASKED: &str = "(update_rejected|downstream_rq_total|_rq_active)$";
+static ASKED: LazyLock<String> = LazyLock::new(|| {
+    let ends = [REJECTED, NO_TLS, ".downstream_rq_total", "_rq_active"];
+    let ends: Vec<String> = ends.iter().chain(&REFUSED).map(|end| end.replace('.', "\\.")).collect();
+    format!("({})$", ends.join("|"))
+});
 const OF_ADMIN: &str = "http.admin.";
 
 /// A mesh at one moment, and what its containers wrote since the moment before.
@@ -69,6 +90,8 @@ pub(crate) struct Counts {
     pub(crate) requests: Option<u64>,
     /// Requests that are open, by the name of the gauge, where there are any.
     pub(crate) open: BTreeMap<String, u64>,
+    /// What went wrong, by the name of the counter, where it did.
+    pub(crate) wrong: BTreeMap<String, u64>,
 }
 
 /// A response that a client of the discovery service refused.
@@ -220,16 +243,20 @@ impl RunningMesh {
         }
     }
 
-    async fn counts(&self, pod: &Pod) -> Option<Counts> {
+    /// What a pod's Envoy counts now; none where it does not run, or does not say.
+    pub(crate) async fn counts(&self, pod: &Pod) -> Option<Counts> {
         let Some(ContainerState::Running { .. }) = pod.envoy else {
             return None;
         };
         let configuration = self.configurations.get(&pod.group)?;
-        let stats = self.admin(pod).stats(Some(ASKED), ANSWER).await.ok()?;
+        let stats = self.admin(pod).stats(Some(&ASKED), ANSWER).await.ok()?;
         let mut counts = Counts::default();
         for (name, stat) in stats.iter().filter(|(name, _)| !name.starts_with(OF_ADMIN)) {
             let Stat::Number(number) = *stat else { continue };
-            if name.ends_with("update_rejected") {
+            if number > 0 && [REJECTED, NO_TLS].iter().chain(&REFUSED).any(|end| name.ends_with(end)) {
+                counts.wrong.insert(name.to_owned(), number);
+            }
+            if name.ends_with(REJECTED) {
                 counts.rejected.insert(name.to_owned(), number);
             } else if name.starts_with("http.") && name.ends_with(".downstream_rq_total") {
                 if configuration.is_counted {
