@@ -14,7 +14,7 @@ use meshkat_model::{
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
     scenario::verb::Step,
-    verdict::{Check, Disturbance, Surroundings, Undecided, Unmet},
+    verdict::{Check, Surroundings, Undecided, Unmet},
     yaml::At,
 };
 use meshkat_runtime::{ContainerState, RuntimeError};
@@ -107,6 +107,7 @@ pub(crate) struct CaseRun<'a> {
     pub(crate) case: &'a Case,
     pub(crate) client: Client,
     pub(crate) watch: &'a Watch,
+    begun: Instant,
     pub(crate) loads: IndexMap<String, RunningLoad>,
     pub(crate) views: HashMap<String, EnvoyView>,
     kept: IndexMap<String, serde_json::Value>,
@@ -124,6 +125,7 @@ impl<'a> CaseRun<'a> {
             case,
             client,
             watch,
+            begun: Instant::now(),
             loads: IndexMap::new(),
             views: HashMap::new(),
             kept,
@@ -135,7 +137,7 @@ impl<'a> CaseRun<'a> {
 
     /// Runs the steps until one does not hold.
     pub(crate) async fn run(mut self, sink: &Sink) -> Attempt {
-        let start = Instant::now();
+        let start = self.begun;
         let limit = self.case.deadline.unwrap_or(DEADLINE);
         let mut steps = Vec::new();
         let mut failure = None;
@@ -155,7 +157,7 @@ impl<'a> CaseRun<'a> {
             let checks_before = self.checks;
             let outcome = match self.in_time(step, start, limit).await {
                 Ok(()) => self.nothing_crashed().await.and_then(|()| self.nothing_late()),
-                Err(broken) => Err(self.or_stalled(broken, start)),
+                Err(broken) => Err(broken),
             };
             let step_status = match &outcome {
                 Ok(()) => Status::Passed,
@@ -247,15 +249,21 @@ impl<'a> CaseRun<'a> {
         }
     }
 
-    /// A failure, unless the machine stood still for so long meanwhile that the mesh may have failed for that alone.
-    fn or_stalled(&self, broken: Broken, since: Instant) -> Broken {
-        let Broken::Expectation(unmet) = broken else {
-            return broken;
-        };
-        match stalled(&self.watch.since(since), &unmet) {
-            Some(undecided) => Broken::Void(undecided),
-            None => Broken::Expectation(unmet),
+    /// A failure that a time limit can have made, unless the machine stood still meanwhile for so long that it may have been that alone.
+    pub(crate) fn or_stalled(&self, unmet: Unmet) -> Broken {
+        let disturbance = self.watch.since(self.begun);
+        if !disturbance.can_break(SHORTEST_LIMIT) {
+            return unmet.into();
         }
+        let stall = disturbance.stall();
+        Broken::Void(Undecided {
+            line: unmet.line,
+            why: format!(
+                "the machine made some wait for up to {stall:.0?}, which is enough for a time limit of an Envoy of {SHORTEST_LIMIT:?} to run \
+                 out: {}; expected {}, but {}",
+                unmet.message, unmet.expected, unmet.actual
+            ),
+        })
     }
 
     /// What came only after its time, because the machine was busy, proves nothing.
@@ -333,7 +341,7 @@ impl<'a> CaseRun<'a> {
                 Ok(())
             }
             Err(MeshError::Runtime(error)) => Err(Broken::Environment(error.to_string())),
-            Err(error) => Err(Broken::Expectation(Unmet {
+            Err(error) => Err(self.or_stalled(Unmet {
                 expected: expected.to_owned(),
                 actual: error.to_string(),
                 ..Unmet::new("the mesh did not follow")
@@ -371,21 +379,6 @@ impl<'a> CaseRun<'a> {
             .insert("params".to_owned(), json!(self.case.params));
         surroundings
     }
-}
-
-/// That something may have failed only because the machine stood still for too long.
-pub(crate) fn stalled(disturbance: &Disturbance, unmet: &Unmet) -> Option<Undecided> {
-    disturbance.can_break(SHORTEST_LIMIT).then(|| Undecided {
-        line: unmet.line,
-        why: format!(
-            "{} (expected {}, but {}): the machine made some wait for up to {:.0?}, which is enough for a time limit of an Envoy of \
-             {SHORTEST_LIMIT:?} to run out",
-            unmet.message,
-            unmet.expected,
-            unmet.actual,
-            disturbance.stall()
-        ),
-    })
 }
 
 /// Whole milliseconds.

@@ -7,7 +7,7 @@ use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
     results::{CaseResult, Failure, Status, VoidAttempt},
-    verdict::{Undecided, Unmet},
+    verdict::Undecided,
 };
 use meshkat_plan::{Between, PlannedMesh};
 use meshkat_runtime::Backend;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     bundle,
-    case::{Attempt, CaseRun, millis, stalled},
+    case::{Attempt, CaseRun, millis},
     diagnose::{Before, diagnose},
     invariants,
     machine::Watch,
@@ -236,17 +236,12 @@ impl Group {
         running.take_late();
         let client = Client::new();
         let tally = client.tally();
-        let begun = Instant::now();
         let mut attempt = CaseRun::new(running, case, client, &self.watch).run(&self.sink).await;
         if attempt.void.is_some() {
             // It proves nothing, and its mesh is given back.
             return attempt;
         }
-        let kept = attempt.status == Status::Passed;
         let broken = invariants::judge(running, case, &tally, &mut attempt, &self.sink).await;
-        if kept && attempt.status == Status::Failed {
-            attempt.void = self.invariant_undecided(begun, &attempt);
-        }
         let keep = match self.options.keep {
             Keep::Never => false,
             Keep::Failed => attempt.status != Status::Passed,
@@ -272,18 +267,6 @@ impl Group {
             });
         }
         attempt
-    }
-
-    /// That a machine that stood still may have broken an invariant.
-    fn invariant_undecided(&self, begun: Instant, attempt: &Attempt) -> Option<Undecided> {
-        let failure = attempt.failure.as_ref()?;
-        let unmet = Unmet {
-            line: Some(failure.line),
-            message: failure.message.clone(),
-            expected: failure.expected.clone(),
-            actual: failure.actual.clone(),
-        };
-        stalled(&self.watch.since(begun), &unmet)
     }
 
     /// A mesh that is ready for a case; none if the run was stopped meanwhile. What does not become ready is given back.
@@ -395,7 +378,8 @@ impl Group {
             params: case.params.clone(),
             tags: case.tags.clone(),
             status,
-            attempts: u32::try_from(tried.failures.len() + 1).unwrap_or(u32::MAX),
+            attempts: u32::try_from(tried.failures.len() + usize::from(tried.voids.len() < MOST_VOIDS))
+                .unwrap_or(u32::MAX),
             duration_ms: millis(attempt.duration),
             checks: attempt.checks,
             requests: attempt.requests,

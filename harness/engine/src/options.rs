@@ -45,6 +45,9 @@ pub struct RunOptions {
     pub program: String,
     /// What follows the case's id in the line that reproduces it.
     pub reproduce: String,
+    /// Whether the machine is measured, and what it may have decided is void. Else it is taken for one at rest: for tests, which are not
+    /// about the machine on which they run.
+    pub is_measured: bool,
     /// How it is found out why some cases of a scenario fail and others do not.
     pub culprit: CulpritOptions,
 }

@@ -69,7 +69,10 @@ pub async fn run(
         // A part of `cancel` that the run can cancel by itself, as `--fail-fast` does.
         stop: cancel.child_token(),
         sink,
-        watch: Arc::new(Watch::start()),
+        watch: Arc::new(match options.is_measured {
+            true => Watch::start(),
+            false => Watch::default(),
+        }),
     };
     let (stop, watch, room) = (shared.stop.clone(), Arc::clone(&shared.watch), Arc::clone(&shared.room));
     let work = schedule::all(&plan.meshes, options.info.rounds, shared);

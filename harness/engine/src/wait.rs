@@ -7,7 +7,7 @@ use meshkat_model::scenario::quantity::Time;
 /// Between two looks, at the least: most conditions are met in a few milliseconds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(4);
 /// At the most.
-const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 /// How much longer than a look the pause behind it is: whoever waits leaves the machine to those that are waited for.
 const REST: u32 = 4;
 

@@ -78,7 +78,20 @@ impl Answer {
 /// Bytes of a body that is read as JSON.
 const LARGEST_JSON: usize = 8 << 20;
 
+/// Requests fail because a machine stood still when they were due meanwhile, or were open, or came while connections were made again.
+const AROUND: f64 = 4.0;
+
+/// Answers that a time limit on the way makes where somebody was late: a request, a connection, an answer.
+const LATE: [u16; 3] = [408, 503, 504];
+
 impl Response {
+    /// Whether a time limit that ran out can have made it so.
+    pub fn may_be_of_a_limit(&self) -> bool {
+        self.outcome
+            .as_ref()
+            .map_or(true, |answer| LATE.contains(&answer.status))
+    }
+
     /// What expressions know of it.
     pub fn variables(&self) -> Variables {
         let mut variables = Variables::from([("duration_ms".to_owned(), json!(self.took.as_secs_f64() * 1000.0))]);
@@ -185,6 +198,16 @@ pub struct Latency {
 }
 
 impl Window {
+    /// Whether time limits that ran out because nobody had a processor for `still` can have made all that is wrong with this window of
+    /// `time`: it is answers that they make, or answers that are missing, and not more than were due in [`AROUND`] times as long.
+    pub fn may_be_of_limits(&self, still: Duration, time: Duration) -> bool {
+        let answered: u64 = self.statuses.values().sum();
+        let late: u64 = LATE.iter().filter_map(|status| self.statuses.get(status)).sum();
+        let wrong = late + self.requests.saturating_sub(answered);
+        let share = still.as_secs_f64() * AROUND / time.as_secs_f64().max(1e-3);
+        wrong > 0 && wrong as f64 <= self.requests as f64 * share
+    }
+
     /// What expressions know of it.
     pub fn variables(&self) -> Variables {
         let ms = |time: Duration| json!(time.as_secs_f64() * 1000.0);
@@ -211,11 +234,21 @@ impl Window {
     #[must_use]
     pub fn without(&self, delay: impl Fn(f64) -> Duration) -> Self {
         let mut less = self.clone();
+        // Latencies count from when a request was due: as many as were sent late are later by that, too.
+        let on_time = 1.0 - self.late as f64 / self.requests.max(1) as f64;
+        let of = |latency: Duration, share: f64| {
+            let sent = if share > on_time {
+                self.send_delay
+            } else {
+                Duration::ZERO
+            };
+            latency.saturating_sub(delay(share).max(sent))
+        };
         less.latency = Latency {
-            p50: self.latency.p50.saturating_sub(delay(0.5)),
-            p95: self.latency.p95.saturating_sub(delay(0.95)),
-            p99: self.latency.p99.saturating_sub(delay(0.99)),
-            max: self.latency.max.saturating_sub(delay(1.0)),
+            p50: of(self.latency.p50, 0.5),
+            p95: of(self.latency.p95, 0.95),
+            p99: of(self.latency.p99, 0.99),
+            max: of(self.latency.max, 1.0),
         };
         less.requests -= self.unsent.min(self.requests);
         less.errors -= self.unsent.min(self.errors);

@@ -55,7 +55,7 @@ impl Expected {
 
     /// A case, without the start of its mesh.
     pub fn case(&self, case: &Case) -> Time {
-        match self.seen.cases.get(&case.id).and_then(Recent::median) {
+        match self.seen.cases.get(&case.id).and_then(median) {
             Some(ms) => Time { ms, seen: true },
             None => Time {
                 ms: case.steps.iter().map(|step| millis(step.takes())).sum(),
@@ -66,22 +66,29 @@ impl Expected {
 
     /// From the start of a mesh until it is ready.
     pub fn start(&self, mesh: &MeshSpec) -> u64 {
-        let seen = self.seen.meshes.get(&mesh.kind()).and_then(Recent::median);
+        let seen = self.seen.meshes.get(&mesh.kind()).and_then(median);
         seen.unwrap_or_else(|| self.guess.mesh + self.guess.pod * mesh.pods().len() as u64)
     }
 
     /// From the end of a case until its mesh has other numbers of pods and is found to be so.
     pub fn scaling(&self, mesh: &MeshSpec) -> u64 {
-        let seen = self.seen.scalings.get(&mesh.kind()).and_then(Recent::median);
+        let seen = self.seen.scalings.get(&mesh.kind()).and_then(median);
         // Most often few pods come, at the same time.
         seen.unwrap_or_else(|| self.repair(mesh) + self.guess.pod)
     }
 
     /// From the end of a case until its mesh is found to be as it was.
     pub fn repair(&self, mesh: &MeshSpec) -> u64 {
-        let seen = self.seen.repairs.get(&mesh.kind()).and_then(Recent::median);
+        let seen = self.seen.repairs.get(&mesh.kind()).and_then(median);
         seen.unwrap_or(self.guess.repair)
     }
+}
+
+/// Longer than any run: what strangers wrote may have any number in it.
+const LONGEST_MS: u64 = 24 * 60 * 60 * 1000;
+
+fn median(recent: &Recent) -> Option<u64> {
+    recent.median().map(|ms| ms.min(LONGEST_MS))
 }
 
 fn millis(time: Duration) -> u64 {

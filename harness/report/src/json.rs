@@ -126,7 +126,14 @@ impl Reporter for Json {
                 });
                 self.write()
             }
+            Event::CaseVoid { .. } => {
+                self.totals.voids = self.totals.voids.saturating_add(1);
+                self.behind = true;
+                Ok(())
+            }
             Event::CaseFinished { case } => {
+                // They were counted when they were told.
+                self.totals.voids = self.totals.voids.saturating_sub(case.voids.len() as u64);
                 self.take(case)?;
                 if self.is_due() { self.write() } else { Ok(()) }
             }

@@ -32,6 +32,8 @@ pub struct Record {
     pub warnings: Vec<String>,
     /// How the machine was, each second: how many meshes there were, and what was measured.
     pub machine: Vec<(usize, Machine)>,
+    /// Void attempts of cases that have not ended.
+    waiting: u64,
     meshes: u64,
     repairs: u64,
     scalings: u64,
@@ -82,7 +84,9 @@ impl Record {
                 self.in_vain += u64::from(failure.is_some());
             }
             Event::CaseStarted { round: Some(round), .. } => self.round = self.round.max(round.number),
+            Event::CaseVoid { .. } => self.waiting += 1,
             Event::CaseFinished { case } => {
+                self.waiting = self.waiting.saturating_sub(case.voids.len() as u64);
                 self.flakes.see(case);
                 self.cases.push((**case).clone());
             }
@@ -106,7 +110,6 @@ impl Record {
             | Event::StepStarted { .. }
             | Event::StepFinished { .. }
             | Event::Trying { .. }
-            | Event::CaseVoid { .. }
             | Event::Machine { .. }
             | Event::Artifacts { .. } => {}
         }
@@ -131,7 +134,9 @@ impl Record {
 
     /// Counted over the cases that have ended.
     pub fn totals(&self) -> Totals {
-        Totals::of(&self.cases)
+        let mut totals = Totals::of(&self.cases);
+        totals.voids = totals.voids.saturating_add(self.waiting);
+        totals
     }
 
     /// How many cases were to run, in all rounds together. Of a run until one fails, those of the rounds that began.

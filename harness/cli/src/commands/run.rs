@@ -157,6 +157,7 @@ fn options(args: &RunArgs, envoys: &EnvoySelection, envoy: Vec<String>, runtime:
         repaired_within: REPAIRED,
         program: program::name(),
         reproduce,
+        is_measured: true,
         culprit: CulpritOptions {
             within: args.culprit_within,
             cases: Vec::new(),

@@ -85,6 +85,20 @@ fn a_machine_that_spoils_each_attempt_is_told_as_what_it_is() {
 }
 
 #[test]
+fn what_no_machine_can_have_made_has_failed_though_it_stood_still() {
+    let lab = lab(
+        "  - {load: visitors, get: /hello, host: foo.com, rate: 100/s}\n  - {expect: visitors, for: 2s, statuses: {404: 100%}}\n",
+    );
+    let permit = Permit::one();
+    let mut run = lab.start(lab.run_command(&["--culprit-within", "0"]), "busy");
+    stands_still(&lab, &mut run, 1);
+    let told = run.end().exits(1);
+    drop(permit);
+    told.says(&["1 case: 0 passed, 1 failed"]);
+    assert_eq!(lab.case(ID).voids.len(), 0);
+}
+
+#[test]
 fn a_mesh_that_is_slow_or_loses_requests_has_failed_beside_busy_threads_too() {
     for (fault, expected) in [
         ("{fault: echo, delay: 300ms}", "errors: 0, p99: < 100ms"),

@@ -13,8 +13,7 @@ pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
     for (at, now, _) in between.containers().filter(|(_, now, _)| now.crash.is_none()) {
         let errors = now.remarks.iter().filter(|remark| !remark.is_panic);
         let harmful = errors.filter(|remark| !HARMLESS.iter().any(|(text, _)| remark.text.contains(text)));
-        let tell = |line: &str| at.breach(Invariant::ErrorLog, format!("{} wrote: {line}", at.who()));
-        found.extend(harmful.map(|remark| tell(&remark.text)));
+        found.extend(harmful.map(|remark| at.wrote(Invariant::ErrorLog, &remark.text)));
     }
     found
 }

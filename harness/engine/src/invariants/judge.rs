@@ -77,7 +77,7 @@ pub(crate) async fn judge(
 
 fn is_allowed(case: &Case, breach: &Breach) -> bool {
     let mut allows = case.allows.iter();
-    allows.any(|allowance| allowance.covers(breach.invariant, &breach.pod, &breach.group, &breach.evidence))
+    allows.any(|allowance| allowance.covers(breach.invariant, &breach.pod, &breach.group, &breach.line))
 }
 
 /// Whether it says more of a case that did not come to its end. That a container has crashed is told by the step, or with it.

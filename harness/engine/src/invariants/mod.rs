@@ -32,8 +32,10 @@ struct Breach {
     invariant: Invariant,
     pod: String,
     group: String,
-    /// What was seen, in words; of a log, the line.
+    /// What was seen, in words.
     evidence: String,
+    /// The line of a log, of what a log says.
+    line: String,
     /// Whether it may go away by itself within a while.
     may_pass: bool,
 }
@@ -45,6 +47,7 @@ impl Breach {
             pod: name.to_owned(),
             group: pod.group.clone(),
             evidence,
+            line: String::new(),
             may_pass: false,
         }
     }
@@ -88,6 +91,14 @@ struct At<'a> {
 impl At<'_> {
     fn breach(&self, invariant: Invariant, evidence: String) -> Breach {
         Breach::of(invariant, (self.name, self.pod), evidence)
+    }
+
+    /// What a line of its log says.
+    fn wrote(&self, invariant: Invariant, line: &str) -> Breach {
+        Breach {
+            line: line.to_owned(),
+            ..self.breach(invariant, format!("{} wrote: {line}", self.who()))
+        }
     }
 
     /// `the envoy of pet-1`.

@@ -8,7 +8,7 @@ pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
     let mut found = Vec::new();
     for (at, now, _) in between.containers() {
         let panics = now.remarks.iter().filter(|remark| remark.is_panic);
-        found.extend(panics.map(|remark| at.breach(Invariant::Panic, format!("{} wrote: {}", at.who(), remark.text))));
+        found.extend(panics.map(|remark| at.wrote(Invariant::Panic, &remark.text)));
     }
     found
 }

@@ -24,8 +24,8 @@ use history::{History, TIMER};
 /// What the kernel counts is read each so many times.
 const OFTEN: u32 = 20;
 
-/// The machine, measured for as long as this is there.
-#[derive(Debug)]
+/// The machine, measured for as long as this is there; one that was not started takes it for one at rest.
+#[derive(Debug, Default)]
 pub struct Watch {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,

@@ -79,6 +79,7 @@ impl CaseRun<'_> {
         // Until now, and not until its end: what was due last may have been answered late.
         let disturbance = self.watch.since(begun);
         Ok(Seen {
+            may_be_of_a_limit: window.may_be_of_limits(disturbance.stood_still(), until - from),
             undecided: verdict::window_undecided(step, &window, &checks, &disturbance, &surroundings),
             checks,
         })

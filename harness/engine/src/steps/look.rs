@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use meshkat_model::{
     scenario::quantity::Time,
-    verdict::{self, Check, Undecided},
+    verdict::{self, Check, Undecided, Unmet},
 };
 
 use crate::{
@@ -39,6 +39,8 @@ pub(super) struct Seen {
     pub(super) checks: Vec<Check>,
     /// What of it the machine may have decided.
     pub(super) undecided: Option<Undecided>,
+    /// Whether a time limit that ran out can have made it what it is.
+    pub(super) may_be_of_a_limit: bool,
 }
 
 impl From<Vec<Check>> for Seen {
@@ -46,6 +48,8 @@ impl From<Vec<Check>> for Seen {
         Self {
             checks,
             undecided: None,
+            // What an Envoy says of itself is what its timers made of it, too.
+            may_be_of_a_limit: true,
         }
     }
 }
@@ -76,7 +80,7 @@ impl CaseRun<'_> {
             let (goes_on, when) = match patience {
                 Patience::Once => (false, String::new()),
                 Patience::Within(limit) => {
-                    if !holds && elapsed >= limit && extra.is_none() {
+                    if elapsed >= limit && extra.is_none() {
                         extra = self.watch.since(start).extra(limit);
                     }
                     let all = limit + extra.unwrap_or_default();
@@ -92,17 +96,13 @@ impl CaseRun<'_> {
             };
             if !goes_on {
                 self.conclude(seen, &when)?;
-                return match (patience, extra) {
-                    (Patience::Within(limit), Some(extra)) => Err(Broken::Void(Undecided {
-                        line: None,
-                        why: format!(
-                            "it held after {elapsed:.1?}, and not within {limit:?}: the machine can have taken {extra:.1?} of that"
-                        ),
-                    })),
-                    (Patience::For(time), _) => {
+                return match patience {
+                    Patience::Once => Ok(()),
+                    Patience::Within(limit) => self.in_its_time((limit, extra), start, elapsed),
+                    Patience::For(time) => {
+                        let unseen = unseen + self.watch.since(begun).stood_still();
                         verdict::unseen(unseen, time).map_or(Ok(()), |why| Err(Broken::Void(why)))
                     }
-                    _ => Ok(()),
                 };
             }
             if let Patience::For(_) = patience {
@@ -117,9 +117,36 @@ impl CaseRun<'_> {
             };
             // The last look is at the end of the time, and not behind it.
             let pause = wait::pause(took).min(left);
-            let slept = Instant::now();
             tokio::time::sleep(pause).await;
-            unseen += slept.elapsed().saturating_sub(pause);
+            unseen += self.watch.since(begun).stood_still();
+        }
+    }
+
+    /// What holds at last has to hold in its time: also an answer that was asked for in time and came late. What the last look takes by
+    /// itself is not counted.
+    fn in_its_time(
+        &self,
+        (limit, extra): (Duration, Option<Duration>),
+        start: Instant,
+        elapsed: Duration,
+    ) -> Result<(), Broken> {
+        let last = wait::LONGEST_PAUSE + self.watch.since(start).stall();
+        if elapsed <= limit + last {
+            return Ok(());
+        }
+        match extra.filter(|extra| elapsed <= limit + last + *extra) {
+            Some(extra) => Err(Broken::Void(Undecided {
+                line: None,
+                why: format!(
+                    "it held after {elapsed:.1?}, and not within {limit:?}: the machine can have taken {extra:.1?} of that"
+                ),
+            })),
+            None => Err(Unmet {
+                expected: format!("within {limit:?}"),
+                actual: format!("after {elapsed:.1?}"),
+                ..Unmet::new("it held, and not in time")
+            }
+            .into()),
         }
     }
 
@@ -128,6 +155,10 @@ impl CaseRun<'_> {
         if let Some(undecided) = seen.undecided {
             return Err(Broken::Void(undecided));
         }
-        Ok(self.judge(seen.checks).map_err(|unmet| unmet.after(when))?)
+        let may_be_of_a_limit = seen.may_be_of_a_limit;
+        self.judge(seen.checks).map_err(|unmet| match may_be_of_a_limit {
+            true => self.or_stalled(unmet.after(when)),
+            false => unmet.after(when).into(),
+        })
     }
 }

@@ -84,7 +84,11 @@ impl CaseRun<'_> {
         if let Some(name) = &step.keep {
             self.keep(name, response.variables());
         }
-        Ok(Seen { checks, undecided })
+        Ok(Seen {
+            checks,
+            undecided,
+            may_be_of_a_limit: response.may_be_of_a_limit(),
+        })
     }
 
     /// A request that goes one of three ways: into a pod's Envoy, out of it, or past it.

@@ -59,6 +59,7 @@ async fn what_envoys_logged_and_counted_since_the_case_began_is_told() {
             "the Envoy of ingress expects TLS at its listener `127.0.0.1_10443`; connections that had none, or broke in its \
              handshake: 2 (listener.127.0.0.1_10443.ssl.connection_error)",
             "the Envoy of ingress has no access log; counted were http.edge.no_route 3",
+            "the Envoy of ingress logged: [error][lua] script log: earlier",
             "the Envoy of ingress logged: [error][lua] script log: now",
         ]
     );

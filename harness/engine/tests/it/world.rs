@@ -354,6 +354,7 @@ pub(crate) fn options() -> RunOptions {
         repaired_within: DEADLINE,
         program: "meshkat".to_owned(),
         reproduce: " --seed 7".to_owned(),
+        is_measured: false,
         culprit: CulpritOptions::default(),
     }
 }

@@ -101,3 +101,56 @@ fn a_very_large_body_is_not_read_as_json_and_is_not_none_either() {
     let variables = large(5 << 20).variables();
     assert!(!variables.contains_key("json") && variables.contains_key("text"));
 }
+
+#[test]
+fn what_a_time_limit_can_make_is_told_from_what_it_cannot() {
+    let status = |status| {
+        response(Ok(Answer {
+            status,
+            ..answer(&[], "")
+        }))
+        .may_be_of_a_limit()
+    };
+    assert!(status(503) && status(504) && status(408));
+    assert!(!status(200) && !status(404) && !status(500));
+    let lost = NoAnswer {
+        kind: Some(NoAnswerKind::Timeout),
+        message: "nothing".to_owned(),
+    };
+    assert!(response(Err(lost)).may_be_of_a_limit());
+    let ms = Duration::from_millis;
+    // Of a second with 100 requests, 100 ms without a processor explain 40.
+    let window = |statuses: &[(u16, u64)]| {
+        let window = Window {
+            requests: 100,
+            statuses: statuses.iter().copied().collect(),
+            ..Window::default()
+        };
+        window.may_be_of_limits(ms(100), ms(1000))
+    };
+    assert!(window(&[(200, 99)]), "one has no answer");
+    assert!(window(&[(200, 60), (503, 40)]) && !window(&[(200, 59), (503, 41)]));
+    assert!(!window(&[(200, 99), (500, 1)]) && !window(&[(200, 100)]));
+}
+
+#[test]
+fn what_was_sent_late_is_no_latency_of_the_mesh() {
+    let ms = Duration::from_millis;
+    let window = Window {
+        requests: 200,
+        late: 5,
+        send_delay: ms(94),
+        latency: Latency {
+            p50: ms(3),
+            p95: ms(20),
+            p99: ms(109),
+            max: ms(120),
+        },
+        ..Window::default()
+    };
+    let less = window.without(|_| ms(2)).latency;
+    assert_eq!(
+        (less.p50, less.p95, less.p99, less.max),
+        (ms(1), ms(18), ms(15), ms(26))
+    );
+}

@@ -21,12 +21,12 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether it is about what was seen of an invariant in a pod; `evidence` is the line of a log, if it is one.
-    pub fn covers(&self, invariant: Invariant, pod: &str, group: &str, evidence: &str) -> bool {
+    /// Whether it is about what was seen of an invariant in a pod; `line` is that of a log, if it is one.
+    pub fn covers(&self, invariant: Invariant, pod: &str, group: &str, line: &str) -> bool {
         let is_meant = |name: &At<String>| name.as_str() == pod || name.as_str() == group;
         self.invariant.value == invariant
             && self.pod.as_ref().is_none_or(is_meant)
-            && self.log.as_ref().is_none_or(|text| evidence.contains(text.as_str()))
+            && self.log.as_ref().is_none_or(|text| line.contains(text.as_str()))
     }
 
     /// In one line.

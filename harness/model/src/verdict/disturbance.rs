@@ -95,6 +95,11 @@ impl Disturbance {
         self.delay(1.0)
     }
 
+    /// For how long in all nobody had a processor: the sum of what was longer than [`IN_TIME`].
+    pub fn stood_still(&self) -> Duration {
+        self.delays.iter().filter(|delay| **delay > IN_TIME).sum()
+    }
+
     /// Whether something with this time limit can have missed it because of the machine alone. What takes more than half of its
     /// limit on a machine at rest is a race with a timer.
     pub fn can_break(&self, limit: Duration) -> bool {
@@ -191,6 +196,7 @@ mod tests {
         );
         assert_eq!(seen.stall(), ms(118));
         assert!(seen.can_break(ms(236)) && !seen.can_break(ms(237)));
+        assert_eq!(seen.stood_still(), ms(101));
     }
 
     fn queue(wait: u64, waited: f64) -> Option<Queue> {
