@@ -9,6 +9,7 @@ mod planner;
 mod poll;
 mod service;
 mod statistics;
+mod suite;
 mod table;
 mod up;
 mod usage;
@@ -28,8 +29,8 @@ struct Args {
     #[arg(long)]
     quick: bool,
     /// first-answer, docker: pairs of runs that are counted, after one that is not [default: 15 and 9, quick: 3]; planner: pairs
-    /// of runs [default: 3, quick: 1].
-    #[arg(long, value_parser = clap::value_parser!(u16).range(3..=200))]
+    /// of runs [default: 3, quick: 1]; suite: runs, or pairs of them with `--against` [default: 1, and 3].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=200))]
     pairs: Option<u16>,
     /// xds-latency: rounds that are counted, after one that is not [default: 60, quick: 2].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -37,6 +38,9 @@ struct Args {
     /// The folder of the binaries: `meshkat` and the services.
     #[arg(long, default_value = "target/release")]
     bin: PathBuf,
+    /// suite: the binaries of another state of the project, to run in turn with these.
+    #[arg(long, value_name = "FOLDER")]
+    against: Option<PathBuf>,
     /// xds-hostile: be the hostile clients of this address.
     #[arg(long, hide = true)]
     siege: Option<SocketAddr>,
@@ -63,6 +67,8 @@ enum Bench {
     XdsHostile,
     /// Cases each on a mesh of its own, and as they are planned.
     Planner,
+    /// Where the processor time of the pairwise suite goes, by program.
+    Suite,
     /// Sizes of covering arrays, beside what is published and what allpairspy gives.
     Cover,
 }
@@ -97,7 +103,7 @@ fn measure(args: &Args) -> Result<(), Error> {
         let report = report(*bench, args);
         let report = match bench {
             // It blocks, and a signal ends the process as ever.
-            Bench::FirstAnswer | Bench::Docker | Bench::Planner => runtime.block_on(report),
+            Bench::FirstAnswer | Bench::Docker | Bench::Planner | Bench::Suite => runtime.block_on(report),
             _ => runtime.block_on(unless_told_to_stop(report)),
         };
         let report = report?;
@@ -119,6 +125,7 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsChurn => churn::measure(bin, churn::Size::FULL).await,
         Bench::XdsHostile if quick => hostile::measure(bin, hostile::Size::QUICK).await,
         Bench::XdsHostile => hostile::measure(bin, hostile::Size::FULL).await,
+        Bench::Suite => suite::measure(bin, args.against.as_deref(), args.suite_pairs(), quick),
         Bench::Cover => cover::measure(quick),
         Bench::Planner => {
             let mut report = planner::measure(bin, "process", args.planner_pairs(), quick)?;
@@ -159,6 +166,12 @@ impl Args {
     /// A pair takes a minute.
     fn planner_pairs(&self) -> usize {
         usize::from(self.pairs.unwrap_or(if self.quick { 1 } else { 3 }))
+    }
+
+    /// One tells where the time goes; to compare two states wants several.
+    fn suite_pairs(&self) -> usize {
+        let several = self.against.is_some() && !self.quick;
+        usize::from(self.pairs.unwrap_or(if several { 3 } else { 1 }))
     }
 
     fn rounds(&self) -> u32 {

@@ -63,6 +63,11 @@ fn prints(only: &str, expected: &[&str]) {
 }
 
 #[test]
+fn the_suite_tells_what_each_program_used() {
+    prints("suite", &["│ meshkat ", "│ envoy ", "│ sds ", "each request: "]);
+}
+
+#[test]
 fn latency_has_a_row_for_each_transport_and_the_bound() {
     prints(
         "xds-latency",

@@ -9,8 +9,8 @@ use std::{
 };
 
 use futures::future::join_all;
+use meshkat_model::machine::IN_TIME;
 use meshkat_model::observation::{BEHIND, Window};
-use meshkat_model::verdict::IN_TIME;
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 

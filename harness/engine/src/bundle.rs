@@ -84,7 +84,7 @@ async fn of_pod(mesh: &RunningMesh, pod: &Pod) -> Vec<Artifact> {
     let (own, access) = access::split(&all);
     files.push(file("envoy.log", own.join("\n")));
     files.push(file("access.log", access.join("\n")));
-    if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {
+    if !pod.has_running_envoy() {
         return files;
     }
     let admin = mesh.admin(pod);

@@ -10,7 +10,7 @@ use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
     case::{Case, DEADLINE},
     event::Event,
-    machine::Machine,
+    machine::{Machine, SHORTEST_LIMIT},
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
     scenario::verb::Step,
@@ -29,10 +29,6 @@ use crate::{
 
 /// So many loads are told of when a case takes too long.
 const MOST_LOADS: usize = 5;
-
-/// The shortest time limit of an Envoy that a mesh is likely to have: for a connection (`connect_timeout`) in the configurations here.
-/// A machine that makes somebody wait for half of it may have broken anything.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(250);
 
 /// How late requests of loads were sent.
 #[derive(Debug, Clone, Copy, Default)]

@@ -14,6 +14,7 @@ use crate::{
     scenario::{
         allow::Allowance,
         check::Kept,
+        race::Race,
         verb::{Cause, Impact, Step},
     },
     source::Source,
@@ -103,6 +104,11 @@ impl Case {
             .map(|(name, _)| name.as_str())
             .collect();
         self.steps.iter().any(|step| step.verb().asks_for_the_past(&views))
+    }
+
+    /// Where its steps race with a timer, and say no reason.
+    pub fn races(&self) -> Vec<Race> {
+        self.steps.iter().flat_map(|step| step.verb().races()).collect()
     }
 
     /// What the steps need, each with the line of the first step that needs it, in the order of the file. A case that is

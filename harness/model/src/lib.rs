@@ -9,6 +9,7 @@ pub mod combine;
 pub mod culprit;
 pub mod event;
 pub mod expression;
+pub mod flakes;
 pub mod host;
 pub mod invariant;
 pub mod limits;

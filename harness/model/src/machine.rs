@@ -1,6 +1,15 @@
 //! What the machine did while something ran on it, as results and reports tell it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+/// A request of a load that leaves later than this after it was due was not sent in time.
+pub const IN_TIME: Duration = Duration::from_millis(50);
+
+/// The shortest time limit of an Envoy that a mesh is likely to have: for a connection (`connect_timeout`) in the configurations here.
+/// A machine that makes somebody wait for half of it may have broken anything that a time limit can break.
+pub const SHORTEST_LIMIT: Duration = Duration::from_millis(250);
 
 /// What was measured of the machine for a time. Times are in milliseconds, shares from 0 to 1. What the system does not tell is
 /// left out.

@@ -81,6 +81,10 @@ const LARGEST_JSON: usize = 8 << 20;
 /// Requests fail because a machine stood still when they were due meanwhile, or were open, or came while connections were made again.
 const AROUND: f64 = 4.0;
 
+/// How much longer than a machine stood still it takes until what fell due meanwhile is done, at the most: a mesh that is asked for more
+/// than half of what it can do on its machine is not judged by it.
+const BACKLOG: f64 = 2.0;
+
 /// Answers that a time limit on the way makes where somebody was late: a request, a connection, an answer.
 const LATE: [u16; 3] = [408, 503, 504];
 
@@ -234,11 +238,12 @@ impl Window {
     #[must_use]
     pub fn without(&self, delay: impl Fn(f64) -> Duration) -> Self {
         let mut less = self.clone();
-        // Latencies count from when a request was due: as many as were sent late are later by that, too.
-        let on_time = 1.0 - self.late as f64 / self.requests.max(1) as f64;
+        // Latencies count from when a request was due. What fell due while nobody could send leaves at once, and waits for one another
+        // for as long again; and so do as many that fell due behind it.
+        let on_time = 1.0 - BACKLOG * self.late as f64 / self.requests.max(1) as f64;
         let of = |latency: Duration, share: f64| {
             let sent = if share > on_time {
-                self.send_delay
+                self.send_delay.mul_f64(BACKLOG)
             } else {
                 Duration::ZERO
             };

@@ -11,7 +11,7 @@ mod window;
 
 pub use answer::{answer, response, response_undecided, took_part};
 pub use checks::{Check, Surroundings, expressions};
-pub use disturbance::{Disturbance, IN_TIME, Queue, Undecided, unseen};
+pub use disturbance::{Disturbance, Queue, Undecided, unseen};
 pub use envoy::envoy;
 pub use unmet::Unmet;
 pub use window::{window, window_undecided};

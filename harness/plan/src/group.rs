@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use meshkat_model::{capability::Capabilities, case::Case, scenario::verb::Impact};
+use meshkat_model::{case::Case, scenario::verb::Impact};
 
 use crate::{
-    chain::{Member, chains},
+    chain::chains,
     expected::Expected,
+    member::Member,
+    planner::{Order, Planner},
     route::in_order,
     shape::Shape,
-    sharing::Sharing,
     skip::{Skipped, why_not},
 };
 
@@ -41,33 +42,6 @@ pub enum Between {
     Repair,
     /// Groups are given the numbers of pods that the next case needs, and what the case did is undone.
     Scale,
-}
-
-/// In which order meshes start, and cases run on them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The mesh that is expected to take the longest first, so that no long one is left for the end.
-    Longest,
-    /// As the cases are given.
-    Written,
-    /// At random, from this seed.
-    Random(u64),
-}
-
-/// How a plan is made.
-#[derive(Debug, Clone, Copy)]
-pub struct Planner<'a> {
-    /// What the runtime can do.
-    pub capabilities: &'a Capabilities,
-    /// What things are expected to take.
-    pub expected: &'a Expected,
-    /// Which cases may share a mesh.
-    pub sharing: Sharing,
-    /// What comes first.
-    pub order: Order,
-    /// How many meshes run at the same time: cases that could all share one mesh have several where one would run when all
-    /// others have ended.
-    pub jobs: usize,
 }
 
 impl Plan {

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use meshkat_model::mesh::MeshSpec;
 
-use crate::chain::{Member, Position};
+use crate::member::{Member, Position};
 
 /// How many pods each group has whose pods are numbered, in the order of the groups' names.
 type Sizes = Vec<u32>;

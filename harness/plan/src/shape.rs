@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use meshkat_model::{capability::Capability, mesh::MeshSpec};
 
-use crate::{group::Planner, sharing::Sharing};
+use crate::{planner::Planner, sharing::Sharing};
 
 /// So many times as long as a start may a scaling take at the most, with as many jobs.
 const OTHERS: u64 = 3;

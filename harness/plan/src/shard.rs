@@ -6,7 +6,7 @@ use meshkat_model::{capability::Capabilities, case::Case};
 
 use crate::{
     expected::Expected,
-    group::{Order, Planner},
+    planner::{Order, Planner},
     sharing::Sharing,
 };
 

@@ -7,7 +7,7 @@ use indexmap::IndexSet;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::Event;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Totals};
-use meshkat_model::round::{Flake, Flakes};
+use meshkat_model::{flakes::Flakes, round::Flake};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

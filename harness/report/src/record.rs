@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 use meshkat_model::culprit::Culprit;
 use meshkat_model::event::{Event, Logged};
+use meshkat_model::flakes::Flakes;
 use meshkat_model::machine::Machine;
 use meshkat_model::planned::PlannedCase;
 use meshkat_model::results::{CaseResult, Results, RunInfo, SCHEMA, Status, Totals};
-use meshkat_model::round::Flakes;
 
 use crate::text::{count, number, time};
 

@@ -206,6 +206,11 @@ impl Pod {
         SocketAddr::new(self.address, self.ports.number(port))
     }
 
+    /// Whether its Envoy can be asked.
+    pub fn has_running_envoy(&self) -> bool {
+        matches!(self.envoy, Some(ContainerState::Running { .. }))
+    }
+
     /// The state of one of its containers; none when it has no such container.
     pub fn container(&self, container: Container) -> Option<&ContainerState> {
         match container {

@@ -12,10 +12,14 @@ use meshkat_envoy::{
     config::{self, Document, MeshLint, Use, Validator, kind_of, lint as lint_config, lint_overlay, lint_resources},
 };
 use meshkat_model::{
+    case::Case,
     mesh::{GroupSpec, MeshSpec},
     mesh_file::read_mesh,
     project::{MeshFiles, Project, yaml_below},
-    scenario::{INVALID_ELSEWHERE, Meshes as _, SharedAxes},
+    scenario::{
+        INVALID_ELSEWHERE, Meshes as _, SharedAxes,
+        race::{Race, Timer},
+    },
     source::{Diagnostic, Place, Source},
 };
 
@@ -72,6 +76,8 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     let mut fits = MeshLint::default();
     // What may be on purpose.
     let mut unheard: Vec<config::Diagnostic> = Vec::new();
+    // What leans on a timer.
+    let mut races = Vec::new();
     // An overlay that fits nowhere hides nothing else.
     let mut unfit = None;
     let has_overlays = files.iter().any(|file| matches!(kind(&project, file), Kind::Overlay));
@@ -117,6 +123,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
                     unfit = unfit.or(load::check_overlays(valid()).err());
                     wrong.extend(used::fit(&project, valid()));
                     unheard.extend(used::kinds(valid()).flat_map(|mesh| fits.unheard(mesh)));
+                    races.extend(more.cases.iter().flat_map(|case| of_case(case, &mut fits)));
                     // A mesh that is invalid is told, whoever uses it.
                     if !more.cases.iter().all(|case| is_valid(&&case.mesh)) {
                         wrong.extend(mesh_problems.iter().cloned());
@@ -169,7 +176,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
             }
         }
     }
-    for warning in once_each(of_configs(&project, unheard)) {
+    for warning in once_each(of_configs(&project, unheard).into_iter().chain(races).collect()) {
         say(&format!("warning: {warning}"));
     }
     let wrong = once_each(wrong);
@@ -183,6 +190,20 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
         count(cases, "case")
     ));
     Ok(())
+}
+
+/// Where a case races with a timer. An Envoy that waits for ever does not.
+fn of_case(case: &Case, fits: &mut MeshLint) -> Vec<Diagnostic> {
+    let mut races = case.races();
+    races.retain(|race| match &race.timer {
+        Timer::Passing(pods, _) => !fits.wait_for_ever(&case.mesh, pods),
+        Timer::Latency(_) | Timer::Timeout(_) => true,
+    });
+    let tell = |race: Race| {
+        let (message, help) = race.timer.tell();
+        Diagnostic::new(&case.source, race.place, message, "races with a timer").help(help)
+    };
+    races.into_iter().map(tell).collect()
 }
 
 /// What is told several times once: of several meshes, or with fewer words.

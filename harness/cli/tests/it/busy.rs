@@ -118,3 +118,29 @@ fn a_mesh_that_is_slow_or_loses_requests_has_failed_beside_busy_threads_too() {
         assert_eq!(lab.case(ID).voids.len(), 0, "{fault}");
     }
 }
+
+#[test]
+fn lint_warns_of_races_with_a_timer_and_not_of_an_envoy_that_waits_for_ever() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    let scenario = |overlays: &str, because: &str| {
+        format!(
+            "promise: p\nmesh: {{use: petshop, replicas: {{petstore: 1}}, not-started: [sds, petstore, ingress]{overlays}}}\nsteps:\n  \
+             - {{start: [petstore, ingress]}}\n  - {{envoy: ingress, ready: PRE_INITIALIZING{because}}}\n"
+        )
+    };
+    let told = |overlays: &str, because: &str| {
+        lab.write("scenarios/shop/race.yaml", &scenario(overlays, because));
+        lab.tell(&["lint", "scenarios"]).exits(0).err
+    };
+    let race = "scenarios/shop/race.yaml:5:28: `PRE_INITIALIZING` of ingress ends by itself";
+    let warned = told("", "");
+    assert_eq!(warned.matches(race).count(), 1, "{warned}");
+    assert!(warned.contains("`initial_fetch_timeout: 0s`"), "{warned}");
+    for (overlays, because) in [(", overlays: waiting-edge", ""), ("", ", because: it is asked at once")] {
+        let quiet = told(overlays, because);
+        assert!(!quiet.contains("ends by itself"), "{overlays}{because}: {quiet}");
+    }
+    lab.write("scenarios/shop/race.yaml", &scenario("", ", because: ' '"));
+    lab.tell(&["lint", "scenarios"]).exits(2).says(&["there is no reason"]);
+}

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use meshkat_model::shorten::shorten;
 use meshkat_runtime::Pod;
 
-use super::{ANSWER, Alike};
+use super::alike::Alike;
 use crate::mesh::{
-    RunningMesh,
+    ANSWER, RunningMesh,
     seen::{NO_TLS, REFUSED, REJECTED},
 };
 

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use meshkat_envoy::access;
 use meshkat_model::{mesh::Container, shorten::shorten};
 
-use super::{envoys_of, is_running};
+use super::alike::envoys_of;
 use crate::mesh::{RunningMesh, seen::Seen};
 
 /// So many of an Envoy's last errors are told, and of all Envoys together.
@@ -15,7 +15,7 @@ const LONGEST: usize = 300;
 /// The last errors that Envoys logged since the mesh was seen so: of all that logged the same, together.
 pub(super) async fn errors(mesh: &RunningMesh, since: &Seen) -> Vec<String> {
     let mut alike: IndexMap<String, Vec<String>> = IndexMap::new();
-    for pod in mesh.pods().iter().filter(|pod| is_running(pod)) {
+    for pod in mesh.pods().iter().filter(|pod| pod.has_running_envoy()) {
         let from = since.pods.get(&pod.name).and_then(|pod| pod.envoy.as_ref());
         let from = from.map_or(0, |envoy| envoy.logged);
         let Ok((log, _)) = mesh.lease().log_since(&pod.name, Container::Envoy, from).await else {

@@ -7,8 +7,11 @@ use meshkat_envoy::access::Access;
 use meshkat_model::{mesh::Container, shorten::shorten};
 use meshkat_runtime::Pod;
 
-use super::{LOG, envoys_of};
+use super::alike::envoys_of;
 use crate::mesh::RunningMesh;
+
+/// The end of a log that is read.
+const LOG: usize = 64 * 1024;
 
 /// Requests that failed alike: who answered them, how often, and in how many milliseconds.
 #[derive(Default)]

@@ -2,7 +2,8 @@
 
 use meshkat_model::{invariant::Invariant, scenario::verb::Cause};
 
-use super::{At, Between, Breach, means};
+use super::breach::{At, Between, Breach, means};
+use crate::mesh::seen::SeenContainer;
 
 /// That a container ended is judged by what it was told to do, which its runtime knows; that it lives another life, by the steps.
 pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
@@ -12,7 +13,7 @@ pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
             Cause::Nack(_) => false,
         })
     };
-    let judge = |(at, now, then): (At<'_>, &super::SeenContainer, Option<&super::SeenContainer>)| {
+    let judge = |(at, now, then): (At<'_>, &SeenContainer, Option<&SeenContainer>)| {
         if let Some(crash) = &now.crash {
             return Some(at.breach(Invariant::Crash, crash.clone()));
         }

@@ -2,7 +2,7 @@
 
 use meshkat_model::invariant::Invariant;
 
-use super::{Between, Breach};
+use super::breach::{Between, Breach};
 
 /// Lines that tell of no error of a mesh, by a text that is in them, each with why. The reference lists them.
 pub(super) const HARMLESS: [(&str, &str); 0] = [];

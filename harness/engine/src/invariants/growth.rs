@@ -2,7 +2,7 @@
 
 use meshkat_model::invariant::{FILES, FILES_OF_A_REQUEST, Invariant, MEMORY, MEMORY_OF_A_REQUEST};
 
-use super::{Between, Breach};
+use super::breach::{Between, Breach};
 
 /// Of a container that has begun anew nothing is known from before.
 pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {

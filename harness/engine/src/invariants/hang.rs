@@ -2,7 +2,7 @@
 
 use meshkat_model::invariant::{Invariant, OPEN_FOR};
 
-use super::{Between, Breach};
+use super::breach::{Between, Breach};
 
 pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
     let mut found = Vec::new();

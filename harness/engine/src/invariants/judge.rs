@@ -9,7 +9,10 @@ use meshkat_model::{
     results::{Failure, Status},
 };
 
-use super::{Between, Breach, breaches};
+use super::{
+    breach::{Between, Breach},
+    crash, error_log, growth, hang, miscount, nack, panic,
+};
 use crate::{
     case::Attempt,
     mesh::{RunningMesh, seen::Seen},
@@ -73,6 +76,18 @@ pub(crate) async fn judge(
         "a case that does this on purpose says so, and why: `allows: [{{invariant: {}, because: …}}]`; see {REFERENCE}",
         found[0].invariant
     )]
+}
+
+/// All that broke.
+pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
+    let mut found = crash::breaches(between);
+    found.extend(nack::breaches(between));
+    found.extend(panic::breaches(between));
+    found.extend(error_log::breaches(between));
+    found.extend(miscount::breaches(between));
+    found.extend(hang::breaches(between));
+    found.extend(growth::breaches(between));
+    found
 }
 
 fn is_allowed(case: &Case, breach: &Breach) -> bool {

@@ -2,7 +2,8 @@
 
 use meshkat_model::invariant::Invariant;
 
-use super::{Between, Breach};
+use super::breach::{Between, Breach};
+use crate::mesh::seen::SeenPod;
 
 /// A request that was answered was counted. One that was given up may have been counted, or not, or will be when the next case runs.
 /// Others than clients send to an Envoy as well, but to that of an edge.
@@ -12,7 +13,7 @@ pub(super) fn breaches(between: &Between<'_>) -> Vec<Breach> {
         let Some(then) = then.filter(|then| now.has_same_envoy(then)) else {
             continue;
         };
-        let requests = |pod: &super::SeenPod| pod.counts.as_ref().map(|counts| counts.requests);
+        let requests = |pod: &SeenPod| pod.counts.as_ref().map(|counts| counts.requests);
         let (Some(Some(after)), Some(before)) = (requests(now), requests(then)) else {
             continue;
         };

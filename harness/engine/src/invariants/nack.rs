@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use meshkat_model::{invariant::Invariant, scenario::verb::Cause};
 
-use super::{Between, Breach, means};
+use super::breach::{Between, Breach, means};
 use crate::mesh::seen::SeenNack;
 
 /// By the counters of each Envoy, and by what the clients of the discovery service said to it.

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use meshkat_driver::Sent;
 use meshkat_runtime::{InstanceId, Usage};
 
-use super::*;
-use crate::mesh::seen::{Counts, Remark, SeenNack};
+use meshkat_model::{invariant::Invariant, scenario::verb::Cause};
+
+use super::{breach::*, error_log, judge::breaches};
+use crate::mesh::seen::{Counts, Remark, Seen, SeenContainer, SeenNack, SeenPod};
 
 fn container(pid: u32) -> SeenContainer {
     SeenContainer {

@@ -9,7 +9,7 @@ use std::{
 use futures::future::join_all;
 use meshkat_envoy::admin::{Clusters, Host};
 use meshkat_envoy::config::{EdsCluster, Hosts};
-use meshkat_runtime::{ContainerState, Pod};
+use meshkat_runtime::Pod;
 
 use super::{ANSWER, RunningMesh, error::MeshError};
 
@@ -30,9 +30,7 @@ impl RunningMesh {
     ) -> Result<(), MeshError> {
         let look = || async {
             let pods = self.pods();
-            let running = pods
-                .iter()
-                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })) && whose(pod));
+            let running = pods.iter().filter(|pod| pod.has_running_envoy() && whose(pod));
             let differences = join_all(running.map(|pod| self.endpoints_differ(pod))).await;
             let differences: Vec<String> = differences.into_iter().flatten().collect();
             if differences.is_empty() {

@@ -96,9 +96,7 @@ impl RunningMesh {
             let sds = self.discovery().map_err(|error| error.to_string())?;
             let clients = sds.clients().await.map_err(|error| error.to_string())?;
             let pods = self.pods();
-            let running = pods
-                .iter()
-                .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })) && whose(pod));
+            let running = pods.iter().filter(|pod| pod.has_running_envoy() && whose(pod));
             let missing: Vec<String> = running.flat_map(|pod| self.unacknowledged(pod, &clients)).collect();
             if missing.is_empty() {
                 Ok(())

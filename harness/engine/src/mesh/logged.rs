@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use meshkat_envoy::{access, admin::Stat};
 use meshkat_model::mesh::Container;
-use meshkat_runtime::{ContainerState, Pod};
+use meshkat_runtime::Pod;
 
 use super::RunningMesh;
 use crate::wait;
@@ -22,9 +22,7 @@ impl RunningMesh {
     pub(crate) async fn access_logged(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let pods = self.pods();
-        let running = pods
-            .iter()
-            .filter(|pod| matches!(pod.envoy, Some(ContainerState::Running { .. })));
+        let running = pods.iter().filter(|pod| pod.has_running_envoy());
         let logged = running.map(|pod| async move {
             let look = || async { self.has_logged(pod, limit).await.then_some(()).ok_or(()) };
             wait::until(deadline, look).await.is_ok()

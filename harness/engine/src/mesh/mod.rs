@@ -17,6 +17,7 @@ mod registry;
 mod remarks;
 mod repair;
 mod scale;
+mod see;
 pub(crate) mod seen;
 mod view;
 mod wanted;
@@ -42,7 +43,7 @@ use wanted::Wanted;
 use crate::machine::Watch;
 
 /// How long an admin interface, an application or the discovery service may take for one answer.
-const ANSWER: Duration = Duration::from_secs(2);
+pub(crate) const ANSWER: Duration = Duration::from_secs(2);
 /// The longest answer of an application that is read, in bytes.
 const LONGEST_ANSWER: usize = 8 << 20;
 

@@ -104,7 +104,7 @@ impl CaseRun<'_> {
             socket: pod.socket(port),
             host: to.host.clone(),
         };
-        let timeout = to.timeout.map_or(TIMEOUT, |time| time.0);
+        let timeout = to.timeout.as_ref().map_or(TIMEOUT, |time| time.value.0);
         let request = Request::new(method, &route, path, &to.headers, timeout).map_err(Broken::Environment)?;
         let request = match &to.connections {
             Some(connections) => request.connections(connections.value),

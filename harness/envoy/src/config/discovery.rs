@@ -19,6 +19,26 @@ impl Bootstrap {
     }
 }
 
+impl Bootstrap {
+    /// Whether an Envoy of it that hears nothing from its discovery service waits for ever, and not for the 15 s that are Envoy's
+    /// default or for another time: an `initial_fetch_timeout` of 0 disables it (`config.core.v3.ConfigSource`).
+    pub fn waits_for_ever(&self) -> bool {
+        waits(self.document())
+    }
+}
+
+fn waits(value: &Value) -> bool {
+    match value {
+        Value::Mapping(fields) => {
+            let limit = text(value, "initial_fetch_timeout");
+            let is_none = |limit: String| limit.trim_end_matches('s').parse() == Ok(0.0);
+            limit.is_some_and(is_none) || fields.values().any(waits)
+        }
+        Value::Sequence(items) => items.iter().any(waits),
+        _ => false,
+    }
+}
+
 fn look(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Mapping(fields) => {
@@ -43,6 +63,18 @@ mod tests {
     use std::path::Path;
 
     use super::Bootstrap;
+
+    #[test]
+    fn who_waits_for_ever_is_told_from_who_waits_long() {
+        let waits = |limit: &str| {
+            let text = format!(
+                "static_resources: {{clusters: [{{name: a, eds_cluster_config: {{eds_config: {{ads: {{}}, {limit}}}}}}}]}}"
+            );
+            Bootstrap::parse(Path::new("x.yaml"), &text).unwrap().waits_for_ever()
+        };
+        assert!(waits("initial_fetch_timeout: 0s") && waits("initialFetchTimeout: 0.000s"));
+        assert!(!waits("initial_fetch_timeout: 0.5s") && !waits("resource_api_version: V3"));
+    }
 
     #[test]
     fn every_way_to_ask_is_found_in_both_spellings() {

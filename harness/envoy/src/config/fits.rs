@@ -52,6 +52,16 @@ impl MeshLint {
         found
     }
 
+    /// Whether the Envoys of these pods or groups wait for ever for a discovery service that says nothing.
+    pub fn wait_for_ever(&mut self, mesh: &MeshSpec, pods: &[String]) -> bool {
+        pods.iter().all(|pod| {
+            let is_its = |name: &str, group: &GroupSpec| name == pod || group.pod_names(name).contains(pod);
+            let group = mesh.groups.iter().find(|(name, group)| is_its(name, group));
+            let read = group.and_then(|(_, group)| self.read(group));
+            read.is_some_and(|read| read.config.waits_for_ever())
+        })
+    }
+
     /// What the configuration of a group's Envoys says with its overlays; none if there is none, or it cannot be read.
     pub(super) fn read(&mut self, group: &GroupSpec) -> Option<&Read> {
         let file = group.envoy.as_ref()?;

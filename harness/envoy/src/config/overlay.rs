@@ -1,65 +1,16 @@
 //! Overlays: changes of configurations by structure, each in a file of its own.
 
+mod change;
 mod written;
+mod wrong;
 
 use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use super::{
-    Bootstrap, ConfigError, DocPath,
-    document::LARGEST,
-    select::{Selector, merge},
-    yaml,
-};
-
-/// A named change of Envoy configurations, such as the transport over which endpoints are discovered.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Overlay {
-    file: PathBuf,
-    about: String,
-    needs: Option<Selector>,
-    changes: Vec<(Selector, Action)>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Action {
-    Set(Value),
-    Merge(Value),
-    Remove,
-}
-
-/// Everything that is wrong with an overlay.
-#[derive(Debug)]
-pub struct Wrong {
-    first: ConfigError,
-    more: Vec<ConfigError>,
-}
-
-impl Wrong {
-    fn of(all: Vec<ConfigError>) -> Option<Self> {
-        let mut all = all.into_iter();
-        let first = all.next()?;
-        Some(Self {
-            first,
-            more: all.collect(),
-        })
-    }
-
-    /// Each, in the order of the file.
-    pub fn each(&self) -> impl Iterator<Item = &ConfigError> {
-        std::iter::once(&self.first).chain(&self.more)
-    }
-}
-
-impl From<ConfigError> for Wrong {
-    fn from(first: ConfigError) -> Self {
-        Self {
-            first,
-            more: Vec::new(),
-        }
-    }
-}
+use self::change::Action;
+pub use self::{change::Overlay, wrong::Wrong};
+use super::{Bootstrap, ConfigError, DocPath, document::LARGEST, select::merge, yaml};
 
 /// How much an overlay may add to a configuration, with 64 bytes of a text for one value: ten times what a large one has.
 const MOST_ADDED: usize = 200_000;
@@ -73,7 +24,7 @@ impl Overlay {
     /// # Errors
     /// A file that cannot be read, or that holds something else; told with its place in the file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        Self::read_or_tell(file).map_err(|wrong| wrong.first)
+        Self::read_or_tell(file).map_err(Wrong::into_first)
     }
 
     /// The same, telling all that is wrong.
@@ -93,7 +44,7 @@ impl Overlay {
     /// # Errors
     /// As [`Overlay::read`].
     pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        Self::parse_or_tell(file, text).map_err(|wrong| wrong.first)
+        Self::parse_or_tell(file, text).map_err(Wrong::into_first)
     }
 
     /// The same, telling all that is wrong.
@@ -119,7 +70,7 @@ impl Overlay {
     /// # Errors
     /// A change for which there is no place in a configuration that has what is needed: most likely it is misspelt.
     pub fn apply(&self, config: &mut Bootstrap) -> Result<bool, ConfigError> {
-        self.apply_or_tell(config).map_err(|wrong| wrong.first)
+        self.apply_or_tell(config).map_err(Wrong::into_first)
     }
 
     /// The same, telling every change for which there is no place.

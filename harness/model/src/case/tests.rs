@@ -109,3 +109,60 @@ fn a_counter_is_of_the_past_unless_it_is_counted_from_here() {
         assert!(!asks(&now), "{now}");
     }
 }
+
+#[test]
+fn what_depends_on_a_quick_machine_is_told_unless_it_says_why() {
+    let races = |step: &str| {
+        let load = "  - {load: a, get: /pets, at: pet-1, rate: 9/s}\n";
+        let rest = "  - {expect: a, errors: 0}\n";
+        let races = case_of(true, &format!("{load}  - {step}\n{rest}")).races();
+        races.into_iter().map(|race| race.timer.tell().0).collect::<Vec<_>>()
+    };
+    for (step, said) in [
+        (
+            "{expect: a, for: 1s, p99: < 49ms}",
+            "`p99: < 49ms` asks for less than 50ms",
+        ),
+        (
+            "{expect: a, for: 1s, that: 'p50_ms < 20.0'}",
+            "`p50_ms < 20.0` asks for less",
+        ),
+        (
+            "{expect: a, for: 1s, that: 'max_ms < 20.0 && errors == 0'}",
+            "asks for less",
+        ),
+        ("{get: /pets, at: pet-1, that: 'duration_ms < 20.0'}", "asks for less"),
+        (
+            "{get: /pets, at: pet-1, timeout: 200ms, status: 200}",
+            "an answer has 200ms here",
+        ),
+        (
+            "{envoy: pet, ready: PRE_INITIALIZING}",
+            "`PRE_INITIALIZING` of pet ends by itself",
+        ),
+        (
+            "{envoy: [pet-1, pet-2], within: 3s, ready: INITIALIZING}",
+            "`INITIALIZING` of pet-1, pet-2 ends",
+        ),
+    ] {
+        let told = races(step);
+        assert!(told.len() == 1 && told[0].contains(said), "{step}: {told:?}");
+        let reasoned = step.replacen('}', ", because: it must be}", 1);
+        assert_eq!(races(&reasoned), [""; 0], "{reasoned}");
+    }
+    for step in [
+        "{expect: a, for: 1s, p99: < 51ms}",
+        "{expect: a, for: 1s, p50: '> 20ms'}",
+        "{expect: a, for: 1s, that: 'p50_ms < 100.0 || p50_ms < 20.0'}",
+        "{get: /pets, at: pet-1, timeout: 100ms, error: timeout}",
+        "{get: /pets, at: pet-1, timeout: 250ms, status: 200}",
+        "{envoy: pet, ready: LIVE}",
+    ] {
+        assert_eq!(races(step), [""; 0], "{step}");
+    }
+    let long = case_of(
+        true,
+        "  - {load: a, get: /pets, at: pet-1, rate: 9/s, timeout: 1ms}\n  - {expect: a, errors: 0}\n",
+    );
+    assert_eq!(long.races().len(), 1);
+}

@@ -9,6 +9,7 @@ mod envoy;
 mod file;
 mod given;
 pub mod quantity;
+pub mod race;
 mod rest;
 mod schema;
 mod size;

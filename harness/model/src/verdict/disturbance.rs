@@ -5,13 +5,11 @@
 use std::time::Duration;
 
 use super::checks::Check;
+use crate::machine::IN_TIME;
 
 /// How many times one request waits for a processor, at the most, on its way through a mesh and back: the client, the edge, a
 /// service with its Envoy on both sides, another one, and the way back.
 const WAITS: u32 = 12;
-
-/// A request of a load that leaves later than this after it was due was not sent in time.
-pub const IN_TIME: Duration = Duration::from_millis(50);
 
 /// The share of a window's requests that may not have been sent in time.
 const MAY_BE_LATE: f64 = 0.05;

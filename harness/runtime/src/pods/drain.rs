@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use meshkat_envoy::admin::{Admin, AdminError, Stat};
 use meshkat_model::mesh::Port;
 
-use crate::{ContainerState, Pod};
+use crate::Pod;
 
 /// How long one question to an Envoy may take.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const ADMIN: &str = "http.admin.";
 ///
 /// SIGTERM alone would cut what is in flight: Envoy leaves it to who stops it to drain it first.
 pub(crate) async fn drain(pod: &Pod, grace: Duration) {
-    if !matches!(pod.envoy, Some(ContainerState::Running { .. })) {
+    if !pod.has_running_envoy() {
         return;
     }
     match tokio::time::timeout(grace, finish(pod)).await {
@@ -77,6 +77,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
+    use crate::ContainerState;
     use crate::InstanceId;
 
     /// Of this machine, at a port that is free.

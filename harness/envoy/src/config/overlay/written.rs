@@ -8,7 +8,8 @@ use serde_yaml::Value;
 
 use super::{
     super::{ConfigError, DocPath, readable, select::Selector, yaml},
-    Action, Overlay, Wrong,
+    change::{Action, Overlay},
+    wrong::Wrong,
 };
 
 #[derive(Debug, Deserialize)]

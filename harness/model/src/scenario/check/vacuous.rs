@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     scenario::quantity::Time,
     source::Place,
-    yaml::{Kind, Node},
+    yaml::{At, Kind, Node},
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
@@ -92,6 +92,14 @@ impl Check<'_> {
             let message = format!("`{time}` is the time of an expectation, and this step has none");
             let help = format!("add one, such as `{example}`, or remove it");
             self.wrong(self.key(&[time]), message, "waits for nothing", help);
+        }
+    }
+
+    /// A reason says something.
+    pub(crate) fn reason(&mut self, because: Option<&At<String>>) {
+        if let Some(empty) = because.filter(|because| because.trim().is_empty()) {
+            let help = "say in a sentence why the time is right, or remove it";
+            self.wrong(empty.place, "there is no reason", "an empty text", help);
         }
     }
 

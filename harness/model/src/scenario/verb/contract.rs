@@ -9,6 +9,7 @@ use crate::{
     mesh::MeshSpec,
     scenario::{
         check::{Check, Kept},
+        race::Race,
         value::OneOrMany,
     },
     yaml::At,
@@ -58,6 +59,11 @@ pub(crate) trait Verb {
     /// The name of the load that it starts.
     fn starts_load(&self) -> Option<&At<String>> {
         None
+    }
+
+    /// Where it races with a timer, and says no reason.
+    fn races(&self) -> Vec<Race> {
+        Vec::new()
     }
 
     /// The numbers of pods that it gives to groups.

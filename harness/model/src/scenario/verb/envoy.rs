@@ -16,6 +16,7 @@ use crate::{
     scenario::{
         check::{Check, Kept},
         quantity::{Bound, Time},
+        race::{self, Race},
         split::{CounterShare, Misses, strictness},
         value::OneOrMany,
     },
@@ -84,6 +85,8 @@ pub struct EnvoyStep {
     /// Stays true for this time.
     #[serde(rename = "for")]
     pub for_: Option<Time>,
+    /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
+    pub because: Option<At<String>>,
     /// CEL over `ready`, `stats`, `endpoints`.
     #[serde(default)]
     pub that: OneOrMany<At<String>>,
@@ -292,6 +295,7 @@ impl Verb for EnvoyStep {
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
         self.check_since(check);
         self.check_share(check);
+        check.reason(self.because.as_ref());
         check.expressions(&self.that, &ENVOY_VARIABLES);
         check.keep_of_one(&self.envoy, self.keep.as_ref());
         check.keep(self.keeps());
@@ -313,6 +317,15 @@ impl Verb for EnvoyStep {
         let mut names = self.stats.keys();
         let counts = self.share.is_some() || names.any(|name| !is_gauge(&name.value));
         (self.since.is_none() && counts) || self.that.iter().any(|text| asks_for_counters(text, views))
+    }
+
+    fn races(&self) -> Vec<Race> {
+        let state = self.ready.as_ref().filter(|_| self.because.is_none());
+        let pods = || self.envoy.iter().map(|pod| pod.value.clone());
+        state
+            .and_then(|state| race::passing(pods(), state))
+            .into_iter()
+            .collect()
     }
 
     fn takes(&self) -> Duration {

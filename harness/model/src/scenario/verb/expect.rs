@@ -16,6 +16,7 @@ use crate::{
     scenario::{
         check::Check,
         quantity::{Bound, Share, Time, TimeBound},
+        race::{self, Race},
         value::OneOrMany,
     },
     yaml::At,
@@ -23,6 +24,9 @@ use crate::{
 
 /// The window of `within` where the step does not say.
 pub const WINDOW: Duration = Duration::from_millis(500);
+
+/// What expressions call the latencies of a window.
+const LATENCIES: [&str; 4] = ["p50_ms", "p95_ms", "p99_ms", "max_ms"];
 
 /// Judges a window of a load. An error is a request without an answer, or with a status of 400 or more.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -60,6 +64,8 @@ pub struct ExpectStep {
     #[serde(rename = "$served")]
     #[schemars(flatten)]
     pub served: ServedExpectations,
+    /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
+    pub because: Option<At<String>>,
     /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `statuses`, `served_by`, `failures`.
     #[serde(default)]
     pub that: OneOrMany<At<String>>,
@@ -177,6 +183,7 @@ impl Verb for ExpectStep {
         }
         self.check_bounds(check);
         self.served.check(check, None);
+        check.reason(self.because.as_ref());
         check.expressions(&self.that, &WINDOW_VARIABLES);
     }
 
@@ -195,6 +202,18 @@ impl Verb for ExpectStep {
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
         self.that.iter().any(|text| envoy::asks_for_counters(text, views))
+    }
+
+    fn races(&self) -> Vec<Race> {
+        if self.because.is_some() {
+            return Vec::new();
+        }
+        let quantiles = self.quantiles();
+        let bounds = quantiles
+            .iter()
+            .filter_map(|(name, bound)| race::latency(name, bound.as_ref()?));
+        let texts = self.that.iter().filter_map(|text| race::expression(text, &LATENCIES));
+        bounds.chain(texts).collect()
     }
 
     fn takes(&self) -> Duration {

@@ -14,6 +14,7 @@ use crate::{
     scenario::{
         check::{Check, Load},
         quantity::{MAXIMUM_RATE_TOGETHER, Rate},
+        race::{self, Race},
     },
     yaml::At,
 };
@@ -30,6 +31,8 @@ pub struct LoadStep {
     #[serde(rename = "$to")]
     #[schemars(flatten)]
     pub to: Target,
+    /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
+    pub because: Option<At<String>>,
     /// Requests a second, each sent when it is due, whatever became of those before.
     pub rate: Rate,
 }
@@ -77,6 +80,7 @@ impl Verb for LoadStep {
             check.wrong(self.load.place, message, "the second one", "give it another name");
         }
         self.check_rates(check);
+        check.reason(self.because.as_ref());
         let running = Load {
             place: self.load.place,
             rate: self.rate.0,
@@ -96,6 +100,11 @@ impl Verb for LoadStep {
 
     fn asks_for_the_past(&self, _: &[&str]) -> bool {
         false
+    }
+
+    fn races(&self) -> Vec<Race> {
+        let timeout = self.to.timeout.as_ref().filter(|_| self.because.is_none());
+        race::timeout(timeout).into_iter().collect()
     }
 
     fn takes(&self) -> Duration {

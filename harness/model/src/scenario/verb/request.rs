@@ -16,6 +16,7 @@ use crate::{
     scenario::{
         check::{Check, Kept},
         quantity::Time,
+        race::{self, Race},
         value::{Body, Connections},
         wire,
     },
@@ -70,6 +71,8 @@ pub struct RequestStep {
     #[serde(rename = "$served")]
     #[schemars(flatten)]
     pub served: ServedExpectations,
+    /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
+    pub because: Option<At<String>>,
     /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
     pub error: Option<At<TransportError>>,
 }
@@ -247,6 +250,17 @@ impl Verb for RequestStep {
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
         self.answer.asks_for_the_past(views)
+    }
+
+    fn races(&self) -> Vec<Race> {
+        if self.because.is_some() {
+            return Vec::new();
+        }
+        // Whoever expects no answer gets none from a busy machine either.
+        let timeout = self.to.timeout.as_ref().filter(|_| self.error.is_none());
+        let texts = self.answer.that.iter();
+        let texts = texts.filter_map(|text| race::expression(text, &["duration_ms"]));
+        race::timeout(timeout).into_iter().chain(texts).collect()
     }
 
     fn takes(&self) -> Duration {

@@ -26,7 +26,7 @@ pub struct Target {
     #[serde(default)]
     pub headers: IndexMap<String, String>,
     /// How long one answer may take; 6s by default.
-    pub timeout: Option<Time>,
+    pub timeout: Option<At<Time>>,
     /// Over which connections: `fresh`, a new one for each request, or so many: of a step's requests, in turn; of a load's, each
     /// waits for one that is free. By default, over those that all requests and loads of the case share.
     pub connections: Option<At<Connections>>,
