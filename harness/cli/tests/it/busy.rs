@@ -133,7 +133,7 @@ fn lint_warns_of_races_with_a_timer_and_not_of_an_envoy_that_waits_for_ever() {
         lab.write("scenarios/shop/race.yaml", &scenario(overlays, because));
         lab.tell(&["lint", "scenarios"]).exits(0).err
     };
-    let race = "scenarios/shop/race.yaml:5:28: `PRE_INITIALIZING` of ingress ends by itself";
+    let race = "scenarios/shop/race.yaml:5:29: `PRE_INITIALIZING` of ingress ends by itself";
     let warned = told("", "");
     assert_eq!(warned.matches(race).count(), 1, "{warned}");
     assert!(warned.contains("`initial_fetch_timeout: 0s`"), "{warned}");

@@ -170,6 +170,10 @@ fn the_busy_threads_end_with_the_run_however_it_ends() {
         let threads = fs::read_dir(format!("/proc/{busy}/task")).expect("it runs").count();
         assert_eq!(threads, 4, "three that are busy, and one that waits for the run's end");
         until("they have used the processor", || ticks(busy) > 0);
+        if signal == Signal::KILL {
+            // Not even if somebody stopped them.
+            send(busy, Signal::STOP);
+        }
         run.signal(signal);
         match signal {
             Signal::KILL => run.end().was_killed(),

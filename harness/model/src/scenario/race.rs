@@ -82,7 +82,8 @@ pub(super) fn expression(text: &At<String>, latencies: &[&str]) -> Option<Race> 
         let variables: Variables = latencies.iter().map(|name| ((*name).to_owned(), ms.clone())).collect();
         compiled.truth(&variables, &Budget::default())
     };
-    let is_race = holds(Duration::ZERO) == Ok(true) && holds(LATENCY_FLOOR) == Ok(false);
+    // What else it asks for is not known here: it is false for the latency alone, or not.
+    let is_race = holds(Duration::ZERO) != Ok(false) && holds(LATENCY_FLOOR) == Ok(false);
     is_race.then(|| Race {
         place: text.place,
         timer: Timer::Latency(text.value.clone()),
