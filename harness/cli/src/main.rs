@@ -6,6 +6,7 @@ mod backend;
 mod commands;
 mod envoys;
 mod exit;
+mod init;
 mod limits;
 mod load;
 mod locate;

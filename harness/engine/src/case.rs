@@ -337,11 +337,17 @@ impl<'a> CaseRun<'a> {
                 Ok(())
             }
             Err(MeshError::Runtime(error)) => Err(Broken::Environment(error.to_string())),
-            Err(error) => Err(self.or_stalled(Unmet {
-                expected: expected.to_owned(),
-                actual: error.to_string(),
-                ..Unmet::new("the mesh did not follow")
-            })),
+            Err(error) => {
+                let unmet = Unmet {
+                    expected: expected.to_owned(),
+                    actual: error.to_string(),
+                    ..Unmet::new("the mesh did not follow")
+                };
+                Err(match error.is_late() {
+                    true => self.or_stalled(unmet),
+                    false => unmet.into(),
+                })
+            }
         }
     }
 

@@ -176,7 +176,7 @@ pub struct Window {
     pub failures: IndexMap<String, u64>,
     /// Latencies of all that were answered, measured from when the request was due.
     pub latency: Latency,
-    /// How many were sent later than [`IN_TIME`](crate::verdict::IN_TIME) after they were due, or not at all, because the machine
+    /// How many were sent later than [`IN_TIME`](crate::machine::IN_TIME) after they were due, or not at all, because the machine
     /// was behind.
     pub late: u64,
     /// Of these, the ones that were not sent at all. They count as errors, with [`BEHIND`].
@@ -202,14 +202,22 @@ pub struct Latency {
 }
 
 impl Window {
-    /// Whether time limits that ran out because nobody had a processor for `still` can have made all that is wrong with this window of
-    /// `time`: it is answers that they make, or answers that are missing, and not more than were due in [`AROUND`] times as long.
-    pub fn may_be_of_limits(&self, still: Duration, time: Duration) -> bool {
+    /// The same without what time limits may have made that ran out because nobody had a processor for `still` in this window of
+    /// `time`: answers that they make, or answers that are missing. None where there are none of these, or more than were due in
+    /// [`AROUND`] times as long.
+    pub fn without_limits(&self, still: Duration, time: Duration) -> Option<Self> {
         let answered: u64 = self.statuses.values().sum();
         let late: u64 = LATE.iter().filter_map(|status| self.statuses.get(status)).sum();
         let wrong = late + self.requests.saturating_sub(answered);
         let share = still.as_secs_f64() * AROUND / time.as_secs_f64().max(1e-3);
-        wrong > 0 && wrong as f64 <= self.requests as f64 * share
+        if wrong == 0 || wrong as f64 > self.requests as f64 * share {
+            return None;
+        }
+        let mut less = self.clone();
+        less.requests -= wrong;
+        less.errors = less.errors.saturating_sub(wrong);
+        less.statuses.retain(|status, _| !LATE.contains(status));
+        Some(less)
     }
 
     /// What expressions know of it.

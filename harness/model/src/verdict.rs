@@ -14,7 +14,7 @@ pub use checks::{Check, Surroundings, expressions};
 pub use disturbance::{Disturbance, Queue, Undecided, unseen};
 pub use envoy::envoy;
 pub use unmet::Unmet;
-pub use window::{window, window_undecided};
+pub use window::{window, window_may_be_of_limits, window_undecided};
 
 #[cfg(test)]
 mod tests;

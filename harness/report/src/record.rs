@@ -132,7 +132,7 @@ impl Record {
         })
     }
 
-    /// Counted over the cases that have ended.
+    /// Counted over the cases that have ended, with the voids of those that are to be made again.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::of(&self.cases);
         totals.voids = totals.voids.saturating_add(self.waiting);

@@ -155,8 +155,13 @@ impl fmt::Display for ContainerState {
             } => f.write_str("paused"),
             Self::Paused { from_outside: true, .. } => f.write_str("paused from outside"),
             Self::Exited {
-                signal: Some(signal), ..
-            } => write!(f, "ended by signal {signal}"),
+                signal: Some(signal),
+                expected,
+                ..
+            } => {
+                let by = if *expected { "" } else { ", which meshkat did not send" };
+                write!(f, "ended by signal {signal}{by}")
+            }
             Self::Exited { code: Some(code), .. } => write!(f, "exited with code {code}"),
             Self::Exited { .. } => f.write_str("exited"),
         }

@@ -4,6 +4,7 @@ mod choice;
 mod cover;
 mod export;
 mod flakes;
+mod init;
 mod lab;
 mod lint;
 mod list;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub(crate) use choice::{Coverage, CoverageChoice, EnvoyChoice, EnvoyChoices, Runtime, Select};
 pub(crate) use cover::{CoverArgs, CoverEffort, CoverFormat};
 pub(crate) use export::{ComposeArgs, ExportCommand};
+pub(crate) use init::InitArgs;
 pub(crate) use lab::{DownArgs, FaultAction, FaultArgs, SyncArgs, SyncFormat, UpArgs, UpFormat};
 pub(crate) use lint::{ExplainArgs, LintArgs};
 pub(crate) use list::{ListArgs, ListFormat};
@@ -73,6 +75,8 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a project around an Envoy configuration: a mesh, and a scenario for each of its routes.
+    Init(InitArgs),
     /// Run scenarios.
     Run(Box<RunArgs>),
     /// List the cases that `run` would run.

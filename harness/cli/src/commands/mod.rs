@@ -10,6 +10,7 @@ mod envoy;
 mod explain;
 mod export;
 mod fault;
+mod init;
 mod lint;
 mod list;
 pub(crate) mod reap;
@@ -31,6 +32,7 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn dispatch(args: Args) -> Result<(), Exit> {
     match args.command {
+        Command::Init(init) => init::run(&init),
         Command::Run(run) => run::run(*run, args.color).await,
         Command::List(list) => list::run(&list).await,
         Command::Lint(lint) => lint::run(&lint).await,

@@ -19,6 +19,7 @@ mod flakes;
 mod forged;
 mod gate;
 mod hostile;
+mod init;
 mod interrupted;
 mod invariants;
 mod killed;

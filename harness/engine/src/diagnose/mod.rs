@@ -45,17 +45,22 @@ pub(crate) async fn diagnose(mesh: &RunningMesh, before: &Before) -> Vec<String>
         counted::told(mesh, pod, seen.map(|counts| &counts.wrong), &mut alike).await;
     }
     // What somebody else did is in no step, and comes first.
-    let mut hints = not_running(&mesh.pods(), ContainerState::is_paused_from_outside);
+    let mut hints = not_running(&mesh.pods(), is_by_nobody_here);
     hints.extend(alike.sentences());
     hints.extend(logged::errors(mesh, &before.seen).await);
     hints.extend(requests::refused_requests(mesh, &before.began).await);
-    hints.extend(not_running(&mesh.pods(), |state| !state.is_paused_from_outside()));
+    hints.extend(not_running(&mesh.pods(), |state| !is_by_nobody_here(state)));
     let more = hints.len().saturating_sub(MOST_HINTS);
     hints.truncate(MOST_HINTS);
     if more > 0 {
         hints.push(format!("+{more} more like these"));
     }
     hints
+}
+
+/// Whether no step, and nobody by a command of ours, made it so.
+fn is_by_nobody_here(state: &ContainerState) -> bool {
+    state.is_paused_from_outside() || state.is_crashed()
 }
 
 /// What does not run, of the states that are asked for, in one sentence.

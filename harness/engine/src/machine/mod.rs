@@ -81,6 +81,11 @@ impl Watch {
         self.shared.history().disturbance(from, Instant::now())
     }
 
+    /// How the machine disturbed what took place in this time, which has passed.
+    pub fn between(&self, from: Instant, until: Instant) -> Disturbance {
+        self.shared.history().disturbance(from, until.max(from))
+    }
+
     /// What was measured from `from` until now.
     pub fn measured_since(&self, from: Instant) -> Machine {
         self.shared.history().machine(from, Instant::now())

@@ -22,7 +22,7 @@ pub(super) struct Configuration {
     pub(super) asks: bool,
     /// The endpoints that are found by a host name.
     pub(super) named: Vec<NamedEndpoint>,
-    /// The clusters to which streams may stay open for ever: for discovery, and all that gRPC is spoken to.
+    /// The clusters to which streams may stay open for ever: for discovery, all that gRPC is spoken to, and all that bytes are passed on to.
     pub(super) streams: BTreeSet<String>,
     /// Whether each request that comes in is counted once.
     pub(super) is_counted: bool,
@@ -46,7 +46,7 @@ pub(super) fn read(spec: &MeshSpec) -> Result<Configurations, ConfigError> {
         let configuration = Configuration {
             eds: config.eds_clusters(),
             streams: config
-                .grpc_clusters()
+                .clusters_of_streams()
                 .into_iter()
                 .chain(discovery.iter().cloned())
                 .collect(),

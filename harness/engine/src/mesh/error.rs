@@ -142,6 +142,11 @@ impl MeshError {
         }
     }
 
+    /// Whether somebody was waited for in vain: a busy machine may be why.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::NotInTime { .. } | Self::Discovery(_) | Self::Http(_))
+    }
+
     /// The file and what is wrong with it, in a few words, where the mesh is wrong by its own files, and not the
     /// environment.
     pub fn of_the_mesh(&self) -> Option<(&str, &'static str)> {

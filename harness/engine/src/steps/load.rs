@@ -71,17 +71,21 @@ impl CaseRun<'_> {
         let running = self.running_load(&step.expect)?;
         running.judged_until = until;
         let window = running.load.window(from, until).await;
-        let begun = running.load.started() + from;
+        let (begun, running_until) = (running.load.started() + from, running.load.started() + until);
         self.sends.late += window.late;
         self.sends.delay = self.sends.delay.max(window.send_delay);
         let surroundings = self.surroundings();
         let checks = verdict::window(step, &window, &surroundings);
-        // Until now, and not until its end: what was due last may have been answered late.
-        let disturbance = self.watch.since(begun);
+        // Until the last answer, and not until its end: what was due last may have been answered late. What came after that is of no
+        // matter to a load that was stopped long ago.
+        let end = (running_until + window.latency.max + window.send_delay).min(Instant::now());
+        let disturbance = self.watch.between(begun, end);
+        let time = (disturbance.stood_still(), until - from);
         Ok(Seen {
-            may_be_of_a_limit: window.may_be_of_limits(disturbance.stood_still(), until - from),
+            may_be_of_a_limit: verdict::window_may_be_of_limits(step, &window, &checks, time, &surroundings),
             undecided: verdict::window_undecided(step, &window, &checks, &disturbance, &surroundings),
             checks,
+            at: Some(running_until),
         })
     }
 }

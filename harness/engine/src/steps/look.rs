@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use meshkat_model::{
+    machine::IN_TIME,
     scenario::quantity::Time,
     verdict::{self, Check, Undecided, Unmet},
 };
@@ -41,6 +42,8 @@ pub(super) struct Seen {
     pub(super) undecided: Option<Undecided>,
     /// Whether a time limit that ran out can have made it what it is.
     pub(super) may_be_of_a_limit: bool,
+    /// The end of the time that was looked at, where that is not the moment at which it was seen.
+    pub(super) at: Option<Instant>,
 }
 
 impl From<Vec<Check>> for Seen {
@@ -50,6 +53,7 @@ impl From<Vec<Check>> for Seen {
             undecided: None,
             // What an Envoy says of itself is what its timers made of it, too.
             may_be_of_a_limit: true,
+            at: None,
         }
     }
 }
@@ -70,7 +74,8 @@ impl CaseRun<'_> {
     ) -> Result<(), Broken> {
         let start = Instant::now();
         let mut attempt = 1_u64;
-        let mut unseen = Duration::ZERO;
+        // How much longer than it was to be the looker slept.
+        let mut overslept = Duration::ZERO;
         // On a machine that is busy, what must become true may take longer.
         let mut extra: Option<Duration> = None;
         loop {
@@ -95,12 +100,13 @@ impl CaseRun<'_> {
                 Patience::For(time) => (holds && elapsed < time, format!("after {elapsed:.1?} of {time:?}: ")),
             };
             if !goes_on {
+                let seen_at = seen.at.map_or(elapsed, |at| at.saturating_duration_since(start));
                 self.conclude(seen, &when)?;
                 return match patience {
                     Patience::Once => Ok(()),
-                    Patience::Within(limit) => self.in_its_time((limit, extra), start, elapsed),
+                    Patience::Within(limit) => self.in_its_time((limit, extra), start, seen_at),
                     Patience::For(time) => {
-                        let unseen = unseen + self.watch.since(begun).stood_still();
+                        let unseen = self.watch.since(start).stood_still().max(overslept);
                         verdict::unseen(unseen, time).map_or(Ok(()), |why| Err(Broken::Void(why)))
                     }
                 };
@@ -117,37 +123,38 @@ impl CaseRun<'_> {
             };
             // The last look is at the end of the time, and not behind it.
             let pause = wait::pause(took).min(left);
+            let asleep = Instant::now();
             tokio::time::sleep(pause).await;
-            unseen += self.watch.since(begun).stood_still();
+            overslept += asleep.elapsed().saturating_sub(pause + IN_TIME);
         }
     }
 
-    /// What holds at last has to hold in its time: also an answer that was asked for in time and came late. What the last look takes by
-    /// itself is not counted.
+    /// What holds at last has to hold in its time: also an answer that was asked for in time and came late. A look comes up to a pause
+    /// later than it might. What holds only in the time that the machine can have taken is void.
     fn in_its_time(
         &self,
         (limit, extra): (Duration, Option<Duration>),
         start: Instant,
-        elapsed: Duration,
+        seen_at: Duration,
     ) -> Result<(), Broken> {
-        let last = wait::LONGEST_PAUSE + self.watch.since(start).stall();
-        if elapsed <= limit + last {
+        if seen_at <= limit + wait::LONGEST_PAUSE {
             return Ok(());
         }
-        match extra.filter(|extra| elapsed <= limit + last + *extra) {
-            Some(extra) => Err(Broken::Void(Undecided {
+        let extra = extra.unwrap_or_else(|| self.watch.since(start).extra(limit).unwrap_or_default());
+        if seen_at <= limit + wait::LONGEST_PAUSE + extra {
+            return Err(Broken::Void(Undecided {
                 line: None,
                 why: format!(
-                    "it held after {elapsed:.1?}, and not within {limit:?}: the machine can have taken {extra:.1?} of that"
+                    "it held after {seen_at:.1?}, and not within {limit:?}: the machine can have taken {extra:.1?} of that"
                 ),
-            })),
-            None => Err(Unmet {
-                expected: format!("within {limit:?}"),
-                actual: format!("after {elapsed:.1?}"),
-                ..Unmet::new("it held, and not in time")
-            }
-            .into()),
+            }));
         }
+        Err(Unmet {
+            expected: format!("within {limit:?}"),
+            actual: format!("after {seen_at:.1?}"),
+            ..Unmet::new("it held, and not in time")
+        }
+        .into())
     }
 
     /// Judges what was seen last.

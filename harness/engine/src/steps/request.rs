@@ -88,6 +88,7 @@ impl CaseRun<'_> {
             checks,
             undecided,
             may_be_of_a_limit: response.may_be_of_a_limit(),
+            at: None,
         })
     }
 

@@ -28,12 +28,18 @@ impl Bootstrap {
         is_known && !redirects && listeners.iter().all(takes_http_alone)
     }
 
-    /// The clusters that it speaks gRPC to by itself, wherever in it: for discovery, logs, statistics. A stream of these may stay open
-    /// for ever.
-    pub fn grpc_clusters(&self) -> BTreeSet<String> {
+    /// The clusters to which something may stay open for ever: those that it speaks gRPC to by itself, wherever in it, for discovery,
+    /// logs, statistics; and those to which it passes bytes on, of which each connection is a request.
+    pub fn clusters_of_streams(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         walk(self.document(), &DocPath::root(), &mut |_, value| {
             found.extend(get(value, "envoy_grpc").and_then(|grpc| text(grpc, "cluster_name")));
+            let kind = value.as_mapping().and_then(|fields| fields.get("@type")?.as_str());
+            if kind.is_some_and(|kind| kind.ends_with(".TcpProxy")) {
+                found.extend(text(value, "cluster"));
+                let weighted = get(value, "weighted_clusters").map_or(&[][..], |weighted| items(weighted, "clusters"));
+                found.extend(weighted.iter().filter_map(|cluster| text(cluster, "name")));
+            }
         });
         found
     }
@@ -80,6 +86,12 @@ mod tests {
     #[test]
     fn clusters_of_streams_are_found_in_both_spellings() {
         let config = config("a: [{envoy_grpc: {cluster_name: one}}, {grpcService: {envoyGrpc: {clusterName: two}}}]");
-        assert_eq!(config.grpc_clusters().into_iter().collect::<Vec<_>>(), ["one", "two"]);
+        assert_eq!(
+            config.clusters_of_streams().into_iter().collect::<Vec<_>>(),
+            ["one", "two"]
+        );
+        let tcp = "b: {'@type': x.v3.TcpProxy, cluster: three, weightedClusters: {clusters: [{name: four}]}}\nc: {cluster: no}";
+        let found = self::config(tcp).clusters_of_streams();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["four", "three"]);
     }
 }

@@ -217,6 +217,32 @@ impl Bootstrap {
         self.endpoints(is_name)
     }
 
+    /// All endpoints that are written, by whatever they are found: a name, an address, the local host.
+    pub fn all_endpoints(&self) -> Vec<NamedEndpoint> {
+        self.endpoints(|_| true)
+    }
+
+    /// The static clusters to which it speaks TLS.
+    pub fn clusters_with_tls(&self) -> Vec<String> {
+        let with_tls = |cluster: &&Value| get(cluster, "transport_socket").is_some();
+        let clusters = self.cluster_values().iter().filter(with_tls);
+        clusters.filter_map(|cluster| text(cluster, "name")).collect()
+    }
+
+    /// The names of the files that it names, as they are written, each with where it is beside the configuration; none for one that is
+    /// not there.
+    pub fn named_files(&self) -> Vec<(String, Option<PathBuf>)> {
+        let Ok(beside) = Beside::of(self.file()) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let _: Result<(), ()> = each_file(&mut self.document().clone(), &mut |_, _, named| {
+            found.push((named.clone(), beside.find(named).ok().flatten()));
+            Ok(())
+        });
+        found
+    }
+
     /// The endpoints that are in the pod itself, by what is written.
     pub(super) fn local_endpoints(&self) -> Vec<NamedEndpoint> {
         self.endpoints(is_local)

@@ -65,6 +65,9 @@ impl Timer {
     }
 }
 
+/// Latencies below the floor at which an expression is tried.
+const POINTS: [u64; 7] = [0, 1, 2, 5, 10, 20, 40];
+
 /// An upper bound of a latency that is below the floor.
 pub(super) fn latency(name: &str, bound: &At<TimeBound>) -> Option<Race> {
     let is_race = bound.holds(Duration::ZERO) && !bound.holds(LATENCY_FLOOR);
@@ -83,7 +86,8 @@ pub(super) fn expression(text: &At<String>, latencies: &[&str]) -> Option<Race> 
         compiled.truth(&variables, &Budget::default())
     };
     // What else it asks for is not known here: it is false for the latency alone, or not.
-    let is_race = holds(Duration::ZERO) != Ok(false) && holds(LATENCY_FLOOR) == Ok(false);
+    let is_race =
+        POINTS.iter().any(|ms| holds(Duration::from_millis(*ms)) != Ok(false)) && holds(LATENCY_FLOOR) == Ok(false);
     is_race.then(|| Race {
         place: text.place,
         timer: Timer::Latency(text.value.clone()),

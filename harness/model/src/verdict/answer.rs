@@ -89,14 +89,21 @@ pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surrou
 
 /// Holds who took part in answering, over all answers of a step, against `distinct` and `split`.
 pub fn took_part(step: &RequestStep, seen: &Served, surroundings: &Surroundings) -> Vec<Check> {
-    served(&step.served, seen.pods(), seen, surroundings)
+    let sent = step.times.as_ref().map_or(1, |times| u64::from(times.value));
+    // Where something is said of each answer, that of nobody was judged by it.
+    let unserved = match step.answer.expects_answer() {
+        true => 0,
+        false => sent.saturating_sub(seen.0.values().sum()),
+    };
+    served(&step.served, seen.pods(), (seen, unserved), surroundings)
 }
 
-/// Holds who took part, and how often who with whom, against `distinct` and `split`.
+/// Holds who took part, and how often who with whom, against `distinct` and `split`. `unserved` is the number of requests that nobody
+/// served, and of which nothing else is expected.
 pub(super) fn served<'a>(
     expected: &ServedExpectations,
     pods: impl IntoIterator<Item = &'a str> + Clone,
-    chains: &Served,
+    (chains, unserved): (&Served, u64),
     surroundings: &Surroundings,
 ) -> Vec<Check> {
     let distinct = expected.distinct.iter().map(|(group, bound)| {
@@ -116,7 +123,7 @@ pub(super) fn served<'a>(
         }
     });
     let wanted = expected.split.iter();
-    let split = wanted.map(|wanted| split(wanted, expected.strictness(), chains, surroundings));
+    let split = wanted.map(|wanted| split(wanted, expected.strictness(), (chains, unserved), surroundings));
     distinct.chain(split).collect()
 }
 

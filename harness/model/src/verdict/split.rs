@@ -8,9 +8,15 @@ use crate::{
     yaml::At,
 };
 
-/// Holds who served against a split. Requests without an answer, or with one that no application gave, are nobody's and not
-/// counted; what somebody else served breaks the split. Requests that are too few to tell never hold.
-pub(super) fn split(split: &At<Split>, strict: Strictness, served: &Served, surroundings: &Surroundings) -> Check {
+/// Holds who served against a split. What somebody else served breaks it; and so do requests without an answer, or with one that no
+/// application gave, where the step says nothing else of them (`unserved`): a split of what is left is not what was promised.
+/// Requests that are too few to tell never hold.
+pub(super) fn split(
+    split: &At<Split>,
+    strict: Strictness,
+    (served, unserved): (&Served, u64),
+    surroundings: &Surroundings,
+) -> Check {
     let of_group = |group: &str| {
         let pods = surroundings.groups.iter().filter(|(_, own)| *own == group);
         pods.map(|(pod, _)| pod.clone()).collect()
@@ -40,6 +46,15 @@ pub(super) fn split(split: &At<Split>, strict: Strictness, served: &Served, surr
         judged.actual = format!(
             "{}; {} by nobody of these, {} by several",
             judged.actual, counted.others, counted.twice
+        );
+    }
+    if unserved > 0 {
+        judged.passed = false;
+        judged.message = "requests were served by nobody, and nothing else is expected of their answers".to_owned();
+        judged.actual = format!("{}; {unserved} by nobody", judged.actual);
+        judged.expected = format!(
+            "{}; or say how many may fail, by `status`, `errors` or `statuses`",
+            judged.expected
         );
     }
     judged

@@ -288,12 +288,36 @@ fn scan_error(source: &Source, place: Place, text: &str) -> Diagnostic {
             "give it the same indentation as its neighbours".to_owned(),
         );
     }
+    // The parser finds it out at the next key, which may be in the next line.
+    let near = [place.line, place.line.saturating_sub(1)];
+    if let Some((number, at)) = near
+        .iter()
+        .find_map(|number| Some((*number, key_without_space(source.line(*number))?)))
+    {
+        return tell(
+            source.place(number, at + 1, 1),
+            "a space is missing after `:`",
+            "a key ends with a colon and a space",
+            "write it as `key: value`".to_owned(),
+        );
+    }
     tell(
         place,
         &format!("not YAML: {text}"),
         "here",
         "look at the indentation and the quotes in this line and in the one before".to_owned(),
     )
+}
+
+/// Where in a line the colon of a key stands that nothing separates from its value.
+fn key_without_space(line: &str) -> Option<usize> {
+    let start = content_column(line);
+    let is_key = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+    let length = line[start..].find(|letter| !is_key(letter))?;
+    let rest = line[start + length..].strip_prefix(':')?;
+    let is_run_on =
+        length > 0 && !rest.starts_with(['/', ':']) && !rest.is_empty() && !rest.starts_with(char::is_whitespace);
+    is_run_on.then(|| line[..start + length].chars().count())
 }
 
 /// Where in a line a value begins that begins with a quote.

@@ -39,7 +39,7 @@ pub struct AnswerExpectations {
 
 impl AnswerExpectations {
     /// Whether something is expected that only an answer can have.
-    pub(super) fn expects_answer(&self) -> bool {
+    pub(crate) fn expects_answer(&self) -> bool {
         self.status.is_some()
             || self.text.is_some()
             || self.contains.is_some()

@@ -160,6 +160,16 @@ impl Verb for ExpectStep {
             );
         }
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        let size = self.window.map_or(WINDOW, |time| time.0);
+        if let Some(within) = self.within.filter(|within| within.0 < size) {
+            let window = if self.window.is_some() { "window" } else { "within" };
+            check.wrong(
+                check.key(&[window]),
+                format!("a window of {size:?} does not end within {within}"),
+                "never in time",
+                "give it more time, or a shorter `window` (500 ms where nothing is said)",
+            );
+        }
         if self.window.is_some() && self.within.is_none() {
             let help = "with `for: 2s` the window is these 2 seconds; with neither, it is all since the load began";
             check.wrong(

@@ -256,8 +256,13 @@ impl Verb for RequestStep {
         if self.because.is_some() {
             return Vec::new();
         }
-        // Whoever expects no answer gets none from a busy machine either.
-        let timeout = self.to.timeout.as_ref().filter(|_| self.error.is_none());
+        // What is expected to run out does so on a busy machine, too.
+        let runs_out = |error: &At<TransportError>| error.value.is(NoAnswerKind::Timeout);
+        let timeout = self
+            .to
+            .timeout
+            .as_ref()
+            .filter(|_| !self.error.as_ref().is_some_and(runs_out));
         let texts = self.answer.that.iter();
         let texts = texts.filter_map(|text| race::expression(text, &["duration_ms"]));
         race::timeout(timeout).into_iter().chain(texts).collect()

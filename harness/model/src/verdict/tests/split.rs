@@ -22,7 +22,13 @@ fn served(one: u64, two: u64, three: u64) -> Served {
 
 #[track_caller]
 fn check(split: &str, served: &Served) -> Check {
-    let step: RequestStep = step(&format!("get: /stores/1\ntimes: 3000\nsplit: {split}\n"));
+    check_of("status: 200\n", split, served)
+}
+
+/// The same, of a step that says more.
+#[track_caller]
+fn check_of(more: &str, split: &str, served: &Served) -> Check {
+    let step: RequestStep = step(&format!("get: /stores/1\ntimes: 3000\nsplit: {split}\n{more}"));
     let mut checks = took_part(&step, served, &surroundings());
     assert_eq!(checks.len(), 1);
     checks.remove(0)
@@ -173,4 +179,14 @@ fn what_part_a_counter_is_of_another_is_judged_in_the_same_way() {
         !envoy(&step, "ingress", &none, Some(&before), &surroundings())[0].passed,
         "who cannot be asked proves nothing"
     );
+}
+
+#[test]
+fn what_nobody_served_breaks_a_split_unless_something_is_said_of_it() {
+    let (split, half) = ("{pet-1: 1, pet-2: 1}", served(1_400, 1_400, 0));
+    let strict = "misses: {shift: 10}\n";
+    let told = check_of(strict, split, &half);
+    assert!(!told.passed && told.actual.contains("200 by nobody"), "{told:?}");
+    assert!(check_of(&format!("{strict}status: [200, 503]\n"), split, &half).passed);
+    assert!(check_of(strict, split, &served(1_500, 1_500, 0)).passed);
 }
