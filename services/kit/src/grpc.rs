@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::server::NamedService;
 use tower::Service;
 
@@ -48,23 +48,29 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 }
 
 async fn hold_to_budget(request: Request, next: Next) -> Response {
-    let lost = CancellationToken::new();
-    let share = UNFINISHED.join(lost);
-    let body = |body| {
-        Body::new(Messages {
-            body,
-            share,
-            frame: Frames::default(),
-        })
-    };
-    next.run(request.map(body)).await
+    next.run(request.map(|body| Body::new(Messages::new(body, &UNFINISHED))))
+        .await
 }
 
 /// The body of a call, whose reader keeps what has come of a message until it is whole.
 struct Messages {
     body: Body,
     share: Share,
+    /// Whoever sends nothing more learns of it, too.
+    lost: Pin<Box<WaitForCancellationFutureOwned>>,
     frame: Frames,
+}
+
+impl Messages {
+    fn new(body: Body, budget: &'static Budget) -> Self {
+        let lost = CancellationToken::new();
+        Self {
+            body,
+            share: budget.join(lost.clone()),
+            lost: Box::pin(lost.cancelled_owned()),
+            frame: Frames::default(),
+        }
+    }
 }
 
 /// Where in its messages a body is.
@@ -115,15 +121,18 @@ impl HttpBody for Messages {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.lost.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Some(Err(axum::Error::new(GivenUp))));
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
             let unfinished = self.frame.read(data);
             self.share.hold(unfinished);
-        }
-        if self.share.is_lost() {
-            return Poll::Ready(Some(Err(axum::Error::new(GivenUp))));
+            if self.share.is_lost() {
+                return Poll::Ready(Some(Err(axum::Error::new(GivenUp))));
+            }
         }
         Poll::Ready(frame)
     }
@@ -139,7 +148,34 @@ impl HttpBody for Messages {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+
     use super::*;
+
+    /// The beginning of a message of 1000 bytes, of which so many come, and then nothing.
+    fn unfinished(bytes: usize, budget: &'static Budget) -> Body {
+        let mut begun = vec![0, 0, 0, 3, 0xe8];
+        begun.resize(PREFIX + bytes, 0);
+        let begun = futures::stream::once(async move { Ok::<_, Infallible>(begun) });
+        Body::new(Messages::new(
+            Body::from_stream(begun.chain(futures::stream::pending())),
+            budget,
+        ))
+    }
+
+    #[tokio::test]
+    async fn where_messages_take_all_that_there_is_the_first_one_is_given_up() {
+        static BUDGET: Budget = Budget::new(150);
+        let mut first = unfinished(100, &BUDGET).into_data_stream();
+        first.next().await.unwrap().unwrap();
+        assert_eq!(BUDGET.held(), 100);
+        let mut second = unfinished(60, &BUDGET).into_data_stream();
+        second.next().await.unwrap().unwrap();
+        assert_eq!(BUDGET.held(), 60);
+        first.next().await.unwrap().unwrap_err();
+        drop((first, second));
+        assert_eq!(BUDGET.held(), 0);
+    }
 
     #[test]
     fn what_has_come_of_a_message_is_counted_until_it_is_whole() {
