@@ -107,10 +107,8 @@ async fn metadata_steers_how_a_call_ends() {
     assert_eq!((status.code(), status.message()), (Code::Unavailable, "gone away"));
     let late = [("x-echo-grpc-status", "UNAVAILABLE"), ("x-echo-trailer", "x-note: 7")];
     let status = calls.unary(steered(message(""), &late)).await.unwrap_err();
-    assert_eq!(
-        (status.code(), status.metadata().get("x-note").unwrap()),
-        (Code::Unavailable, "7")
-    );
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.metadata().get("x-note").unwrap(), "7");
     let status = calls
         .client_stream(steered(iter([message("")]), &steering))
         .await
