@@ -190,7 +190,6 @@ impl Server {
             (self.patience, self.longest_head),
             OfConnection::new(&self.lanes, &standing),
             self.router.clone(),
-            self.stop.clone(),
         );
         self.lanes.spawn(&standing, self.connections.track_future(serving));
     }
@@ -215,14 +214,13 @@ async fn serve_connection(
     (patience, longest_head): (Patience, u32),
     executor: OfConnection,
     router: Router,
-    stop: CancellationToken,
 ) {
     // hyper drops a connection that is told to stop before its first byte was read, even if that byte has arrived. So
     // begin only when there is something to read, and let a stop wait a moment for it.
     tokio::select! {
         readable = stream.readable() => if readable.is_err() { return },
         () = connection.cancelled() => return,
-        () = async { stop.cancelled().await; tokio::time::sleep(FIRST_BYTE).await } => return,
+        () = async { connection.stopping().await; tokio::time::sleep(FIRST_BYTE).await } => return,
     }
     // Small answers must not wait for the peer's acknowledgement; where that cannot be had, they are only slower.
     let _ = stream.set_nodelay(true);
@@ -282,7 +280,7 @@ async fn serve_connection(
                 tracing::debug!("an answer is not taken");
                 return;
             },
-            () = stop.cancelled(), if !stopping => {
+            () = connection.stopping(), if !stopping => {
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
             }
