@@ -11,8 +11,12 @@ pub(crate) use deadline::Deadline;
 
 /// What `build.rs` made of `proto/echo.proto`.
 pub mod v1 {
-    #![allow(missing_docs, reason = "generated: the comments are those of the .proto file")]
-    #![allow(clippy::all, reason = "generated")]
+    #![allow(
+        missing_docs,
+        clippy::all,
+        clippy::allow_attributes,
+        reason = "generated: the comments are those of the .proto file"
+    )]
     tonic::include_proto!("meshkat.echo.v1");
 }
 
