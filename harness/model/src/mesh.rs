@@ -20,9 +20,26 @@ pub enum Service {
     Echo,
     /// The discovery service.
     Sds,
+    /// An authorization service that Envoys ask.
+    Authz,
+    /// A rate limit service that Envoys ask.
+    Ratelimit,
+    /// What Envoys send out: traces, access logs and statistics.
+    Collector,
 }
 
 impl Service {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Pet,
+        Self::Petstore,
+        Self::Echo,
+        Self::Sds,
+        Self::Authz,
+        Self::Ratelimit,
+        Self::Collector,
+    ];
+
     /// The name of the binary, and of the service in the registry.
     pub fn name(self) -> &'static str {
         match self {
@@ -30,6 +47,19 @@ impl Service {
             Self::Petstore => "petstore",
             Self::Echo => "echo",
             Self::Sds => "sds",
+            Self::Authz => "authz",
+            Self::Ratelimit => "ratelimit",
+            Self::Collector => "collector",
+        }
+    }
+
+    /// Where it listens beside the application's port, and the flag that says so; none if nowhere. Over TCP: `echo` sends bytes back, and
+    /// `collector` takes statistics, over UDP as well.
+    pub const fn further_port(self) -> Option<(&'static str, u16)> {
+        match self {
+            Self::Echo => Some(("--tcp-listen", 8082)),
+            Self::Collector => Some(("--statsd-listen", 8125)),
+            Self::Pet | Self::Petstore | Self::Sds | Self::Authz | Self::Ratelimit => None,
         }
     }
 }

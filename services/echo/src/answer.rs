@@ -1,16 +1,18 @@
 //! The description of a request.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::pin::Pin;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Query, Request};
+use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use http::{HeaderMap, header};
-use meshkat_kit::{Connection, Identity, Problem};
+use meshkat_kit::{Connection, Ends, Head, Identity, Problem, is_grpc, joined};
 use serde::Serialize;
+use tonic::Status;
+
+use crate::websocket;
 
 /// How much of a request's body is echoed, in bytes.
 const BODY_SHOWN: usize = 64 * 1024;
@@ -18,19 +20,12 @@ const BODY_SHOWN: usize = 64 * 1024;
 /// What reached the backend.
 #[derive(Debug, Serialize)]
 pub(crate) struct Echo {
-    method: String,
-    path: String,
-    /// As it came, without the question mark; empty if there is none.
-    query: String,
+    #[serde(flatten)]
+    head: Head,
     /// Decoded; the values of a repeated name are joined by `, `.
     query_params: BTreeMap<String, String>,
-    /// The `host` header, or HTTP/2's `:authority`; empty if there is neither.
-    host: String,
-    /// By lower-case name; the values of a repeated header are joined by `, `.
-    headers: BTreeMap<String, String>,
-    /// `HTTP/1.1` or `HTTP/2.0`.
-    http_version: String,
-    peer: Peer,
+    #[serde(flatten)]
+    ends: Ends,
     instance: String,
     /// The first 64 KiB, as text; what is no UTF-8 shows as U+FFFD.
     body: String,
@@ -39,20 +34,22 @@ pub(crate) struct Echo {
     body_truncated: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Peer {
-    address: IpAddr,
-    port: u16,
-}
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-type Answer = Pin<Box<dyn Future<Output = Result<Json<Echo>, Problem>> + Send>>;
-
-/// The handler that answers any request with its [`Echo`].
+/// The handler that answers any request with its [`Echo`], and what begins a WebSocket by echoing its messages.
 pub(crate) fn handler(identity: &Identity) -> impl Fn(Connection, Request) -> Answer + Clone + Send + Sync + 'static {
     let instance = identity.instance().to_owned();
     move |connection, request| {
         let instance = instance.clone();
-        Box::pin(async move { echo(instance, &connection, request).await.map(Json) })
+        Box::pin(async move {
+            if is_grpc(request.headers()) {
+                return Status::unimplemented("there is no such gRPC service").into_http::<Body>();
+            }
+            if websocket::is_asked_for(&request) {
+                return websocket::answer(connection, request).await.into_response();
+            }
+            echo(instance, &connection, request).await.map(Json).into_response()
+        })
     }
 }
 
@@ -60,53 +57,16 @@ async fn echo(instance: String, connection: &Connection, request: Request) -> Re
     let (parts, body) = request.into_parts();
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
         .map_err(|error| Problem::bad_request(error.body_text()))?;
-    let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned());
     let shown = read(body).await?;
     Ok(Echo {
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
+        head: Head::of(&parts),
         query_params: joined(pairs.0),
-        host: parts
-            .headers
-            .get(header::HOST)
-            .map(text)
-            .or(authority)
-            .unwrap_or_default(),
-        headers: joined(names_and_values(&parts.headers)),
-        http_version: format!("{:?}", parts.version),
-        peer: Peer {
-            address: connection.peer().ip(),
-            port: connection.peer().port(),
-        },
+        ends: connection.ends(),
         instance,
         body: String::from_utf8_lossy(&shown.kept).into_owned(),
         body_bytes: shown.length,
         body_truncated: shown.length > shown.kept.len() as u64,
     })
-}
-
-fn names_and_values(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-}
-
-fn text(value: &http::HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
-}
-
-fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    let mut map: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in pairs {
-        map.entry(name)
-            .and_modify(|values| {
-                values.push_str(", ");
-                values.push_str(&value);
-            })
-            .or_insert(value);
-    }
-    map
 }
 
 struct Shown {

@@ -1,40 +1,56 @@
 //! The request headers that steer the answer.
 
+use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use meshkat_kit::{PEER_ADDRESS, Problem, SERVED_BY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use meshkat_kit::Problem;
+use meshkat_kit::shape::{InvalidHeader, LONGEST_BODY, Shape};
+use tonic::Code;
+
+use crate::grpc::ending::{Ending, code};
 
 const PREFIX: &str = "x-echo-";
 const STATUS: &str = "x-echo-status";
 const DELAY: &str = "x-echo-delay";
 const HEADER: &str = "x-echo-header";
+const TRAILER: &str = "x-echo-trailer";
 const ABORT: &str = "x-echo-abort";
+const ABORT_AFTER: &str = "x-echo-abort-after";
+const BODY_BYTES: &str = "x-echo-body-bytes";
+const BODY_RATE: &str = "x-echo-body-rate";
+const GRPC_STATUS: &str = "x-echo-grpc-status";
+const GRPC_MESSAGE: &str = "x-echo-grpc-message";
+const GRPC_AFTER: &str = "x-echo-grpc-after";
+
+/// All that there are.
+const ALL: [&str; 11] = [
+    STATUS,
+    DELAY,
+    HEADER,
+    TRAILER,
+    ABORT,
+    ABORT_AFTER,
+    BODY_BYTES,
+    BODY_RATE,
+    GRPC_STATUS,
+    GRPC_MESSAGE,
+    GRPC_AFTER,
+];
 
 /// The longest delay that can be asked for.
 const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
-
-/// Response headers that belong to the connection or to the kit: setting one would break the answer or be undone.
-const RESERVED: [HeaderName; 10] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    SERVED_BY,
-    PEER_ADDRESS,
-];
 
 /// What a request asks of its answer.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Directives {
     pub(crate) status: Option<StatusCode>,
     pub(crate) delay: Option<Duration>,
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) abort: bool,
+    pub(crate) shape: Shape,
+    /// How a gRPC call ends.
+    pub(crate) ending: Option<Ending>,
 }
 
 impl TryFrom<&HeaderMap> for Directives {
@@ -42,36 +58,78 @@ impl TryFrom<&HeaderMap> for Directives {
 
     fn try_from(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut directives = Self::default();
+        let (mut grpc_message, mut grpc_after) = (None, None);
         for name in headers.keys().filter(|name| name.as_str().starts_with(PREFIX)) {
+            let shape = &mut directives.shape;
             match name.as_str() {
                 STATUS => directives.status = Some(status(only(headers, name)?)?),
                 DELAY => directives.delay = Some(delay(only(headers, name)?)?),
                 ABORT => directives.abort = abort(only(headers, name)?)?,
-                HEADER => {
-                    directives.headers = headers
-                        .get_all(name)
-                        .iter()
-                        .map(|value| response_header(text(name, value)?))
-                        .collect::<Result<_, _>>()?;
+                HEADER => shape.headers = lines(headers, name)?,
+                TRAILER => shape.trailers = lines(headers, name)?,
+                ABORT_AFTER => shape.abort_after = Some(number(headers, name, 0..=u64::MAX)?),
+                BODY_BYTES => shape.body_bytes = Some(number(headers, name, 0..=LONGEST_BODY)?),
+                BODY_RATE => shape.body_rate = NonZeroU64::new(number(headers, name, 1..=u64::MAX)?),
+                GRPC_STATUS => {
+                    let text = only(headers, name)?;
+                    let code = code(text).ok_or_else(|| {
+                        Problem::bad_request(format!(
+                            "{GRPC_STATUS} is a status of gRPC such as UNAVAILABLE or 14, not {text:?}"
+                        ))
+                    })?;
+                    directives.ending.get_or_insert(OK).code = code;
                 }
+                GRPC_MESSAGE => grpc_message = Some(only(headers, name)?.to_owned()),
+                GRPC_AFTER => grpc_after = Some(number(headers, name, 0..=u64::from(u32::MAX))?),
                 unknown => return Err(unknown_directive(unknown)),
             }
+        }
+        match &mut directives.ending {
+            Some(ending) => {
+                ending.message = grpc_message.unwrap_or_else(|| format!("asked for by {GRPC_STATUS}"));
+                ending.after = grpc_after.and_then(|after| u32::try_from(after).ok()).unwrap_or(0);
+            }
+            None if grpc_message.is_some() || grpc_after.is_some() => {
+                return Err(Problem::bad_request(format!(
+                    "{GRPC_MESSAGE} and {GRPC_AFTER} go with {GRPC_STATUS}"
+                )));
+            }
+            None => {}
         }
         Ok(directives)
     }
 }
 
+/// Before anything is asked of it.
+const OK: Ending = Ending {
+    code: Code::Ok,
+    message: String::new(),
+    after: 0,
+};
+
+fn number(headers: &HeaderMap, name: &HeaderName, range: RangeInclusive<u64>) -> Result<u64, Problem> {
+    let text = only(headers, name)?;
+    let (least, most) = (range.start(), range.end());
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| Problem::bad_request(format!("{name} is a number from {least} to {most}, not {text:?}")))
+}
+
+fn lines(headers: &HeaderMap, name: &HeaderName) -> Result<Vec<(HeaderName, HeaderValue)>, Problem> {
+    let values = headers.get_all(name).iter();
+    values.map(|value| line(name, text(name, value)?)).collect()
+}
+
 fn unknown_directive(name: &str) -> Problem {
-    let nearest = [STATUS, DELAY, HEADER, ABORT]
+    let nearest = ALL
         .into_iter()
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .min()
         .filter(|(distance, _)| *distance <= 3);
     match nearest {
         Some((_, known)) => Problem::bad_request(format!("there is no header {name}; did you mean {known}?")),
-        None => Problem::bad_request(format!(
-            "there is no header {name}; there are {STATUS}, {DELAY}, {HEADER} and {ABORT}"
-        )),
+        None => Problem::bad_request(format!("there is no header {name}; there are {}", ALL.join(", "))),
     }
 }
 
@@ -109,15 +167,18 @@ fn abort(text: &str) -> Result<bool, Problem> {
         .map_err(|_| Problem::bad_request(format!("{ABORT} is true or false, not {text:?}")))
 }
 
-fn response_header(text: &str) -> Result<(HeaderName, HeaderValue), Problem> {
-    let malformed = || Problem::bad_request(format!("{HEADER} is a header such as `x-colour: blue`, not {text:?}"));
+/// A header or a trailer that is to be set.
+fn line(directive: &HeaderName, text: &str) -> Result<(HeaderName, HeaderValue), Problem> {
+    let malformed = || {
+        Problem::bad_request(format!(
+            "{directive} is a header such as `x-colour: blue`, not {text:?}"
+        ))
+    };
     let (name, value) = text.split_once(':').ok_or_else(malformed)?;
-    let name: HeaderName = name.trim().parse().map_err(|_| malformed())?;
-    let value = HeaderValue::from_str(value.trim()).map_err(|_| malformed())?;
-    if RESERVED.contains(&name) {
-        return Err(Problem::bad_request(format!("{HEADER} cannot set {name}")));
-    }
-    Ok((name, value))
+    meshkat_kit::shape::header(name, value).map_err(|error| match error {
+        InvalidHeader::Malformed(_) => malformed(),
+        InvalidHeader::Reserved(name) => Problem::bad_request(format!("{directive} cannot set {name}")),
+    })
 }
 
 #[cfg(test)]
@@ -140,6 +201,13 @@ mod tests {
             (HEADER, "x-one: 1"),
             (HEADER, "x-two:with: colon"),
             (ABORT, "false"),
+            (TRAILER, "x-three: 3"),
+            (ABORT_AFTER, "0"),
+            (BODY_BYTES, "1073741824"),
+            (BODY_RATE, "1"),
+            (GRPC_STATUS, "UNAVAILABLE"),
+            (GRPC_MESSAGE, "away"),
+            (GRPC_AFTER, "2"),
             ("x-other", "left alone"),
         ]);
         assert_eq!(
@@ -147,14 +215,25 @@ mod tests {
             Directives {
                 status: Some(StatusCode::IM_A_TEAPOT),
                 delay: Some(Duration::from_millis(1150)),
-                headers: vec![
-                    (HeaderName::from_static("x-one"), HeaderValue::from_static("1")),
-                    (
-                        HeaderName::from_static("x-two"),
-                        HeaderValue::from_static("with: colon")
-                    ),
-                ],
                 abort: false,
+                shape: Shape {
+                    headers: vec![
+                        (HeaderName::from_static("x-one"), HeaderValue::from_static("1")),
+                        (
+                            HeaderName::from_static("x-two"),
+                            HeaderValue::from_static("with: colon")
+                        ),
+                    ],
+                    trailers: vec![(HeaderName::from_static("x-three"), HeaderValue::from_static("3"))],
+                    abort_after: Some(0),
+                    body_bytes: Some(LONGEST_BODY),
+                    body_rate: NonZeroU64::new(1),
+                },
+                ending: Some(Ending {
+                    code: Code::Unavailable,
+                    message: "away".to_owned(),
+                    after: 2,
+                }),
             }
         );
     }
@@ -188,6 +267,12 @@ mod tests {
             (HEADER, "bad name: 1"),
             (HEADER, "content-length: 3"),
             (HEADER, "x-served-by: somebody"),
+            (TRAILER, "content-length: 3"),
+            (ABORT_AFTER, "-1"),
+            (BODY_BYTES, "1073741825"),
+            (BODY_RATE, "0"),
+            (GRPC_STATUS, "AWAY"),
+            (GRPC_AFTER, "1"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
             assert!(error.contains(name), "{name}: {value}: {error}");

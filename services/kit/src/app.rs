@@ -14,6 +14,7 @@ use crate::identity::{self, Identity};
 use crate::patience::Patience;
 use crate::probes::{self, Readiness};
 use crate::problem::{unknown_method, unknown_path};
+use crate::received::{self, Received};
 
 /// What Prometheus and OpenMetrics call their text format.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,6 +32,7 @@ pub struct App {
     readiness: Readiness,
     metrics: Option<Metrics>,
     faults: bool,
+    received: Option<Received>,
     pub(crate) apart: bool,
     pub(crate) longest_head: u32,
     pub(crate) patience: Patience,
@@ -50,6 +52,7 @@ impl App {
             readiness: Readiness::ready(),
             metrics: None,
             faults: true,
+            received: None,
             apart: false,
             longest_head: LONGEST_HEAD,
             patience: Patience::default(),
@@ -74,6 +77,13 @@ impl App {
     #[must_use]
     pub fn faults(mut self, allowed: bool) -> Self {
         self.faults = allowed;
+        self
+    }
+
+    /// Notes there what reaches its own routes, and serves it as `/received`.
+    #[must_use]
+    pub fn received(mut self, received: Received) -> Self {
+        self.received = Some(received);
         self
     }
 
@@ -103,10 +113,13 @@ impl App {
     /// The whole of it: the kit's endpoints first, everything else to the service by way of the faults.
     pub(crate) fn into_router(self, listen: SocketAddr) -> Router {
         let faults = Faults::default();
-        let service = self
+        let mut service = self
             .routes
             .method_not_allowed_fallback(unknown_method)
             .layer(from_fn_with_state(faults.clone(), faults::inject));
+        if let Some(received) = &self.received {
+            service = service.layer(from_fn_with_state(received.clone(), received::note));
+        }
 
         let mut own = probes::routes(self.identity.clone(), self.readiness, listen);
         if let Some(text) = self.metrics {
@@ -118,6 +131,9 @@ impl App {
         let mut own = own.method_not_allowed_fallback(unknown_method);
         if self.faults {
             own = own.merge(faults::routes(faults, self.identity.guard()));
+        }
+        if let Some(received) = self.received {
+            own = own.merge(received::routes(received, self.identity.guard()));
         }
         own.fallback_service(service)
             .layer(from_fn(log))

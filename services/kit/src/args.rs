@@ -39,7 +39,11 @@ impl ServiceArgs {
     }
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+/// Reads an address and a port to listen on.
+///
+/// # Errors
+/// It is none, with an example.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         let port = text.trim_start_matches(':').parse::<u16>();
         let example = port.map_or_else(|_| "0.0.0.0:8080".to_owned(), |port| format!("0.0.0.0:{port}"));

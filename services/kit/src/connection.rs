@@ -1,35 +1,71 @@
 //! The TCP connection that a request came on.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock, Weak};
 
 use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
+use serde::Serialize;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::crowd::Member;
+use crate::crowd::{Member, UnderWay};
 use crate::lane::Standing;
 use crate::owner::{Owner, owner};
+use crate::patience::{Requests, Working};
 use crate::problem::Problem;
+use crate::tls::TlsSession;
 
 /// The connection that a request came on: who is at its ends, and the means to cut it.
 ///
 /// [`crate::serve`] puts it into the extensions of every request.
 #[derive(Debug, Clone)]
-pub struct Connection(Arc<Ends>);
+pub struct Connection(Arc<Inner>);
 
 /// A connection that may have ended: what to keep of one that nobody asks on at the moment.
 #[derive(Debug, Clone)]
-pub struct WeakConnection(Weak<Ends>);
+pub struct WeakConnection(Weak<Inner>);
+
+/// Who is at the other end, as it is told to people.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ends {
+    peer: Peer,
+    /// Left out where TLS is not spoken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<Arc<TlsSession>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Peer {
+    address: IpAddr,
+    port: u16,
+}
+
+/// A connection that is spoken on after the answer, in another protocol: it has its place for as long as this is there.
+#[derive(Debug)]
+pub struct Held {
+    connection: Connection,
+    _under_way: UnderWay,
+    _working: Working,
+    _tracked: TaskTrackerToken,
+}
 
 #[derive(Debug)]
-struct Ends {
+struct Inner {
     peer: SocketAddr,
     local: SocketAddr,
     cut: CancellationToken,
+    /// The service is to stop.
+    stop: CancellationToken,
+    requests: Requests,
+    /// What is spoken on it after an answer.
+    held: TaskTracker,
+    tls: OnceLock<Arc<TlsSession>>,
     owner: OnceCell<Owner>,
     standing: Arc<Standing>,
     /// Its place among all, once it has one.
@@ -37,11 +73,15 @@ struct Ends {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, local: SocketAddr, cut: CancellationToken) -> Self {
-        Self(Arc::new(Ends {
+    pub(crate) fn new(peer: SocketAddr, local: SocketAddr, cut: CancellationToken, stop: CancellationToken) -> Self {
+        Self(Arc::new(Inner {
             peer: canonical(peer),
             local: canonical(local),
             cut,
+            stop,
+            requests: Requests::default(),
+            held: TaskTracker::new(),
+            tls: OnceLock::new(),
             owner: OnceCell::new(),
             standing: Arc::new(Standing::new()),
             member: OnceLock::new(),
@@ -62,6 +102,47 @@ impl Connection {
     /// The address that the peer reached: never a wildcard, even if the service listens on one.
     pub fn local(&self) -> SocketAddr {
         self.0.local
+    }
+
+    /// What was agreed upon, where TLS is spoken.
+    pub fn tls(&self) -> Option<&TlsSession> {
+        self.0.tls.get().map(Arc::as_ref)
+    }
+
+    pub(crate) fn speaks_tls(&self, session: TlsSession) {
+        // There is one handshake.
+        let _ = self.0.tls.set(Arc::new(session));
+    }
+
+    /// Who is at the other end, as it is told to people.
+    pub fn ends(&self) -> Ends {
+        Ends::of(self.0.peer, self.0.tls.get().cloned())
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
+    }
+
+    /// Holds the connection for what is spoken on it after the answer. To be called before the answer is given; `None` if there is no
+    /// room for one more.
+    pub fn hold(&self) -> Option<Held> {
+        Some(Held {
+            connection: self.clone(),
+            _under_way: self.0.member.get()?.begin()?,
+            _working: self.0.requests.begin(),
+            _tracked: self.0.held.token(),
+        })
+    }
+
+    /// Resolves when the service is to stop. What ends within [`GRACE`][crate::GRACE] from then on is not cut.
+    pub async fn stopping(&self) {
+        self.0.stop.cancelled().await;
+    }
+
+    /// Resolves when nobody holds it any more.
+    pub(crate) async fn let_go(&self) {
+        self.0.held.close();
+        self.0.held.wait().await;
     }
 
     /// Whose the other end is. The system is asked once: a socket stays that of who made it.
@@ -112,6 +193,30 @@ impl Connection {
     /// Resolves when the connection is to be cut.
     pub(crate) async fn cancelled(&self) {
         self.0.cut.cancelled().await;
+    }
+}
+
+impl Held {
+    /// Does `work`, unless the connection is cut before it is done.
+    pub async fn during(self, work: impl Future<Output = ()>) {
+        tokio::select! {
+            biased;
+            () = self.connection.cancelled() => {}
+            () = work => {}
+        }
+    }
+}
+
+impl Ends {
+    pub(crate) fn of(peer: SocketAddr, tls: Option<Arc<TlsSession>>) -> Self {
+        let peer = canonical(peer);
+        Self {
+            peer: Peer {
+                address: peer.ip(),
+                port: peer.port(),
+            },
+            tls,
+        }
     }
 }
 

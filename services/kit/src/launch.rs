@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,9 +57,7 @@ where
     let result = runtime.block_on(async {
         let shutdown = signalled().map_err(|error| format!("cannot handle signals: {error}"))?;
         let listen = args.listen;
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let listener = bind(listen).await.map_err(|error| error.to_string())?;
         run(listener, identity, Box::pin(shutdown))
             .await
             .map_err(|error| error.to_string())
@@ -69,6 +68,15 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(service, EXIT_ENVIRONMENT, &message),
     }
+}
+
+/// Listens at an address.
+///
+/// # Errors
+/// It cannot be had, and the error says which.
+pub async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(listen).await;
+    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}")))
 }
 
 /// Raises the limit of open files to what the system allows this process: each connection is one, and the usual 1024 is

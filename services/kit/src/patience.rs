@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// What an HTTP/2 client sends first. Such a connection is watched by pings from then on.
@@ -52,6 +51,7 @@ struct Counts {
 }
 
 /// A request that is worked on until this is dropped.
+#[derive(Debug)]
 pub(crate) struct Working(Requests);
 
 impl Requests {
@@ -78,8 +78,8 @@ impl Drop for Working {
 }
 
 /// A connection that fails if the head of a request takes too long.
-pub(crate) struct Watched {
-    stream: TcpStream,
+pub(crate) struct Watched<S> {
+    stream: S,
     requests: Requests,
     /// How many requests had begun when this was last looked at.
     begun: u64,
@@ -93,8 +93,8 @@ pub(crate) struct Watched {
     sending: Option<Pin<Box<Sleep>>>,
 }
 
-impl Watched {
-    pub(crate) fn new(stream: TcpStream, requests: Requests, patience: Patience) -> Self {
+impl<S> Watched<S> {
+    pub(crate) fn new(stream: S, requests: Requests, patience: Patience) -> Self {
         Self {
             stream,
             requests,
@@ -144,7 +144,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let begun = self.requests.begun();
         if self.begun != begun {
@@ -174,7 +174,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.sent(sent, cx)

@@ -72,6 +72,11 @@ impl Problem {
         self
     }
 
+    /// What went wrong, in words.
+    pub fn told(&self) -> &str {
+        self.0.detail.as_deref().unwrap_or(self.0.title)
+    }
+
     /// The status code that it is answered with.
     pub fn status(&self) -> StatusCode {
         self.0.status

@@ -17,6 +17,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -27,8 +30,9 @@ use crate::connection::Connection;
 use crate::crowd::{Crowd, FEW_REQUESTS, Place, UnderWay};
 use crate::lane::{Lanes, OfConnection};
 use crate::memory;
-use crate::patience::{Patience, Requests, Watched, Working};
+use crate::patience::{Patience, Watched, Working};
 use crate::problem::Problem;
+use crate::tls::{Tls, TlsSession};
 
 /// How long requests in flight may take once the service is told to stop. A service is gone within a second.
 pub const GRACE: Duration = Duration::from_millis(900);
@@ -56,15 +60,33 @@ const H2_WINDOW: u32 = 65_535;
 /// How many bytes of an answer wait on an HTTP/2 connection to be sent.
 const H2_SEND_BUFFER: usize = 64 * 1024;
 
-/// Serves `app` over HTTP/1.1 and HTTP/2 without TLS on one port until `shutdown` resolves.
+/// Serves `app` over HTTP/1.1 and HTTP/2 without TLS on one port until `shutdown` resolves. A connection may be taken over by a
+/// WebSocket.
 ///
 /// Then no connection is accepted any more, requests in flight finish, and what is not done after [`GRACE`] is cut.
 ///
 /// # Errors
 /// The listener has no local address, or a thread cannot be had.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    serve_with(listener, None, app, shutdown).await
+}
+
+/// The same, and over TLS on a second listener.
+///
+/// # Errors
+/// A listener has no local address, or a thread cannot be had.
+pub async fn serve_with(
+    listener: TcpListener,
+    secure: Option<(TcpListener, Tls)>,
+    app: App,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let listen = listener.local_addr()?;
     tracing::info!("listening on {listen}");
+    let (secure, acceptor) = secure.map(|(listener, Tls(acceptor))| (listener, acceptor)).unzip();
+    if let Some(secure) = &secure {
+        tracing::info!("TLS is spoken on {}", secure.local_addr()?);
+    }
     let apart = app.apart;
     let (lanes, _others) = if apart {
         let (lanes, others) = Lanes::apart()?;
@@ -92,29 +114,25 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
                 // Nobody waits for it.
                 drop(tokio::task::spawn_blocking(memory::give_back));
             },
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => server.spawn(stream, peer),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::warn!("failed to accept a connection: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
+            accepted = listener.accept() => server.accepted(accepted, None).await,
+            accepted = accept(secure.as_ref()) => server.accepted(accepted, acceptor.as_ref()).await,
         }
     }
 
-    // Clients whose connections the kernel has already taken see them as made: serve those too.
-    let listener = listener.into_std()?;
-    while let Ok((stream, peer)) = listener.accept() {
-        if stream.set_nonblocking(true).is_ok()
-            && let Ok(stream) = TcpStream::from_std(stream)
-        {
-            server.spawn(stream, peer);
-        }
+    server.take_rest(listener, None)?;
+    if let Some(secure) = secure {
+        server.take_rest(secure, acceptor.as_ref())?;
     }
-    drop(listener);
     server.stop().await;
     Ok(())
+}
+
+/// A connection from a listener that need not be there.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 struct Server {
@@ -131,9 +149,33 @@ struct Server {
 }
 
 impl Server {
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr) {
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>, tls: Option<&TlsAcceptor>) {
+        match accepted {
+            Ok((stream, peer)) => self.spawn(stream, peer, tls),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!("failed to accept a connection: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+
+    /// Clients whose connections the kernel has already taken see them as made: serve those too.
+    fn take_rest(&self, listener: TcpListener, tls: Option<&TlsAcceptor>) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok((stream, peer)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                self.spawn(stream, peer, tls);
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, tls: Option<&TlsAcceptor>) {
         let Ok(local) = stream.local_addr() else { return };
-        let connection = Connection::new(peer, local, self.cut.child_token());
+        let connection = Connection::new(peer, local, self.cut.child_token(), self.stop.clone());
         let Some(place) = self.crowd.join(connection.token()) else {
             tracing::debug!("there is no room for a connection from {peer}");
             return;
@@ -142,12 +184,12 @@ impl Server {
         let standing = Arc::clone(connection.standing());
         let serving = serve_connection(
             stream,
+            tls.cloned(),
             connection,
             place,
             (self.patience, self.longest_head),
             OfConnection::new(&self.lanes, &standing),
             self.router.clone(),
-            self.stop.clone(),
         );
         self.lanes.spawn(&standing, self.connections.track_future(serving));
     }
@@ -166,24 +208,32 @@ impl Server {
 
 async fn serve_connection(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     connection: Connection,
     place: Place,
     (patience, longest_head): (Patience, u32),
     executor: OfConnection,
     router: Router,
-    stop: CancellationToken,
 ) {
     // hyper drops a connection that is told to stop before its first byte was read, even if that byte has arrived. So
     // begin only when there is something to read, and let a stop wait a moment for it.
     tokio::select! {
         readable = stream.readable() => if readable.is_err() { return },
         () = connection.cancelled() => return,
-        () = async { stop.cancelled().await; tokio::time::sleep(FIRST_BYTE).await } => return,
+        () = async { connection.stopping().await; tokio::time::sleep(FIRST_BYTE).await } => return,
     }
     // Small answers must not wait for the peer's acknowledgement; where that cannot be had, they are only slower.
     let _ = stream.set_nodelay(true);
+    // What TLS needs is not to make those larger that are without it.
+    let stream = match tls {
+        None => Either::Left(stream),
+        Some(acceptor) => match Box::pin(handshake(acceptor, stream, &connection, patience.head)).await {
+            Some(stream) => Either::Right(Box::new(stream)),
+            None => return,
+        },
+    };
 
-    let requests = Requests::default();
+    let requests = connection.requests();
     let stream = Watched::new(stream, requests.clone(), patience);
     let (waiting, member, refused) = (Waiting::default(), &place.0, executor.refused());
     let service = service_fn(|request: http::Request<Incoming>| {
@@ -204,6 +254,7 @@ async fn serve_connection(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .keep_alive_interval(patience.ping_every)
         .keep_alive_timeout(patience.pong_within)
         .max_concurrent_streams(H2_STREAMS)
@@ -212,7 +263,7 @@ async fn serve_connection(
         .initial_connection_window_size(H2_WINDOW)
         .max_send_buf_size(H2_SEND_BUFFER);
     let mut looks = tokio::time::interval(patience.taken_within / 4);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut stopping = false;
     loop {
         tokio::select! {
@@ -222,17 +273,49 @@ async fn serve_connection(
                 if let Err(error) = result {
                     tracing::debug!("a connection ended: {error}");
                 }
-                return;
+                break;
             }
             () = connection.cancelled() => return,
             _ = looks.tick() => if waiting.is_longer_than(patience.taken_within) {
                 tracing::debug!("an answer is not taken");
                 return;
             },
-            () = stop.cancelled(), if !stopping => {
+            () = connection.stopping(), if !stopping => {
                 stopping = true;
                 serving.as_mut().graceful_shutdown();
             }
+        }
+    }
+    // Another protocol may have taken it over, in the same place.
+    tokio::select! {
+        () = connection.let_go() => {}
+        () = connection.cancelled() => {}
+    }
+}
+
+/// Agrees with a client upon TLS, within so long.
+async fn handshake(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    connection: &Connection,
+    within: Duration,
+) -> Option<TlsStream<TcpStream>> {
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(within, acceptor.accept(stream)) => accepted,
+        () = connection.cancelled() => return None,
+    };
+    match accepted {
+        Ok(Ok(stream)) => {
+            connection.speaks_tls(TlsSession::of(stream.get_ref().1));
+            Some(stream)
+        }
+        Ok(Err(error)) => {
+            tracing::debug!("no TLS with {}: {error}", connection.peer());
+            None
+        }
+        Err(_) => {
+            tracing::debug!("no TLS with {} in time", connection.peer());
+            None
         }
     }
 }

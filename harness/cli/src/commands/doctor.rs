@@ -95,8 +95,7 @@ fn judging() {
 
 fn services() -> Check {
     let dir = backend::services_dir().map_err(Exit::into_parts)?;
-    let all = [Service::Pet, Service::Petstore, Service::Echo, Service::Sds];
-    let missing: Vec<&str> = all
+    let missing: Vec<&str> = Service::ALL
         .into_iter()
         .map(Service::name)
         .filter(|name| !dir.join(name).is_file())

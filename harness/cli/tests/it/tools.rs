@@ -101,7 +101,7 @@ fn the_doctor_tells_every_problem_at_once_each_with_its_way_out() {
     let parts = [
         "error: 4 problems in the way of a run",
         "/nonexistent",
-        "pet, petstore, echo, sds missing in",
+        "pet, petstore, echo, sds, authz, ratelimit, collector missing in",
         "cargo build --workspace",
         "a-file/state cannot be written",
         "set MESHKAT_STATE_DIR",

@@ -119,13 +119,16 @@ fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagno
             help: Some(help.to_owned()),
         }
     };
-    let (port, outbound) = (Port::Application.number(), Port::Outbound.number());
+    let outbound = Port::Outbound.number();
+    let further = service.further_port().map(|(_, port)| port);
+    let is_of_application = |port| port == Port::Application.number() || Some(port) == further;
     let (mut found, mut has_outbound) = (Vec::new(), false);
     config.each_listener(&mut |file, path, listener| {
         for (path, owner) in owners(listener, path) {
             let Some(socket) = socket_of(owner) else { continue };
             has_outbound |= socket.port == outbound;
-            if socket.port == port && !socket.is_udp {
+            let port = socket.port;
+            if is_of_application(port) && !socket.is_udp {
                 let path = path.field("address").field("socket_address").field("port_value");
                 let message = format!("port {port} is the application's ({})", service.name());
                 found.push(tell(file, &path, message, "give the listener another port"));

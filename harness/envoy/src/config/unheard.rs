@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshkat_model::mesh::{GroupSpec, MeshSpec, Port};
+use meshkat_model::mesh::{GroupSpec, MeshSpec, Port, Service};
 use serde_yaml::Value;
 
 use super::{
@@ -80,6 +80,7 @@ fn tell(
 /// The ports at which a group's pods are reached; none where that is not known. `config` is what their Envoys have.
 fn listened_at(group: &GroupSpec, config: Option<&Bootstrap>) -> Option<BTreeSet<u16>> {
     let mut ports: BTreeSet<u16> = group.service.map(|_| Port::Application.number()).into_iter().collect();
+    ports.extend(group.service.and_then(Service::further_port).map(|(_, port)| port));
     if group.envoy.is_none() {
         return Some(ports);
     }
@@ -112,8 +113,6 @@ fn by_a_control_plane(config: &Bootstrap) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
-
-    use meshkat_model::mesh::Service;
 
     use super::*;
 

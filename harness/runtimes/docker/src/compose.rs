@@ -159,7 +159,10 @@ impl Compose {
                 command.extend(["--seed".to_owned(), SEED.to_owned()]);
                 volumes.push(format!("./sds.json:{SEED}:ro"));
             }
-            Service::Pet | Service::Echo => {}
+            Service::Pet | Service::Echo | Service::Authz | Service::Ratelimit | Service::Collector => {}
+        }
+        if let Some((flag, port)) = service.further_port() {
+            command.extend([flag.to_owned(), format!("0.0.0.0:{port}")]);
         }
         let mut application = beside(place, Limits::Application);
         // Who sets it may change what the services do; without it, only who is in the pod.

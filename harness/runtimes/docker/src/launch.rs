@@ -111,7 +111,10 @@ impl Launcher {
                 // Scenarios make it fail on purpose; nobody else reaches it.
                 "--allow-faults".to_owned(),
             ]),
-            Service::Pet | Service::Echo => {}
+            Service::Pet | Service::Echo | Service::Authz | Service::Ratelimit | Service::Collector => {}
+        }
+        if let Some((flag, port)) = service.further_port() {
+            command.extend([flag.to_owned(), format!("0.0.0.0:{port}")]);
         }
         let mut body = self.body(place, "application", &self.images.services);
         body.entrypoint = Some(command);

@@ -15,7 +15,7 @@ pub struct ProcessOptions {
     pub envoys: Envoys<PathBuf>,
     /// How its Envoys are started.
     pub envoy_options: command::Options,
-    /// The folder of the services' binaries: `pet`, `petstore`, `echo`, `sds`.
+    /// The folder of the services' binaries: `pet`, `petstore`, `echo`, `sds` and the others.
     pub services_dir: PathBuf,
     /// Where runs keep their folders.
     pub state_dir: PathBuf,

@@ -81,7 +81,11 @@ pub(crate) fn application(
             // Scenarios make it fail on purpose; nobody else reaches it.
             "--allow-faults".into(),
         ]),
-        Service::Pet | Service::Echo => {}
+        Service::Pet | Service::Echo | Service::Authz | Service::Ratelimit | Service::Collector => {}
+    }
+    if let Some((flag, port)) = service.further_port() {
+        let at = SocketAddr::new(pod.address, port);
+        arguments.extend([flag.into(), at.to_string().into()]);
     }
     let mut env = environment::of_run(run, &options.state_dir);
     env.insert(TOKEN.into(), token.text().into());

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::current::Faults;
 use crate::connection::Connection;
 use crate::problem::Problem;
+use crate::shape::has_no_body;
 
 /// Does to a request what the fault in force says, or nothing.
 pub(crate) async fn inject(State(faults): State<Faults>, request: Request, next: Next) -> Response {
@@ -25,21 +26,20 @@ pub(crate) async fn inject(State(faults): State<Faults>, request: Request, next:
     {
         match connection.cut().await {}
     }
-    match fault.status() {
+    let version = request.version();
+    let connection = request.extensions().get::<Connection>().cloned();
+    let response = match fault.status() {
         Some(status) => failure(status),
         None => next.run(request).await,
+    };
+    match connection {
+        Some(connection) if !fault.shape().is_nothing() => fault.shape().clone().apply(response, &connection, version),
+        _ => response,
     }
 }
 
 fn failure(status: StatusCode) -> Response {
-    // These three have no body, whatever else they are.
-    if [
-        StatusCode::NO_CONTENT,
-        StatusCode::RESET_CONTENT,
-        StatusCode::NOT_MODIFIED,
-    ]
-    .contains(&status)
-    {
+    if has_no_body(status) {
         return status.into_response();
     }
     Problem::new(status)

@@ -1,12 +1,16 @@
 //! What a fault is, as written in JSON and as checked.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::shape::{InvalidHeader, LONGEST_BODY, Shape, header};
+
 /// The endpoints that are the kit's own. No fault ever applies to them.
-const OWN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/whoami", "/faults", "/metrics"];
+const OWN_PATHS: [&str; 6] = ["/healthz", "/readyz", "/whoami", "/faults", "/received", "/metrics"];
 
 /// The longest delay that can be asked for: an hour, in milliseconds.
 const LONGEST_DELAY_MS: u64 = 60 * 60 * 1000;
@@ -23,6 +27,18 @@ pub struct FaultSpec {
     pub delay_ms: Option<u64>,
     /// Cut the connection without an answer.
     pub abort: Option<bool>,
+    /// Further headers of the answer.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Trailers of the answer.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, String>,
+    /// Replace the body by one of so many bytes, at most 1 GiB.
+    pub body_bytes: Option<u64>,
+    /// Send the body with so many bytes a second.
+    pub body_rate: Option<NonZeroU64>,
+    /// Break the body off after so many bytes.
+    pub abort_after: Option<u64>,
     /// The share of requests that fail, 0 to 1.
     pub probability: Option<f64>,
     /// Only requests whose path begins with one of these.
@@ -37,6 +53,8 @@ pub struct Fault {
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
     abort: bool,
+    #[serde(flatten)]
+    shape: Shape,
     probability: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     paths: Option<Vec<String>>,
@@ -46,7 +64,10 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FaultError {
     /// It would change nothing.
-    #[error("a fault needs at least one of `status`, `delay`, `delay_ms` and `abort`")]
+    #[error(
+        "a fault needs at least one of `status`, `delay`, `delay_ms`, `abort`, `headers`, `trailers`, `body_bytes`, `body_rate` and \
+         `abort_after`"
+    )]
     Nothing,
     /// No final HTTP status.
     #[error("`status` is 200 to 599, not {0}")]
@@ -61,8 +82,14 @@ pub enum FaultError {
     #[error("`delay` and `delay_ms` are two ways to say one thing: give one")]
     TwoDelays,
     /// An answer and none.
-    #[error("`abort` leaves no answer that could have a `status`: give one")]
-    AbortWithStatus,
+    #[error("`abort` leaves no answer that could have a `status`, headers or a body: give one")]
+    AbortWithAnswer,
+    /// No header that can be set.
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
+    /// Longer than a GiB.
+    #[error("`body_bytes` is at most {LONGEST_BODY}, not {0}")]
+    LongBody(u64),
     /// Not a share.
     #[error("`probability` is 0 to 1, not {0}")]
     Probability(f64),
@@ -84,10 +111,20 @@ impl TryFrom<FaultSpec> for Fault {
         let status = spec.status.map(final_status).transpose()?;
         let delay_ms = delay_ms(spec.delay, spec.delay_ms)?;
         let abort = spec.abort.unwrap_or(false);
-        if abort && status.is_some() {
-            return Err(FaultError::AbortWithStatus);
+        let shape = Shape {
+            headers: headers(&spec.headers)?,
+            trailers: headers(&spec.trailers)?,
+            body_bytes: spec.body_bytes,
+            body_rate: spec.body_rate,
+            abort_after: spec.abort_after,
+        };
+        if let Some(bytes) = spec.body_bytes.filter(|bytes| *bytes > LONGEST_BODY) {
+            return Err(FaultError::LongBody(bytes));
         }
-        if !abort && status.is_none() && delay_ms.is_none() {
+        if abort && (status.is_some() || !shape.is_nothing()) {
+            return Err(FaultError::AbortWithAnswer);
+        }
+        if !abort && status.is_none() && delay_ms.is_none() && shape.is_nothing() {
             return Err(FaultError::Nothing);
         }
         let probability = spec.probability.unwrap_or(1.0);
@@ -101,6 +138,7 @@ impl TryFrom<FaultSpec> for Fault {
             status,
             delay_ms,
             abort,
+            shape,
             probability,
             paths: spec.paths,
         })
@@ -123,6 +161,11 @@ impl Fault {
         self.status
     }
 
+    /// What is done to the answer.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// Whether the fault is meant for a request with this path, given a number drawn evenly from `0.0..1.0`.
     pub fn strikes(&self, path: &str, drawn: f64) -> bool {
         drawn < self.probability
@@ -131,6 +174,10 @@ impl Fault {
                 .as_ref()
                 .is_none_or(|paths| paths.iter().any(|prefix| path.starts_with(prefix)))
     }
+}
+
+fn headers(given: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidHeader> {
+    given.iter().map(|(name, value)| header(name, value)).collect()
 }
 
 fn final_status(number: u16) -> Result<StatusCode, FaultError> {
@@ -182,7 +229,7 @@ mod tests {
     use super::*;
 
     fn fault(spec: Value) -> Result<Fault, FaultError> {
-        Fault::try_from(serde_json::from_value::<FaultSpec>(spec).unwrap())
+        Fault::try_from(serde_json::from_value::<FaultSpec>(spec).map_err(|_| FaultError::Nothing)?)
     }
 
     #[test]
@@ -192,6 +239,11 @@ mod tests {
         assert_eq!(
             json!(shown),
             json!({"status": 503, "delay_ms": 1500, "abort": false, "probability": 0.25, "paths": ["/pets"]})
+        );
+        let shown = fault(json!({"headers": {"X-A": "b"}, "trailers": {"t": "1"}, "abort_after": 0})).unwrap();
+        assert_eq!(
+            json!(shown),
+            json!({"abort": false, "headers": {"x-a": "b"}, "trailers": {"t": "1"}, "abort_after": 0, "probability": 1.0})
         );
     }
 
@@ -206,6 +258,11 @@ mod tests {
             json!({"delay": "2h"}),
             json!({"delay": "1s", "delay_ms": 1000}),
             json!({"abort": true, "status": 500}),
+            json!({"abort": true, "headers": {"x-a": "b"}}),
+            json!({"headers": {"content-length": "3"}}),
+            json!({"trailers": {"no name": "3"}}),
+            json!({"body_bytes": LONGEST_BODY + 1}),
+            json!({"body_rate": 0}),
             json!({"abort": true, "probability": 1.5}),
             json!({"abort": true, "probability": -0.1}),
             json!({"abort": true, "paths": []}),

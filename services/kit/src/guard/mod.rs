@@ -12,14 +12,15 @@ mod token;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::connection::Connection;
 use crate::owner::Owner;
-use crate::problem::Problem;
+use crate::problem::{Problem, unknown_path};
 
 pub use args::{GuardArgs, InvalidGuard, TOKEN_VARIABLE};
 pub use token::{InvalidToken, Token};
@@ -64,6 +65,14 @@ impl Guard {
             }
             Err(problem) => refused(problem),
         }
+    }
+
+    /// Routes that are for those who run the service: they are not there for what came through an Envoy, and change something for
+    /// those alone who may.
+    pub fn private(&self, routes: Router) -> Router {
+        routes
+            .layer(from_fn_with_state(self.clone(), Self::protect))
+            .layer(from_fn(hide_from_envoy))
     }
 
     /// Refuses pages in a browser, and lets everybody else through: a layer for routes that tell what no page is to read. A
@@ -141,10 +150,17 @@ fn came_through_a_proxy(headers: &HeaderMap) -> bool {
 }
 
 /// Envoy puts `x-forwarded-proto` on every request that it forwards, and most often some `x-envoy-…` too.
-pub(crate) fn came_through_envoy(headers: &HeaderMap) -> bool {
+fn came_through_envoy(headers: &HeaderMap) -> bool {
     headers
         .keys()
         .any(|name| name.as_str() == "x-forwarded-proto" || name.as_str().starts_with("x-envoy-"))
+}
+
+async fn hide_from_envoy(uri: Uri, request: Request, next: Next) -> Response {
+    if came_through_envoy(request.headers()) {
+        return unknown_path(uri).await.into_response();
+    }
+    next.run(request).await
 }
 
 /// Whose a write is has to be asked.

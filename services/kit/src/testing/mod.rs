@@ -2,6 +2,7 @@
 //!
 //! What cannot be done panics, as a test wants it.
 
+pub mod python;
 pub mod siege;
 
 use std::future::Future;

@@ -1,12 +1,11 @@
 //! A gRPC client of another make: grpcio, in Python.
 
-use std::env;
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::OnceLock;
 
+use meshkat_kit::testing::python::{packages, script};
 use serde_json::json;
 
 /// The package, as `pip` knows it.
@@ -24,59 +23,7 @@ pub(crate) fn grpcio() -> Option<&'static Path> {
 }
 
 fn find() -> Option<PathBuf> {
-    match env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-        Some(value) if value == "without" => {
-            eprintln!("SKIPPED: no gRPC client was tried against sds, as {VARIABLE}=without asks for");
-            return None;
-        }
-        Some(folder) => return Some(folder.into()),
-        None => {}
-    }
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(GRPCIO);
-    if place.is_dir() {
-        return Some(place);
-    }
-    // From an empty folder: `python3 -m pip` runs a `pip.py` of the one that it starts in.
-    let parent = place.parent().unwrap();
-    fs::create_dir_all(parent).unwrap();
-    let new = tempfile::tempdir_in(parent).unwrap();
-    let ways: [&[&str]; 2] = [
-        &[
-            "python3",
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-        ],
-        &["uv", "pip", "install", "--python", "python3"],
-    ];
-    let mut said = String::new();
-    for way in ways {
-        let package = new.path().join("package");
-        let output = Command::new(way[0])
-            .args(&way[1..])
-            .arg("--target")
-            .arg(&package)
-            .arg(GRPCIO)
-            .current_dir(new.path())
-            .output();
-        match output {
-            Ok(output) if output.status.success() => {
-                // Whoever was first has the same.
-                if fs::rename(&package, &place).is_err() {
-                    assert!(place.is_dir());
-                }
-                return Some(place);
-            }
-            Ok(output) => said += &format!("{}: {}\n", way[0], String::from_utf8_lossy(&output.stderr)),
-            Err(error) => said += &format!("{}: {error}\n", way[0]),
-        }
-    }
-    panic!(
-        "there is no {GRPCIO}, and it cannot be fetched: set {VARIABLE} to a folder that has it (`pip install --target FOLDER \
-         {GRPCIO}`), or to `without` to try no gRPC client\n{said}"
-    );
+    packages(env!("CARGO_TARGET_TMPDIR"), &[GRPCIO], VARIABLE)
 }
 
 /// A service, and a client that asks a discovery service where it is. Killed when dropped.
@@ -94,14 +41,9 @@ impl Peer {
             "xds_servers": [{"server_uri": sds, "channel_creds": [{"type": "insecure"}], "server_features": ["xds_v3"]}],
             "node": {"id": "grpc-a", "cluster": "demo"},
         });
-        let mut child = Command::new("python3")
-            .arg(SCRIPT)
-            .env("PYTHONPATH", grpcio)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
+        let mut child = script(grpcio, SCRIPT)
             .env("GRPC_XDS_BOOTSTRAP_CONFIG", bootstrap.to_string())
             .env_remove("GRPC_XDS_BOOTSTRAP")
-            // A proxy of the environment is for the world outside.
-            .env("no_grpc_proxy", "*")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

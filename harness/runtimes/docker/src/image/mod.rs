@@ -155,7 +155,7 @@ fn tagged(content: Content, hashes: &mut Hashes) -> Result<Tagged, RuntimeError>
 fn of_services(options: &DockerOptions, hashes: &mut Hashes) -> Result<Tagged, RuntimeError> {
     let binary = |name: &str| options.services_dir.join(name);
     let mut services = Content::new(SERVICES);
-    for service in [Service::Pet, Service::Petstore, Service::Echo, Service::Sds] {
+    for service in Service::ALL {
         let path = existing(binary(service.name()), service.name())?;
         services.program("rootfs", &format!("/usr/local/bin/{}", service.name()), &path)?;
     }

@@ -1,7 +1,16 @@
 //! Echoes over real sockets, and the binary.
 
+mod grpc;
+mod peers;
+mod received;
+mod shape;
+mod tcp;
+mod tls;
+mod websocket;
+
 use std::time::{Duration, Instant};
 
+use echo::Ports;
 use meshkat_kit::Identity;
 use meshkat_kit::testing::{Binary, DEADLINE, Running, exchange, refused};
 use reqwest::{Client, Method, RequestBuilder};
@@ -11,14 +20,14 @@ use tokio::net::TcpStream;
 
 async fn echo() -> Running {
     let identity = Identity::new("echo", "echo-1").unwrap();
-    Running::start(|listener, shutdown| echo::run(listener, identity, shutdown)).await
+    Running::start(|listener, shutdown| echo::run(listener, Ports::default(), identity, shutdown)).await
 }
 
 fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
-async fn json(request: RequestBuilder) -> Value {
+async fn ask(request: RequestBuilder) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
@@ -34,7 +43,7 @@ async fn a_request_is_described_as_it_arrived() {
         .header("X-Colour", "blue")
         .header("x-colour", "red")
         .body("beans");
-    let answer = json(request).await;
+    let answer = ask(request).await;
     let port = answer["peer"]["port"].as_u64().unwrap();
     assert!(port > 0 && port != u64::from(echo.address().port()));
     assert_eq!(
@@ -60,7 +69,7 @@ async fn a_request_is_described_as_it_arrived() {
 async fn http_2_has_an_authority_in_place_of_a_host() {
     let echo = echo().await;
     let client = Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
-    let answer = json(client.get(echo.url("/"))).await;
+    let answer = ask(client.get(echo.url("/"))).await;
     assert_eq!(answer["http_version"], "HTTP/2.0");
     assert_eq!(answer["host"], echo.address().to_string());
     assert_eq!(answer["query"], "");
@@ -69,13 +78,13 @@ async fn http_2_has_an_authority_in_place_of_a_host() {
 #[tokio::test]
 async fn a_long_or_binary_body_is_shown_in_part() {
     let echo = echo().await;
-    let answer = json(client().post(echo.url("/")).body(vec![b'a'; 100_000])).await;
+    let answer = ask(client().post(echo.url("/")).body(vec![b'a'; 100_000])).await;
     assert_eq!(answer["body"].as_str().unwrap().len(), 64 * 1024);
     assert_eq!(
         (&answer["body_bytes"], &answer["body_truncated"]),
         (&json!(100_000), &json!(true))
     );
-    let answer = json(client().post(echo.url("/")).body(vec![b'a', 0xff])).await;
+    let answer = ask(client().post(echo.url("/")).body(vec![b'a', 0xff])).await;
     assert_eq!(
         (&answer["body"], &answer["body_bytes"]),
         (&json!("a\u{fffd}"), &json!(2))
@@ -98,7 +107,7 @@ async fn three_paths_have_answers_of_their_own() {
             (response.status().as_u16(), response.text().await.unwrap()),
             (200, text)
         );
-        let answer = json(client().post(echo.url(path))).await;
+        let answer = ask(client().post(echo.url(path))).await;
         assert_eq!((&answer["method"], &answer["path"]), (&json!("POST"), &json!(path)));
     }
 }
@@ -181,7 +190,7 @@ async fn an_unknown_header_is_a_problem_that_tells_the_nearest() {
 #[tokio::test]
 async fn the_kits_own_paths_are_not_echoed() {
     let echo = echo().await;
-    assert_eq!(json(client().get(echo.url("/whoami"))).await["service"], "echo");
+    assert_eq!(ask(client().get(echo.url("/whoami"))).await["service"], "echo");
     let through_envoy = client().get(echo.url("/faults")).header("x-forwarded-proto", "http");
     assert_eq!(through_envoy.send().await.unwrap().status(), 404);
     client()
