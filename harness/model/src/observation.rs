@@ -144,6 +144,23 @@ impl Response {
             .map_or(true, |answer| LATE.contains(&answer.status))
     }
 
+    /// The same, with each of its times shorter by what the machine can have added.
+    #[must_use]
+    pub fn without(&self, stall: Duration) -> Self {
+        let mut less = self.clone();
+        less.took = less.took.saturating_sub(stall);
+        if let Ok(answer) = &mut less.outcome {
+            let exchange = &mut answer.exchange;
+            exchange.first_byte = exchange.first_byte.saturating_sub(stall);
+            let times = [&mut exchange.connect, &mut exchange.handshake];
+            times
+                .into_iter()
+                .flatten()
+                .for_each(|time| *time = time.saturating_sub(stall));
+        }
+        less
+    }
+
     /// What expressions know of it.
     pub fn variables(&self) -> Variables {
         let mut variables = Variables::from([("duration_ms".to_owned(), json!(self.took.as_secs_f64() * 1000.0))]);

@@ -20,7 +20,10 @@ use indexmap::IndexMap;
 use meshkat_driver::{Client, Load, Request, Route};
 use meshkat_model::{
     observation::{HttpVersion, NoAnswerKind},
-    scenario::value::{Connections, Protocol},
+    scenario::{
+        value::{Connections, Protocol},
+        wire::{not_a_path, not_a_path_of_http2},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -137,6 +140,20 @@ fn what_http_2_cannot_say_is_refused() {
         ("/", [("te", "gzip")]),
     ] {
         assert!(request("GET", to, path, &headers).is_err(), "{path} {headers:?}");
+    }
+}
+
+#[test]
+fn what_is_refused_before_a_run_is_what_cannot_be_sent() {
+    let to = "127.0.0.1:1".parse().expect("an address");
+    for letter in (0..=0x17f).filter_map(char::from_u32) {
+        for path in [format!("/a{letter}b"), format!("/a?b{letter}c")] {
+            if not_a_path(&path).is_some() {
+                continue;
+            }
+            let is_refused = not_a_path_of_http2(&path).is_some();
+            assert_eq!(request("GET", to, &path, &[]).is_err(), is_refused, "{path:?}");
+        }
     }
 }
 

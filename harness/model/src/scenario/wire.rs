@@ -30,6 +30,18 @@ pub fn not_a_header_value(value: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a path of HTTP/1.1 cannot be sent in HTTP/2, in a few words; none if it can. Nothing is sent there that is no part of a URI.
+pub fn not_a_path_of_http2(path: &str) -> Option<&'static str> {
+    let (before, query) = path.split_once('?').unwrap_or((path, ""));
+    if path.contains('#') {
+        Some("a path ends before its `#`")
+    } else if before.contains(['<', '>', '`']) || query.contains(['<', '>', '"']) {
+        Some("it has a character that no URI has")
+    } else {
+        None
+    }
+}
+
 /// Why a header of HTTP/1.1 cannot be sent in HTTP/2, in a few words; none if it can.
 pub fn not_in_http2(name: &str, value: &str) -> Option<&'static str> {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
