@@ -194,13 +194,13 @@ async fn a_load_goes_over_streams() {
 }
 
 /// A server of HTTP/2 that does so with each request.
-async fn with_streams(each: fn(&mut h2::server::Connection<TcpStream, Bytes>, SendResponse<Bytes>)) -> SocketAddr {
+async fn with_streams(each: fn(SendResponse<Bytes>)) -> SocketAddr {
     let (to, _) = listening(move |stream| async move {
         let Ok(mut connection) = h2::server::handshake(stream).await else {
             return;
         };
         while let Some(Ok((_, respond))) = connection.accept().await {
-            each(&mut connection, respond);
+            each(respond);
         }
     })
     .await;
@@ -215,14 +215,20 @@ async fn told(to: SocketAddr) -> (Option<NoAnswerKind>, String) {
 
 #[tokio::test]
 async fn what_goes_wrong_has_the_name_of_its_code() {
-    let refused = with_streams(|_, mut respond| respond.send_reset(Reason::REFUSED_STREAM)).await;
-    let half = with_streams(|_, mut respond| {
+    let refused = with_streams(|mut respond| respond.send_reset(Reason::REFUSED_STREAM)).await;
+    let half = with_streams(|mut respond| {
         let head = respond.send_response(Response::new(()), false);
         head.expect("it is sent").send_reset(Reason::INTERNAL_ERROR);
     })
     .await;
-    let calm = with_streams(|connection, _| connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM)).await;
-    let own = with_streams(|_, mut respond| respond.send_reset(Reason::from(0xbeef))).await;
+    // SETTINGS, and a GOAWAY that says that no stream was looked at.
+    let (calm, _) = listening(|mut stream| async move {
+        let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
+        drop(tokio::io::AsyncWriteExt::write_all(&mut stream, frames).await);
+        drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+    })
+    .await;
+    let own = with_streams(|mut respond| respond.send_reset(Reason::from(0xbeef))).await;
     let (http1, _) = serve(|_| async {}).await;
     let (plain, _) = listening(|mut stream| async move {
         let text = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
