@@ -1,24 +1,24 @@
 //! One request and what came of it.
 
 use std::{
-    error::Error,
-    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use meshkat_model::observation::{Answer, NoAnswer, NoAnswerKind, Response};
+use indexmap::IndexMap;
+use meshkat_model::observation::{Answer, Exchange, NoAnswer, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     Request,
-    pool::{Lost, Pool},
+    lost::{Lost, too_late},
+    pool::Pool,
     tally::Tally,
 };
 
@@ -124,17 +124,19 @@ impl Client {
         let start = Instant::now();
         let pool = request.pool.as_ref().unwrap_or(&self.pool);
         let open = self.tally.open(request.to());
-        let answer = pool.send(request.message(), async |response| read(response, wanted).await);
+        let answer = pool.send(request.message(), async |response, exchange| {
+            read(response, exchange, wanted).await
+        });
         let outcome = match tokio::time::timeout(request.timeout, answer).await {
             Ok(Ok(answer)) => {
                 open.is_answered();
                 Ok(answer)
             }
             Ok(Err(Problem::Lost(lost))) => {
-                if matches!(lost, Lost::NotConnected(_)) {
+                if lost.is_unsent() {
                     open.is_unsent();
                 }
-                Err(no_answer(&lost, request.timeout))
+                Err(lost.no_answer(request.timeout))
             }
             Ok(Err(Problem::TooLong(message))) => Err(NoAnswer { kind: None, message }),
             Err(_) => Err(too_late(request.timeout)),
@@ -153,27 +155,16 @@ impl Default for Client {
 }
 
 /// Reads an answer to its end.
-async fn read(response: http::Response<Incoming>, wanted: Wanted) -> Result<Answer, Problem> {
+async fn read(response: http::Response<Incoming>, exchange: Exchange, wanted: Wanted) -> Result<Answer, Problem> {
     let (parts, mut body) = response.into_parts();
     let mut answer = Answer {
         status: parts.status.as_u16(),
+        exchange,
         ..Answer::default()
     };
     within(&parts.headers)?;
-    for (name, value) in &parts.headers {
-        if wanted == Wanted::ForLoad && !SERVED_BY.contains(&name.as_str()) {
-            continue;
-        }
-        let value = String::from_utf8_lossy(value.as_bytes());
-        answer
-            .headers
-            .entry(name.as_str().to_owned())
-            .and_modify(|all| {
-                all.push_str(", ");
-                all.push_str(&value);
-            })
-            .or_insert_with(|| value.clone().into_owned());
-    }
+    let is_wanted = |name: &HeaderName| wanted == Wanted::Whole || SERVED_BY.contains(&name.as_str());
+    add(&mut answer.headers, &parts.headers, is_wanted);
     let keep = match wanted {
         Wanted::Whole => LONGEST_BODY,
         Wanted::ForLoad if answer.status < 400 => 0,
@@ -181,7 +172,11 @@ async fn read(response: http::Response<Incoming>, wanted: Wanted) -> Result<Answ
     };
     let (mut text, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(Lost::Broke)?;
+        let frame = frame.map_err(Lost::broke)?;
+        if let (Some(trailers), Wanted::Whole) = (frame.trailers_ref(), wanted) {
+            within(trailers)?;
+            add(&mut answer.trailers, trailers, |_| true);
+        }
         let Some(chunk) = frame.data_ref() else { continue };
         length = length.saturating_add(chunk.len());
         if length > LONGEST_BODY {
@@ -196,6 +191,19 @@ async fn read(response: http::Response<Incoming>, wanted: Wanted) -> Result<Answ
     }
     answer.text = String::from_utf8_lossy(&text).into_owned();
     Ok(answer)
+}
+
+/// Adds headers, repeated ones joined by a comma.
+fn add(all: &mut IndexMap<String, String>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {
+    for (name, value) in headers.iter().filter(|(name, _)| is_wanted(name)) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        all.entry(name.as_str().to_owned())
+            .and_modify(|all| {
+                all.push_str(", ");
+                all.push_str(&value);
+            })
+            .or_insert_with(|| value.clone().into_owned());
+    }
 }
 
 /// Why there is no answer to tell of.
@@ -233,35 +241,4 @@ fn within(headers: &HeaderMap) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-fn no_answer(lost: &Lost, timeout: Duration) -> NoAnswer {
-    let (kind, first): (_, &(dyn Error + 'static)) = match lost {
-        Lost::NotConnected(error) => (Some(error.kind()), error),
-        Lost::Broke(error) => (None, error),
-    };
-    match kind {
-        Some(io::ErrorKind::ConnectionRefused) => NoAnswer {
-            kind: Some(NoAnswerKind::Refused),
-            message: "the connection was refused".to_owned(),
-        },
-        Some(io::ErrorKind::TimedOut) => too_late(timeout),
-        _ => {
-            let mut last = first;
-            while let Some(inner) = last.source() {
-                last = inner;
-            }
-            NoAnswer {
-                kind: Some(NoAnswerKind::Reset),
-                message: format!("the connection broke: {last}"),
-            }
-        }
-    }
-}
-
-fn too_late(timeout: Duration) -> NoAnswer {
-    NoAnswer {
-        kind: Some(NoAnswerKind::Timeout),
-        message: format!("nothing within {timeout:?}"),
-    }
 }

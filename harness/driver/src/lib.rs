@@ -1,14 +1,20 @@
 //! Requests and load: what is sent, and what came of it. No judgement in it.
 
 mod client;
+mod connection;
 mod load;
+mod lost;
+mod peer;
 mod pool;
 mod read;
 mod record;
 mod request;
 mod sample;
 mod slice;
+mod stream;
+mod streams;
 mod tally;
+mod tls;
 mod verbatim;
 
 pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS};
@@ -17,3 +23,4 @@ pub use read::{ReadError, read_all};
 pub use record::Progress;
 pub use request::{Request, Route};
 pub use tally::{Sent, Tally};
+pub use tls::{Tls, TlsProblem, TlsSettings};

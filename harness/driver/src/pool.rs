@@ -2,8 +2,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    io,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,90 +10,103 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     body::{Body as _, Incoming},
-    client::conn::http1::{self, SendRequest},
+    client::conn::TrySendError,
 };
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::AbortHandle,
+use meshkat_model::{
+    observation::{Exchange, HttpVersion},
+    scenario::value::Protocol,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::verbatim::{NextHead, Verbatim};
+use crate::{
+    connection::{Connection, Http1, Http2, Made},
+    lost::Lost,
+    peer::Peer,
+    streams::Streams,
+};
 
 /// An idle connection that is older is not used again: one that the other side closes in the same moment would look like a failed
 /// request.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Idle connections to one address; more are closed.
+/// Idle connections to one peer; more are closed.
 const MOST_IDLE: usize = 1000;
 
-/// Connections to any addresses.
+/// Connections to any peers.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
-    idle: Arc<Mutex<HashMap<SocketAddr, VecDeque<Connection>>>>,
+    idle: Arc<Mutex<HashMap<Peer, VecDeque<Http1>>>>,
+    streams: Streams,
     /// How many there may be at the same time, and that each of them is used in turn; none where it does not matter.
     slots: Option<Arc<Semaphore>>,
-}
-
-/// A connection that sends one request after the other. Closed when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    head: NextHead,
-    task: AbortHandle,
-    since: Instant,
-    /// Whether it has sent a request before.
-    is_used: bool,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Why no answer came over a connection.
-#[derive(Debug)]
-pub(crate) enum Lost {
-    /// There is no connection.
-    NotConnected(io::Error),
-    /// It broke.
-    Broke(hyper::Error),
 }
 
 /// What is sent over a connection.
 pub(crate) struct Message {
     /// Where to.
-    pub(crate) to: SocketAddr,
-    /// The head, as it goes over the wire.
-    pub(crate) head: Bytes,
-    /// The same request for the library, which frames the body and reads the answer.
-    pub(crate) request: http::Request<Full<Bytes>>,
-    /// Whether the connection is used again.
-    pub(crate) keep: bool,
+    pub(crate) peer: Peer,
+    /// In HTTP/1.1; none where it is never spoken with the peer.
+    pub(crate) http1: Option<Http1Message>,
+    /// In HTTP/2; none where it is never spoken with the peer.
+    pub(crate) http2: Option<http::Request<Full<Bytes>>>,
+    /// Whether a connection is used that was used before.
+    pub(crate) is_fresh: bool,
     /// How long the connection may take to be ready for the next one.
     pub(crate) timeout: Duration,
 }
 
+/// A request in HTTP/1.1.
+pub(crate) struct Http1Message {
+    /// The head, as it goes over the wire.
+    pub(crate) head: Bytes,
+    /// The same request for the library, which frames the body and reads the answer.
+    pub(crate) request: http::Request<Full<Bytes>>,
+    /// Whether the connection is in step afterwards.
+    pub(crate) is_in_step: bool,
+}
+
+/// An answer, and what it came over.
+struct Answered {
+    response: http::Response<Incoming>,
+    exchange: Exchange,
+    over: Over,
+}
+
+/// What an answer comes over, held until it is read.
+enum Over {
+    Http1(Http1, Option<OwnedSemaphorePermit>),
+    Http2(Arc<Http2>),
+}
+
+impl Over {
+    fn made(&self) -> &Made {
+        match self {
+            Self::Http1(connection, _) => &connection.made,
+            Self::Http2(connection) => &connection.made,
+        }
+    }
+}
+
 impl Pool {
-    /// Connections that all share, as many as are needed at the same time.
+    /// Connections that all share, as many as are needed at the same time; of those that have streams, one to each peer.
     pub(crate) fn shared() -> Self {
         Self {
             idle: Arc::default(),
+            streams: Streams::new(1),
             slots: None,
         }
     }
 
-    /// So many connections, used in turn; who finds all of them in use waits.
+    /// So many connections, used in turn; who finds all of them in use waits, but for those that have streams.
     pub(crate) fn of(number: usize) -> Self {
         Self {
             idle: Arc::default(),
+            streams: Streams::new(number),
             slots: Some(Arc::new(Semaphore::new(number))),
         }
     }
 
-    fn idle(&self) -> MutexGuard<'_, HashMap<SocketAddr, VecDeque<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, HashMap<Peer, VecDeque<Http1>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,35 +116,25 @@ impl Pool {
     /// Those of `read`, and that there is no connection, or that it broke.
     pub(crate) async fn send<T, E: From<Lost>>(
         &self,
-        message: Message,
-        read: impl AsyncFnOnce(http::Response<Incoming>) -> Result<T, E>,
+        mut message: Message,
+        read: impl AsyncFnOnce(http::Response<Incoming>, Exchange) -> Result<T, E>,
     ) -> Result<T, E> {
-        let slot = match &self.slots {
-            // Never closed.
-            Some(slots) => Arc::clone(slots).acquire_owned().await.ok(),
-            None => None,
+        let begun = Instant::now();
+        let (keep, has_body) = message.http1.as_ref().map_or((false, false), |http1| {
+            let has_body = !http1.request.body().is_end_stream();
+            (!message.is_fresh && http1.is_in_step, has_body)
+        });
+        let mut answered = self.ask(&mut message).await?;
+        answered.exchange.version = match answered.response.version() {
+            http::Version::HTTP_2 => HttpVersion::Http2,
+            http::Version::HTTP_10 => HttpVersion::Http10,
+            _ => HttpVersion::Http11,
         };
-        let mut request = message.request;
-        let has_body = !request.body().is_end_stream();
-        let (response, connection) = loop {
-            let mut connection = match self.take(message.to).await {
-                Some(connection) => connection,
-                None => Connection::open(message.to).await?,
-            };
-            connection.head.set(message.head.clone());
-            match connection.sender.try_send_request(request).await {
-                Ok(response) => break (response, connection),
-                Err(mut error) => match error.take_message() {
-                    // The other side had closed it while it was idle: nothing of the request was sent.
-                    Some(unsent) if connection.is_used => request = unsent,
-                    _ => return Err(Lost::Broke(error.into_error()).into()),
-                },
-            }
-        };
-        let is_http = response.status() != http::StatusCode::SWITCHING_PROTOCOLS;
-        let answer = read(response).await?;
-        if message.keep && is_http {
-            let given_back = self.clone().give_back(message.to, connection, slot);
+        answered.exchange.first_byte = begun.elapsed();
+        let is_http = answered.response.status() != http::StatusCode::SWITCHING_PROTOCOLS;
+        let answer = read(answered.response, answered.exchange).await?;
+        if let (true, Over::Http1(connection, slot)) = (keep && is_http, answered.over) {
+            let given_back = self.clone().give_back(message.peer, connection, slot);
             if has_body {
                 // The answer may have come before the whole body was sent. Who asked does not wait for the rest.
                 tokio::spawn(tokio::time::timeout(message.timeout, given_back));
@@ -144,12 +145,100 @@ impl Pool {
         Ok(answer)
     }
 
+    /// Sends, and waits for the head of the answer.
+    async fn ask(&self, message: &mut Message) -> Result<Answered, Lost> {
+        loop {
+            let over = self.acquire(message).await?;
+            let (sent, over, is_used) = match over {
+                Over::Http1(mut connection, slot) => {
+                    let Some(http1) = message.http1.take() else {
+                        return Err(Lost::not_prepared());
+                    };
+                    connection.head.set(http1.head.clone());
+                    let sent = connection.sender.try_send_request(http1.request).await;
+                    let is_used = connection.is_used;
+                    let sent = sent.map_err(|error| {
+                        unsent(error, |request| {
+                            message.http1 = Some(Http1Message { request, ..http1 });
+                        })
+                    });
+                    (sent, Over::Http1(connection, slot), is_used)
+                }
+                Over::Http2(connection) => {
+                    let Some(request) = message.http2.take() else {
+                        return Err(Lost::not_prepared());
+                    };
+                    let is_used = connection.is_used();
+                    let sent = connection.sender.clone().try_send_request(request).await;
+                    let sent = sent.map_err(|error| unsent(error, |request| message.http2 = Some(request)));
+                    (sent, Over::Http2(connection), is_used)
+                }
+            };
+            match sent {
+                Ok(response) => {
+                    return Ok(Answered {
+                        response,
+                        exchange: over.made().exchange(!is_used),
+                        over,
+                    });
+                }
+                // The other side had closed it while it was idle: nothing of the request was sent.
+                Err((_, true)) if is_used => {
+                    if let Over::Http2(connection) = &over {
+                        self.streams.forget(&message.peer, connection);
+                    }
+                }
+                Err((error, _)) => {
+                    let ended = over.made().end.get().cloned().zip(message.peer.tls.clone());
+                    return Err(match ended {
+                        Some((end, tls)) => Lost::Ended(end, tls),
+                        None => Lost::broke(error),
+                    });
+                }
+            }
+        }
+    }
+
+    /// A connection to send over: one that is there, or a new one.
+    async fn acquire(&self, message: &Message) -> Result<Over, Lost> {
+        let peer = &message.peer;
+        if peer.protocol != Some(Protocol::Http1) {
+            let found = match message.is_fresh {
+                true => Some(Connection::open(peer).await?),
+                false => self.streams.connection(peer).await?,
+            };
+            match found {
+                Some(Connection::Http2(connection)) => return Ok(Over::Http2(connection)),
+                Some(Connection::Http1(connection)) => return Ok(Over::Http1(connection, self.slot().await)),
+                // It is known that the peer chooses HTTP/1.1.
+                None => {}
+            }
+        }
+        let slot = self.slot().await;
+        if let Some(connection) = self.take(peer).await {
+            return Ok(Over::Http1(connection, slot));
+        }
+        match Connection::open(peer).await? {
+            Connection::Http1(connection) => Ok(Over::Http1(connection, slot)),
+            Connection::Http2(connection) => {
+                self.streams.keep(peer, &connection).await;
+                Ok(Over::Http2(connection))
+            }
+        }
+    }
+
+    /// The right to use a connection that one request at a time uses.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        Arc::clone(self.slots.as_ref()?).acquire_owned().await.ok()
+    }
+
     /// A connection that nobody uses, and that is still open.
-    async fn take(&self, to: SocketAddr) -> Option<Connection> {
+    async fn take(&self, peer: &Peer) -> Option<Http1> {
         loop {
             let mut connection = {
                 let mut all = self.idle();
-                let idle = all.get_mut(&to)?;
+                let idle = all.get_mut(peer)?;
                 match &self.slots {
                     // A new one as long as there may be more; then the one that waits the longest.
                     Some(slots) if idle.len() <= slots.available_permits() => return None,
@@ -166,14 +255,14 @@ impl Pool {
     }
 
     /// Keeps a connection once it is ready for the next request; `slot` is free from then on. One that is closed is not kept.
-    async fn give_back(self, to: SocketAddr, mut connection: Connection, slot: Option<OwnedSemaphorePermit>) {
+    async fn give_back(self, peer: Peer, mut connection: Http1, slot: Option<OwnedSemaphorePermit>) {
         if connection.sender.ready().await.is_err() {
             return;
         }
         connection.is_used = true;
         connection.since = Instant::now();
         let mut all = self.idle();
-        let idle = all.entry(to).or_default();
+        let idle = all.entry(peer).or_default();
         if idle.len() < MOST_IDLE {
             idle.push_back(connection);
         }
@@ -183,20 +272,12 @@ impl Pool {
     }
 }
 
-impl Connection {
-    async fn open(to: SocketAddr) -> Result<Self, Lost> {
-        let stream = TcpStream::connect(to).await.map_err(Lost::NotConnected)?;
-        stream.set_nodelay(true).map_err(Lost::NotConnected)?;
-        let (stream, head) = Verbatim::new(stream);
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Lost::Broke)?;
-        // How it ends is told to whoever waits for an answer.
-        let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
-        Ok(Self {
-            sender,
-            head,
-            task,
-            since: Instant::now(),
-            is_used: false,
-        })
+/// What went wrong, and whether nothing was sent; then the request is given back.
+fn unsent<T>(mut error: TrySendError<T>, give_back: impl FnOnce(T)) -> (hyper::Error, bool) {
+    let unsent = error.take_message();
+    let is_unsent = unsent.is_some();
+    if let Some(request) = unsent {
+        give_back(request);
     }
+    (error.into_error(), is_unsent)
 }

@@ -268,6 +268,7 @@ mod tests {
                 status,
                 headers,
                 text: "gone".to_owned(),
+                ..Answer::default()
             }),
             took: ms(1),
         }

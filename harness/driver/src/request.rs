@@ -3,14 +3,18 @@
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use meshkat_model::scenario::{
-    value::Connections,
-    wire::{not_a_header_name, not_a_header_value, not_a_path},
+    value::{Connections, Protocol},
+    wire::{not_a_header_name, not_a_header_value, not_a_path, not_in_http2},
 };
 
-use crate::pool::{Message, Pool};
+use crate::{
+    peer::Peer,
+    pool::{Http1Message, Message, Pool},
+    tls::Tls,
+};
 
 /// Where a request goes: a socket and the name by which it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub struct Route {
 #[derive(Clone)]
 pub struct Request {
     method: Method,
-    socket: SocketAddr,
+    peer: Peer,
     path: String,
     host: String,
     headers: Vec<(String, String)>,
@@ -38,12 +42,14 @@ pub struct Request {
     /// Its own connections, where it does not share those of all.
     pub(crate) pool: Option<Pool>,
     is_fresh: bool,
+    /// Where and as whom it is asked for in HTTP/2, where it may be spoken.
+    uri: Option<Uri>,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the headers: one of them may be a secret.
-        write!(f, "{} {} to {}", self.method, self.path, self.socket)
+        write!(f, "{} {} to {}", self.method, self.path, self.peer.to)
     }
 }
 
@@ -83,7 +89,7 @@ impl Request {
         }
         Ok(Self {
             method,
-            socket: route.socket,
+            peer: Peer::plain(route.socket),
             path: path.to_owned(),
             host,
             headers,
@@ -93,7 +99,42 @@ impl Request {
             timeout,
             pool: None,
             is_fresh: false,
+            uri: None,
         })
+    }
+
+    /// What it is sent in: HTTP/1.1 in clear text by default. Without a protocol, it is the one that the peer chooses by ALPN, and
+    /// HTTP/1.1 where it chooses none.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be said in HTTP/2, where it may be spoken.
+    pub fn over(mut self, protocol: Option<Protocol>, tls: Option<Tls>) -> Result<Self, String> {
+        let protocol = protocol.or(tls.is_none().then_some(Protocol::Http1));
+        let to = self.peer.to;
+        let peer = Peer { to, protocol, tls };
+        if peer.may_speak(Protocol::H2) {
+            let scheme = if peer.tls.is_some() { "https" } else { "http" };
+            let uri = Uri::builder()
+                .scheme(scheme)
+                .authority(self.host.as_str())
+                .path_and_query(self.path.as_str())
+                .build()
+                .map_err(|error| format!("`{}` for `{}` cannot be sent in HTTP/2: {error}", self.path, self.host))?;
+            if uri.path_and_query().is_none_or(|path| path.as_str() != self.path) {
+                return Err(format!(
+                    "`{}` cannot be sent in HTTP/2: nothing is sent from `#` on",
+                    self.path
+                ));
+            }
+            for (name, value) in &self.headers {
+                if let Some(why) = not_in_http2(name, value) {
+                    return Err(format!("the header `{name}` cannot be sent in HTTP/2: {why}"));
+                }
+            }
+            self.uri = Some(uri);
+        }
+        self.peer = peer;
+        Ok(self)
     }
 
     /// Says who sends it, if it does not say so already. The value is never shown.
@@ -138,7 +179,7 @@ impl Request {
 
     /// Where it goes.
     pub(crate) fn to(&self) -> SocketAddr {
-        self.socket
+        self.peer.to
     }
 
     fn has(&self, name: &str) -> bool {
@@ -203,6 +244,16 @@ impl Request {
 
     /// What is sent over a connection.
     pub(crate) fn message(&self) -> Message {
+        Message {
+            peer: self.peer.clone(),
+            http1: self.peer.may_speak(Protocol::Http1).then(|| self.http1()),
+            http2: self.uri.as_ref().map(|uri| self.http2(uri)),
+            is_fresh: self.is_fresh,
+            timeout: self.timeout,
+        }
+    }
+
+    fn http1(&self) -> Http1Message {
         let mut request = http::Request::new(Full::new(self.framed_body()));
         request.method_mut().clone_from(&self.method);
         // The library has to know whether the connection ends with the answer.
@@ -212,13 +263,30 @@ impl Request {
         {
             request.headers_mut().append(http::header::CONNECTION, value);
         }
-        Message {
-            to: self.socket,
+        Http1Message {
             head: self.head(),
             request,
-            keep: !self.is_fresh && !self.frames_itself(),
-            timeout: self.timeout,
+            is_in_step: !self.frames_itself(),
         }
+    }
+
+    fn http2(&self, uri: &Uri) -> http::Request<Full<Bytes>> {
+        let mut request = http::Request::new(Full::new(self.body.clone()));
+        request.method_mut().clone_from(&self.method);
+        request.uri_mut().clone_from(uri);
+        *request.version_mut() = http::Version::HTTP_2;
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let authorization = self.authorization.iter().map(|value| ("authorization", value.as_str()));
+        let headers: HeaderMap = own
+            .chain(authorization)
+            // Both were looked at when the request was made.
+            .filter_map(|(name, value)| {
+                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+            })
+            .collect();
+        *request.headers_mut() = headers;
+        request
     }
 }
 

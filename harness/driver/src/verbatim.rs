@@ -12,10 +12,9 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::stream::Stream;
 
 /// The end of a head.
 const END: &[u8; 4] = b"\r\n\r\n";
@@ -38,7 +37,7 @@ impl NextHead {
 /// A connection that puts heads in the place of others.
 #[derive(Debug)]
 pub(crate) struct Verbatim {
-    stream: TcpStream,
+    stream: Stream,
     next: NextHead,
     /// The head that is to be written when the library's has ended, and how much of the library's end was seen.
     replacing: Option<(Bytes, usize)>,
@@ -47,7 +46,7 @@ pub(crate) struct Verbatim {
 }
 
 impl Verbatim {
-    pub(crate) fn new(stream: TcpStream) -> (Self, NextHead) {
+    pub(crate) fn new(stream: Stream) -> (Self, NextHead) {
         let next = NextHead::default();
         let verbatim = Self {
             stream,

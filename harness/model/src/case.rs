@@ -1,6 +1,6 @@
 //! A scenario with one value for each axis.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 
@@ -49,6 +49,8 @@ pub struct Case {
     pub allows: Arc<[Allowance]>,
     /// What is done and expected.
     pub steps: Arc<[At<Step>]>,
+    /// The files that the steps name, by what they are called there.
+    pub files: Arc<BTreeMap<String, PathBuf>>,
 }
 
 /// The id of a scenario's case: stable from run to run.

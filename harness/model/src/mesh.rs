@@ -8,6 +8,8 @@ use std::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::source::Source;
+
 /// The applications that a pod can hold; each is a binary of this workspace, of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -256,4 +258,13 @@ pub trait Meshes {
 
     /// The file of the overlay of this name, or the names that there are.
     fn overlay(&self, name: &str) -> Result<&Path, Vec<String>>;
+
+    /// The file that a scenario calls `name`, and what is in it; or why there is none, in a few words.
+    ///
+    /// # Errors
+    /// It is not there, or it cannot be read.
+    fn file(&self, scenario: &Source, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
+        let _ = (scenario, name);
+        Err("there are no files here".to_owned())
+    }
 }

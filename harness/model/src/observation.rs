@@ -8,7 +8,11 @@ use std::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+mod exchange;
+
 use crate::{expression::Variables, shorten::shorten};
+
+pub use exchange::{Certificate, Exchange, HttpVersion, TlsSession};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +32,10 @@ pub struct Answer {
     pub headers: IndexMap<String, String>,
     /// The body, as text.
     pub text: String,
+    /// What came behind the body, as headers do.
+    pub trailers: IndexMap<String, String>,
+    /// How it came.
+    pub exchange: Exchange,
 }
 
 /// Why there was no answer.
@@ -48,6 +56,46 @@ pub enum NoAnswerKind {
     Reset,
     /// No answer in time.
     Timeout,
+    /// The peer reset the stream of the request: RST_STREAM.
+    ResetStream,
+    /// The peer ended the connection before it answered: GOAWAY.
+    Goaway,
+    /// The peer's certificate is of a CA that is not trusted.
+    UnknownCa,
+    /// The peer's certificate has expired.
+    Expired,
+    /// The peer's certificate is not yet valid.
+    NotYetValid,
+    /// The peer's certificate is of another name.
+    WrongName,
+    /// The peer's certificate is wrong in another way.
+    BadCertificate,
+    /// No ALPN protocol in common.
+    NoAlpn,
+    /// No version of TLS in common.
+    RefusedVersion,
+    /// The peer ended TLS with an alert.
+    TlsAlert,
+    /// TLS failed in another way.
+    Tls,
+}
+
+impl NoAnswerKind {
+    /// Whether it was TLS that failed.
+    pub fn is_tls(self) -> bool {
+        match self {
+            Self::Refused | Self::Reset | Self::Timeout | Self::ResetStream | Self::Goaway => false,
+            Self::UnknownCa
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::WrongName
+            | Self::BadCertificate
+            | Self::NoAlpn
+            | Self::RefusedVersion
+            | Self::TlsAlert
+            | Self::Tls => true,
+        }
+    }
 }
 
 impl Answer {
@@ -96,6 +144,23 @@ impl Response {
             .map_or(true, |answer| LATE.contains(&answer.status))
     }
 
+    /// The same, with each of its times shorter by what the machine can have added.
+    #[must_use]
+    pub fn without(&self, stall: Duration) -> Self {
+        let mut less = self.clone();
+        less.took = less.took.saturating_sub(stall);
+        if let Ok(answer) = &mut less.outcome {
+            let exchange = &mut answer.exchange;
+            exchange.first_byte = exchange.first_byte.saturating_sub(stall);
+            let times = [&mut exchange.connect, &mut exchange.handshake];
+            times
+                .into_iter()
+                .flatten()
+                .for_each(|time| *time = time.saturating_sub(stall));
+        }
+        less
+    }
+
     /// What expressions know of it.
     pub fn variables(&self) -> Variables {
         let mut variables = Variables::from([("duration_ms".to_owned(), json!(self.took.as_secs_f64() * 1000.0))]);
@@ -113,6 +178,10 @@ impl Response {
         }
         variables.insert("served_by".to_owned(), json!(answer.served_by()));
         variables.insert("error".to_owned(), error);
+        let answered = self.outcome.as_ref().ok();
+        variables.extend(Exchange::variables(
+            answered.map(|answer| (&answer.exchange, &answer.trailers)),
+        ));
         variables
     }
 
@@ -135,7 +204,24 @@ impl Response {
 }
 
 /// The names that [`Response::variables`] has.
-pub const RESPONSE_VARIABLES: [&str; 7] = ["duration_ms", "error", "headers", "json", "served_by", "status", "text"];
+pub const RESPONSE_VARIABLES: [&str; 16] = [
+    "alpn",
+    "certificate",
+    "connect_ms",
+    "connection",
+    "duration_ms",
+    "error",
+    "first_byte_ms",
+    "headers",
+    "json",
+    "protocol",
+    "served_by",
+    "status",
+    "text",
+    "tls_ms",
+    "tls_version",
+    "trailers",
+];
 
 /// Who served requests: for each list of pods that took part in an answer, the one that answered first, how many answers
 /// there were. An answer in which no pod took part is in none.

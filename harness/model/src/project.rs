@@ -31,6 +31,8 @@ pub struct MeshFiles {
     /// the same are in `read`, too.
     invalid: BTreeMap<String, Vec<Diagnostic>>,
     overlays: BTreeMap<String, PathBuf>,
+    /// Where the files of scenarios are, too; none where there is no project.
+    project: Option<Project>,
 }
 
 impl MeshFiles {
@@ -82,6 +84,24 @@ impl Meshes for MeshFiles {
     fn overlay(&self, name: &str) -> Result<&Path, Vec<String>> {
         let file = self.overlays.get(name).map(PathBuf::as_path);
         file.ok_or_else(|| self.overlays.keys().cloned().collect())
+    }
+
+    fn file(&self, scenario: &Source, name: &str) -> Result<(PathBuf, Vec<u8>), String> {
+        let beside = Path::new(scenario.name()).parent().map(|folder| folder.join(name));
+        let below = self.project.as_ref().map(|project| project.root.join(name));
+        let places: Vec<PathBuf> = beside.into_iter().chain(below).collect();
+        let path = places.iter().find(|path| path.exists()).ok_or("there is none")?;
+        // A name that climbs out of the project is as one that leads out.
+        let is_inside = |project: &Project| match (std::fs::canonicalize(path), std::fs::canonicalize(&project.root)) {
+            (Ok(path), Ok(root)) => path.starts_with(root),
+            _ => false,
+        };
+        if !self.project.as_ref().is_some_and(is_inside) {
+            return Err("it is not below the project's folder".to_owned());
+        }
+        let content = meshkat_files::read(path, limits::FILE).map_err(|error| error.to_string())?;
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        Ok((path, content))
     }
 }
 
@@ -278,6 +298,7 @@ impl Project {
         let (overlays, doubles) = self.overlay_files_and_doubles()?;
         let mut meshes = MeshFiles {
             overlays,
+            project: Some(self.clone()),
             ..MeshFiles::default()
         };
         let mut wrong = doubles;

@@ -202,6 +202,17 @@ impl Pod {
         published.unwrap_or_else(|| SocketAddr::new(self.address, self.ports.number(port)))
     }
 
+    /// Where this machine reaches any of its ports, as the configuration of its Envoy calls it; none where its address is out of reach,
+    /// and this port is not published.
+    pub fn at_port(&self, number: u16) -> Option<SocketAddr> {
+        let real = self.ports.real(number);
+        let mut known = Port::ALL.into_iter();
+        match known.find(|port| self.ports.number(*port) == real) {
+            Some(port) => Some(self.socket(port)),
+            None => self.published.is_empty().then(|| SocketAddr::new(self.address, real)),
+        }
+    }
+
     /// Where other pods reach it, wherever this machine does: at its Envoy or, if it has none, at its application.
     pub fn endpoint(&self) -> SocketAddr {
         let port = match self.envoy {

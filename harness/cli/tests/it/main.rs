@@ -41,5 +41,6 @@ mod selection;
 mod skipped;
 mod strangers;
 mod sync;
+mod tls;
 mod tools;
 mod unsafe_code;

@@ -1,6 +1,10 @@
-//! Requests and loads against servers that do what no good server does.
+//! Requests and loads against good servers, and against those that do what no good server does.
 
 mod answers;
+mod certificates;
+mod http2;
 mod loads;
 mod servers;
+mod strangers;
+mod tls;
 mod wire;

@@ -206,9 +206,10 @@ impl RunningMesh {
 
 /// Whether it is where clients reach the Envoy of a pod, and not its admin interface or its application.
 fn is_at_envoy(pod: &Pod, socket: SocketAddr) -> bool {
-    let others = [Port::Admin, Port::Application].map(|port| pod.socket(port));
-    let is_own = socket.ip() == pod.address || pod.published.values().any(|published| *published == socket);
-    is_own && !others.contains(&socket)
+    let its = |ports: [Port; 2]| ports.map(|port| pod.socket(port)).contains(&socket);
+    // Whose another port is nobody can tell of a pod that has an application, too.
+    let is_alone = pod.application.is_none() && socket.ip() == pod.address;
+    its([Port::Inbound, Port::Outbound]) || (is_alone && !its([Port::Admin, Port::Application]))
 }
 
 /// Whether it is a gauge of requests that are open, and not of those to a cluster to which some stay open for ever.

@@ -158,7 +158,7 @@ impl CaseRun<'_> {
     }
 
     /// Judges what was seen last.
-    fn conclude(&mut self, seen: Seen, when: &str) -> Result<(), Broken> {
+    pub(super) fn conclude(&mut self, seen: Seen, when: &str) -> Result<(), Broken> {
         if let Some(undecided) = seen.undecided {
             return Err(Broken::Void(undecided));
         }

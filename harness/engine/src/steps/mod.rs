@@ -12,6 +12,7 @@ mod pods;
 mod registry;
 mod request;
 mod scale;
+mod tls;
 
 use container::Signal;
 use meshkat_model::{scenario::verb::Step, verdict};

@@ -1,11 +1,15 @@
 //! `get` … `delete`: requests.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
+use futures::{StreamExt as _, stream};
 use meshkat_driver::{Request, Route};
 use meshkat_model::{
     mesh::Port,
-    observation::Served,
+    observation::{Response, Served},
     scenario::verb::{request::RequestStep, target::Target},
     verdict::{self, Unmet},
 };
@@ -41,23 +45,48 @@ impl CaseRun<'_> {
             return self.look(patience, look).await;
         }
         let times = step.times.as_ref().map_or(1, |times| times.value);
-        for number in 1..=times {
-            let look = async |run: &mut Self| run.send(step, &request, &mut seen).await;
-            self.look(patience, look).await.map_err(|broken| match broken {
-                Broken::Expectation(unmet) if times > 1 => {
-                    unmet.after(&format!("request {number} of {times}: ")).into()
-                }
-                broken => broken,
-            })?;
+        let of_many = |number: u32, broken: Broken| match broken {
+            Broken::Expectation(unmet) if times > 1 => unmet.after(&format!("request {number} of {times}: ")).into(),
+            broken => broken,
+        };
+        if let Some(parallel) = &step.parallel {
+            let client = &self.client.clone();
+            let sent = stream::iter(1..=times).map(|number| {
+                let request = &request;
+                async move { (number, Instant::now(), client.send(request).await) }
+            });
+            // Judged in the order in which they were sent.
+            let mut sent = pin!(sent.buffered(parallel.value as usize));
+            while let Some((number, begun, response)) = sent.next().await {
+                let judged = self.judge_response(step, &response, begun, &mut seen);
+                let concluded = judged.and_then(|judged| self.conclude(judged, ""));
+                concluded.map_err(|broken| of_many(number, broken))?;
+            }
+        } else {
+            for number in 1..=times {
+                let look = async |run: &mut Self| run.send(step, &request, &mut seen).await;
+                let looked = self.look(patience, look).await;
+                looked.map_err(|broken| of_many(number, broken))?;
+            }
         }
         let took_part = verdict::took_part(step, &seen, &self.surroundings());
         Ok(self.judge(took_part)?)
     }
 
     async fn send(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Result<Seen, Broken> {
-        self.requests += 1;
         let begun = Instant::now();
         let response = self.client.send(request).await;
+        self.judge_response(step, &response, begun, seen)
+    }
+
+    fn judge_response(
+        &mut self,
+        step: &RequestStep,
+        response: &Response,
+        begun: Instant,
+        seen: &mut Served,
+    ) -> Result<Seen, Broken> {
+        self.requests += 1;
         if let Ok(answer) = &response.outcome {
             if seen.0.len() < MOST_CHAINS {
                 seen.add(answer.served_by(), 1);
@@ -73,11 +102,11 @@ impl CaseRun<'_> {
             }
         }
         let surroundings = self.surroundings();
-        let checks = verdict::response(step, &response, &surroundings);
+        let checks = verdict::response(step, response, &surroundings);
         let undecided = match step.asks_for_time() {
             true => {
                 let disturbance = self.watch.since(begun);
-                verdict::response_undecided(step, &response, &checks, &disturbance, &surroundings)
+                verdict::response_undecided(step, response, &checks, &disturbance, &surroundings)
             }
             false => None,
         };
@@ -92,26 +121,36 @@ impl CaseRun<'_> {
         })
     }
 
-    /// A request that goes one of three ways: into a pod's Envoy, out of it, or past it.
+    /// A request that goes one of four ways: into a pod's Envoy, out of it, past it, or to any port of a pod.
     pub(super) fn request_to(&self, method: &str, path: &str, to: &Target) -> Result<Request, Broken> {
-        let (name, port) = match (&to.at, &to.from, &to.direct) {
-            (_, Some(pod), _) => (pod.as_str(), Port::Outbound),
-            (_, _, Some(pod)) => (pod.as_str(), Port::Application),
-            (Some(pod), _, _) => (pod.as_str(), Port::Inbound),
-            _ => ("ingress", Port::Inbound),
+        let (name, port) = match (&to.at, &to.from, &to.direct, to.port()) {
+            (.., Some((pod, port))) => (pod, Reached::Number(port)),
+            (_, Some(pod), ..) => (pod.as_str(), Reached::Known(Port::Outbound)),
+            (_, _, Some(pod), _) => (pod.as_str(), Reached::Known(Port::Application)),
+            (Some(pod), ..) => (pod.as_str(), Reached::Known(Port::Inbound)),
+            _ => ("ingress", Reached::Known(Port::Inbound)),
         };
         let pod = self.existing(name)?;
+        let socket = match port {
+            Reached::Known(port) => pod.socket(port),
+            Reached::Number(port) => pod.at_port(port).ok_or_else(|| {
+                Broken::Environment(format!(
+                    "port {port} of {name} cannot be reached from this machine: it is not published"
+                ))
+            })?,
+        };
         let route = Route {
-            socket: pod.socket(port),
+            socket,
             host: to.host.clone(),
         };
         let timeout = to.timeout.as_ref().map_or(TIMEOUT, |time| time.value.0);
         let request = Request::new(method, &route, path, &to.headers, timeout).map_err(Broken::Environment)?;
+        let request = self.over(request, to)?;
         let request = match &to.connections {
             Some(connections) => request.connections(connections.value),
             None => request,
         };
-        if port == Port::Application && changes_an_application(method, path) {
+        if socket == pod.socket(Port::Application) && changes_an_application(method, path) {
             return self.authorized(request);
         }
         Ok(request)
@@ -126,9 +165,20 @@ impl CaseRun<'_> {
     }
 }
 
+/// A port of a pod that a request goes to.
+enum Reached {
+    /// One that every pod has.
+    Known(Port),
+    /// One that a configuration has.
+    Number(u16),
+}
+
+/// What an application lets those change alone who started it.
+const GUARDED: [&str; 6] = ["/faults", "/received", "/rules", "/traces", "/logs", "/metrics"];
+
 /// Whether a request is one that an application takes from those alone who may. What only looks like one is told nothing.
 fn changes_an_application(method: &str, path: &str) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     !["GET", "HEAD", "OPTIONS", "TRACE"].contains(&method)
-        && (path == "/faults" || path.starts_with("/edsservice/") || path.starts_with("/xds/v3/"))
+        && (GUARDED.contains(&path) || path.starts_with("/edsservice/") || path.starts_with("/xds/v3/"))
 }

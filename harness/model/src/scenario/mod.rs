@@ -150,7 +150,8 @@ impl Scenario {
         if let Some(Share::Never) = file.share {
             mesh.alone = Some(format!("{} says `share: never`", source.name()));
         }
-        wrong.extend(steps::check(source, &node, &file, &mesh, &own));
+        let (told, files) = steps::check(source, &node, &file, &mesh, meshes, &own);
+        wrong.extend(told);
         wrong.extend(deadline::deadline(source, &node, file.deadline));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.verb().expects()) {
             wrong.push(self.expects_nothing());
@@ -170,6 +171,7 @@ impl Scenario {
             mesh,
             allows: file.allows.into(),
             steps: file.steps.into(),
+            files: files.into(),
         })
     }
 
@@ -190,7 +192,7 @@ impl Scenario {
         };
         let mut wrong = self.head(&file);
         match self.mesh(&rest.node, &file.mesh, meshes) {
-            Ok(mesh) => wrong.extend(steps::check(&self.source, &rest.node, &file, &mesh, own)),
+            Ok(mesh) => wrong.extend(steps::check(&self.source, &rest.node, &file, &mesh, meshes, own).0),
             Err(more) => wrong.extend(more),
         }
         wrong.retain(|wrong| rest.is_wrong(wrong));

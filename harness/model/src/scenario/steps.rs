@@ -1,22 +1,26 @@
 //! What is checked of a scenario's steps, and of what they may break, before anything starts.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use indexmap::IndexMap;
 
 use super::{ScenarioFile, check::Check, verb::Step};
 use crate::{
-    mesh::MeshSpec,
+    mesh::{MeshSpec, Meshes},
     source::{Diagnostic, Source},
     yaml::{At, Kind, Node},
 };
 
-/// Everything in the steps of `file`, and in what it allows, that is invalid in `mesh`. `node` is what the file was read from.
+/// Everything in the steps of `file`, and in what it allows, that is invalid in `mesh`. `node` is what the file was read from. And the files
+/// that the steps name, by what they are called there.
 pub(super) fn check(
     source: &Source,
     node: &Node,
     file: &ScenarioFile,
     mesh: &MeshSpec,
+    meshes: &dyn Meshes,
     params: &IndexMap<String, serde_json::Value>,
-) -> Vec<Diagnostic> {
+) -> (Vec<Diagnostic>, BTreeMap<String, PathBuf>) {
     let steps = &file.steps;
     let nodes = match node.get("steps").map(|steps| &steps.kind) {
         Some(Kind::Sequence(nodes)) => nodes.as_slice(),
@@ -26,6 +30,7 @@ pub(super) fn check(
         source,
         node,
         mesh,
+        meshes,
         most: most_replicas(mesh, steps),
         axes: params.keys().map(String::as_str).collect(),
         params: params
@@ -39,6 +44,7 @@ pub(super) fn check(
             .collect(),
         loads: IndexMap::new(),
         loads_later: steps.iter().filter_map(|step| step.verb().starts_load()).collect(),
+        files: BTreeMap::new(),
         wrong: Vec::new(),
     };
     for allowance in &file.allows {
@@ -65,7 +71,7 @@ pub(super) fn check(
             );
         }
     }
-    check.wrong
+    (check.wrong, check.files)
 }
 
 /// The highest number of pods that each group has at any time.

@@ -1,4 +1,5 @@
-//! What can be said in a request of HTTP/1.1: RFC 9112. Whatever can be is sent byte by byte as it is written.
+//! What can be said in a request of HTTP/1.1: RFC 9112. Whatever can be is sent byte by byte as it is written. And what of it cannot
+//! be said in HTTP/2: RFC 9113.
 
 /// Why a text cannot be sent as the path of a request, in a few words; none if it can. Anything can but what ends the path on the
 /// request line: `..`, `\\`, `%`, `#` and `'` are as good as others.
@@ -24,6 +25,37 @@ pub fn not_a_header_value(value: &str) -> Option<&'static str> {
         Some("a line break ends a header")
     } else if value.contains(|c: char| c.is_ascii_control() && c != '\t') {
         Some("it has a control character in it")
+    } else {
+        None
+    }
+}
+
+/// Why a path of HTTP/1.1 cannot be sent in HTTP/2, in a few words; none if it can. Nothing is sent there that is no part of a URI.
+pub fn not_a_path_of_http2(path: &str) -> Option<&'static str> {
+    let (before, query) = path.split_once('?').unwrap_or((path, ""));
+    if path.contains('#') {
+        Some("a path ends before its `#`")
+    } else if before.contains(['<', '>', '`']) || query.contains(['<', '>', '"']) {
+        Some("it has a character that no URI has")
+    } else {
+        None
+    }
+}
+
+/// Why a header of HTTP/1.1 cannot be sent in HTTP/2, in a few words; none if it can.
+pub fn not_in_http2(name: &str, value: &str) -> Option<&'static str> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let of_a_connection = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    if of_a_connection.into_iter().any(is) {
+        Some("it is about a connection of HTTP/1.1")
+    } else if is("te") && value != "trailers" {
+        Some("`te` is `trailers` there, and nothing else")
     } else {
         None
     }

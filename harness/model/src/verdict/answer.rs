@@ -1,5 +1,6 @@
 //! Answers, and who took part in them.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{
@@ -8,9 +9,10 @@ use super::{
     split::split,
 };
 use crate::{
-    observation::{Answer, Response, Served},
+    observation::{Answer, Certificate, Exchange, Response, Served},
     scenario::verb::{answer::AnswerExpectations, request::RequestStep, served::ServedExpectations},
     shorten::shorten,
+    yaml::At,
 };
 
 /// Holds one answer against a request's expectations, all but `distinct` and `split`.
@@ -59,10 +61,7 @@ pub fn response_undecided(
     surroundings: &Surroundings,
 ) -> Option<Undecided> {
     let stall = disturbance.stall();
-    let less = Response {
-        took: seen.took.saturating_sub(stall),
-        ..seen.clone()
-    };
+    let less = seen.without(stall);
     let less = response(step, &less, surroundings);
     // What does not hold either way is not the machine's doing.
     if checks
@@ -140,28 +139,11 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
             summary.clone(),
         );
     }
-    for (name, value) in &expected.response_headers {
-        let actual = answer.and_then(|answer| answer.headers.get(&name.to_lowercase()));
-        let show = |value: Option<&String>| {
-            value.map_or_else(
-                || format!("no header {}", name.value),
-                |v| format!("{}: {v}", name.value),
-            )
-        };
-        let passed = answer.is_some() && actual == value.as_ref();
-        let seen = if answer.is_some() {
-            show(actual)
-        } else {
-            summary.clone()
-        };
-        checks.add(
-            name.place.line,
-            passed,
-            "wrong header in the answer",
-            show(value.as_ref()),
-            seen,
-        );
-    }
+    let all = answer.map(|answer| &answer.headers);
+    headers(checks, &expected.response_headers, all, "header", &summary);
+    let all = answer.map(|answer| &answer.trailers);
+    headers(checks, &expected.trailers, all, "trailer", &summary);
+    connection(checks, expected, answer, &summary);
     if let Some(text) = &expected.text {
         let passed = answer.is_some_and(|answer| answer.text == text.value);
         checks.add(
@@ -201,6 +183,82 @@ fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response)
             json.0.to_string(),
             outcome.err().unwrap_or_default(),
         );
+    }
+}
+
+/// Headers or trailers, which have exactly these values, or are not there.
+fn headers(
+    checks: &mut Checks<'_>,
+    expected: &IndexMap<At<String>, Option<String>>,
+    all: Option<&IndexMap<String, String>>,
+    what: &str,
+    summary: &str,
+) {
+    for (name, value) in expected {
+        let actual = all.and_then(|all| all.get(&name.to_lowercase()));
+        let show = |value: Option<&String>| {
+            value.map_or_else(
+                || format!("no {what} {}", name.value),
+                |v| format!("{}: {v}", name.value),
+            )
+        };
+        let passed = all.is_some() && actual == value.as_ref();
+        let seen = if all.is_some() {
+            show(actual)
+        } else {
+            summary.to_owned()
+        };
+        let message = format!("wrong {what} in the answer");
+        checks.add(name.place.line, passed, &message, show(value.as_ref()), seen);
+    }
+}
+
+/// What is expected of the connection.
+fn connection(checks: &mut Checks<'_>, expected: &AnswerExpectations, answer: Option<&Answer>, summary: &str) {
+    let exchange = answer.map(|answer| &answer.exchange);
+    let seen = |seen: Option<String>| seen.unwrap_or_else(|| summary.to_owned());
+    if let Some(connection) = &expected.connection {
+        let (wanted, actual) = (connection.value.to_string(), exchange.map(Exchange::connection));
+        checks.add(
+            connection.place.line,
+            actual == Some(wanted.as_str()),
+            "wrong use of connections",
+            format!("a {wanted} connection"),
+            seen(actual.map(|actual| format!("a {actual} connection"))),
+        );
+    }
+    if let Some(alpn) = &expected.alpn {
+        let actual = exchange.map(|exchange| exchange.alpn().unwrap_or("none"));
+        checks.add(
+            alpn.place.line,
+            actual == Some(alpn.as_str()),
+            "another protocol was chosen by ALPN",
+            format!("alpn {}", alpn.value),
+            seen(actual.map(|actual| format!("alpn {actual}"))),
+        );
+    }
+    let Some(wanted) = &expected.certificate else { return };
+    let actual = exchange.and_then(Exchange::certificate);
+    let all: [(_, &Option<String>, fn(&Certificate) -> &String); 5] = [
+        ("subject", &wanted.subject, |own| &own.subject),
+        ("issuer", &wanted.issuer, |own| &own.issuer),
+        ("not-before", &wanted.not_before, |own| &own.not_before),
+        ("not-after", &wanted.not_after, |own| &own.not_after),
+        ("sha256", &wanted.sha256, |own| &own.sha256),
+    ];
+    let mut differs = |passed: bool, key: &str, value: &str, own: Option<String>| {
+        let message = "the peer's certificate is another one";
+        let own = seen(own.map(|own| format!("{key} {own}")));
+        checks.add(wanted.place.line, passed, message, format!("{key} {value}"), own);
+    };
+    for (key, value, own) in all {
+        let Some(value) = value else { continue };
+        let own = actual.map(own);
+        differs(own == Some(value), key, value, own.cloned());
+    }
+    for name in wanted.names.iter() {
+        let passed = actual.is_some_and(|actual| actual.names.contains(name));
+        differs(passed, "names", name, actual.map(|actual| actual.names.join(", ")));
     }
 }
 

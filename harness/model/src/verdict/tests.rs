@@ -53,7 +53,12 @@ fn answer(status: u16, text: &str) -> Response {
         .collect();
     let text = text.to_owned();
     Response {
-        outcome: Ok(Answer { status, headers, text }),
+        outcome: Ok(Answer {
+            status,
+            headers,
+            text,
+            ..Answer::default()
+        }),
         took: Duration::from_millis(12),
     }
 }

@@ -2,13 +2,18 @@
 //! can fail.
 
 mod expected;
+mod files;
 mod names;
 mod vacuous;
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use indexmap::IndexMap;
 
+pub(crate) use files::Pem;
+
 use crate::{
-    mesh::MeshSpec,
+    mesh::{MeshSpec, Meshes},
     source::{Diagnostic, Place, Source},
     yaml::{At, Kind, Node},
 };
@@ -37,6 +42,7 @@ pub(crate) struct Check<'a> {
     /// The step that is looked at, as it was written.
     pub(crate) node: &'a Node,
     pub(crate) mesh: &'a MeshSpec,
+    pub(crate) meshes: &'a dyn Meshes,
     /// The highest number of pods that each group has at any time.
     pub(crate) most: IndexMap<String, u32>,
     pub(crate) axes: Vec<&'a str>,
@@ -48,6 +54,8 @@ pub(crate) struct Check<'a> {
     pub(crate) loads: IndexMap<String, Load>,
     /// The names of all loads.
     pub(crate) loads_later: Vec<&'a At<String>>,
+    /// The files that steps name, by what they are called there.
+    pub(crate) files: BTreeMap<String, PathBuf>,
     pub(crate) wrong: Vec<Diagnostic>,
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
-const NOT_EMPTY: [&str; 10] = [
+const NOT_EMPTY: [&str; 11] = [
     "contains",
     "distinct",
     "endpoints",
@@ -19,6 +19,7 @@ const NOT_EMPTY: [&str; 10] = [
     "stats",
     "statuses",
     "that",
+    "trailers",
 ];
 
 /// Keys whose value is a time in which something can happen.

@@ -9,6 +9,7 @@ use super::{
     answer::AnswerExpectations,
     contract::{Impact, Verb, list},
     envoy,
+    target::Target,
 };
 use crate::{
     scenario::{
@@ -179,6 +180,7 @@ impl Verb for AdminStep {
         }
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
         self.answer.check(check);
+        self.answer.check_connection(check, &Target::default());
         check.awaited(self.expects(), "status: 200");
         check.keep_of_one(&self.admin, self.keep.as_ref());
         check.keep(self.keeps());

@@ -75,6 +75,7 @@ impl Verb for LoadStep {
     fn check(&self, check: &mut Check<'_>) {
         check_path(check, &self.get);
         self.to.check(check);
+        self.to.check_http2(check, &self.get);
         if check.loads.contains_key(&self.load.value) {
             let message = format!("there is a load `{}` already", self.load.value);
             check.wrong(self.load.place, message, "the second one", "give it another name");

@@ -18,6 +18,7 @@ pub mod request;
 pub mod scale;
 pub mod served;
 pub mod target;
+pub mod tls;
 
 use std::time::Duration;
 

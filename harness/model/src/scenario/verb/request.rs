@@ -17,7 +17,7 @@ use crate::{
         check::{Check, Kept},
         quantity::Time,
         race::{self, Race},
-        value::{Body, Connections},
+        value::{Body, Connections, Protocol},
         wire,
     },
     yaml::At,
@@ -25,6 +25,12 @@ use crate::{
 
 /// A step's requests are sent one after the other; more of them want a load.
 const MAXIMUM_TIMES: u32 = 10_000;
+
+/// What expressions know of how long an answer took.
+const TIMES: [&str; 4] = ["duration_ms", "connect_ms", "tls_ms", "first_byte_ms"];
+
+/// How many requests of a step may be open at the same time.
+const MOST_PARALLEL: u32 = 1000;
 
 /// How many requests it takes at the least to judge a split, by default; roughly.
 const OF_A_SPLIT: u32 = 2000;
@@ -56,6 +62,8 @@ pub struct RequestStep {
     pub body: Option<Body>,
     /// How often the request is sent, one after the other; each answer is judged.
     pub times: Option<At<u32>>,
+    /// How many of the `times` are open at the same time; 1 by default.
+    pub parallel: Option<At<u32>>,
     /// The expectations become true within this time.
     pub within: Option<Time>,
     /// The expectations stay true for this time.
@@ -73,7 +81,7 @@ pub struct RequestStep {
     pub served: ServedExpectations,
     /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
     pub because: Option<At<String>>,
-    /// No answer, but this: `refused`, `reset`, `timeout`, or `any`.
+    /// No answer, but this: `refused`, `reset`, `timeout`, what TLS or HTTP/2 names, or `any`.
     pub error: Option<At<TransportError>>,
 }
 
@@ -87,18 +95,81 @@ pub enum TransportError {
     Reset,
     /// No answer in time.
     Timeout,
+    /// The peer reset the stream: RST_STREAM.
+    ResetStream,
+    /// The peer ended the connection: GOAWAY.
+    Goaway,
+    /// Whatever TLS says no to.
+    Tls,
+    /// The peer's certificate is of a CA that is not trusted.
+    UnknownCa,
+    /// The peer's certificate has expired.
+    Expired,
+    /// The peer's certificate is not yet valid.
+    NotYetValid,
+    /// The peer's certificate is of another name.
+    WrongName,
+    /// The peer's certificate is wrong in another way.
+    BadCertificate,
+    /// No ALPN protocol in common.
+    NoAlpn,
+    /// No version of TLS in common.
+    RefusedVersion,
+    /// The peer ended TLS with an alert.
+    TlsAlert,
     /// Whichever.
     Any,
 }
 
 impl TransportError {
+    /// The one kind that it is; none where there are several.
+    fn kind(self) -> Option<NoAnswerKind> {
+        Some(match self {
+            Self::Refused => NoAnswerKind::Refused,
+            Self::Reset => NoAnswerKind::Reset,
+            Self::Timeout => NoAnswerKind::Timeout,
+            Self::ResetStream => NoAnswerKind::ResetStream,
+            Self::Goaway => NoAnswerKind::Goaway,
+            Self::UnknownCa => NoAnswerKind::UnknownCa,
+            Self::Expired => NoAnswerKind::Expired,
+            Self::NotYetValid => NoAnswerKind::NotYetValid,
+            Self::WrongName => NoAnswerKind::WrongName,
+            Self::BadCertificate => NoAnswerKind::BadCertificate,
+            Self::NoAlpn => NoAnswerKind::NoAlpn,
+            Self::RefusedVersion => NoAnswerKind::RefusedVersion,
+            Self::TlsAlert => NoAnswerKind::TlsAlert,
+            Self::Tls | Self::Any => return None,
+        })
+    }
+
     /// Whether that is how there was no answer.
     pub fn is(self, kind: NoAnswerKind) -> bool {
         match self {
-            Self::Refused => kind == NoAnswerKind::Refused,
-            Self::Reset => kind == NoAnswerKind::Reset,
-            Self::Timeout => kind == NoAnswerKind::Timeout,
             Self::Any => true,
+            Self::Tls => kind.is_tls(),
+            other => other.kind() == Some(kind),
+        }
+    }
+
+    /// Why requests that go this way never fail so, in a few words; none if they may.
+    fn never(self, to: &Target) -> Option<&'static str> {
+        let is_tls = self == Self::Tls || self.kind().is_some_and(NoAnswerKind::is_tls);
+        let of_a_certificate = [
+            Self::UnknownCa,
+            Self::Expired,
+            Self::NotYetValid,
+            Self::WrongName,
+            Self::BadCertificate,
+        ];
+        match &to.tls {
+            None if is_tls => Some("it is of TLS, and this request has none"),
+            Some(tls) if of_a_certificate.contains(&self) && !tls.verifies() => {
+                Some("no certificate is judged with `verify: false`")
+            }
+            _ if matches!(self, Self::ResetStream | Self::Goaway) && to.spoken() == Some(Protocol::Http1) => {
+                Some("it is of HTTP/2, and this request is sent in HTTP/1.1")
+            }
+            _ => None,
         }
     }
 }
@@ -109,6 +180,17 @@ impl fmt::Display for TransportError {
             Self::Refused => "refused",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
+            Self::ResetStream => "reset-stream",
+            Self::Goaway => "goaway",
+            Self::Tls => "tls",
+            Self::UnknownCa => "unknown-ca",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::WrongName => "wrong-name",
+            Self::BadCertificate => "bad-certificate",
+            Self::NoAlpn => "no-alpn",
+            Self::RefusedVersion => "refused-version",
+            Self::TlsAlert => "tls-alert",
             Self::Any => "for any reason",
         })
     }
@@ -137,7 +219,8 @@ impl RequestStep {
 
     /// Whether something is said of how long the answer took.
     pub fn asks_for_time(&self) -> bool {
-        self.answer.that.iter().any(|text| text.contains("duration_ms"))
+        let mut texts = self.answer.that.iter();
+        texts.any(|text| TIMES.iter().any(|name| text.contains(name)))
     }
 
     /// Whether something is expected that only an answer can have.
@@ -145,7 +228,27 @@ impl RequestStep {
         self.answer.expects_answer() || self.served.expects()
     }
 
+    /// So many are sent, and can be open at the same time.
+    fn check_parallel(&self, check: &mut Check<'_>) {
+        let Some(parallel) = &self.parallel else { return };
+        let Some(times) = &self.times else {
+            let help = "say `times`, with as many requests as there are";
+            check.wrong(parallel.place, "`parallel` goes with `times`", "of one request", help);
+            return;
+        };
+        let most = times.value.min(MOST_PARALLEL);
+        if !(2..=most).contains(&parallel.value) {
+            let message = format!(
+                "{} requests of {} cannot be open at the same time",
+                parallel.value, times.value
+            );
+            let help = format!("it is from 2 to {most}, or not there");
+            check.wrong(parallel.place, message, "out of range", help);
+        }
+    }
+
     fn check_times(&self, check: &mut Check<'_>) {
+        self.check_parallel(check);
         let Some(times) = &self.times else { return };
         if times.value == 0 || times.value > MAXIMUM_TIMES {
             let help = format!("it may be from 1 to {MAXIMUM_TIMES}; for more, use a `load`");
@@ -180,10 +283,11 @@ impl RequestStep {
 impl Verb for RequestStep {
     fn describe(&self) -> String {
         let (method, path) = self.line();
-        let times = self
-            .times
-            .as_ref()
-            .map_or(String::new(), |times| format!(" {} times", times.value));
+        let times = match (&self.times, &self.parallel) {
+            (Some(times), Some(parallel)) => format!(" {} times, {} at once", times.value, parallel.value),
+            (Some(times), None) => format!(" {} times", times.value),
+            (None, _) => String::new(),
+        };
         let (to, over) = (self.to.describe(), self.to.over());
         format!("{} {path}{to}{times}{over}", method.to_lowercase())
     }
@@ -201,6 +305,21 @@ impl Verb for RequestStep {
         }
         paths.iter().for_each(|path| check_path(check, path));
         self.to.check(check);
+        paths.iter().for_each(|path| self.to.check_http2(check, path));
+        self.answer.check_connection(check, &self.to);
+        if let Some((error, why)) = self
+            .error
+            .as_ref()
+            .and_then(|error| Some((error, error.value.never(&self.to)?)))
+        {
+            let message = format!("this request never fails so: {why}");
+            check.wrong(
+                error.place,
+                message,
+                "never so",
+                "expect another `error`, or change how it is sent",
+            );
+        }
         if let (Some(error), true) = (&self.error, self.expects_answer()) {
             let help = "remove one of the two";
             check.wrong(
@@ -264,7 +383,7 @@ impl Verb for RequestStep {
             .as_ref()
             .filter(|_| !self.error.as_ref().is_some_and(runs_out));
         let texts = self.answer.that.iter();
-        let texts = texts.filter_map(|text| race::expression(text, &["duration_ms"]));
+        let texts = texts.filter_map(|text| race::expression(text, &TIMES));
         race::timeout(timeout).into_iter().chain(texts).collect()
     }
 
