@@ -13,7 +13,16 @@ fn images_are_built_again_only_when_their_content_changed() {
     let services = yard.path("services");
     fs::create_dir(&services).expect("the folder is the test's own");
     let from = meshkat().parent().expect("a program is in a folder");
-    for program in ["pet", "petstore", "echo", "sds", "meshkat-pod"] {
+    for program in [
+        "pet",
+        "petstore",
+        "echo",
+        "sds",
+        "authz",
+        "ratelimit",
+        "collector",
+        "meshkat-pod",
+    ] {
         fs::copy(from.join(program), services.join(program)).expect("it was built");
     }
     let list = || {

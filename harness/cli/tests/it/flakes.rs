@@ -38,7 +38,7 @@ fn lab() -> Lab {
     lab.program(
         "services/echo",
         &format!(
-            "#!/bin/sh\nif mkdir '{turn}' 2>/dev/null; then exec '{real}/echo' \"$@\"; fi\nrmdir '{turn}'\nexec '{real}/pet' \"$@\"\n"
+            "#!/bin/sh\nif mkdir '{turn}' 2>/dev/null; then exec '{real}/echo' \"$@\"; fi\nrmdir '{turn}'\nexec '{real}/pet' \"$1\" \"$2\" \"$3\" \"$4\"\n"
         ),
     );
     lab

@@ -9,6 +9,8 @@ fn answer(headers: &[(&str, &str)], text: &str) -> Answer {
         status: 200,
         headers,
         text: text.to_owned(),
+        trailers: IndexMap::new(),
+        exchange: Exchange::default(),
     }
 }
 
