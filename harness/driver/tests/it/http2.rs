@@ -47,8 +47,7 @@ pub(crate) async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 
         let mut trailers = HeaderMap::new();
         trailers.insert("x-trailer", HeaderValue::from_static("behind"));
         let body = Full::new(Bytes::from(told)).with_trailers(async move { Some(Ok::<_, Infallible>(trailers)) });
-        let response = Response::builder().body(body);
-        Ok::<_, http::Error>(response?)
+        Response::builder().body(body)
     });
     let builder = auto::Builder::new(TokioExecutor::new());
     drop(builder.serve_connection(TokioIo::new(stream), service).await);

@@ -306,7 +306,7 @@ fn what_cannot_be_set_up_is_told() {
             ..good()
         },
     ];
-    let told = wrong.map(|settings| Tls::new(settings).err().expect("it is wrong").to_string());
+    let told = wrong.map(|settings| Tls::new(settings).map(drop).expect_err("it is wrong").to_string());
     let begins = [
         "`a b` is neither the name of a server nor an address",
         "the CA's file has no certificates: ",

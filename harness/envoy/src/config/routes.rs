@@ -230,7 +230,7 @@ fn answer(route: &Value) -> Answer {
         return Answer::Clusters(vec![cluster]);
     }
     let weighted = get(action, "weighted_clusters").map_or(&[][..], |weighted| items(weighted, "clusters"));
-    let has_weight = |cluster: &&Value| get(cluster, "weight").is_none_or(|weight| *weight != Value::from(0));
+    let has_weight = |cluster: &&Value| get(cluster, "weight").is_none_or(|weight| weight.as_u64() != Some(0));
     let clusters: Vec<String> = weighted
         .iter()
         .filter(has_weight)

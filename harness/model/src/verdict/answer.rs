@@ -213,6 +213,9 @@ fn headers(
     }
 }
 
+/// A text of a certificate.
+type Field = fn(&Certificate) -> &String;
+
 /// What is expected of the connection.
 fn connection(checks: &mut Checks<'_>, expected: &AnswerExpectations, answer: Option<&Answer>, summary: &str) {
     let exchange = answer.map(|answer| &answer.exchange);
@@ -239,7 +242,7 @@ fn connection(checks: &mut Checks<'_>, expected: &AnswerExpectations, answer: Op
     }
     let Some(wanted) = &expected.certificate else { return };
     let actual = exchange.and_then(Exchange::certificate);
-    let all: [(_, &Option<String>, fn(&Certificate) -> &String); 5] = [
+    let all: [(_, &Option<String>, Field); 5] = [
         ("subject", &wanted.subject, |own| &own.subject),
         ("issuer", &wanted.issuer, |own| &own.issuer),
         ("not-before", &wanted.not_before, |own| &own.not_before),
