@@ -11,7 +11,7 @@ use meshkat_model::project::Project;
 use crate::{
     args::InitArgs,
     exit::{Exit, count},
-    init::{Draft, STARTER},
+    init::{Draft, LARGEST, STARTER},
     output::say,
     program, used,
 };
@@ -22,7 +22,12 @@ pub(crate) fn run(args: &InitArgs) -> Result<(), Exit> {
         None => ("first".to_owned(), starter()?),
     };
     let project = Project { root: args.dir.clone() };
-    let draft = Draft::of(&name, &config, &project);
+    let content = match &args.envoy_config {
+        Some(file) => meshkat_files::read(file, LARGEST)
+            .map_err(|error| Exit::usage(format!("failed to read {}: {error}", file.display())))?,
+        None => STARTER.as_bytes().to_vec(),
+    };
+    let draft = Draft::of(&name, (&config, content), &project);
     let taken: Vec<&Path> = draft
         .files
         .keys()
@@ -73,7 +78,11 @@ fn name_of(file: &Path) -> Result<String, Exit> {
         .chars()
         .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
         .collect();
-    let name = name.trim_matches('-');
+    // Beside the scenarios stands the folder of the meshes.
+    let name = match name.trim_matches('-') {
+        "meshes" => "meshes-1",
+        name => name,
+    };
     match name.is_empty() {
         false => Ok(name.to_owned()),
         true => Err(Exit::usage(format!("{} has no name to call a mesh by", file.display()))

@@ -7,7 +7,6 @@ mod yaml;
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Component, Path, PathBuf},
 };
 
@@ -17,6 +16,9 @@ use meshkat_model::project::Project;
 use self::pods::Pods;
 
 pub(crate) use self::starter::STARTER;
+
+/// A file that a configuration names is copied up to this size, in bytes; of a larger one is asked.
+pub(crate) const LARGEST: u64 = 32 << 20;
 
 /// The files of a project, and what a person has to say.
 pub(crate) struct Draft {
@@ -29,13 +31,14 @@ pub(crate) struct Draft {
 impl Draft {
     /// A mesh `name` with an Envoy of this configuration at its edge, one of our services for each host that it names, and a scenario for
     /// each route.
-    pub(crate) fn of(name: &str, config: &Bootstrap, project: &Project) -> Self {
+    pub(crate) fn of(name: &str, (config, content): (&Bootstrap, Vec<u8>), project: &Project) -> Self {
         let mut draft = Self {
             files: BTreeMap::new(),
             questions: Vec::new(),
         };
         let file = format!("{name}.yaml");
-        draft.copy(config, &project.configs(), &file);
+        draft.files.insert(project.configs().join(&file), content);
+        draft.copy_named(config, &project.configs());
         let pods = Pods::of(config, name, &mut draft.questions);
         for (file, text) in pods.configs() {
             draft.files.insert(project.configs().join(file), text.into_bytes());
@@ -51,10 +54,8 @@ impl Draft {
         draft
     }
 
-    /// The configuration as it is, and what it names beside it.
-    fn copy(&mut self, config: &Bootstrap, folder: &Path, file: &str) {
-        let content = fs::read(config.file()).unwrap_or_else(|_| STARTER.as_bytes().to_vec());
-        self.files.insert(folder.join(file), content);
+    /// The files that a configuration names and that lie beside it.
+    fn copy_named(&mut self, config: &Bootstrap, folder: &Path) {
         let beside = std::path::absolute(config.file()).unwrap_or_default();
         let beside = beside.parent().unwrap_or(Path::new("/"));
         for (named, found) in config.named_files() {
@@ -68,7 +69,7 @@ impl Draft {
                 .strip_prefix(beside)
                 .ok()
                 .filter(|path| path.components().all(|part| matches!(part, Component::Normal(_))));
-            match (below, fs::read(&found)) {
+            match (below, meshkat_files::read(&found, LARGEST)) {
                 (Some(path), Ok(content)) => drop(self.files.insert(folder.join(path), content)),
                 _ => self
                     .questions

@@ -67,8 +67,8 @@ impl Pods {
             let group = meanings(&endpoint.host)
                 .into_iter()
                 .next()
-                .filter(|_| !is_address)
-                .map(group_of);
+                .map(group_of)
+                .filter(|group| !is_address && is_name(group));
             let Some(group) = group else {
                 questions.push(format!(
                     "{place}, which no pod is called: give it a name such as `{}`",
@@ -91,7 +91,7 @@ impl Pods {
         }
         for eds in config.eds_clusters() {
             match meanings(&eds.service).into_iter().next().map(group_of) {
-                Some(group) if pods.discovery.is_some() && group == eds.service => {
+                Some(group) if pods.discovery.is_some() && group == eds.service && is_name(&group) => {
                     pods.groups.entry(group.clone()).or_default();
                     pods.served.entry(eds.cluster).or_default().insert(group);
                 }
@@ -145,6 +145,12 @@ impl Pods {
         }
         text
     }
+}
+
+/// Whether a group can have this name: files are called by it, too, and nothing that a host is called may lead elsewhere.
+fn is_name(group: &str) -> bool {
+    let is_label = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    !group.is_empty() && group.len() <= 63 && group.chars().all(is_label)
 }
 
 fn group_of(meaning: Meaning) -> String {

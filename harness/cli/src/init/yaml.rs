@@ -15,6 +15,14 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn comments(sentences: &[String]) -> String {
     sentences
         .iter()
-        .map(|sentence| format!("# ? {}\n", sentence.replace(['\n', '\r'], " ")))
+        .map(|sentence| {
+            format!(
+                "# ? {}\n",
+                sentence.replace(
+                    |letter: char| letter.is_control() || "\u{2028}\u{2029}".contains(letter),
+                    " "
+                )
+            )
+        })
         .collect()
 }

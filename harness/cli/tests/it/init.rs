@@ -75,3 +75,24 @@ fn who_has_no_configuration_gets_one_and_a_broken_one_is_told_at_its_place() {
         .exits(2)
         .says(&["nowhere.yaml"]);
 }
+
+#[test]
+fn no_name_in_a_configuration_leads_out_of_the_project() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    let outside = lab.path("outside");
+    let host = format!("\"{}\"", outside.display());
+    lab.write(
+        "shop.yaml",
+        &SHOP.replace("address: beta,", &format!("address: {host},")),
+    );
+    lab.tell(&["init", "--envoy-config", "shop.yaml"])
+        .exits(0)
+        .says(&["which no pod is called"]);
+    let written = outside.with_file_name("outside-stand-in.yaml");
+    assert!(!written.exists(), "{}", written.display());
+    // What lies about under the name of the first mesh is not taken for it.
+    lab.write("first.yaml", "admin: {}\n");
+    lab.tell(&["init"]).exits(0);
+    lab.run(&["first/*"]).exits(0).says(&["1 case: 1 passed"]);
+}
