@@ -101,6 +101,20 @@ impl Exit {
         self
     }
 
+    /// The first, with what the second says below it; one of them where the other is none.
+    pub(crate) fn both(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        match (first, second) {
+            (Some(first), Some(second)) => {
+                let messages: Vec<String> = [first.message, second.message].into_iter().flatten().collect();
+                Some(Self {
+                    message: Some(messages.join("\n")),
+                    ..first
+                })
+            }
+            (first, second) => first.or(second),
+        }
+    }
+
     /// What is wrong, and the way out.
     pub(crate) fn into_parts(self) -> (String, String) {
         (

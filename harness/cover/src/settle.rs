@@ -1,4 +1,4 @@
-//! What rows leave open is given the heaviest value.
+//! What rows leave open is given the heaviest value, and rows that nothing depends on any more go.
 
 use super::{
     level::{Level, Row},
@@ -6,12 +6,17 @@ use super::{
     tuples::Tuples,
 };
 
-/// Changes every entry that nothing depends on to the heaviest level that the rules allow there.
-pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>], needed: &[bool], rows: &mut [Row]) {
+/// Changes every entry that nothing depends on to the heaviest level that the rules allow there. A changed row can have what
+/// another one was there for: that one is taken out.
+pub(super) fn settle(
+    tuples: &Tuples,
+    solver: &Solver<'_>,
+    weights: &[Vec<u32>],
+    needed: &[bool],
+    rows: &mut Vec<Row>,
+) {
     let alike = |weights: &Vec<u32>| weights.windows(2).all(|two| two[0] == two[1]);
-    if weights.iter().all(alike) {
-        return;
-    }
+    let have_weights = !weights.iter().all(alike);
     solver.spend((rows.len() * tuples.subsets.len() * 6) as u64);
     if solver.is_exhausted() {
         return;
@@ -20,8 +25,38 @@ pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>],
     for row in rows.iter() {
         tuples.subsets.iter().for_each(|subset| counts[subset.of_row(row)] += 1);
     }
-    // A change can make room for another one. Each makes the whole heavier, so that there is an end.
-    while !solver.is_exhausted() && pass(tuples, solver, weights, needed, rows, &mut counts) {}
+    // A change can make room for another one, and so can a row that goes. Each makes the whole heavier or smaller, so that there
+    // is an end.
+    while !solver.is_exhausted()
+        && (have_weights && pass(tuples, solver, weights, needed, rows, &mut counts)
+            || take_one(tuples, solver, needed, rows, &mut counts))
+    {}
+}
+
+/// Takes out a row of which every needed combination is in another one, too. Whether there was any.
+fn take_one(
+    tuples: &Tuples,
+    solver: &Solver<'_>,
+    needed: &[bool],
+    rows: &mut Vec<Row>,
+    counts: &mut [u32],
+) -> bool {
+    solver.spend(LOOK * (rows.len() * tuples.subsets.len()) as u64);
+    if solver.is_exhausted() {
+        return false;
+    }
+    let is_spare = |row: &Row| {
+        tuples.subsets.iter().all(|subset| {
+            let tuple = subset.of_row(row);
+            !needed[tuple] || counts[tuple] > 1
+        })
+    };
+    let Some(spare) = rows.iter().rposition(is_spare) else {
+        return false;
+    };
+    let row = rows.remove(spare);
+    tuples.subsets.iter().for_each(|subset| counts[subset.of_row(&row)] -= 1);
+    true
 }
 
 /// What an entry costs, and each combination that it is in, in steps.

@@ -181,7 +181,7 @@ pub(crate) async fn run(args: &LintArgs) -> Result<(), Exit> {
     }
     let wrong = once_each(wrong);
     let told = (!wrong.is_empty()).then(|| Exit::diagnostics(&wrong));
-    if let Some(exit) = unfit.or(told) {
+    if let Some(exit) = Exit::both(unfit, told) {
         return Err(exit);
     }
     say(&format!(

@@ -49,6 +49,7 @@ proptest! {
                 // Every entry costs a check by brute force.
                 if rows.len() <= 8 && spec.product().len() <= 150 {
                     none_lighter_than_need_be(&spec, &rows)?;
+                    none_is_there_for_nothing(&spec, &rows)?;
                 }
             }
         }
@@ -90,6 +91,17 @@ fn none_lighter_than_need_be(spec: &Spec, rows: &[Vec<u16>]) -> Result<(), TestC
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Every row that was not asked for has something that no other one has.
+fn none_is_there_for_nothing(spec: &Spec, rows: &[Vec<u16>]) -> Result<(), TestCaseError> {
+    let asked = |row: &Vec<u16>| spec.seeds.iter().chain(&spec.include).any(|partial| has(row, partial));
+    for at in (0..rows.len()).filter(|at| !asked(&rows[*at])) {
+        let mut others = rows.to_vec();
+        others.remove(at);
+        prop_assert!(spec.check(&others).is_err(), "{:?} is there for nothing", rows[at]);
     }
     Ok(())
 }
