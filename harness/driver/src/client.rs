@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use indexmap::IndexMap;
-use meshkat_model::observation::{Answer, Exchange, NoAnswer, Response};
+use meshkat_model::observation::{Answer, Exchange, HttpVersion, NoAnswer, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -188,6 +188,10 @@ async fn read(response: http::Response<Incoming>, exchange: Exchange, wanted: Wa
         }
         let rest = keep.saturating_sub(text.len()).min(chunk.len());
         text.extend_from_slice(&chunk[..rest]);
+    }
+    // hyper takes RST_STREAM with NO_ERROR for an end; the answer's own end never came.
+    if answer.exchange.version == HttpVersion::Http2 && !body.is_end_stream() {
+        return Err(Lost::NoEnd.into());
     }
     answer.text = String::from_utf8_lossy(&text).into_owned();
     Ok(answer)

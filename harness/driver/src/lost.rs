@@ -19,6 +19,8 @@ pub(crate) enum Lost {
     NoAlpn(Tls),
     /// It broke.
     Broke(Box<hyper::Error>),
+    /// The peer reset the stream of an answer that had begun, and called it no error.
+    NoEnd,
     /// TLS ended it behind the handshake.
     Ended(rustls::Error, Tls),
 }
@@ -35,7 +37,7 @@ impl Lost {
 
     /// Whether surely nothing of a request was sent.
     pub(crate) fn is_unsent(&self) -> bool {
-        !matches!(self, Self::Broke(_) | Self::Ended(..))
+        !matches!(self, Self::Broke(_) | Self::NoEnd | Self::Ended(..))
     }
 
     /// The same, for who asked.
@@ -55,6 +57,10 @@ impl Lost {
                 let (kind, message) = tls::no_alpn(tls.settings());
                 told(kind, message)
             }
+            Self::NoEnd => told(
+                NoAnswerKind::ResetStream,
+                "the peer reset the stream before the answer's end: RST_STREAM NO_ERROR".to_owned(),
+            ),
             Self::Broke(error) => match innermost::<h2::Error>(&**error) {
                 Some(error) => of_http2(error),
                 None => broke(&**error),

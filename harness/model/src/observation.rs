@@ -306,9 +306,17 @@ impl Window {
         Some(less)
     }
 
-    /// What expressions know of it.
+    /// Whether any was answered: else nothing is known of latencies.
+    pub fn has_answers(&self) -> bool {
+        self.statuses.values().any(|answers| *answers > 0)
+    }
+
+    /// What expressions know of it. Where nothing was answered, latencies are null.
     pub fn variables(&self) -> Variables {
-        let ms = |time: Duration| json!(time.as_secs_f64() * 1000.0);
+        let ms = |time: Duration| match self.has_answers() {
+            true => json!(time.as_secs_f64() * 1000.0),
+            false => Value::Null,
+        };
         let statuses: IndexMap<String, u64> = self
             .statuses
             .iter()
@@ -372,10 +380,12 @@ impl Window {
             parts.push(format!("served by {}", by.join(", ")));
         }
         let latency = self.latency;
-        parts.push(format!(
-            "p50 {:.1?}, p99 {:.1?}, max {:.1?}",
-            latency.p50, latency.p99, latency.max
-        ));
+        if self.has_answers() {
+            parts.push(format!(
+                "p50 {:.1?}, p99 {:.1?}, max {:.1?}",
+                latency.p50, latency.p99, latency.max
+            ));
+        }
         parts.join("; ")
     }
 }
@@ -396,6 +406,8 @@ pub const WINDOW_VARIABLES: [&str; 9] = [
 /// What an Envoy says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EnvoyView {
+    /// Which life of the Envoy this is of, where the runtime tells lives apart. Counters of another one say nothing of this one's.
+    pub life: Option<String>,
     /// What `/ready` says, or `unreachable`.
     pub ready: String,
     /// Counters and gauges; those that Envoy has not made yet are not there.

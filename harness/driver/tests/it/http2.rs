@@ -220,6 +220,14 @@ async fn what_goes_wrong_has_the_name_of_its_code() {
         head.expect("it is sent").send_reset(Reason::INTERNAL_ERROR);
     })
     .await;
+    // Half of an answer that is reset without an error is half of an answer, and not a whole one.
+    let short = with_streams(|mut respond| {
+        let head = respond.send_response(Response::new(()), false);
+        let mut body = head.expect("it is sent");
+        body.send_data(Bytes::from_static(b"half"), false).expect("it is sent");
+        body.send_reset(Reason::NO_ERROR);
+    })
+    .await;
     // SETTINGS, and a GOAWAY that says that no stream was looked at.
     let (calm, _) = listening(|mut stream| async move {
         let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b";
@@ -243,6 +251,10 @@ async fn what_goes_wrong_has_the_name_of_its_code() {
     assert_eq!(
         told(half).await,
         reset("the peer reset the stream: RST_STREAM INTERNAL_ERROR")
+    );
+    assert_eq!(
+        told(short).await,
+        reset("the peer reset the stream before the answer's end: RST_STREAM NO_ERROR")
     );
     assert_eq!(told(own).await, reset("the peer reset the stream: RST_STREAM 0xbeef"));
     let goaway = "the peer ended the connection: GOAWAY ENHANCE_YOUR_CALM".to_owned();

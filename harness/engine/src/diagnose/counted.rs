@@ -8,7 +8,7 @@ use meshkat_runtime::Pod;
 use super::alike::Alike;
 use crate::mesh::{
     ANSWER, RunningMesh,
-    seen::{NO_TLS, REFUSED, REJECTED},
+    seen::{NO_TLS, REFUSED, REJECTED, UNSAID},
 };
 
 /// Counters by their names; none of them is 0.
@@ -41,6 +41,16 @@ pub(super) async fn told(mesh: &RunningMesh, pod: &Pod, before: Option<&Counts>,
         let listener = listener(mesh, pod, name).await;
         let rest = format!("TLS at {listener}; connections that had none, or broke in its handshake: {count} ({name})");
         alike.add(&pod.name, format!("expects {rest}"), format!("expect {rest}"));
+    }
+    for (name, count) in ending(NO_TLS).filter(|(name, _)| name.starts_with("cluster.")) {
+        let rest = format!("TLS broke in the handshake with {count} upstream connections, or the other side speaks none ({name})");
+        alike.add(&pod.name, format!("says: {rest}"), format!("say: {rest}"));
+    }
+    for (end, what) in UNSAID {
+        for (name, count) in ending(end) {
+            let rest = format!("{what}: {count} ({name})");
+            alike.add(&pod.name, format!("had {rest}"), format!("had {rest}"));
+        }
     }
     if mesh.keeps_access_log(&pod.group) {
         return;

@@ -14,13 +14,15 @@ use meshkat_runtime::{ContainerState, Pod};
 
 use super::{
     ANSWER, RunningMesh, remarks,
-    seen::{Counts, NO_TLS, REFUSED, REJECTED, Seen, SeenContainer, SeenNack, SeenPod},
+    seen::{Counts, NO_TLS, REFUSED, REJECTED, Seen, SeenContainer, SeenNack, SeenPod, UNSAID},
 };
 
 /// All that is asked of an Envoy: one question a case.
 static ASKED: LazyLock<String> = LazyLock::new(|| {
     let ends = [REJECTED, NO_TLS, ".downstream_rq_total", "_rq_active"];
-    let ends: Vec<String> = ends.iter().chain(&REFUSED).map(|end| end.replace('.', "\\.")).collect();
+    let unsaid = UNSAID.iter().map(|(end, _)| end);
+    let ends = ends.iter().chain(&REFUSED).chain(unsaid);
+    let ends: Vec<String> = ends.map(|end| end.replace('.', "\\.")).collect();
     format!("({})$", ends.join("|"))
 });
 const OF_ADMIN: &str = "http.admin.";
@@ -157,7 +159,9 @@ impl RunningMesh {
         let mut counts = Counts::default();
         for (name, stat) in stats.iter().filter(|(name, _)| !name.starts_with(OF_ADMIN)) {
             let Stat::Number(number) = *stat else { continue };
-            if number > 0 && [REJECTED, NO_TLS].iter().chain(&REFUSED).any(|end| name.ends_with(end)) {
+            let unsaid = UNSAID.iter().map(|(end, _)| end);
+            let mut ends = [REJECTED, NO_TLS].iter().chain(&REFUSED).chain(unsaid);
+            if number > 0 && ends.any(|end| name.ends_with(end)) {
                 counts.wrong.insert(name.to_owned(), number);
             }
             if name.ends_with(REJECTED) {

@@ -25,6 +25,17 @@ pub(crate) const REFUSED: [&str; 11] = [
     ".upstream_rq_pending_overflow",
     ".upstream_rq_timeout",
 ];
+/// What no access log tells of: a guard that did not answer, which looks like one that refused, and a connection that no filter chain is
+/// for.
+pub(crate) const UNSAID: [(&str, &str); 3] = [
+    (".ext_authz.error", "no answer of the authorization service (ext_authz)"),
+    (".ratelimit.error", "no answer of the rate limit service"),
+    (
+        ".no_filter_chain_match",
+        "no filter chain that matches, by server name, protocol or address",
+    ),
+];
+
 /// A mesh at one moment, and what its containers wrote since the moment before.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {

@@ -96,6 +96,10 @@ fn a_counter_is_of_the_past_unless_it_is_counted_from_here() {
         "  - {envoy: pet-1, that: \"stats.size() > 3\"}\n",
         "  - {admin: pet-1, path: '/stats/prometheus', contains: pet}\n",
         "  - {envoy: pet-1, keep: now}\n  - {check: \"now.stats['cluster.pet.upstream_rq_total'] == 3\"}\n",
+        // What services and an admin interface have kept is of others, too.
+        "  - {get: /received, direct: pet-1, status: 200}\n",
+        "  - {get: '/received?limit=1', to: 'pet-1:8080', status: 200}\n",
+        "  - {get: /clusters, to: 'pet-1:8081', status: 200}\n",
     ] {
         assert!(asks(past), "{past}");
     }
@@ -105,6 +109,9 @@ fn a_counter_is_of_the_past_unless_it_is_counted_from_here() {
         "  - {envoy: pet-1, stats: {cluster.pet.membership_total: 3, server.live: 1}}\n".to_owned(),
         "  - {envoy: pet-1, that: \"stats['control_plane.connected_state'] == 1\"}\n".to_owned(),
         "  - {get: /pets, at: pet-1, that: \"text == 'stats.of.pets'\"}\n".to_owned(),
+        // Through an Envoy it is any path.
+        "  - {get: /received, at: pet-1, status: 200}\n".to_owned(),
+        "  - {get: /instance, direct: pet-1, status: 200}\n".to_owned(),
     ] {
         assert!(!asks(&now), "{now}");
     }

@@ -322,3 +322,13 @@ fn a_mistake_of_a_type_hides_no_other() {
         2
     );
 }
+
+/// Regression: a file of a scenario without axes could have the id of another one's case.
+#[test]
+fn no_file_is_called_as_a_case_is() {
+    let text = "promise: p\nmesh: petshop\nsteps: [{get: /stores/1, status: 200}]\n";
+    for id in ["a/x[a=1]", "a/x,y", "x=1"] {
+        let wrong = Scenario::read(id, Source::new("s.yaml", text), &SharedAxes::default()).expect_err("it is refused");
+        assert!(wrong[0].message.contains(id) && wrong[0].help.is_some(), "{wrong:?}");
+    }
+}

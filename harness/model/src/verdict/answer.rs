@@ -1,7 +1,7 @@
 //! Answers, and who took part in them.
 
 use indexmap::IndexMap;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{
     checks::{Check, Checks, Surroundings},
@@ -287,9 +287,40 @@ fn differs(expected: &Value, actual: &Value, path: &str) -> Option<String> {
             .zip(actual)
             .enumerate()
             .find_map(|(i, (e, a))| differs(e, a, &format!("{path}[{i}]"))),
-        (Value::Number(left), Value::Number(right)) if left.as_f64() == right.as_f64() => None,
+        (Value::Number(left), Value::Number(right)) if is_same(left, right) => None,
         _ if expected == actual => None,
         _ if path.is_empty() => Some(shorten(&actual.to_string(), 300)),
         _ => Some(format!("`{path}` is {}", shorten(&actual.to_string(), 300))),
+    }
+}
+
+/// Whether two numbers are the same one, however they are written: `1` and `1.0` are. Beyond 2^53 a float is many whole numbers, and
+/// ids are as long: whole ones are held against one another as such.
+fn is_same(left: &Number, right: &Number) -> bool {
+    let whole = Number::as_i128;
+    match (whole(left), whole(right)) {
+        (Some(left), Some(right)) => left == right,
+        (None, None) => left.as_f64() == right.as_f64(),
+        (Some(whole), None) => right.as_f64() == Some(whole as f64) && whole as f64 as i128 == whole,
+        (None, Some(whole)) => left.as_f64() == Some(whole as f64) && whole as f64 as i128 == whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_same_however_they_are_written_and_no_two_whole_ones_are() {
+        let same = |left: Value, right: Value| differs(&left, &right, "").is_none();
+        assert!(same(json!(1), json!(1.0)) && same(json!(0.5), json!(0.5)) && same(json!(-3.0), json!(-3)));
+        assert!(same(json!(18_446_744_073_709_551_615_u64), json!(u64::MAX)));
+        // These two are one float.
+        let (one, other) = (9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64);
+        assert!(!same(json!(one), json!(other)) && !same(json!(other), json!(one as f64)));
+        assert!(same(json!(one), json!(one as f64)));
+        assert!(!same(json!(u64::MAX), json!(-1)) && !same(json!(i64::MAX), json!(i64::MAX as f64)));
     }
 }

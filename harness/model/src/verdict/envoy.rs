@@ -68,13 +68,15 @@ pub fn envoy(
         checks.add(cluster.place.line, passed && exists, &message, expected, actual);
     }
     let reachable = seen.ready != "unreachable";
+    let began_again = since.is_some_and(|since| since.life.is_some() && seen.life.is_some() && since.life != seen.life);
     let no_admin = || "its admin interface cannot be reached".to_owned();
     for (name, bound) in &step.stats {
         let before = since.map(|since| since.stats.get(&name.value).copied().unwrap_or_default());
         let now = counted(seen, &name.value);
-        let value = since_then(&name.value, now.number(), before);
+        let value = since_then(&name.value, now.number(), before).filter(|_| !began_again);
         let actual = match (reachable, &now, before) {
             (false, ..) => no_admin(),
+            (true, ..) if began_again => BEGAN_AGAIN.to_owned(),
             (_, Counted::Unknown(why), _) => why.clone(),
             (_, now, Some(before)) if value.is_none() => fell(before, now.number()),
             (_, Counted::NotYet, _) => format!("0 (Envoy has not made `{}` yet)", name.value),
@@ -95,6 +97,7 @@ pub fn envoy(
             let before = since.and_then(|since| since.stats.get(name)).copied();
             match counted(seen, name) {
                 _ if !reachable => Err(no_admin()),
+                _ if began_again => Err(BEGAN_AGAIN.to_owned()),
                 Counted::Unknown(why) => Err(format!("`{name}`: {why}")),
                 now => {
                     let value = since_then(name, now.number(), before);
@@ -122,6 +125,9 @@ pub fn envoy(
     checks.expressions(&step.that);
     checks.all
 }
+
+/// What was counted before belongs to an Envoy that is not there any more.
+const BEGAN_AGAIN: &str = "the Envoy began again in between, and counts from 0: say what it counted without `since`";
 
 /// How much a statistic has grown. None of a counter that fell: what it counted in between is not known.
 fn since_then(name: &str, now: Option<f64>, before: Option<f64>) -> Option<f64> {

@@ -134,6 +134,10 @@ pub(super) fn scalar(text: &str, plain: bool) -> serde_json::Value {
     if let Ok(number) = text.parse::<i64>() {
         return Value::from(number);
     }
+    // Ids of 64 bits; a sign before one is no part of a number of JSON.
+    if let Some(number) = text.parse::<u64>().ok().filter(|_| !text.starts_with('+')) {
+        return Value::from(number);
+    }
     // `inf` and `nan` parse as floats in Rust and are words in YAML.
     match text.parse::<f64>() {
         Ok(number) if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.') => Value::from(number),

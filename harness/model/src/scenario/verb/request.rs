@@ -368,7 +368,7 @@ impl Verb for RequestStep {
     }
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
-        self.answer.asks_for_the_past(views)
+        self.answer.asks_for_the_past(views) || self.to.asks_for_memory(self.line().1)
     }
 
     fn races(&self) -> Vec<Race> {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::tls::TlsKeys;
 use crate::{
+    mesh::Port,
     scenario::{
         check::Check,
         quantity::Time,
@@ -14,6 +15,9 @@ use crate::{
     },
     yaml::At,
 };
+
+/// Where services tell what reached them (`docs/reference/services.md`).
+const MEMORY: [&str; 6] = ["/received", "/checks", "/counters", "/traces", "/logs", "/metrics"];
 
 /// Where requests go, and how. The keys are those of the step itself.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -67,6 +71,15 @@ impl Target {
         let connections = self.connections.as_ref();
         let over = connections.map_or(String::new(), |connections| format!(" over {}", connections.value));
         format!("{protocol}{tls}{over}")
+    }
+
+    /// Whether a request for this path asks a service what reached it, or an Envoy's admin interface what it has counted: what others
+    /// have sent before is in it. Past every Envoy alone: none lets such a request through to a service of ours.
+    pub(super) fn asks_for_memory(&self, path: &str) -> bool {
+        let alone = path.split(['?', '#']).next().unwrap_or_default();
+        let is_past_envoys = self.direct.is_some() || self.to.is_some();
+        let is_admin = self.port().is_some_and(|(_, port)| port == Port::Admin.number());
+        is_past_envoys && MEMORY.contains(&alone) || is_admin
     }
 
     /// The pod and the port of `to`.

@@ -6,6 +6,7 @@ use crate::observation::EnvoyView;
 fn view() -> EnvoyView {
     let endpoints = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     EnvoyView {
+        life: None,
         ready: "LIVE".to_owned(),
         stats: IndexMap::from([
             ("server.live".to_owned(), 1.0),
@@ -133,6 +134,28 @@ fn a_counter_that_fell_holds_no_bound_and_a_gauge_may_fall() {
         (false, "it fell from 9 to 2: it was reset, or the Envoy began again")
     );
     assert!(since("stats: {cluster.pet.membership_healthy: '< 1'}").passed);
+}
+
+/// Regression: an Envoy that began again and counted as far as before has grown by nothing, as if nothing had come.
+#[test]
+fn what_another_life_of_an_envoy_counted_is_not_taken_from_what_this_one_has() {
+    let of = |life: &str, counted: f64| {
+        let mut view = view();
+        view.life = Some(life.to_owned());
+        view.stats.insert("cluster.pet.update_success".to_owned(), counted);
+        view
+    };
+    let (before, same, other) = (of("1", 3.0), of("1", 5.0), of("2", 5.0));
+    assert!(of_envoy("stats: {cluster.pet.update_success: 2}", &same, Some(&before)).passed);
+    for expectation in [
+        "stats: {cluster.pet.update_success: 2}",
+        "stats: {cluster.pet.update_success: '>= 0'}",
+        "stats: {cluster.pet.update_success: 5}",
+    ] {
+        let check = of_envoy(expectation, &other, Some(&before));
+        assert!(!check.passed && check.actual.contains("began again"), "{check:?}");
+    }
+    assert!(of_envoy("stats: {cluster.pet.update_success: 5}", &other, None).passed);
 }
 
 #[test]

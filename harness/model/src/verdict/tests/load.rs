@@ -217,3 +217,22 @@ fn a_load_that_nobody_answered_was_served_by_nobody() {
     assert!(!of_load("served-by: petstore", &unanswered).passed);
     assert!(of_load("errors: 100%", &unanswered).passed);
 }
+
+/// Regression: nothing that was answered has a latency of nothing, which is below every bound.
+#[test]
+fn where_nothing_was_answered_no_latency_is_promised() {
+    let none = Window {
+        requests: 50,
+        errors: 50,
+        failures: IndexMap::from([("the connection was refused".to_owned(), 50)]),
+        ..Window::default()
+    };
+    for expectation in ["p50: < 200ms", "p99: < 300ms", "max: < 1s", "that: p99_ms == 0.0", "that: max_ms < 5.0"] {
+        let step: ExpectStep = step(&format!("expect: shoppers\n{expectation}\n"));
+        let checks = window(&step, &none, &surroundings());
+        assert!(checks.iter().any(|check| !check.passed), "{expectation}");
+    }
+    assert!(!none.summary().contains("p50"), "{}", none.summary());
+    let step: ExpectStep = step("expect: shoppers\np99: < 300ms\n");
+    assert!(window(&step, &seen(), &surroundings()).iter().all(|check| check.passed));
+}
