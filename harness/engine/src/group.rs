@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
-use meshkat_driver::Client;
 use meshkat_model::{
     case::Case,
     event::{Artifact, Event},
@@ -14,20 +13,16 @@ use meshkat_runtime::Backend;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    attempt::{attempt, by_others},
     bundle,
-    case::{Attempt, CaseRun, millis},
+    case::{Attempt, millis},
     diagnose::{Before, diagnose},
-    invariants,
     machine::Watch,
     mesh::{MeshError, RunningMesh, bring_up::BringUp},
     options::{Keep, RunOptions, reproduce},
     room::Room,
     sink::Sink,
 };
-
-/// How long the Envoys may take to write down what they have answered, before a failure is explained. They do so every
-/// 50 ms.
-const ACCESS_LOGGED: Duration = Duration::from_millis(500);
 
 /// So often an attempt at a case may prove nothing. Then the machine is told of, as what cannot be tested on.
 const MOST_VOIDS: usize = 3;
@@ -230,34 +225,7 @@ impl Group {
     }
 
     async fn on_mesh(&self, running: &RunningMesh, case: &Case) -> Attempt {
-        running.is_to_be_used().await;
-        let before = Before::of(running);
-        // What came late before was nobody's promise.
-        running.take_late();
-        let client = Client::new();
-        let tally = client.tally();
-        let mut attempt = CaseRun::new(running, case, client, &self.watch).run(&self.sink).await;
-        if attempt.void.is_some() {
-            // It proves nothing, and its mesh is given back.
-            return attempt;
-        }
-        let broken = invariants::judge(running, case, &tally, &mut attempt, &self.sink).await;
-        let keep = match self.options.keep {
-            Keep::Never => false,
-            Keep::Failed => attempt.status != Status::Passed,
-            Keep::Always => true,
-        };
-        if keep || attempt.failure.is_some() {
-            running.lease().look_again().await;
-            running.access_logged(ACCESS_LOGGED).await;
-        }
-        if let Some(failure) = &mut attempt.failure {
-            failure.hints = by_others(running);
-            failure.hints.extend(diagnose(running, &before).await);
-            failure.hints.extend(broken);
-            failure.hints.extend(reused(running));
-        }
-        running.was_used_by(&case.id);
+        let (attempt, keep) = attempt(running, case, self.options.keep, &self.watch, &self.sink).await;
         if keep {
             let files = bundle::collect(running).await;
             self.sink.send(Event::Artifacts {
@@ -425,43 +393,6 @@ fn too_busy(attempt: &mut Attempt, voids: &[VoidAttempt]) {
         actual: format!("{}\n{}", last.why, last.machine.summary()),
         hints: vec!["run it when less else runs here, or with fewer meshes at the same time: --jobs 1".to_owned()],
     });
-}
-
-/// What somebody did to the mesh from outside: no step of the case did it, and it comes before all other causes.
-fn by_others(mesh: &RunningMesh) -> Vec<String> {
-    let done = mesh.lease().done_by_hand();
-    if done.is_empty() {
-        return Vec::new();
-    }
-    vec![format!(
-        "somebody else has changed this mesh from outside: {}; run the case again",
-        done.join("; ")
-    )]
-}
-
-/// That others had used the mesh before, how often it was repaired, and that it had other pods: whoever reads of a failure should be able to rule it out.
-fn reused(mesh: &RunningMesh) -> Option<String> {
-    let before = mesh.used_by();
-    let last = before.last()?;
-    let others = match before.len() - 1 {
-        0 => String::new(),
-        1 => " and one other".to_owned(),
-        others => format!(" and {others} others"),
-    };
-    let repaired = match mesh.repairs() {
-        0 => String::new(),
-        1 => "; it was repaired once".to_owned(),
-        times => format!("; it was repaired {times} times"),
-    };
-    let scaled = match mesh.scalings() {
-        0 => String::new(),
-        1 => "; it had other numbers of pods before, and was scaled once".to_owned(),
-        times => format!("; it had other numbers of pods before, and was scaled {times} times"),
-    };
-    Some(format!(
-        "this mesh had been used before, by {last}{others}{repaired}{scaled}: `--share never` gives each case a new one, and so does `share: \
-         never` in its file"
-    ))
 }
 
 /// Why a mesh did not come up, and what there was to see of it.
