@@ -8,13 +8,7 @@ use super::{
 
 /// Changes every entry that nothing depends on to the heaviest level that the rules allow there. A changed row can have what
 /// another one was there for: that one is taken out.
-pub(super) fn settle(
-    tuples: &Tuples,
-    solver: &Solver<'_>,
-    weights: &[Vec<u32>],
-    needed: &[bool],
-    rows: &mut Vec<Row>,
-) {
+pub(super) fn settle(tuples: &Tuples, solver: &Solver<'_>, weights: &[Vec<u32>], needed: &[bool], rows: &mut Vec<Row>) {
     let alike = |weights: &Vec<u32>| weights.windows(2).all(|two| two[0] == two[1]);
     let have_weights = !weights.iter().all(alike);
     solver.spend((rows.len() * tuples.subsets.len() * 6) as u64);
@@ -34,13 +28,7 @@ pub(super) fn settle(
 }
 
 /// Takes out a row of which every needed combination is in another one, too. Whether there was any.
-fn take_one(
-    tuples: &Tuples,
-    solver: &Solver<'_>,
-    needed: &[bool],
-    rows: &mut Vec<Row>,
-    counts: &mut [u32],
-) -> bool {
+fn take_one(tuples: &Tuples, solver: &Solver<'_>, needed: &[bool], rows: &mut Vec<Row>, counts: &mut [u32]) -> bool {
     solver.spend(LOOK * (rows.len() * tuples.subsets.len()) as u64);
     if solver.is_exhausted() {
         return false;
@@ -55,7 +43,10 @@ fn take_one(
         return false;
     };
     let row = rows.remove(spare);
-    tuples.subsets.iter().for_each(|subset| counts[subset.of_row(&row)] -= 1);
+    tuples
+        .subsets
+        .iter()
+        .for_each(|subset| counts[subset.of_row(&row)] -= 1);
     true
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use indexmap::IndexMap;
 use meshkat_model::observation::{Answer, Exchange, HttpVersion, NoAnswer, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

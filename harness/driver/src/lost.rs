@@ -59,7 +59,7 @@ impl Lost {
             }
             Self::NoEnd => told(
                 NoAnswerKind::ResetStream,
-                "the peer reset the stream before the answer's end: RST_STREAM NO_ERROR".to_owned(),
+                "the peer reset the stream: RST_STREAM NO_ERROR".to_owned(),
             ),
             Self::Broke(error) => match innermost::<h2::Error>(&**error) {
                 Some(error) => of_http2(error),

@@ -27,7 +27,10 @@ impl std::fmt::Debug for Error {
 
 impl Error {
     pub(crate) fn diagnostics(wrong: &[Diagnostic]) -> Self {
-        let each: Vec<String> = wrong.iter().map(|one| one.render(false).trim_end().to_owned()).collect();
+        let each: Vec<String> = wrong
+            .iter()
+            .map(|one| one.render(false).trim_end().to_owned())
+            .collect();
         Self::Invalid(each.join("\n\n"))
     }
 

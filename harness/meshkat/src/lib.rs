@@ -15,7 +15,7 @@
 //! mesh.run(
 //!     "
 //!     - {load: shoppers, get: /stores/1, rate: 100/s}
-//!     - {stop: pet-1}
+//!     - {scale: {pet: 2}}
 //!     - {expect: shoppers, for: 1s, errors: 0}
 //!     ",
 //! )

@@ -52,7 +52,11 @@ impl Mesh {
         let case = self.of.case(&self.meshes, &name, &listed(steps));
         async move {
             let came = self.held.run(&case?).await;
-            let told = || came.failure.as_ref().map(|failure| format!("{name}: {}", Error::told(failure)));
+            let told = || {
+                came.failure
+                    .as_ref()
+                    .map(|failure| format!("{name}: {}", Error::told(failure)))
+            };
             match came.status {
                 Status::Passed | Status::Flaky | Status::Skipped => Ok(Held {
                     checks: came.checks,
@@ -73,7 +77,9 @@ impl Mesh {
         let route = Route { socket, host: None };
         let request = Request::new("GET", &route, path, &IndexMap::new(), ANSWER).map_err(Error::Invalid)?;
         let response = Client::new().send(&request).await;
-        response.outcome.map_err(|none| Error::Failed(format!("GET {path}: {}", none.message)))
+        response
+            .outcome
+            .map_err(|none| Error::Failed(format!("GET {path}: {}", none.message)))
     }
 
     /// Where this machine reaches a port of a pod, for a client of one's own: `("ingress", 10000)`, `("pet-2", 8081)`.
@@ -81,7 +87,12 @@ impl Mesh {
     /// # Errors
     /// There is no such pod.
     pub fn address(&self, pod: &str, port: u16) -> Result<SocketAddr, Error> {
-        let none = |why: String| Error::Invalid(Error::with_help(&why, [format!("the pods are {}", self.pods().join(", "))]));
+        let none = |why: String| {
+            Error::Invalid(Error::with_help(
+                &why,
+                [format!("the pods are {}", self.pods().join(", "))],
+            ))
+        };
         let found = self.held.mesh().pod(pod);
         let found = found.ok_or_else(|| none(format!("there is no pod `{pod}`")))?;
         found
@@ -132,6 +143,9 @@ mod tests {
     fn one_step_alone_is_a_list_of_one() {
         assert_eq!(listed("{get: /, status: 200}"), "- {get: /, status: 200}");
         assert_eq!(listed("\n    get: /\n    status: 200\n"), "\n- get: /\n  status: 200");
-        assert_eq!(listed("\n    - get: /\n      status: 200\n    - kill: a\n"), "\n- get: /\n  status: 200\n- kill: a");
+        assert_eq!(
+            listed("\n    - get: /\n      status: 200\n    - kill: a\n"),
+            "\n- get: /\n  status: 200\n- kill: a"
+        );
     }
 }

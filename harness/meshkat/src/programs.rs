@@ -25,7 +25,8 @@ pub(crate) async fn backend(envoy: Option<String>) -> Result<ProcessBackend, Err
     let located = located
         .await
         .map_err(|error| Error::Environment(format!("failed to look for Envoy: {error}")))?;
-    let envoy = located.map_err(|error| Error::Environment(Error::with_help(&error.to_string(), [error.help().to_string()])))?;
+    let envoy = located
+        .map_err(|error| Error::Environment(Error::with_help(&error.to_string(), [error.help().to_string()])))?;
     let services = services()?;
     let mut options =
         ProcessOptions::new(Envoys::one(envoy.path), services.clone()).map_err(|error| environment(&error))?;
@@ -44,7 +45,8 @@ fn services() -> Result<PathBuf, Error> {
     if let Some(given) = env::var_os("MESHKAT_SERVICES").filter(|given| !given.is_empty()) {
         return Ok(given.into());
     }
-    let own = env::current_exe().map_err(|error| Error::Environment(format!("failed to find this program: {error}")))?;
+    let own =
+        env::current_exe().map_err(|error| Error::Environment(format!("failed to find this program: {error}")))?;
     let path = env::var_os("PATH").unwrap_or_default();
     let mut on_path = env::split_paths(&path).filter(|folder| folder.join(MESHKAT).is_file());
     // A test's program is in `target/debug/deps`, an example's in `target/debug/examples`.

@@ -43,7 +43,9 @@ pub(super) async fn told(mesh: &RunningMesh, pod: &Pod, before: Option<&Counts>,
         alike.add(&pod.name, format!("expects {rest}"), format!("expect {rest}"));
     }
     for (name, count) in ending(NO_TLS).filter(|(name, _)| name.starts_with("cluster.")) {
-        let rest = format!("TLS broke in the handshake with {count} upstream connections, or the other side speaks none ({name})");
+        let rest = format!(
+            "TLS broke in the handshake with {count} upstream connections, or the other side speaks none ({name})"
+        );
         alike.add(&pod.name, format!("says: {rest}"), format!("say: {rest}"));
     }
     for (end, what) in UNSAID {

@@ -23,7 +23,10 @@ impl RunningMesh {
         };
         // As it is now, and not when somebody last looked.
         let now = self.pod(&pod.name);
-        let life = now.as_ref().and_then(|pod| pod.envoy.as_ref()?.instance()).map(ToString::to_string);
+        let life = now
+            .as_ref()
+            .and_then(|pod| pod.envoy.as_ref()?.instance())
+            .map(ToString::to_string);
         let mut view = EnvoyView {
             life,
             ready,

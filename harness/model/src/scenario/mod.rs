@@ -77,9 +77,12 @@ impl Scenario {
     pub fn read(id: impl Into<String>, source: Source, shared: &SharedAxes) -> Result<Self, Vec<Diagnostic>> {
         let id = id.into();
         if let Some(letter) = id.chars().find(|letter| "[],=".contains(*letter)) {
-            let message = format!("`{id}` cannot be the id of a scenario: `{letter}` belongs to the values of its cases");
+            let message =
+                format!("`{id}` cannot be the id of a scenario: `{letter}` belongs to the values of its cases");
             let help = "ids have the form name[axis=value,axis=value]: give the file another name";
-            return Err(vec![Diagnostic::new(&source, source.at(0, 1), message, "in this file").help(help)]);
+            return Err(vec![
+                Diagnostic::new(&source, source.at(0, 1), message, "in this file").help(help),
+            ]);
         }
         let node = yaml::parse_or_tell(&source, SMALLEST, |rest| misfits(&source, rest))?;
         let too_many = size::too_many(&source, &node);

@@ -288,7 +288,12 @@ fn what_would_take_long_is_told_by_its_first_mistake() {
 /// Regression: ids of 64 bits above the middle were floats, and other ones.
 #[test]
 fn a_whole_number_of_64_bits_stays_the_number_that_it_is() {
-    for text in ["12345678901234567890", "18446744073709551615", "9223372036854775807", "-9223372036854775808"] {
+    for text in [
+        "12345678901234567890",
+        "18446744073709551615",
+        "9223372036854775807",
+        "-9223372036854775808",
+    ] {
         assert_eq!(super::node::scalar(text, true).to_string(), text);
     }
 }
