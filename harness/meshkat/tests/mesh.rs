@@ -44,11 +44,10 @@ async fn a_mesh_is_asked_loses_a_pod_and_is_asked_again() -> Result<(), Error> {
 #[tokio::test]
 async fn what_does_not_hold_is_told_with_its_cause() {
     let mut mesh = petshop().await;
-    let told = mesh
-        .run("{get: /stores/99, status: 200}")
-        .await
-        .expect_err("there is no such store");
-    let (text, line) = (told.to_string(), line!() - 1);
+    let steps = "{get: /stores/99, status: 200}";
+    let (line, run) = (line!(), mesh.run(steps));
+    let told = run.await.expect_err("there is no such store");
+    let text = told.to_string();
     assert!(matches!(told, Error::Failed(_)), "{text}");
     for part in [
         &*format!("tests/mesh.rs:{line}"),
