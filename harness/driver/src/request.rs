@@ -11,6 +11,7 @@ use meshkat_model::scenario::{
 };
 
 use crate::{
+    jar::Jar,
     peer::Peer,
     pool::{Http1Message, Message, Pool},
     tls::Tls,
@@ -165,6 +166,40 @@ impl Request {
         };
         self.has_body = true;
         self
+    }
+
+    /// The same with the cookies of a jar that are for where it goes, behind its other headers.
+    ///
+    /// # Errors
+    /// It goes to a host that is no part of a URL.
+    pub fn cookies(mut self, jar: &Jar) -> Result<Self, String> {
+        if let Some(value) = jar.header(&self.url())? {
+            self.headers.push(("cookie".to_owned(), value));
+        }
+        Ok(self)
+    }
+
+    /// Where it goes and what it asks for there, as a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.peer.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.host, self.path)
+    }
+
+    /// The same request of another path, over the same connections.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be sent.
+    pub fn with_path(&self, path: &str) -> Result<Self, String> {
+        if let Some(why) = not_a_path(path) {
+            return Err(format!("`{path}` cannot be sent as a path: {why}"));
+        }
+        let mut other = self.clone();
+        path.clone_into(&mut other.path);
+        if other.uri.is_some() {
+            let (protocol, tls) = (other.peer.protocol, other.peer.tls.clone());
+            other = other.over(protocol, tls)?;
+        }
+        Ok(other)
     }
 
     /// Over which connections it goes, each time that it is sent: those that all requests of the client share by default.

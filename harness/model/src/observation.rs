@@ -9,10 +9,14 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 mod exchange;
+pub(crate) mod logged;
+pub(crate) mod received;
 
 use crate::{expression::Variables, shorten::shorten};
 
 pub use exchange::{Certificate, Exchange, HttpVersion, TlsSession};
+pub use logged::{AccessLog, LOGGED_VARIABLES, LogLine};
+pub use received::{RECEIVED_VARIABLES, Reached, Received};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,8 @@ pub struct Answer {
     pub status: u16,
     /// Headers, lower-case; repeated ones joined by a comma.
     pub headers: IndexMap<String, String>,
+    /// Each `Set-Cookie` header by itself: joined by commas, nobody can take them apart.
+    pub set_cookies: Vec<String>,
     /// The body, as text.
     pub text: String,
     /// What came behind the body, as headers do.
@@ -81,6 +87,26 @@ pub enum NoAnswerKind {
 }
 
 impl NoAnswerKind {
+    /// It in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::ResetStream => "reset-stream",
+            Self::Goaway => "goaway",
+            Self::UnknownCa => "unknown-ca",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::WrongName => "wrong-name",
+            Self::BadCertificate => "bad-certificate",
+            Self::NoAlpn => "no-alpn",
+            Self::RefusedVersion => "refused-version",
+            Self::TlsAlert => "tls-alert",
+            Self::Tls => "tls",
+        }
+    }
+
     /// Whether it was TLS that failed.
     pub fn is_tls(self) -> bool {
         match self {
@@ -269,6 +295,40 @@ pub struct Window {
     pub unsent: u64,
     /// How much later than it was due the latest one was sent.
     pub send_delay: Duration,
+    /// How long requests that were answered waited from when they were due until they went over a connection.
+    pub queue: Queued,
+    /// When the first and the last request that failed were due; none where none has failed. Of requests that were never sent it
+    /// does not tell.
+    pub error_window: Option<ErrorWindow>,
+    /// The longest time in which no answer came.
+    pub gap: Duration,
+}
+
+/// Times since a load began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorWindow {
+    /// When the first request that failed was due.
+    pub first: Duration,
+    /// When the last one was.
+    pub last: Duration,
+}
+
+impl ErrorWindow {
+    /// From the first to the last.
+    pub fn length(self) -> Duration {
+        self.last.saturating_sub(self.first)
+    }
+}
+
+/// Quantiles of how long requests waited before they went over a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// Half waited no longer.
+    pub p50: Duration,
+    /// 99 of 100 waited no longer.
+    pub p99: Duration,
+    /// None waited longer.
+    pub max: Duration,
 }
 
 /// What is told of a request that was due before a load was stopped, and for which this machine was too slow.
@@ -303,6 +363,10 @@ impl Window {
         less.requests -= wrong;
         less.errors = less.errors.saturating_sub(wrong);
         less.statuses.retain(|status, _| !LATE.contains(status));
+        if less.errors == 0 {
+            less.error_window = None;
+        }
+        less.gap = less.gap.saturating_sub(still.mul_f64(AROUND));
         Some(less)
     }
 
@@ -324,7 +388,17 @@ impl Window {
             ("p95_ms".to_owned(), ms(self.latency.p95)),
             ("p99_ms".to_owned(), ms(self.latency.p99)),
             ("max_ms".to_owned(), ms(self.latency.max)),
+            ("queue_p50_ms".to_owned(), ms(self.queue.p50)),
+            ("queue_p99_ms".to_owned(), ms(self.queue.p99)),
+            ("queue_max_ms".to_owned(), ms(self.queue.max)),
+            ("error_window_ms".to_owned(), ms(self.error_window_length())),
+            ("gap_ms".to_owned(), ms(self.gap)),
         ])
+    }
+
+    /// How long it was from the first request that failed to the last one; nothing where none has, or one alone.
+    pub fn error_window_length(&self) -> Duration {
+        self.error_window.map_or(Duration::ZERO, ErrorWindow::length)
     }
 
     /// The same without what the machine did to it: each latency shorter by what `delay` says of its share of the requests, and
@@ -352,6 +426,10 @@ impl Window {
         less.requests -= self.unsent.min(self.requests);
         less.errors -= self.unsent.min(self.errors);
         less.failures.shift_remove(BEHIND);
+        // Nothing is answered while nobody can send, or read.
+        less.gap = self
+            .gap
+            .saturating_sub(delay(1.0).max(self.send_delay.mul_f64(BACKLOG)));
         less
     }
 
@@ -381,13 +459,18 @@ impl Window {
 }
 
 /// The names that [`Window::variables`] has.
-pub const WINDOW_VARIABLES: [&str; 9] = [
+pub const WINDOW_VARIABLES: [&str; 14] = [
+    "error_window_ms",
     "errors",
     "failures",
+    "gap_ms",
     "max_ms",
     "p50_ms",
     "p95_ms",
     "p99_ms",
+    "queue_max_ms",
+    "queue_p50_ms",
+    "queue_p99_ms",
     "requests",
     "served_by",
     "statuses",

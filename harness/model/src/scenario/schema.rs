@@ -77,7 +77,14 @@ fn by_verb(definitions: &mut Map<String, Value>) {
         let verb = definition.and_then(|definition| definition.pointer("/required/0")?.as_str());
         let Some(verb) = verb else { continue };
         verbs.push(verb.to_owned());
-        rules.push(json!({ "if": { "required": [verb] }, "then": { "$ref": to } }));
+        rules.push(match verb {
+            // Of a request, it is an expectation.
+            "received" => json!({
+                "if": { "required": [verb], "not": { "anyOf": is_request } },
+                "then": { "$ref": to },
+            }),
+            _ => json!({ "if": { "required": [verb] }, "then": { "$ref": to } }),
+        });
     }
     let one: Vec<Value> = verbs.iter().map(|verb| json!({ "required": [verb] })).collect();
     let step = json!({

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     answer::AnswerExpectations,
     contract::{AT_ONCE, Impact, Verb},
+    received::{Backends, ask_for_the_past, check_backends},
     served::ServedExpectations,
     target::Target,
 };
@@ -20,6 +21,7 @@ use crate::{
         value::{Body, Connections, Protocol},
         wire,
     },
+    suggest::nearest,
     yaml::At,
 };
 
@@ -60,12 +62,16 @@ pub struct RequestStep {
     pub to: Target,
     /// The body to send: a text as it is, anything else as JSON.
     pub body: Option<Body>,
+    /// The name of a jar of cookies: what `Set-Cookie` says is kept in it, and sent by the requests of the case that name it.
+    pub cookies: Option<At<String>>,
     /// How often the request is sent, one after the other; each answer is judged.
     pub times: Option<At<u32>>,
     /// How many of the `times` are open at the same time; 1 by default.
     pub parallel: Option<At<u32>>,
     /// The expectations become true within this time.
     pub within: Option<Time>,
+    /// With `within`: they have to be true so often in a row.
+    pub in_a_row: Option<At<u32>>,
     /// The expectations stay true for this time.
     #[serde(rename = "for")]
     pub for_: Option<Time>,
@@ -79,6 +85,9 @@ pub struct RequestStep {
     #[serde(rename = "$served")]
     #[schemars(flatten)]
     pub served: ServedExpectations,
+    /// What reached backends because of it, by pod or group: what came since the step began, asked past every Envoy.
+    #[serde(default)]
+    pub received: Backends,
     /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
     pub because: Option<At<String>>,
     /// No answer, but this: `refused`, `reset`, `timeout`, what TLS or HTTP/2 names, or `any`.
@@ -247,6 +256,37 @@ impl RequestStep {
         }
     }
 
+    /// What is kept in a jar is sent by somebody, and nothing else says what cookies are sent.
+    fn check_cookies(&self, check: &mut Check<'_>) {
+        let Some(jar) = &self.cookies else { return };
+        if jar.trim().is_empty() {
+            let help = "name whose cookies they are, such as `cookies: alice`";
+            check.wrong(jar.place, "a jar of cookies has a name", "no name", help);
+            return;
+        }
+        let own = self.to.headers.keys().find(|name| name.eq_ignore_ascii_case("cookie"));
+        if let Some(own) = own {
+            let place = check.key(&["headers", own.as_str()]);
+            let help = "remove it, or `cookies`";
+            check.wrong(place, "`cookies` says which cookies are sent", "says it again", help);
+        }
+        let is_sent_again = self.times.as_ref().is_some_and(|times| times.value > 1);
+        let is_used_again = is_sent_again || self.within.is_some() || self.for_.is_some();
+        let named = check.jars_in_file.iter().filter(|(name, _)| *name == jar.value).count();
+        if named < 2 && !is_used_again {
+            let others = check.jars_in_file.iter().map(|(name, _)| name.as_str());
+            let help = match nearest(jar, others.filter(|name| *name != jar.value)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name it in the request that is to send them, too".to_owned(),
+            };
+            let message = format!(
+                "nothing in the jar `{}` is ever sent: one request alone names it",
+                jar.value
+            );
+            check.wrong(jar.place, message, "never sent", help);
+        }
+    }
+
     fn check_times(&self, check: &mut Check<'_>) {
         self.check_parallel(check);
         let Some(times) = &self.times else { return };
@@ -338,7 +378,9 @@ impl Verb for RequestStep {
             );
         }
         self.check_times(check);
+        self.check_cookies(check);
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        check.in_a_row(self.in_a_row.as_ref());
         if let (Some(split), None) = (&self.served.split, &self.times) {
             let help = "say `times`, with as many requests as it takes to tell";
             check.wrong(
@@ -350,13 +392,14 @@ impl Verb for RequestStep {
         }
         self.served.check(check, self.times.as_ref());
         self.answer.check(check);
+        check_backends(check, &self.received);
         // A request that neither expects nor keeps anything is told as such.
         check.awaited(self.expects() || self.keep.is_none(), "status: 200");
         check.keep(self.keeps());
     }
 
     fn expects(&self) -> bool {
-        self.expects_answer() || self.error.is_some() || !self.answer.that.is_empty()
+        self.expects_answer() || self.error.is_some() || !self.answer.that.is_empty() || !self.received.is_empty()
     }
 
     /// Methods that RFC 9110 does not call safe count as lasting: a PUT may be one to anything.
@@ -368,7 +411,7 @@ impl Verb for RequestStep {
     }
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
-        self.answer.asks_for_the_past(views)
+        self.answer.asks_for_the_past(views) || ask_for_the_past(&self.received, views)
     }
 
     fn races(&self) -> Vec<Race> {
@@ -406,7 +449,9 @@ impl Verb for RequestStep {
 
 /// That a text is no path.
 pub(super) fn check_path(check: &mut Check<'_>, path: &At<String>) {
-    if let Some((host, rest)) = path
+    if path.starts_with("${") {
+        // What an earlier answer says, which may be a whole path: it is looked at when it is known.
+    } else if let Some((host, rest)) = path
         .split_once("://")
         .map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))
     {
