@@ -77,6 +77,7 @@ fn the_driver_is_measured_beside_others() {
             "open loop at 500/s",
             "50 requests one after the other",
             "│ driver ",
+            "memory of this process during an open loop at 2000/s",
         ],
     );
 }

@@ -3,6 +3,7 @@
 
 mod checks;
 mod edge;
+mod memory;
 mod others;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
@@ -34,6 +35,8 @@ pub(crate) struct Size {
     rate: f64,
     open: Duration,
     checks: usize,
+    /// How long the load takes of which the memory is measured.
+    long: Duration,
 }
 
 impl Size {
@@ -44,6 +47,7 @@ impl Size {
         rate: 5000.0,
         open: Duration::from_secs(10),
         checks: 1000,
+        long: Duration::from_secs(120),
     };
     pub(crate) const QUICK: Self = Self {
         time: Duration::from_millis(300),
@@ -52,6 +56,7 @@ impl Size {
         rate: 500.0,
         open: Duration::from_millis(500),
         checks: 50,
+        long: Duration::from_millis(800),
     };
 }
 
@@ -65,6 +70,7 @@ pub(crate) async fn measure(size: Size) -> Result<String, Error> {
     let mut report = closed(&edge, size).await?;
     report.push_str(&open(&edge, size).await?);
     report.push_str(&checks::measure(&edge, size.checks, size.rounds).await?);
+    report.push_str(&memory::measure(&edge, size.long).await?);
     Ok(report)
 }
 

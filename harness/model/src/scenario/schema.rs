@@ -63,9 +63,10 @@ fn by_verb(definitions: &mut Map<String, Value>) {
     let mut verbs: Vec<String> = METHODS.map(str::to_owned).to_vec();
     let request = "#/$defs/RequestStep";
     let is_request: Vec<Value> = METHODS.iter().map(|method| json!({ "required": [method] })).collect();
-    // A load says what it sends by the same word.
+    // A load, and a search for the rate that it may have, say what they send by the same word.
+    let of_loads = json!([{ "required": ["load"] }, { "required": ["capacity"] }]);
     let mut rules = vec![json!({
-        "if": { "anyOf": is_request, "not": { "required": ["load"] } },
+        "if": { "anyOf": is_request, "not": { "anyOf": of_loads } },
         "then": { "$ref": request },
     })];
     for to in kinds

@@ -23,6 +23,7 @@ mod sent;
 pub mod served;
 pub mod target;
 pub mod tls;
+pub mod transport;
 
 use std::time::Duration;
 
