@@ -4,6 +4,7 @@
 mod bare;
 mod cover;
 mod docker;
+mod driver;
 mod first_answer;
 mod planner;
 mod poll;
@@ -69,6 +70,8 @@ enum Bench {
     Planner,
     /// Where the processor time of the pairwise suite goes, by program.
     Suite,
+    /// Requests of the driver beside oha, wrk and hurl, as far as they are installed.
+    Driver,
     /// Sizes of covering arrays, beside what is published and what allpairspy gives.
     Cover,
 }
@@ -127,6 +130,8 @@ async fn report(bench: Bench, args: &Args) -> Result<String, Error> {
         Bench::XdsHostile => hostile::measure(bin, hostile::Size::FULL).await,
         Bench::Suite => suite::measure(bin, args.against.as_deref(), args.suite_pairs(), quick),
         Bench::Cover => cover::measure(quick),
+        Bench::Driver if quick => driver::measure(driver::Size::QUICK).await,
+        Bench::Driver => driver::measure(driver::Size::FULL).await,
         Bench::Planner => {
             let mut report = planner::measure(bin, "process", args.planner_pairs(), quick)?;
             match docker::is_there() {

@@ -68,6 +68,21 @@ fn the_suite_tells_what_each_program_used() {
 }
 
 #[test]
+fn the_driver_is_measured_beside_others() {
+    prints(
+        "driver",
+        &[
+            "│ HTTP/1.1, 1 connections ",
+            "│ HTTP/2, 8 connections ",
+            "open loop at 500/s",
+            "50 requests one after the other",
+            "│ driver ",
+            "memory of this process during an open loop at 2000/s",
+        ],
+    );
+}
+
+#[test]
 fn latency_has_a_row_for_each_transport_and_the_bound() {
     prints(
         "xds-latency",

@@ -163,6 +163,11 @@ async fn read(response: http::Response<Incoming>, exchange: Exchange, wanted: Wa
         ..Answer::default()
     };
     within(&parts.headers)?;
+    if wanted == Wanted::Whole {
+        let cookies = parts.headers.get_all(http::header::SET_COOKIE);
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        answer.set_cookies = cookies.iter().map(text).collect();
+    }
     let is_wanted = |name: &HeaderName| wanted == Wanted::Whole || SERVED_BY.contains(&name.as_str());
     add(&mut answer.headers, &parts.headers, is_wanted);
     let keep = match wanted {

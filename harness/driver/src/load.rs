@@ -1,4 +1,5 @@
-//! Steady load: open loop, each request sent when it is due, whatever became of those before.
+//! Load: in an open loop each request is sent when it is due, whatever became of those before; in a closed one clients send one
+//! request after the other.
 
 use std::{
     sync::{
@@ -9,15 +10,18 @@ use std::{
 };
 
 use futures::future::join_all;
-use meshkat_model::machine::IN_TIME;
-use meshkat_model::observation::{BEHIND, Window};
+use meshkat_model::{
+    observation::{BEHIND, Window},
+    results::LoadSpan,
+};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Client, Request,
     client::Permit,
-    record::{Progress, Record},
+    record::{Pin, Progress, Record},
+    schedule::Schedule,
 };
 
 /// More requests than these are not kept open at once: beyond it the load would measure this machine. A request that is due
@@ -31,12 +35,12 @@ const CATCH_UP: Duration = Duration::from_millis(500);
 /// How long what is open may still take when a case has ended. Nobody judges it any more.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// A client of a closed loop that has no answer waits for so long, from when it asked, before it asks again.
+const BACK_OFF: Duration = Duration::from_millis(5);
+
 /// So many requests are sent in a row before others have their turn: a load that is behind must not keep the machine from
 /// seeing that its time is over.
 const IN_A_ROW: usize = 32;
-
-/// Windows of more requests than these are summed up where nobody waits for it.
-const LARGE: usize = 100_000;
 
 /// A load that runs until it is stopped or dropped. Dropped, it sends nothing more, and gives up what is open.
 #[derive(Debug)]
@@ -70,25 +74,44 @@ impl Shared {
     }
 }
 
+/// How a load sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pace {
+    /// In an open loop: each request when it is due.
+    Open(Schedule),
+    /// In a closed loop: so many clients, each of which sends its next request when the one before has ended.
+    Closed(usize),
+}
+
 impl Load {
-    /// Starts sending `request` at `rate` requests a second; the first one at once.
-    pub fn start(client: &Client, request: Request, rate: f64) -> Self {
+    /// Starts sending `requests` in turn; the first one at once. There is at least one of them.
+    pub fn start(client: &Client, requests: Vec<Request>, pace: Pace) -> Self {
+        let (schedule, clients) = match pace {
+            Pace::Open(schedule) => (Some(schedule), 0),
+            Pace::Closed(clients) => (None, clients),
+        };
         let shared = Arc::new(Shared {
             start: Instant::now(),
-            record: Mutex::new(Record::new(rate)),
+            record: Mutex::new(Record::new(schedule)),
             ended: Notify::new(),
             stop: CancellationToken::new(),
             over: AtomicBool::new(false),
             cut: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
-        let pace = Pace {
+        let sender = Sender {
             client: client.clone(),
-            request: Arc::new(request),
+            requests: requests.into_iter().map(Arc::new).collect(),
             shared: Arc::clone(&shared),
             tasks: tasks.clone(),
         };
-        tasks.spawn(pace.run());
+        match clients {
+            0 => drop(tasks.spawn(sender.run())),
+            clients => {
+                let sender = Arc::new(sender);
+                (0..clients).for_each(|_| drop(tasks.spawn(Arc::clone(&sender).run_client())));
+            }
+        }
         Self { shared, tasks }
     }
 
@@ -112,23 +135,42 @@ impl Load {
         self.shared.record().progress(self.now())
     }
 
-    /// The requests that were due from `from` to before `until`, both since the load began, once all of them have ended.
+    /// Until when requests fell due; none while they go on.
+    pub fn stopped_at(&self) -> Option<Duration> {
+        self.shared.record().over_at()
+    }
+
+    /// What became of its requests over time: how long a span is, and each of them in order.
+    pub fn timeline(&self) -> (Duration, Vec<LoadSpan>) {
+        self.shared.record().timeline()
+    }
+
+    /// What was due from here on, since the load began, can be asked for; none: the last seconds, all since the begin, and all since the
+    /// last window that was asked for, can.
+    pub fn hold(&self, from: Option<Duration>) {
+        self.shared.record().hold(from);
+    }
+
+    /// The requests that were due from `from` to before `until`, both since the load began, once all of them have ended. `from` is the
+    /// begin of the load, or the end of the window before, or at most some seconds ago.
     pub async fn window(&self, from: Duration, until: Duration) -> Window {
+        let pin = self.shared.record().pin(from, until);
+        // Let go whether or not somebody waits to the end.
+        let pinned = Pinned {
+            shared: &self.shared,
+            pin,
+        };
         loop {
             // Registered before the look, so that a request that ends in between is not missed.
             let ended = self.shared.ended.notified();
-            let slice = {
+            let window = {
                 let record = self.shared.record();
                 let is_complete = self.now() >= until && record.is_complete(until);
-                is_complete.then(|| record.slice(from, until))
+                is_complete.then(|| record.window(pinned.pin))
             };
-            match slice {
-                Some(slice) if slice.samples.len() < LARGE => return slice.window(),
-                Some(slice) => match tokio::task::spawn_blocking(move || slice.window()).await {
-                    Ok(window) => return window,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                },
-                None => {}
+            if let Some(window) = window {
+                self.shared.record().judged(until);
+                return window;
             }
             let rest = until.saturating_sub(self.now());
             if rest.is_zero() {
@@ -173,14 +215,28 @@ impl Drop for Load {
     }
 }
 
-struct Pace {
+/// A window that somebody waits for.
+struct Pinned<'a> {
+    shared: &'a Shared,
+    pin: Pin,
+}
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        self.shared.record().let_go(self.pin);
+    }
+}
+
+/// Who sends the requests of a load.
+struct Sender {
     client: Client,
-    request: Arc<Request>,
+    /// Sent in turn.
+    requests: Vec<Arc<Request>>,
     shared: Arc<Shared>,
     tasks: TaskTracker,
 }
 
-impl Pace {
+impl Sender {
     async fn run(self) {
         let start = self.shared.start;
         while !self.shared.stop.is_cancelled() {
@@ -238,7 +294,7 @@ impl Pace {
         };
         let (number, due) = {
             let mut record = self.shared.record();
-            let number = record.begin();
+            let number = record.begin(self.shared.start.elapsed());
             (number, record.due(number))
         };
         // The task that sends is one of them.
@@ -258,12 +314,13 @@ impl Pace {
             }
         };
         self.shared.record().sent();
-        let (client, request, shared) = (self.client.clone(), Arc::clone(&self.request), Arc::clone(&self.shared));
+        let Some(request) = self.request(number) else {
+            return Err(Exhausted);
+        };
+        let (client, shared) = (self.client.clone(), Arc::clone(&self.shared));
         self.tasks.spawn(async move {
             let delay = shared.start.elapsed().saturating_sub(due);
-            if delay > IN_TIME {
-                shared.record().sent_late(number, delay);
-            }
+            shared.record().leaves(number, delay);
             let response = tokio::select! {
                 biased;
                 () = shared.cut.cancelled() => None,
@@ -281,75 +338,70 @@ impl Pace {
     }
 }
 
+impl Sender {
+    /// The request of this number.
+    fn request(&self, number: usize) -> Option<Arc<Request>> {
+        let at = number.checked_rem(self.requests.len())?;
+        self.requests.get(at).cloned()
+    }
+
+    /// One of the clients of a closed loop.
+    async fn run_client(self: Arc<Self>) {
+        let shared = &self.shared;
+        while !shared.stop.is_cancelled() {
+            let permit = self.client.count();
+            let (number, due) = {
+                let mut record = shared.record();
+                let number = record.begin(shared.start.elapsed());
+                (number, record.due(number))
+            };
+            let (Some(request), Some(permit)) = (self.request(number), permit) else {
+                // Told once by each client.
+                let most = Client::MOST_KEPT;
+                let why = format!("not sent: the loads of a case send up to {most} requests");
+                shared.record().failed(number, Duration::ZERO, &why);
+                break;
+            };
+            let open = match permit {
+                Permit::Send(open) => open,
+                Permit::TooMany => {
+                    let most = Client::MOST_OPEN;
+                    shared
+                        .record()
+                        .failed(number, Duration::ZERO, &format!("not sent: {most} requests are open"));
+                    shared.ended.notify_waiters();
+                    tokio::time::sleep(BACK_OFF).await;
+                    continue;
+                }
+            };
+            shared.record().sent();
+            let response = tokio::select! {
+                biased;
+                () = shared.cut.cancelled() => None,
+                response = self.client.send_for_load(&request) => Some(response),
+            };
+            drop(open);
+            let latency = shared.start.elapsed().saturating_sub(due);
+            let is_lost = response.as_ref().is_none_or(|response| response.outcome.is_err());
+            match response {
+                Some(response) => shared.record().ended(number, latency, &response),
+                None => shared.record().failed(number, latency, "given up: the case had ended"),
+            }
+            shared.ended.notify_waiters();
+            if is_lost && latency < BACK_OFF {
+                // Nobody is there: a client that asks again at once would do nothing but that.
+                tokio::time::sleep(BACK_OFF - latency).await;
+            }
+        }
+        let now = shared.start.elapsed();
+        shared.record().over(Some(now), BEHIND);
+        shared.ended.notify_waiters();
+    }
+}
+
 /// The loads of a case may send no more.
 #[derive(Debug)]
 struct Exhausted;
 
 #[cfg(test)]
-mod tests {
-    use indexmap::IndexMap;
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::Route;
-
-    /// Longer than any test may take.
-    const FOR_EVER: Duration = Duration::from_secs(3600);
-
-    /// Somebody who takes connections and says nothing.
-    async fn silent() -> (TcpListener, Request) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let route = Route {
-            socket: listener.local_addr().unwrap(),
-            host: None,
-        };
-        let request = Request::new("GET", &route, "/", &IndexMap::<String, String>::new(), FOR_EVER).unwrap();
-        (listener, request)
-    }
-
-    async fn due(load: &Load, number: u64) {
-        while load.progress().due < number {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn the_loads_of_a_case_share_what_may_be_open() {
-        let (_listener, request) = silent().await;
-        let client = Client::new().with_limits(10, Client::MOST_KEPT);
-        let loads = [1, 2].map(|_| Load::start(&client, request.clone(), 2000.0));
-        for load in &loads {
-            due(load, 100).await;
-        }
-        let sent: u64 = loads.iter().map(Load::requests).sum();
-        assert_eq!(sent, 10, "no more than these were sent");
-        Load::end_all(&loads).await;
-        let mut told = IndexMap::new();
-        for load in &loads {
-            let window = load.window(Duration::ZERO, Duration::from_millis(10)).await;
-            assert_eq!(window.requests, window.errors, "nothing was answered");
-            for (text, count) in window.failures {
-                *told.entry(text).or_insert(0) += count;
-            }
-        }
-        let texts: Vec<&str> = told.keys().map(String::as_str).collect();
-        assert!(texts.contains(&"not sent: 4000 requests are open"), "{texts:?}");
-    }
-
-    #[tokio::test]
-    async fn what_a_case_may_send_has_an_end_and_from_then_on_its_loads_fail() {
-        let (_listener, request) = silent().await;
-        let client = Client::new().with_limits(1000, 25);
-        let load = Load::start(&client, request, 1000.0);
-        due(&load, 100).await;
-        assert_eq!(load.requests(), 25);
-        Load::end_all([&load]).await;
-        let until = Duration::from_millis(100);
-        let window = load.window(Duration::ZERO, until).await;
-        assert_eq!((window.requests, window.errors), (100, 100));
-        assert_eq!(
-            window.failures["not sent: the loads of a case send up to 10000000 requests"],
-            75
-        );
-    }
-}
+mod tests;

@@ -147,8 +147,9 @@ impl Pool {
 
     /// Sends, and waits for the head of the answer.
     async fn ask(&self, message: &mut Message) -> Result<Answered, Lost> {
+        let mut queued = Duration::ZERO;
         loop {
-            let over = self.acquire(message).await?;
+            let over = self.acquire(message, &mut queued).await?;
             let (sent, over, is_used) = match over {
                 Over::Http1(mut connection, slot) => {
                     let Some(http1) = message.http1.take() else {
@@ -178,7 +179,10 @@ impl Pool {
                 Ok(response) => {
                     return Ok(Answered {
                         response,
-                        exchange: over.made().exchange(!is_used),
+                        exchange: Exchange {
+                            queued,
+                            ..over.made().exchange(!is_used)
+                        },
                         over,
                     });
                 }
@@ -199,8 +203,8 @@ impl Pool {
         }
     }
 
-    /// A connection to send over: one that is there, or a new one.
-    async fn acquire(&self, message: &Message) -> Result<Over, Lost> {
+    /// A connection to send over: one that is there, or a new one. Adds how long it was waited for one that others use.
+    async fn acquire(&self, message: &Message, queued: &mut Duration) -> Result<Over, Lost> {
         let peer = &message.peer;
         if peer.protocol != Some(Protocol::Http1) {
             let found = match message.is_fresh {
@@ -209,12 +213,12 @@ impl Pool {
             };
             match found {
                 Some(Connection::Http2(connection)) => return Ok(Over::Http2(connection)),
-                Some(Connection::Http1(connection)) => return Ok(Over::Http1(connection, self.slot().await)),
+                Some(Connection::Http1(connection)) => return Ok(Over::Http1(connection, self.slot(queued).await)),
                 // It is known that the peer chooses HTTP/1.1.
                 None => {}
             }
         }
-        let slot = self.slot().await;
+        let slot = self.slot(queued).await;
         if let Some(connection) = self.take(peer).await {
             return Ok(Over::Http1(connection, slot));
         }
@@ -228,9 +232,13 @@ impl Pool {
     }
 
     /// The right to use a connection that one request at a time uses.
-    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+    async fn slot(&self, queued: &mut Duration) -> Option<OwnedSemaphorePermit> {
+        let slots = Arc::clone(self.slots.as_ref()?);
+        let begun = Instant::now();
         // Never closed.
-        Arc::clone(self.slots.as_ref()?).acquire_owned().await.ok()
+        let slot = slots.acquire_owned().await.ok();
+        *queued += begun.elapsed();
+        slot
     }
 
     /// A connection that nobody uses, and that is still open.

@@ -1,42 +1,69 @@
-//! What a load keeps of each of its requests.
+//! What a load keeps of its requests: the last ones one by one, and sums of those before.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
-use meshkat_model::{observation::Response, shorten::shorten};
+use meshkat_model::{
+    observation::{NoAnswerKind, Response, Window},
+    results::LoadSpan,
+    shorten::shorten,
+};
 
 use crate::{
-    sample::{Outcome, Sample},
-    slice::{Over, Slice},
+    gaps::Gaps,
+    sample::{OPEN, Outcome, Sample, micros},
+    schedule::Schedule,
+    sum::{Over, Sum},
+    timeline::Timeline,
 };
 
 /// From this status on an answer is an error.
 const ERROR_FROM: u16 = 400;
 
-/// A request that is due so late is never sent; a clock can still be set to it.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// How many different answers of a load are told apart: by status, by who answered, and by the text of an error.
 const MOST_OUTCOMES: usize = 1_000;
 
-/// Everything that became of a load's requests, in eight bytes each. Request number `n` is due `n / rate` seconds after the load
-/// began. Texts that come again are kept once.
+/// Requests that were due longer ago, and have ended, are kept as sums alone, unless a window that somebody waits for needs them.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// A number of a window that somebody waits for.
+pub(crate) type Pin = u64;
+
+/// What became of a load's requests. Its memory does not grow with time: of what is older than some seconds there are sums, since the
+/// load began, since the last window that was judged, and since the begin of each window that somebody waits for.
 #[derive(Debug)]
 pub(crate) struct Record {
-    rate: f64,
-    /// By number; as many as were begun.
-    samples: Vec<Sample>,
+    /// When requests are due; none where each is due when the one before it has ended.
+    schedule: Option<Schedule>,
+    /// The number of the first request that is kept by itself.
+    first: usize,
+    samples: VecDeque<Sample>,
     /// The requests before this one have all ended.
     ended_below: usize,
     outcomes: Vec<Arc<Outcome>>,
     numbers: HashMap<Arc<Outcome>, u32>,
     over: Option<Over>,
     sent: u64,
-    /// The requests that were sent late, and how much. On a machine that keeps up there are none.
-    late: Vec<(usize, Duration)>,
+    /// Sums of what is not kept by itself any more, each from some time on.
+    all: Sum,
+    judged: (Duration, Sum),
+    pins: HashMap<Pin, Pinned>,
+    next_pin: Pin,
+    /// Nothing that was due from here on is summed up.
+    floor: Option<Duration>,
+    gaps: Gaps,
+    timeline: Timeline,
 }
 
-/// It has not ended.
-const OPEN: u32 = u32::MAX;
+#[derive(Debug)]
+struct Pinned {
+    from: Duration,
+    until: Duration,
+    sum: Sum,
+}
 
 /// How far a load has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,61 +77,63 @@ pub struct Progress {
 }
 
 impl Record {
-    /// Of a load of `rate` requests a second.
-    pub(crate) fn new(rate: f64) -> Self {
+    /// Of a load whose requests are due so; without a schedule, of one whose clients send when they can.
+    pub(crate) fn new(schedule: Option<Schedule>) -> Self {
         Self {
-            rate,
-            samples: Vec::new(),
+            schedule,
+            first: 0,
+            samples: VecDeque::new(),
             ended_below: 0,
             outcomes: Vec::new(),
             numbers: HashMap::new(),
             over: None,
             sent: 0,
-            late: Vec::new(),
+            all: Sum::default(),
+            judged: (Duration::ZERO, Sum::default()),
+            pins: HashMap::new(),
+            next_pin: 0,
+            floor: None,
+            gaps: Gaps::default(),
+            timeline: Timeline::default(),
         }
     }
 
-    /// When a request is due.
+    /// When a request that has begun, or begins next, is due.
     pub(crate) fn due(&self, number: usize) -> Duration {
-        let due = Duration::try_from_secs_f64(number as f64 / self.rate);
-        due.map_or(NEVER, |due| due.min(NEVER))
+        let kept = number.checked_sub(self.first).and_then(|at| self.samples.get(at));
+        match (kept, &self.schedule) {
+            (Some(sample), _) => sample.due(),
+            (None, Some(schedule)) => schedule.due(number),
+            (None, None) => Duration::ZERO,
+        }
     }
 
     /// The number of the first request that is due at `time` or later.
     pub(crate) fn first_due_from(&self, time: Duration) -> usize {
-        let mut number = (time.as_secs_f64() * self.rate).ceil() as usize;
-        // What was rounded in between.
-        while number > 0 && self.due(number - 1) >= time {
-            number -= 1;
+        match &self.schedule {
+            Some(schedule) => schedule.first_due_from(time),
+            None => self.first + self.samples.partition_point(|sample| sample.due() < time),
         }
-        while self.due(number) < time {
-            number += 1;
-        }
-        number
     }
 
-    /// The next request begins; gives its number.
-    pub(crate) fn begin(&mut self) -> usize {
-        self.samples.push(Sample {
-            latency: 0,
-            outcome: OPEN,
-        });
-        self.samples.len() - 1
+    /// The next request begins; gives its number. `now` is when it is due, where nothing else says so.
+    pub(crate) fn begin(&mut self, now: Duration) -> usize {
+        let number = self.next();
+        let due = self.schedule.as_ref().map_or(now, |schedule| schedule.due(number));
+        // Of several clients, one may have looked at the clock before another one, and come after it.
+        let before = self.samples.back().map_or(Duration::ZERO, Sample::due);
+        self.samples.push_back(Sample::begun(due.max(before)));
+        number
     }
 
     /// The number of the request that begins next.
     pub(crate) fn next(&self) -> usize {
-        self.samples.len()
+        self.first + self.samples.len()
     }
 
     /// A request was sent.
     pub(crate) fn sent(&mut self) {
         self.sent += 1;
-    }
-
-    /// A request was sent so much later than it was due.
-    pub(crate) fn sent_late(&mut self, number: usize, delay: Duration) {
-        self.late.push((number, delay));
     }
 
     /// No request begins any more. Those that are due until `at`, or for ever, and have not begun count as failed, for the reason
@@ -122,56 +151,142 @@ impl Record {
         self.over.as_ref().and_then(|over| over.at)
     }
 
-    /// A request has ended `latency` after it was due.
+    /// A request has ended `latency` after it was due, and waited so long for a connection of those that it may use.
     pub(crate) fn ended(&mut self, number: usize, latency: Duration, response: &Response) {
-        let (status, served_by, failure) = match &response.outcome {
-            Ok(answer) if answer.status < ERROR_FROM => (answer.status, answer.served_by().join(","), None),
+        let (status, served_by, failure, kind) = match &response.outcome {
+            Ok(answer) if answer.status < ERROR_FROM => {
+                (answer.status, answer.served_by().join(","), None, String::new())
+            }
             Ok(answer) => {
                 let body = shorten(answer.text.trim(), 600);
                 (
                     answer.status,
                     answer.served_by().join(","),
                     Some(format!("{}: {body}", answer.status)),
+                    answer.status.to_string(),
                 )
             }
-            Err(none) => (0, String::new(), Some(none.message.clone())),
+            Err(none) => {
+                let kind = none.kind.map_or("no answer", NoAnswerKind::word).to_owned();
+                (0, String::new(), Some(none.message.clone()), kind)
+            }
         };
-        self.settle(
-            number,
-            latency,
-            Outcome {
-                status,
-                served_by,
-                failure,
-            },
-        );
+        let waited = response
+            .outcome
+            .as_ref()
+            .map_or(Duration::ZERO, |answer| answer.exchange.queued);
+        if let Some(sample) = self.sample(number) {
+            sample.queue = micros(waited).saturating_add(sample.queue);
+        }
+        let outcome = Outcome {
+            status,
+            served_by,
+            failure,
+            kind,
+        };
+        self.settle(number, latency, outcome);
+    }
+
+    /// A request leaves so long after it was due.
+    pub(crate) fn leaves(&mut self, number: usize, delay: Duration) {
+        if let Some(sample) = self.sample(number) {
+            sample.queue = micros(delay);
+            sample.late = sample.queue;
+        }
     }
 
     /// A request has ended without an answer, for a reason of this machine's.
     pub(crate) fn failed(&mut self, number: usize, latency: Duration, why: &str) {
-        self.settle(
-            number,
-            latency,
-            Outcome {
-                status: 0,
-                served_by: String::new(),
-                failure: Some(why.to_owned()),
-            },
-        );
+        let outcome = Outcome {
+            status: 0,
+            served_by: String::new(),
+            failure: Some(why.to_owned()),
+            kind: "not sent".to_owned(),
+        };
+        self.settle(number, latency, outcome);
+    }
+
+    fn sample(&mut self, number: usize) -> Option<&mut Sample> {
+        let at = number.checked_sub(self.first)?;
+        self.samples.get_mut(at)
     }
 
     fn settle(&mut self, number: usize, latency: Duration, outcome: Outcome) {
+        let (is_answered, kind) = (outcome.status > 0, outcome.kind.clone());
         let outcome = self.number(outcome);
-        let latency = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
-        if let Some(sample) = self.samples.get_mut(number) {
-            *sample = Sample { latency, outcome };
+        let Some(sample) = self.sample(number) else { return };
+        sample.outcome = outcome;
+        sample.latency = micros(latency);
+        let due = sample.due();
+        let now = due + latency;
+        if is_answered {
+            self.gaps.answered(now);
         }
+        self.timeline.add(due, &kind, is_answered.then_some(latency));
         while self
             .samples
-            .get(self.ended_below)
-            .is_some_and(|sample| sample.outcome != OPEN)
+            .get(self.ended_below - self.first)
+            .is_some_and(|sample| !sample.is_open())
         {
             self.ended_below += 1;
+        }
+        self.sum_up(now.saturating_sub(KEPT));
+    }
+
+    /// Sums up what was due before this time, has ended, and is not needed one by one.
+    fn sum_up(&mut self, before: Duration) {
+        let pinned = self.pins.values().map(|pin| pin.until);
+        let before = pinned.chain(self.floor).chain([before]).min().unwrap_or(before);
+        while self.first < self.ended_below {
+            let Some(sample) = self.samples.front().filter(|sample| sample.due() < before).copied() else {
+                break;
+            };
+            self.samples.pop_front();
+            self.first += 1;
+            let Some(outcome) = self.outcomes.get(sample.outcome as usize) else {
+                continue;
+            };
+            let due = sample.due();
+            self.all.add(&sample, outcome);
+            let (judged, sum) = &mut self.judged;
+            if *judged <= due {
+                sum.add(&sample, outcome);
+            }
+            for pin in self.pins.values_mut().filter(|pin| pin.from <= due) {
+                pin.sum.add(&sample, outcome);
+            }
+        }
+    }
+
+    /// Somebody waits for the window from `from` to before `until`: what it needs is kept until it is let go.
+    pub(crate) fn pin(&mut self, from: Duration, until: Duration) -> Pin {
+        self.next_pin += 1;
+        let sum = self.sum_from(from).cloned().unwrap_or_default();
+        self.pins.insert(self.next_pin, Pinned { from, until, sum });
+        self.next_pin
+    }
+
+    /// Nobody waits for it any more.
+    pub(crate) fn let_go(&mut self, pin: Pin) {
+        self.pins.remove(&pin);
+    }
+
+    /// A window that ended here was judged, and is still pinned: a later one may begin where it ended.
+    pub(crate) fn judged(&mut self, until: Duration) {
+        self.judged = (until, Sum::default());
+    }
+
+    /// From here on nothing is summed up; none: as usual.
+    pub(crate) fn hold(&mut self, from: Option<Duration>) {
+        self.floor = from;
+    }
+
+    /// The sum of what is not kept by itself from this time on, if there is one.
+    fn sum_from(&self, from: Duration) -> Option<&Sum> {
+        match from {
+            Duration::ZERO => Some(&self.all),
+            from if from == self.judged.0 => Some(&self.judged.1),
+            _ => None,
         }
     }
 
@@ -183,40 +298,48 @@ impl Record {
     /// How far it has come `now`.
     pub(crate) fn progress(&self, now: Duration) -> Progress {
         let until = self.over_at().map_or(now, |at| at.min(now));
-        let open = self.samples[self.ended_below..].iter();
+        let open = self.samples.iter().filter(|sample| sample.is_open());
         Progress {
             due: self.first_due_from(until) as u64,
             sent: self.sent,
-            open: open.filter(|sample| sample.outcome == OPEN).count() as u64,
+            open: open.count() as u64,
         }
     }
 
     /// Whether every request that was due before `until` has begun, however late this machine is, and has ended.
     pub(crate) fn is_complete(&self, until: Duration) -> bool {
         let first = self.first_due_from(until);
-        self.ended_below >= first || (self.over.is_some() && self.ended_below == self.samples.len())
+        self.ended_below >= first || (self.over.is_some() && self.ended_below == self.next())
     }
 
-    /// The requests that were due from `from` to before `until` and have ended.
-    pub(crate) fn slice(&self, from: Duration, until: Duration) -> Slice {
-        let (first, end) = (self.first_due_from(from), self.first_due_from(until));
-        let begun = self.samples.len();
-        let samples = self.samples.get(first..end.min(begun)).unwrap_or_default();
-        let unsent = self.over.as_ref().map(|over| {
-            let due = over.at.map_or(end, |at| self.first_due_from(at).min(end));
-            (due.saturating_sub(first.max(begun)) as u64, Arc::clone(&over.why))
-        });
-        let late = self.late.iter().filter(|(number, _)| (first..end).contains(number));
-        Slice {
-            late: late.map(|(_, delay)| *delay).collect(),
-            samples: samples
-                .iter()
-                .filter(|sample| sample.outcome != OPEN)
-                .copied()
-                .collect(),
-            outcomes: self.outcomes.clone(),
-            unsent: unsent.filter(|(count, _)| *count > 0),
+    /// What is told of the requests of a pinned window that have ended.
+    pub(crate) fn window(&self, pin: Pin) -> Window {
+        let Some(Pinned { from, until, sum }) = self.pins.get(&pin) else {
+            return Window::default();
+        };
+        let (from, until) = (*from, *until);
+        let mut sum = sum.clone();
+        let kept = self.samples.iter().filter(|sample| !sample.is_open());
+        for sample in kept.filter(|sample| (from..until).contains(&sample.due())) {
+            if let Some(outcome) = self.outcomes.get(sample.outcome as usize) {
+                sum.add(sample, outcome);
+            }
         }
+        let unsent = self.over.as_ref().filter(|_| self.schedule.is_some()).map(|over| {
+            let end = self.first_due_from(until);
+            let due = over.at.map_or(end, |at| self.first_due_from(at).min(end));
+            let first = self.first_due_from(from).max(self.next());
+            (due.saturating_sub(first) as u64, &*over.why)
+        });
+        let mut window = sum.window(&self.outcomes, unsent.filter(|(count, _)| *count > 0));
+        let last = self.over_at().map_or(until, |at| at.min(until));
+        window.gap = self.gaps.longest(from, last);
+        window
+    }
+
+    /// What became of all requests over time: how long a span is, and each of them.
+    pub(crate) fn timeline(&self) -> (Duration, Vec<LoadSpan>) {
+        self.timeline.told()
     }
 
     fn number(&mut self, outcome: Outcome) -> u32 {
@@ -235,6 +358,7 @@ impl Record {
                     status: outcome.status,
                     served_by: String::new(),
                     failure: Some(failure),
+                    kind: "other".to_owned(),
                 };
                 if let Some(number) = self.numbers.get(&last) {
                     return *number;
@@ -251,157 +375,4 @@ impl Record {
 }
 
 #[cfg(test)]
-mod tests {
-    use indexmap::IndexMap;
-    use meshkat_model::observation::{Answer, NoAnswer, NoAnswerKind, Window};
-
-    use super::*;
-
-    fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
-
-    fn answer(status: u16, by: &str) -> Response {
-        let headers = IndexMap::from([("x-served-by".to_owned(), by.to_owned())]);
-        Response {
-            outcome: Ok(Answer {
-                status,
-                headers,
-                text: "gone".to_owned(),
-                ..Answer::default()
-            }),
-            took: ms(1),
-        }
-    }
-
-    /// A request each 10 ms; these have ended, each a millisecond later than the one before.
-    fn record(responses: &[Response]) -> Record {
-        let mut record = Record::new(100.0);
-        for (more, response) in responses.iter().enumerate() {
-            let number = record.begin();
-            record.sent();
-            record.ended(number, ms(10 * more as u64 + 1), response);
-        }
-        record
-    }
-
-    fn window(record: &Record, from: u64, until: u64) -> Window {
-        record.slice(ms(from), ms(until)).window()
-    }
-
-    #[test]
-    fn a_window_has_what_was_due_in_it() {
-        let lost = Response {
-            outcome: Err(NoAnswer {
-                kind: Some(NoAnswerKind::Timeout),
-                message: "nothing".to_owned(),
-            }),
-            took: ms(5),
-        };
-        let record = record(&[answer(200, "a"), answer(503, "b"), lost, answer(200, "a")]);
-        let seen = window(&record, 10, 31);
-        assert_eq!((seen.requests, seen.errors), (3, 2));
-        assert_eq!(seen.statuses, IndexMap::from([(200, 1), (503, 1)]));
-        assert_eq!(seen.answered_by.get("a"), Some(&1));
-        assert_eq!(seen.failures.keys().collect::<Vec<_>>(), ["503: gone", "nothing"]);
-        assert_eq!(seen.latency.max, ms(31));
-        assert_eq!(window(&record, 100, 200), Window::default());
-    }
-
-    #[test]
-    fn a_window_is_complete_when_nothing_due_in_it_is_open() {
-        let mut record = Record::new(100.0);
-        let first = record.begin();
-        assert!(record.is_complete(ms(0)));
-        assert!(!record.is_complete(ms(1)));
-        record.ended(first, ms(1), &answer(200, "a"));
-        assert!(record.is_complete(ms(10)));
-        assert!(!record.is_complete(ms(11)), "what was due at 10 ms was not sent yet");
-        let (second, third) = (record.begin(), record.begin());
-        record.ended(third, ms(1), &answer(200, "a"));
-        assert!(!record.is_complete(ms(30)), "the second is open");
-        record.ended(second, ms(1), &answer(200, "a"));
-        assert!(record.is_complete(ms(30)) && !record.is_complete(ms(31)));
-    }
-
-    #[test]
-    fn every_request_is_due_in_one_of_two_windows_side_by_side() {
-        for rate in [0.3, 1.0, 3.0, 7.0, 33.3, 999.9, 5000.0] {
-            let record = Record::new(rate);
-            for number in [0, 1, 2, 3, 10, 99, 12_345] {
-                let due = record.due(number);
-                assert_eq!(record.first_due_from(due), number, "{rate}/s");
-                assert_eq!(
-                    record.first_due_from(due + Duration::from_nanos(1)),
-                    number + 1,
-                    "{rate}/s"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_due_and_not_sent_is_told_and_counts_as_failed() {
-        let mut record = record(&[answer(200, "a"), answer(200, "a")]);
-        assert_eq!(window(&record, 0, 20).errors, 0);
-        record.over(Some(ms(95)), "not sent: it ended");
-        assert!(record.is_complete(ms(10_000)), "there is nothing to wait for");
-        let seen = window(&record, 0, 10_000);
-        assert_eq!((seen.requests, seen.errors), (10, 8), "ten were due until 95 ms");
-        assert_eq!(seen.failures, IndexMap::from([("not sent: it ended".to_owned(), 8)]));
-        assert_eq!(seen.statuses, IndexMap::from([(200, 2)]));
-        let seen = window(&record, 50, 80);
-        assert_eq!((seen.requests, seen.errors), (3, 3));
-        assert_eq!(
-            record.progress(ms(500)),
-            Progress {
-                due: 10,
-                sent: 2,
-                open: 0
-            }
-        );
-    }
-
-    #[test]
-    fn a_load_that_may_send_no_more_fails_for_as_long_as_it_is_due() {
-        let mut record = record(&[answer(200, "a")]);
-        record.over(None, "not sent: too many");
-        assert_eq!(window(&record, 0, 1000).errors, 99);
-        record.over(Some(ms(500)), "not sent: it ended");
-        let seen = window(&record, 0, 1000);
-        assert_eq!(seen.failures, IndexMap::from([("not sent: too many".to_owned(), 49)]));
-    }
-
-    #[test]
-    fn texts_without_end_are_not_kept_and_who_answered_is_never_made_up() {
-        let mut record = Record::new(1000.0);
-        for more in 0..3 * MOST_OUTCOMES {
-            let number = record.begin();
-            let mut response = answer(if more % 2 == 0 { 200 } else { 503 }, &format!("pod-{more}"));
-            if let Ok(answer) = &mut response.outcome {
-                answer.text = format!("error number {more}");
-            }
-            record.ended(number, ms(1), &response);
-        }
-        assert!(record.outcomes.len() <= MOST_OUTCOMES + 2, "{}", record.outcomes.len());
-        let seen = window(&record, 0, 1_000_000);
-        assert_eq!(seen.requests, 3 * MOST_OUTCOMES as u64);
-        // Half were errors; of the rest, those that are not told apart are.
-        assert_eq!(seen.errors, 1500 + 1000);
-        assert_eq!(seen.served_by.len(), MOST_OUTCOMES);
-        assert_eq!(seen.statuses, IndexMap::from([(200, 1500), (503, 1500)]));
-    }
-
-    #[test]
-    fn a_million_requests_take_eight_bytes_each() {
-        assert_eq!(size_of::<Sample>(), 8);
-        let mut record = Record::new(5000.0);
-        for _ in 0..1_000_000 {
-            let number = record.begin();
-            record.ended(number, ms(3), &answer(200, "a"));
-        }
-        let seen = window(&record, 0, 200_000);
-        assert_eq!((seen.requests, seen.errors), (1_000_000, 0));
-        assert_eq!(seen.latency.p99, ms(3));
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! A request, as the bytes that go over the wire.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -11,6 +11,7 @@ use meshkat_model::scenario::{
 };
 
 use crate::{
+    jar::Jar,
     peer::Peer,
     pool::{Http1Message, Message, Pool},
     tls::Tls,
@@ -44,6 +45,8 @@ pub struct Request {
     is_fresh: bool,
     /// Where and as whom it is asked for in HTTP/2, where it may be spoken.
     uri: Option<Uri>,
+    /// Its head in HTTP/1.1, once it was sent: a load sends the same one many thousand times.
+    head: OnceLock<Bytes>,
 }
 
 impl fmt::Debug for Request {
@@ -100,6 +103,7 @@ impl Request {
             pool: None,
             is_fresh: false,
             uri: None,
+            head: OnceLock::new(),
         })
     }
 
@@ -148,6 +152,7 @@ impl Request {
         if !self.has("authorization") {
             self.authorization = Some(value.to_owned());
         }
+        self.head = OnceLock::new();
         Ok(self)
     }
 
@@ -164,7 +169,44 @@ impl Request {
             }
         };
         self.has_body = true;
+        self.head = OnceLock::new();
         self
+    }
+
+    /// The same with the cookies of a jar that are for where it goes, behind its other headers.
+    ///
+    /// # Errors
+    /// It goes to a host that is no part of a URL.
+    pub fn cookies(mut self, jar: &Jar) -> Result<Self, String> {
+        if let Some(value) = jar.header(&self.url())? {
+            self.headers.push(("cookie".to_owned(), value));
+        }
+        self.head = OnceLock::new();
+        Ok(self)
+    }
+
+    /// Where it goes and what it asks for there, as a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.peer.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", self.host, self.path)
+    }
+
+    /// The same request of another path, over the same connections.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be sent.
+    pub fn with_path(&self, path: &str) -> Result<Self, String> {
+        if let Some(why) = not_a_path(path) {
+            return Err(format!("`{path}` cannot be sent as a path: {why}"));
+        }
+        let mut other = self.clone();
+        path.clone_into(&mut other.path);
+        other.head = OnceLock::new();
+        if other.uri.is_some() {
+            let (protocol, tls) = (other.peer.protocol, other.peer.tls.clone());
+            other = other.over(protocol, tls)?;
+        }
+        Ok(other)
     }
 
     /// Over which connections it goes, each time that it is sent: those that all requests of the client share by default.
@@ -211,6 +253,10 @@ impl Request {
 
     /// The request line and the headers, with the empty line behind them.
     fn head(&self) -> Bytes {
+        self.head.get_or_init(|| self.written_head()).clone()
+    }
+
+    fn written_head(&self) -> Bytes {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.path, self.host);
         let mut add = |name: &str, value: &str| {
             head.extend([name, ": ", value, "\r\n"]);
@@ -336,6 +382,24 @@ mod tests {
             sent(&typed),
             format!("PUT {head}content-type: application/json\r\ncontent-length: 3\r\n\r\n[1]")
         );
+    }
+
+    #[test]
+    fn what_changes_after_a_request_was_sent_is_sent_the_next_time() {
+        let first = request("PUT", &[]);
+        let begin = |request: &Request| sent(request).split("\r\n\r\n").next().unwrap().to_owned();
+        assert!(!begin(&first).contains("content-type"));
+        let typed = first.body(&json!([1]));
+        assert!(begin(&typed).ends_with("\r\ncontent-length: 3"), "{}", begin(&typed));
+        let other = typed.with_path("/b").unwrap();
+        assert!(begin(&other).starts_with("PUT /b HTTP/1.1"), "{}", begin(&other));
+        let told = other.authorization("Bearer x").unwrap();
+        assert!(begin(&told).contains("\r\nauthorization: Bearer x\r\n"));
+        let mut jar = Jar::default();
+        jar.keep(&told.url(), &["a=1; Path=/".to_owned()]).unwrap();
+        let with = told.clone().cookies(&jar).unwrap();
+        assert!(begin(&with).contains("\r\ncookie: a=1\r\n"), "{}", begin(&with));
+        assert!(!begin(&told).contains("cookie"), "and nothing else is");
     }
 
     #[test]

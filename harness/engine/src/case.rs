@@ -6,13 +6,13 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use meshkat_driver::{Client, Load, Progress};
+use meshkat_driver::{Client, Jar, Load, Progress};
 use meshkat_model::{
     case::{Case, DEADLINE},
     event::Event,
     machine::{Machine, SHORTEST_LIMIT},
     observation::EnvoyView,
-    results::{Failure, Status, StepResult},
+    results::{Failure, LoadResult, Status, StepResult},
     scenario::verb::Step,
     verdict::{Check, Surroundings, Undecided, Unmet},
     yaml::At,
@@ -25,6 +25,7 @@ use crate::{
     machine::Watch,
     mesh::{MeshError, RunningMesh},
     sink::Sink,
+    steps::{self, Before, Marks},
 };
 
 /// So many loads are told of when a case takes too long.
@@ -58,6 +59,8 @@ pub(crate) struct Attempt {
     pub(crate) requests: u64,
     pub(crate) steps: Vec<StepResult>,
     pub(crate) failure: Option<Failure>,
+    /// What became of its loads.
+    pub(crate) loads: Vec<LoadResult>,
     /// What was measured of the machine meanwhile.
     pub(crate) machine: Option<Machine>,
     /// Why it proves nothing, and is made again; with what was not as expected, if that is why.
@@ -107,6 +110,18 @@ pub(crate) struct CaseRun<'a> {
     pub(crate) loads: IndexMap<String, RunningLoad>,
     pub(crate) views: HashMap<String, EnvoyView>,
     kept: IndexMap<String, serde_json::Value>,
+    /// What was told by `Set-Cookie`, by the name of the jar.
+    pub(crate) jars: IndexMap<String, Jar>,
+    /// What had reached backends when the case began, and when the last `received` step ended.
+    pub(crate) received_before: Before,
+    pub(crate) received_last: Before,
+    /// When the case began, as access logs write it, and how long the logs of Envoys were then.
+    pub(crate) began: String,
+    pub(crate) log_marks: Marks,
+    /// How long the log of an Envoy was when a step kept what it said, by the name of that.
+    pub(crate) kept_log_marks: HashMap<String, Marks>,
+    /// What became of searches for the highest rate.
+    pub(crate) searched: Vec<LoadResult>,
     pub(crate) checks: u64,
     pub(crate) requests: u64,
     /// How late requests of loads were sent, of what was judged.
@@ -125,6 +140,13 @@ impl<'a> CaseRun<'a> {
             loads: IndexMap::new(),
             views: HashMap::new(),
             kept,
+            jars: IndexMap::new(),
+            received_before: Before::default(),
+            received_last: Before::default(),
+            began: String::new(),
+            log_marks: Marks::new(),
+            kept_log_marks: HashMap::new(),
+            searched: Vec::new(),
             checks: 0,
             requests: 0,
             sends: Sends::default(),
@@ -140,6 +162,8 @@ impl<'a> CaseRun<'a> {
         let mut void = None;
         let mut status = Status::Passed;
         let of = self.case.steps.len();
+        self.begin_to_receive().await;
+        self.begin_to_log().await;
         for (index, step) in self.case.steps.iter().enumerate() {
             let name = step.value.describe();
             sink.send(Event::StepStarted {
@@ -192,6 +216,11 @@ impl<'a> CaseRun<'a> {
         }
         // Whatever is due or open: a case that has ended sends nothing more, and the next one finds a mesh at rest.
         Load::end_all(self.loads.values().map(|running| &running.load)).await;
+        let mut loads = Vec::new();
+        for (name, running) in &self.loads {
+            loads.push(steps::result(name, &running.load).await);
+        }
+        loads.append(&mut self.searched);
         self.requests += self.loads.values().map(|running| running.load.requests()).sum::<u64>();
         if status == Status::Passed && self.checks == 0 {
             status = Status::Errored;
@@ -212,6 +241,7 @@ impl<'a> CaseRun<'a> {
             requests: self.requests,
             steps,
             failure,
+            loads,
             machine: Some(self.sends.of(self.watch.measured_since(start))),
             void,
         }
@@ -354,6 +384,11 @@ impl<'a> CaseRun<'a> {
     /// Remembers what a step saw for later expressions.
     pub(crate) fn keep(&mut self, name: &str, variables: meshkat_model::expression::Variables) {
         self.kept.insert(name.to_owned(), json!(variables));
+    }
+
+    /// What steps kept so far, by name.
+    pub(crate) fn kept(&self) -> &meshkat_model::expression::Variables {
+        &self.kept
     }
 
     /// What expectations refer to beside what was just seen.

@@ -358,6 +358,7 @@ impl Group {
             earlier_failures: tried.failures,
             voids: tried.voids,
             machine: attempt.machine,
+            loads: attempt.loads,
         }
     }
 }
@@ -450,6 +451,7 @@ fn broken(case: &Case, message: String, status: Status) -> Attempt {
         requests: 0,
         steps: Vec::new(),
         failure: Some(failure),
+        loads: Vec::new(),
         machine: None,
         void: None,
     }

@@ -121,6 +121,7 @@ fn not_run(skipped: &Skipped, options: &RunOptions) -> CaseResult {
         earlier_failures: Vec::new(),
         voids: Vec::new(),
         machine: None,
+        loads: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Access logs in any format: which lines of an Envoy's log are theirs, and what a line says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use serde_yaml::Value;
@@ -51,6 +51,8 @@ pub struct AccessFormats {
     formats: Vec<Format>,
     /// Whether the configuration has such a log itself.
     is_any_kept: bool,
+    /// Whether the last format is none of the configuration's.
+    is_default_added: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,16 +94,39 @@ impl AccessFormats {
         }
         let is_any_kept = !formats.is_empty();
         let default = Format::Text(parts(DEFAULT));
-        if !formats.contains(&default) {
+        let is_default_added = !formats.contains(&default);
+        if is_default_added {
             formats.push(default);
         }
-        Self { formats, is_any_kept }
+        Self {
+            formats,
+            is_any_kept,
+            is_default_added,
+        }
     }
 
     /// Whether the configuration has an access log that goes to a file or to an output. What comes by discovery may have one
     /// where it has none.
     pub fn is_any_kept(&self) -> bool {
         self.is_any_kept
+    }
+
+    /// What lines tell, by the names `method`, `host`, `path`, `status`, `details`, `flags`, `cluster` and `upstream`: of all
+    /// formats of the configuration, or, where it has none, of that which Envoy has by itself.
+    pub fn tells(&self) -> BTreeSet<&'static str> {
+        let own = self.formats.len() - usize::from(self.is_default_added);
+        let formats = match own {
+            0 => &self.formats[..],
+            own => &self.formats[..own],
+        };
+        let of = |parts: &[Part]| parts.iter().filter_map(named).collect::<Vec<_>>();
+        formats
+            .iter()
+            .flat_map(|format| match format {
+                Format::Text(parts) => of(parts),
+                Format::Json(fields) => fields.iter().flat_map(|(_, parts)| of(parts)).collect(),
+            })
+            .collect()
     }
 
     /// What a line says; none of a line that is in no format that is known.
@@ -258,6 +283,22 @@ fn parts(format: &str) -> Vec<Part> {
         parts.push(Part::Literal(literal));
     }
     parts
+}
+
+/// What a part of a format tells, by its name.
+fn named(part: &Part) -> Option<&'static str> {
+    let Part::Operator(operator) = part else { return None };
+    Some(match operator {
+        Operator::Method => "method",
+        Operator::Authority => "host",
+        Operator::Path => "path",
+        Operator::Code => "status",
+        Operator::Details => "details",
+        Operator::Flags => "flags",
+        Operator::Cluster => "cluster",
+        Operator::Upstream => "upstream",
+        Operator::Start | Operator::Duration | Operator::Reason | Operator::Other => return None,
+    })
 }
 
 fn operator(name: &str) -> Operator {

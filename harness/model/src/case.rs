@@ -18,7 +18,7 @@ use crate::{
         verb::{Cause, Impact, Step},
     },
     source::Source,
-    yaml::At,
+    yaml::{At, Node},
 };
 
 /// How long a case may take where its scenario does not say.
@@ -51,6 +51,8 @@ pub struct Case {
     pub steps: Arc<[At<Step>]>,
     /// The files that the steps name, by what they are called there.
     pub files: Arc<BTreeMap<String, PathBuf>>,
+    /// The steps that refer to what steps before them keep, as they are written, by where each begins.
+    pub written: Arc<BTreeMap<usize, Node>>,
 }
 
 /// The id of a scenario's case: stable from run to run.

@@ -65,6 +65,7 @@ mod tests {
             earlier_failures: Vec::new(),
             voids: Vec::new(),
             machine: None,
+            loads: Vec::new(),
         }
     }
 

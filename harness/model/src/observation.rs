@@ -1,18 +1,23 @@
 //! What was seen. No judgement in it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 mod exchange;
+pub(crate) mod logged;
+pub(crate) mod received;
+mod window;
 
 use crate::{expression::Variables, shorten::shorten};
 
 pub use exchange::{Certificate, Exchange, HttpVersion, TlsSession};
+pub use logged::{AccessLog, LOGGED_VARIABLES, LogLine};
+pub use received::{RECEIVED_VARIABLES, Reached, Received};
+pub use window::{BEHIND, ErrorWindow, Latency, Queued, Served, WINDOW_VARIABLES, Window};
+
+use window::LATE;
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +35,8 @@ pub struct Answer {
     pub status: u16,
     /// Headers, lower-case; repeated ones joined by a comma.
     pub headers: IndexMap<String, String>,
+    /// Each `Set-Cookie` header by itself: joined by commas, nobody can take them apart.
+    pub set_cookies: Vec<String>,
     /// The body, as text.
     pub text: String,
     /// What came behind the body, as headers do.
@@ -81,6 +88,26 @@ pub enum NoAnswerKind {
 }
 
 impl NoAnswerKind {
+    /// It in a word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::ResetStream => "reset-stream",
+            Self::Goaway => "goaway",
+            Self::UnknownCa => "unknown-ca",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::WrongName => "wrong-name",
+            Self::BadCertificate => "bad-certificate",
+            Self::NoAlpn => "no-alpn",
+            Self::RefusedVersion => "refused-version",
+            Self::TlsAlert => "tls-alert",
+            Self::Tls => "tls",
+        }
+    }
+
     /// Whether it was TLS that failed.
     pub fn is_tls(self) -> bool {
         match self {
@@ -125,16 +152,6 @@ impl Answer {
 
 /// Bytes of a body that is read as JSON.
 const LARGEST_JSON: usize = 8 << 20;
-
-/// Requests fail because a machine stood still when they were due meanwhile, or were open, or came while connections were made again.
-const AROUND: f64 = 4.0;
-
-/// How much longer than a machine stood still it takes until what fell due meanwhile is done, at the most: a mesh that is asked for more
-/// than half of what it can do on its machine is not judged by it.
-const BACKLOG: f64 = 2.0;
-
-/// Answers that a time limit on the way makes where somebody was late: a request, a connection, an answer.
-const LATE: [u16; 3] = [408, 503, 504];
 
 impl Response {
     /// Whether a time limit that ran out can have made it so.
@@ -221,186 +238,6 @@ pub const RESPONSE_VARIABLES: [&str; 16] = [
     "tls_ms",
     "tls_version",
     "trailers",
-];
-
-/// Who served requests: for each list of pods that took part in an answer, the one that answered first, how many answers
-/// there were. An answer in which no pod took part is in none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Served(pub BTreeMap<Vec<String>, u64>);
-
-impl Served {
-    /// Counts `number` answers in which these took part.
-    pub fn add<'a>(&mut self, chain: impl IntoIterator<Item = &'a str>, number: u64) {
-        let chain: Vec<String> = chain.into_iter().map(str::to_owned).collect();
-        if !chain.is_empty() {
-            *self.0.entry(chain).or_default() += number;
-        }
-    }
-
-    /// Everybody who took part.
-    pub fn pods(&self) -> BTreeSet<&str> {
-        self.0.keys().flatten().map(String::as_str).collect()
-    }
-}
-
-/// What became of a load's requests that fell due within a window.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Window {
-    /// How many were due.
-    pub requests: u64,
-    /// Without an answer, or with a status of 400 or more.
-    pub errors: u64,
-    /// Answers by status.
-    pub statuses: IndexMap<u16, u64>,
-    /// Answers by the pods that took part.
-    pub served_by: IndexMap<String, u64>,
-    /// The pods that answered themselves, without those that they asked.
-    pub answered_by: IndexMap<String, u64>,
-    /// Answers by all who took part in each.
-    pub chains: Served,
-    /// Different failures in words, with how often each came.
-    pub failures: IndexMap<String, u64>,
-    /// Latencies of all that were answered, measured from when the request was due.
-    pub latency: Latency,
-    /// How many were sent later than [`IN_TIME`](crate::machine::IN_TIME) after they were due, or not at all, because the machine
-    /// was behind.
-    pub late: u64,
-    /// Of these, the ones that were not sent at all. They count as errors, with [`BEHIND`].
-    pub unsent: u64,
-    /// How much later than it was due the latest one was sent.
-    pub send_delay: Duration,
-}
-
-/// What is told of a request that was due before a load was stopped, and for which this machine was too slow.
-pub const BEHIND: &str = "not sent: this machine was too far behind when the load was stopped";
-
-/// Quantiles of a latency.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Latency {
-    /// Half are within.
-    pub p50: Duration,
-    /// 95 of 100 are within.
-    pub p95: Duration,
-    /// 99 of 100 are within.
-    pub p99: Duration,
-    /// All are within.
-    pub max: Duration,
-}
-
-impl Window {
-    /// The same without what time limits may have made that ran out because nobody had a processor for `still` in this window of
-    /// `time`: answers that they make, or answers that are missing. None where there are none of these, or more than were due in
-    /// [`AROUND`] times as long.
-    pub fn without_limits(&self, still: Duration, time: Duration) -> Option<Self> {
-        let answered: u64 = self.statuses.values().sum();
-        let late: u64 = LATE.iter().filter_map(|status| self.statuses.get(status)).sum();
-        let wrong = late + self.requests.saturating_sub(answered);
-        let share = still.as_secs_f64() * AROUND / time.as_secs_f64().max(1e-3);
-        if wrong == 0 || wrong as f64 > self.requests as f64 * share {
-            return None;
-        }
-        let mut less = self.clone();
-        less.requests -= wrong;
-        less.errors = less.errors.saturating_sub(wrong);
-        less.statuses.retain(|status, _| !LATE.contains(status));
-        Some(less)
-    }
-
-    /// Whether any was answered: else nothing is known of latencies.
-    pub fn has_answers(&self) -> bool {
-        self.statuses.values().any(|answers| *answers > 0)
-    }
-
-    /// What expressions know of it. Where nothing was answered, latencies are null.
-    pub fn variables(&self) -> Variables {
-        let ms = |time: Duration| match self.has_answers() {
-            true => json!(time.as_secs_f64() * 1000.0),
-            false => Value::Null,
-        };
-        let statuses: IndexMap<String, u64> = self
-            .statuses
-            .iter()
-            .map(|(status, n)| (status.to_string(), *n))
-            .collect();
-        Variables::from([
-            ("requests".to_owned(), json!(self.requests)),
-            ("errors".to_owned(), json!(self.errors)),
-            ("statuses".to_owned(), json!(statuses)),
-            ("served_by".to_owned(), json!(self.served_by)),
-            ("failures".to_owned(), json!(self.failures)),
-            ("p50_ms".to_owned(), ms(self.latency.p50)),
-            ("p95_ms".to_owned(), ms(self.latency.p95)),
-            ("p99_ms".to_owned(), ms(self.latency.p99)),
-            ("max_ms".to_owned(), ms(self.latency.max)),
-        ])
-    }
-
-    /// The same without what the machine did to it: each latency shorter by what `delay` says of its share of the requests, and
-    /// no error because a request was never sent.
-    #[must_use]
-    pub fn without(&self, delay: impl Fn(f64) -> Duration) -> Self {
-        let mut less = self.clone();
-        // Latencies count from when a request was due. What fell due while nobody could send leaves at once, and waits for one another
-        // for as long again; and so do as many that fell due behind it.
-        let on_time = 1.0 - BACKLOG * self.late as f64 / self.requests.max(1) as f64;
-        let of = |latency: Duration, share: f64| {
-            let sent = if share > on_time {
-                self.send_delay.mul_f64(BACKLOG)
-            } else {
-                Duration::ZERO
-            };
-            latency.saturating_sub(delay(share).max(sent))
-        };
-        less.latency = Latency {
-            p50: of(self.latency.p50, 0.5),
-            p95: of(self.latency.p95, 0.95),
-            p99: of(self.latency.p99, 0.99),
-            max: of(self.latency.max, 1.0),
-        };
-        less.requests -= self.unsent.min(self.requests);
-        less.errors -= self.unsent.min(self.errors);
-        less.failures.shift_remove(BEHIND);
-        less
-    }
-
-    /// In one line, for a failure's "actual".
-    pub fn summary(&self) -> String {
-        let mut parts = vec![format!("{} requests, {} errors", self.requests, self.errors)];
-        if !self.failures.is_empty() {
-            let worst: Vec<String> = self
-                .failures
-                .iter()
-                .take(3)
-                .map(|(what, n)| format!("{n} × {}", shorten(what, 400)))
-                .collect();
-            parts.push(worst.join("; "));
-        }
-        let by: Vec<String> = self.served_by.iter().map(|(pod, n)| format!("{pod} {n}")).collect();
-        if !by.is_empty() {
-            parts.push(format!("served by {}", by.join(", ")));
-        }
-        let latency = self.latency;
-        if self.has_answers() {
-            parts.push(format!(
-                "p50 {:.1?}, p99 {:.1?}, max {:.1?}",
-                latency.p50, latency.p99, latency.max
-            ));
-        }
-        parts.join("; ")
-    }
-}
-
-/// The names that [`Window::variables`] has.
-pub const WINDOW_VARIABLES: [&str; 9] = [
-    "errors",
-    "failures",
-    "max_ms",
-    "p50_ms",
-    "p95_ms",
-    "p99_ms",
-    "requests",
-    "served_by",
-    "statuses",
 ];
 
 /// What an Envoy says of itself.

@@ -3,7 +3,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-pub use crate::outcome::{Failure, Status, StepResult, VoidAttempt};
+pub use crate::{
+    loaded::{CapacityResult, CapacityTrial, LoadResult, LoadSpan},
+    outcome::{Failure, Status, StepResult, VoidAttempt},
+};
 
 use crate::{
     culprit::Culprit,
@@ -137,6 +140,9 @@ pub struct CaseResult {
     /// What was measured of the machine during the last attempt; none of a case that did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
+    /// What became of its loads in the last attempt, in the order in which they began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<LoadResult>,
 }
 
 impl Totals {

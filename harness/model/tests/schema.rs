@@ -66,6 +66,30 @@ fn every_scenario_and_every_mesh_is_let_through() {
     }
 }
 
+/// The blocks of YAML in the reference that are scenarios, or steps of one.
+#[test]
+fn the_examples_of_the_reference_are_let_through() {
+    let page = project().root.join("docs/reference/scenario.md");
+    let page = fs::read_to_string(page).expect("the reference is there");
+    let validator = validator("scenario");
+    let blocks = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
+    let mut number = 0;
+    for block in blocks {
+        let text = match block {
+            block if block.starts_with("promise:") => block.to_owned(),
+            block if block.starts_with("steps:") => format!("promise: p\nmesh: petshop\n{block}"),
+            _ => continue,
+        };
+        let document = parse(&Source::new("scenario.md", text)).expect("it is YAML").to_json();
+        assert_eq!(told(&validator, &document), Vec::<String>::new(), "{block}");
+        number += 1;
+    }
+    assert!(number > 15, "{number} examples");
+}
+
 #[test]
 fn an_old_spelling_is_let_through_in_place_of_the_new_one() {
     let scenario = validator("scenario");
@@ -144,6 +168,14 @@ fn what_is_misspelt_missing_or_of_another_kind_is_not() {
         "stronger-a-word",
         "stronger-without-strength",
         "stronger-with-an-odd-strength",
+        "received-misspelt-key",
+        "received-unknown-protocol",
+        "received-since-an-unknown-word",
+        "logged-misspelt-key",
+        "rates-a-misspelt-key",
+        "cookies-of-a-load",
+        "capacity-without-at-least",
+        "expect-an-error-window-without-unit",
     ] {
         let document = read(&broken("scenarios", name)).to_json();
         assert!(!scenario.is_valid(&document), "the schema lets {name} through");
@@ -205,6 +237,27 @@ fn what_a_schema_can_know_it_tells() {
         "network-slow-without-delay",
         "nobody-to-kill",
         "certificate-of-nothing",
+        "cookies-without-a-name",
+        "in-a-row-of-one",
+        "in-a-row-without-within",
+        "received-a-method-in-small-letters",
+        "received-a-path-without-slash",
+        "received-certificate-of-nothing",
+        "received-host-as-a-header",
+        "received-nobody-named",
+        "received-nothing-said",
+        "received-within-and-for",
+        "logged-contains-nothing",
+        "logged-nothing-said",
+        "load-of-no-clients",
+        "load-of-no-paths",
+        "load-of-two-methods",
+        "load-with-a-path-without-slash",
+        "load-with-a-rate-and-clients",
+        "rates-half-a-ramp",
+        "rates-of-nothing",
+        "capacity-between-one-rate",
+        "capacity-of-nothing",
         "parallel-alone",
         "to-and-at",
         "to-without-a-port",

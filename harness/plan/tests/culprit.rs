@@ -117,6 +117,7 @@ impl<'a> World<'a> {
             earlier_failures: Vec::new(),
             voids: Vec::new(),
             machine: None,
+            loads: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::bundle_path::{EXPLANATION, bundle_folder};
 use crate::culprit::details;
 use crate::explain::{self, Group};
+use crate::loads;
 use crate::record::{Record, ScenarioCount, others};
 use crate::text::{count, cut, line, number, time, visible};
 
@@ -270,6 +271,7 @@ fn one_case(case: &CaseResult) -> Markup {
                     li { (badge(step.status)) " " (line(&step.name, 500)) " " span.faint { (time(step.duration_ms)) } }
                 }
             }
+            (loads::render(&case.loads))
             @if let Some(machine) = &case.machine { p.faint { (machine.summary()) } }
             pre { (visible(&case.reproduce)) }
         }

@@ -18,6 +18,7 @@ mod folder;
 mod html;
 mod json;
 mod junit;
+mod loads;
 mod markdown;
 mod merge;
 mod options;

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test tells by itself")]
 
 mod alone;
+mod answers;
 mod as_it_is;
 mod balancing;
 mod broken;

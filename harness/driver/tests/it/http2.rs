@@ -17,7 +17,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use indexmap::IndexMap;
-use meshkat_driver::{Client, Load, Request, Route};
+use meshkat_driver::{Client, Load, Pace, Request, Route, Schedule};
 use meshkat_model::{
     observation::{HttpVersion, NoAnswerKind},
     scenario::{
@@ -185,7 +185,8 @@ async fn streams_share_connections() {
 async fn a_load_goes_over_streams() {
     let (to, taken) = listening(answer).await;
     let get = request("GET", to, "/", &[]).expect("it can be sent");
-    let load = Load::start(&Client::new(), get.connections(Connections::Of(4)), 1000.0);
+    let pace = Pace::Open(Schedule::constant(1000.0));
+    let load = Load::start(&Client::new(), vec![get.connections(Connections::Of(4))], pace);
     let window = load.window(Duration::ZERO, Duration::from_millis(200)).await;
     assert_eq!(window.errors, 0, "{}", window.summary());
     load.stop().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meshkat_driver::{Client, Load};
+use meshkat_driver::{Client, Load, Pace, Schedule};
 
 use crate::servers::{get, serve};
 
@@ -34,7 +34,13 @@ async fn loads_of_a_case_that_has_ended_send_nothing_more_and_wait_for_nobody() 
     .await;
     let client = client();
     let loads: Vec<Load> = (0..4)
-        .map(|_| Load::start(&client, get(address, FOR_EVER), 1000.0))
+        .map(|_| {
+            Load::start(
+                &client,
+                vec![get(address, FOR_EVER)],
+                Pace::Open(Schedule::constant(1000.0)),
+            )
+        })
         .collect();
     until(|| loads.iter().all(|load| load.requests() > 20)).await;
     tokio::time::timeout(LIMIT, Load::end_all(&loads))
@@ -56,7 +62,11 @@ async fn a_load_that_is_stopped_while_it_is_behind_counts_every_request_that_was
         connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     })
     .await;
-    let load = Load::start(&client(), get(address, FOR_EVER), 5000.0);
+    let load = Load::start(
+        &client(),
+        vec![get(address, FOR_EVER)],
+        Pace::Open(Schedule::constant(5000.0)),
+    );
     // Nobody else has a turn in between: as many are due, and none was sent.
     while load.progress().due < 2500 {
         std::hint::spin_loop();
@@ -83,7 +93,11 @@ async fn a_load_that_is_dropped_gives_up_what_is_open() {
         connection.gone();
     })
     .await;
-    let load = Load::start(&client(), get(address, FOR_EVER), 100.0);
+    let load = Load::start(
+        &client(),
+        vec![get(address, FOR_EVER)],
+        Pace::Open(Schedule::constant(100.0)),
+    );
     until(|| seen.requests() > 3).await;
     drop(load);
     until(|| seen.gone() >= 3).await;
@@ -98,7 +112,11 @@ async fn bodies_without_end_are_errors_of_a_load_and_are_not_kept() {
         while connection.send(&[b'x'; 0x10000]).await {}
     })
     .await;
-    let load = Load::start(&client(), get(address, FOR_EVER), 20.0);
+    let load = Load::start(
+        &client(),
+        vec![get(address, FOR_EVER)],
+        Pace::Open(Schedule::constant(20.0)),
+    );
     let window = load.window(Duration::ZERO, Duration::from_millis(300)).await;
     assert_eq!((window.requests, window.errors), (6, 6), "{}", window.summary());
     let told: Vec<&String> = window.failures.keys().collect();
@@ -111,7 +129,11 @@ async fn a_rate_of_nearly_nothing_sends_one_request() {
         connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     })
     .await;
-    let load = Load::start(&client(), get(address, FOR_EVER), f64::MIN_POSITIVE);
+    let load = Load::start(
+        &client(),
+        vec![get(address, FOR_EVER)],
+        Pace::Open(Schedule::constant(f64::MIN_POSITIVE)),
+    );
     until(|| seen.requests() == 1).await;
     load.stop().await;
     let window = load.window(Duration::ZERO, load.now()).await;

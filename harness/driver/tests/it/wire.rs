@@ -7,7 +7,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use meshkat_driver::{Client, Load, Request, Route};
+use meshkat_driver::{Client, Load, Pace, Request, Route, Schedule};
 use meshkat_model::scenario::value::Connections;
 use serde_json::json;
 use tokio::{
@@ -199,7 +199,7 @@ async fn a_load_has_no_more_connections_than_it_is_given() {
     let request = request("GET", to, None, "/", &[])
         .expect("it can be sent")
         .connections(Connections::Of(4));
-    let load = Load::start(&Client::new(), request, 1000.0);
+    let load = Load::start(&Client::new(), vec![request], Pace::Open(Schedule::constant(1000.0)));
     let window = load.window(Duration::ZERO, Duration::from_millis(200)).await;
     assert_eq!(window.errors, 0, "{}", window.summary());
     load.stop().await;

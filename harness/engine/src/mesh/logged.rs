@@ -20,14 +20,18 @@ impl RunningMesh {
     /// Waits until every running Envoy has a line in its access log for each request that it has answered. An Envoy that
     /// keeps no such log is waited for until the limit; that nothing more came is no error.
     pub(crate) async fn access_logged(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
         let pods = self.pods();
-        let running = pods.iter().filter(|pod| pod.has_running_envoy());
-        let logged = running.map(|pod| async move {
+        join_all(pods.iter().map(|pod| self.pod_access_logged(pod, limit))).await;
+    }
+
+    /// The same of one pod.
+    pub(crate) async fn pod_access_logged(&self, pod: &Pod, limit: Duration) {
+        if pod.has_running_envoy() {
+            let deadline = Instant::now() + limit;
             let look = || async { self.has_logged(pod, limit).await.then_some(()).ok_or(()) };
-            wait::until(deadline, look).await.is_ok()
-        });
-        join_all(logged).await;
+            // That nothing more came is no error.
+            let _ = wait::until(deadline, look).await;
+        }
     }
 
     async fn has_logged(&self, pod: &Pod, limit: Duration) -> bool {

@@ -23,7 +23,7 @@ mod view;
 mod wanted;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -172,6 +172,27 @@ impl RunningMesh {
     pub(crate) fn keeps_access_log(&self, group: &str) -> bool {
         let configuration = self.configurations.get(group);
         configuration.is_some_and(|configuration| configuration.formats.is_any_kept())
+    }
+
+    /// What the formats of the access logs of a group's Envoys tell of a request.
+    pub(crate) fn access_log_tells(&self, group: &str) -> BTreeSet<&'static str> {
+        let configuration = self.configurations.get(group);
+        configuration.map_or_else(BTreeSet::new, |configuration| configuration.formats.tells())
+    }
+
+    /// Whether a group's Envoys are told of listeners by a control plane, which may have access logs.
+    pub(crate) fn finds_listeners(&self, group: &str) -> bool {
+        self.configurations
+            .get(group)
+            .is_some_and(|configuration| configuration.asks)
+    }
+
+    /// The pod at an address with its port, or the address.
+    pub(crate) fn name_of(&self, host: &str) -> String {
+        let pods = self.pods();
+        let socket = host.parse::<std::net::SocketAddr>().ok();
+        let pod = socket.and_then(|socket| pods.iter().find(|pod| pod.address == socket.ip()));
+        pod.map_or_else(|| host.to_owned(), |pod| pod.name.clone())
     }
 
     /// What runs the mesh.

@@ -19,7 +19,7 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl CaseRun<'_> {
     pub(super) async fn admin(&mut self, step: &AdminStep) -> Result<(), Broken> {
-        let patience = Patience::of(step.within, step.for_);
+        let patience = Patience::of(step.within, step.for_).in_a_row(step.in_a_row.as_ref());
         self.look(patience, async |run| run.ask_admin(step).await).await
     }
 

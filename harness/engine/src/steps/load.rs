@@ -2,23 +2,53 @@
 
 use std::time::{Duration, Instant};
 
-use meshkat_driver::Load;
+use meshkat_driver::{Load, Pace, Request, Schedule, Stage};
 use meshkat_model::{
-    scenario::verb::{
-        expect::{ExpectStep, Since, WINDOW},
-        load::{LoadStep, StopLoadStep},
+    results::LoadResult,
+    scenario::{
+        rates::Rates,
+        verb::{
+            SentRequests,
+            expect::{ExpectStep, Since, WINDOW},
+            load::{LoadStep, StopLoadStep},
+            target::Target,
+        },
     },
     verdict::{self, Unmet},
 };
 
-use super::look::{Patience, Seen};
+use super::{
+    look::{Patience, Seen},
+    request::cannot_be_sent,
+};
 use crate::case::{Broken, CaseRun, RunningLoad};
+
+/// How the load of a step sends.
+fn pace(step: &LoadStep) -> Pace {
+    match (&step.clients, step.rate.as_ref().map(|rate| &rate.value)) {
+        (Some(clients), _) => Pace::Closed(clients.value as usize),
+        (None, Some(Rates::Constant(rate))) => Pace::Open(Schedule::constant(rate.0)),
+        (None, Some(Rates::Stages(stages))) => {
+            let stages = stages.iter().filter_map(|stage| stage.stage());
+            let stages: Vec<Stage> = stages
+                .map(|(from, to, time)| Stage {
+                    from: from.0,
+                    to: to.0,
+                    time,
+                })
+                .collect();
+            Pace::Open(Schedule::stages(&stages))
+        }
+        // Refused before the run.
+        (None, None) => Pace::Closed(1),
+    }
+}
 
 impl CaseRun<'_> {
     pub(super) fn load(&mut self, step: &LoadStep) -> Result<(), Broken> {
-        let request = self.request_to("GET", &step.get, &step.to)?;
+        let requests = self.requests_of(&step.sent, &step.to)?;
         let running = RunningLoad {
-            load: Load::start(&self.client, request, step.rate.0),
+            load: Load::start(&self.client, requests, pace(step)),
             judged_until: Duration::ZERO,
             stopped: None,
         };
@@ -28,9 +58,26 @@ impl CaseRun<'_> {
 
     pub(super) async fn stop_load(&mut self, step: &StopLoadStep) -> Result<(), Broken> {
         let running = self.running_load(&step.stop_load)?;
-        running.stopped = Some(running.load.now());
         running.load.stop().await;
+        running.stopped = running.load.stopped_at();
         Ok(())
+    }
+
+    /// The requests that a load sends in turn.
+    pub(super) fn requests_of(&self, sent: &SentRequests, to: &Target) -> Result<Vec<Request>, Broken> {
+        let (method, paths) = sent.line();
+        let first = paths.first().copied().unwrap_or_default();
+        let request = self.request_to(method, first, to)?;
+        let request = match &sent.body {
+            Some(body) => request.body(&body.0),
+            None => request,
+        };
+        // They share their connections.
+        let others = paths
+            .iter()
+            .skip(1)
+            .map(|path| request.with_path(path).map_err(cannot_be_sent));
+        [Ok(request.clone())].into_iter().chain(others).collect()
     }
 
     fn running_load(&mut self, name: &str) -> Result<&mut RunningLoad, Broken> {
@@ -57,13 +104,19 @@ impl CaseRun<'_> {
             // The first window begins with this step: what was before it is not what is waited for.
             let begin = now.saturating_sub(start.elapsed());
             let until = now.max(begin + size);
+            // The next window begins no earlier than this one.
+            run.running_load(&step.expect)?.load.hold(Some(until - size));
             let mut seen = run.window(step, until - size, until).await?;
             for check in seen.checks.iter_mut().filter(|check| !check.passed) {
                 check.actual = format!("in {size:?}, {}", check.actual);
             }
             Ok(seen)
         };
-        self.look(Patience::Within(limit.0), latest).await
+        let outcome = self.look(Patience::Within(limit.0), latest).await;
+        if let Ok(running) = self.running_load(&step.expect) {
+            running.load.hold(None);
+        }
+        outcome
     }
 
     /// Holds the requests that fell due from one time of the load to another against what is expected.
@@ -87,5 +140,29 @@ impl CaseRun<'_> {
             checks,
             at: Some(running_until),
         })
+    }
+}
+
+/// What became of a load that has ended, from its begin.
+pub(crate) async fn result(name: &str, load: &Load) -> LoadResult {
+    let until = load.stopped_at().unwrap_or_else(|| load.now());
+    let window = load.window(Duration::ZERO, until).await;
+    let (every, spans) = load.timeline();
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    LoadResult {
+        name: name.to_owned(),
+        // What fell due in the moment in which it ended, and was never sent, is no error of the mesh.
+        requests: window.requests - window.unsent,
+        errors: window.errors - window.unsent,
+        p50_ms: ms(window.latency.p50),
+        p95_ms: ms(window.latency.p95),
+        p99_ms: ms(window.latency.p99),
+        max_ms: ms(window.latency.max),
+        queue_p99_ms: ms(window.queue.p99),
+        error_window_ms: window.error_window.map(|window| ms(window.length())),
+        gap_ms: ms(window.gap),
+        every_ms: crate::case::millis(every),
+        spans,
+        capacity: None,
     }
 }

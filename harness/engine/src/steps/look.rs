@@ -6,6 +6,7 @@ use meshkat_model::{
     machine::IN_TIME,
     scenario::quantity::Time,
     verdict::{self, Check, Undecided, Unmet},
+    yaml::At,
 };
 
 use crate::{
@@ -20,6 +21,8 @@ pub(super) enum Patience {
     Once,
     /// Until it holds, for this time at the most.
     Within(Duration),
+    /// Until it holds so often in a row, for this time at the most.
+    InARow(u32, Duration),
     /// As long as it holds, for this time.
     For(Duration),
 }
@@ -31,6 +34,14 @@ impl Patience {
             (Some(limit), _) => Self::Within(limit.0),
             (_, Some(time)) => Self::For(time.0),
             _ => Self::Once,
+        }
+    }
+
+    /// The same, so often in a row where that is said; it goes with `within`.
+    pub(super) fn in_a_row(self, times: Option<&At<u32>>) -> Self {
+        match (self, times) {
+            (Self::Within(limit), Some(times)) => Self::InARow(times.value, limit),
+            (patience, _) => patience,
         }
     }
 }
@@ -74,6 +85,8 @@ impl CaseRun<'_> {
     ) -> Result<(), Broken> {
         let start = Instant::now();
         let mut attempt = 1_u64;
+        // How often it held one after the other, and the most that this was.
+        let (mut row, mut longest) = (0_u32, 0_u32);
         // How much longer than it was to be the looker slept.
         let mut overslept = Duration::ZERO;
         // On a machine that is busy, what must become true may take longer.
@@ -82,9 +95,11 @@ impl CaseRun<'_> {
             let begun = Instant::now();
             let seen: Seen = look(self).await?.into();
             let (took, elapsed, holds) = (begun.elapsed(), start.elapsed(), seen.holds());
+            row = if holds { row + 1 } else { 0 };
+            longest = longest.max(row);
             let (goes_on, when) = match patience {
                 Patience::Once => (false, String::new()),
-                Patience::Within(limit) => {
+                Patience::Within(limit) | Patience::InARow(_, limit) => {
                     if elapsed >= limit && extra.is_none() {
                         extra = self.watch.since(start).extra(limit);
                     }
@@ -92,37 +107,62 @@ impl CaseRun<'_> {
                     let also = extra.map_or(String::new(), |extra| {
                         format!(" and {extra:.1?} more, which is what a busy machine can have taken")
                     });
+                    let (is_enough, how_often) = match patience {
+                        Patience::InARow(times, _) => (
+                            row >= times,
+                            format!(" {times} times in a row, but {longest} at the most"),
+                        ),
+                        _ => (holds, String::new()),
+                    };
                     (
-                        !holds && elapsed < all,
-                        format!("not within {limit:?}{also}, in {attempt} attempts; the last one: "),
+                        !is_enough && elapsed < all,
+                        format!("not within {limit:?}{also}{how_often}, in {attempt} attempts; the last one: "),
                     )
                 }
                 Patience::For(time) => (holds && elapsed < time, format!("after {elapsed:.1?} of {time:?}: ")),
             };
             if !goes_on {
                 let seen_at = seen.at.map_or(elapsed, |at| at.saturating_duration_since(start));
+                if let (Patience::InARow(times, limit), true) = (patience, holds && seen.undecided.is_none())
+                    && row < times
+                {
+                    self.checks += seen.checks.len() as u64;
+                    return Err(self.or_stalled(Unmet {
+                        expected: format!("{times} times in a row within {limit:?}"),
+                        actual: format!("{longest} times at the most, in {attempt} attempts"),
+                        ..Unmet::new("it did not hold often enough in a row")
+                    }));
+                }
                 self.conclude(seen, &when)?;
                 return match patience {
                     Patience::Once => Ok(()),
-                    Patience::Within(limit) => self.in_its_time((limit, extra), start, seen_at),
+                    Patience::Within(limit) | Patience::InARow(_, limit) => {
+                        self.in_its_time((limit, extra), start, seen_at)
+                    }
                     Patience::For(time) => {
                         let unseen = self.watch.since(start).stood_still().max(overslept);
                         verdict::unseen(unseen, time).map_or(Ok(()), |why| Err(Broken::Void(why)))
                     }
                 };
             }
-            if let Patience::For(_) = patience {
+            if let Patience::For(_) | Patience::InARow(..) = patience
+                && holds
+            {
                 self.checks += seen.checks.len() as u64;
             }
             attempt += 1;
             let left = match patience {
                 Patience::Once => Duration::ZERO,
-                Patience::Within(time) | Patience::For(time) => {
+                Patience::Within(time) | Patience::InARow(_, time) | Patience::For(time) => {
                     (time + extra.unwrap_or_default()).saturating_sub(elapsed)
                 }
             };
             // The last look is at the end of the time, and not behind it.
-            let pause = wait::pause(took).min(left);
+            let pause = match patience {
+                // What holds is looked at again at once: nothing is waited for.
+                Patience::InARow(..) if holds => Duration::ZERO,
+                _ => wait::pause(took).min(left),
+            };
             let asleep = Instant::now();
             tokio::time::sleep(pause).await;
             overslept += asleep.elapsed().saturating_sub(pause + IN_TIME);

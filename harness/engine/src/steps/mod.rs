@@ -1,29 +1,47 @@
 //! What each verb does.
 
 mod admin;
+mod capacity;
 mod container;
+mod cookies;
 mod discovery;
 mod envoy;
 mod fault;
 mod load;
+mod logged;
 mod look;
 mod network;
 mod pods;
+mod received;
 mod registry;
 mod request;
 mod scale;
 mod tls;
 
 use container::Signal;
-use meshkat_model::{scenario::verb::Step, verdict};
+pub(crate) use load::result;
+pub(crate) use logged::Marks;
+use meshkat_model::{filled::filled, scenario::verb::Step, verdict, yaml::At};
+pub(crate) use received::Before;
 
 use crate::case::{Broken, CaseRun};
 
 impl CaseRun<'_> {
-    /// Does one step and judges it.
-    pub(crate) async fn step(&mut self, step: &Step) -> Result<(), Broken> {
+    /// Does one step and judges it, with the values of earlier answers to which it refers.
+    pub(crate) async fn step(&mut self, step: &At<Step>) -> Result<(), Broken> {
+        match self.case.written.get(&step.place.offset) {
+            None => self.done(step).await,
+            Some(written) => {
+                let filled = filled(written, self.kept())?;
+                self.done(&filled).await
+            }
+        }
+    }
+
+    async fn done(&mut self, step: &Step) -> Result<(), Broken> {
         match step {
             Step::Load(step) => self.load(step),
+            Step::Capacity(step) => self.capacity(step).await,
             Step::Expect(step) => self.expect(step).await,
             Step::StopLoad(step) => self.stop_load(step).await,
             Step::Fault(step) => self.fault(step).await,
@@ -45,6 +63,7 @@ impl CaseRun<'_> {
                 Ok(self.judge(checks)?)
             }
             Step::Request(step) => self.request(step).await,
+            Step::Received(step) => self.received(step).await,
         }
     }
 }

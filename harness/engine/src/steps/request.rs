@@ -14,7 +14,10 @@ use meshkat_model::{
     verdict::{self, Unmet},
 };
 
-use super::look::{Patience, Seen};
+use super::{
+    look::{Patience, Seen},
+    received::Before,
+};
 use crate::case::{Broken, CaseRun};
 
 /// How long one answer may take where the step does not say: as long as the routes of the mesh's own configurations, and a
@@ -32,18 +35,33 @@ impl CaseRun<'_> {
             None => request,
         };
         let mut seen = Served::default();
-        let patience = Patience::of(step.within, step.for_);
-        if let Patience::Within(_) = patience {
+        let patience = Patience::of(step.within, step.for_).in_a_row(step.in_a_row.as_ref());
+        let backends = || step.received.keys().map(|name| name.as_str());
+        if let Patience::Within(_) | Patience::InARow(..) = patience {
             // Who took part becomes true with the rest.
             let look = async |run: &mut Self| {
+                let before = run.before(backends()).await;
                 let mut looked = run.send(step, &request, &mut seen).await?;
                 looked
                     .checks
                     .extend(verdict::took_part(step, &seen, &run.surroundings()));
+                run.add_received(step, &before, &mut looked).await?;
                 Ok(looked)
             };
             return self.look(patience, look).await;
         }
+        if let Patience::For(_) = patience {
+            let look = async |run: &mut Self| {
+                let before = run.before(backends()).await;
+                let mut looked = run.send(step, &request, &mut seen).await?;
+                run.add_received(step, &before, &mut looked).await?;
+                Ok(looked)
+            };
+            self.look(patience, look).await?;
+            let took_part = verdict::took_part(step, &seen, &self.surroundings());
+            return Ok(self.judge(took_part)?);
+        }
+        let before = self.before(backends()).await;
         let times = step.times.as_ref().map_or(1, |times| times.value);
         let of_many = |number: u32, broken: Broken| match broken {
             Broken::Expectation(unmet) if times > 1 => unmet.after(&format!("request {number} of {times}: ")).into(),
@@ -51,13 +69,13 @@ impl CaseRun<'_> {
         };
         if let Some(parallel) = &step.parallel {
             let client = &self.client.clone();
-            let sent = stream::iter(1..=times).map(|number| {
-                let request = &request;
-                async move { (number, Instant::now(), client.send(request).await) }
-            });
+            let request = &self.with_cookies(step, &request)?;
+            let sent = stream::iter(1..=times)
+                .map(|number| async move { (number, Instant::now(), client.send(request).await) });
             // Judged in the order in which they were sent.
             let mut sent = pin!(sent.buffered(parallel.value as usize));
             while let Some((number, begun, response)) = sent.next().await {
+                self.keep_cookies(step, request, &response)?;
                 let judged = self.judge_response(step, &response, begun, &mut seen);
                 let concluded = judged.and_then(|judged| self.conclude(judged, ""));
                 concluded.map_err(|broken| of_many(number, broken))?;
@@ -70,12 +88,27 @@ impl CaseRun<'_> {
             }
         }
         let took_part = verdict::took_part(step, &seen, &self.surroundings());
-        Ok(self.judge(took_part)?)
+        self.judge(took_part)?;
+        let (received, _) = self.judge_received(&step.received, &before).await?;
+        // An Envoy asks again where a time limit ran out.
+        self.conclude(received.into(), "")
+    }
+
+    /// What reached backends because of a request, beside what came of it.
+    async fn add_received(&mut self, step: &RequestStep, before: &Before, looked: &mut Seen) -> Result<(), Broken> {
+        if !step.received.is_empty() {
+            let (received, _) = self.judge_received(&step.received, before).await?;
+            looked.checks.extend(received);
+            looked.may_be_of_a_limit = true;
+        }
+        Ok(())
     }
 
     async fn send(&mut self, step: &RequestStep, request: &Request, seen: &mut Served) -> Result<Seen, Broken> {
+        let request = self.with_cookies(step, request)?;
         let begun = Instant::now();
-        let response = self.client.send(request).await;
+        let response = self.client.send(&request).await;
+        self.keep_cookies(step, &request, &response)?;
         self.judge_response(step, &response, begun, seen)
     }
 
@@ -144,7 +177,7 @@ impl CaseRun<'_> {
             host: to.host.clone(),
         };
         let timeout = to.timeout.as_ref().map_or(TIMEOUT, |time| time.value.0);
-        let request = Request::new(method, &route, path, &to.headers, timeout).map_err(Broken::Environment)?;
+        let request = Request::new(method, &route, path, &to.headers, timeout).map_err(cannot_be_sent)?;
         let request = self.over(request, to)?;
         let request = match &to.connections {
             Some(connections) => request.connections(connections.value),
@@ -163,6 +196,16 @@ impl CaseRun<'_> {
             None => Ok(request),
         }
     }
+}
+
+/// What is written was looked at before the run: this is about what an earlier answer put in.
+pub(super) fn cannot_be_sent(why: String) -> Broken {
+    let unmet = Unmet {
+        expected: "a request that can be sent".to_owned(),
+        actual: why,
+        ..Unmet::new("the request cannot be sent")
+    };
+    unmet.into()
 }
 
 /// A port of a pod that a request goes to.

@@ -7,13 +7,14 @@ use meshkat_model::{
     yaml::At,
 };
 
+use super::request::cannot_be_sent;
 use crate::case::{Broken, CaseRun};
 
 impl CaseRun<'_> {
     /// The request as it is to be sent.
     pub(super) fn over(&self, request: Request, to: &Target) -> Result<Request, Broken> {
         let tls = to.tls.as_ref().map(|keys| self.tls(keys, to)).transpose()?;
-        request.over(to.spoken(), tls).map_err(Broken::Environment)
+        request.over(to.spoken(), tls).map_err(cannot_be_sent)
     }
 
     fn tls(&self, keys: &TlsKeys, to: &Target) -> Result<Tls, Broken> {

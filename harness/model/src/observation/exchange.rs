@@ -23,6 +23,8 @@ pub struct Exchange {
     pub handshake: Option<Duration>,
     /// From sending, with all that it takes to have a connection, to the head of the answer.
     pub first_byte: Duration,
+    /// How long it waited for a connection that others used.
+    pub queued: Duration,
 }
 
 /// The version of HTTP that an answer has.

@@ -9,8 +9,7 @@ fn answer(headers: &[(&str, &str)], text: &str) -> Answer {
         status: 200,
         headers,
         text: text.to_owned(),
-        trailers: IndexMap::new(),
-        exchange: Exchange::default(),
+        ..Answer::default()
     }
 }
 

@@ -9,7 +9,11 @@ use crate::{
     axis::{ENVOY, not_a_version, text, written},
     combine::{Choice, Mark},
     limits::{PROBLEMS, VALUES},
-    scenario::{file::INVALID_ELSEWHERE, size::too_many_values},
+    scenario::{
+        file::INVALID_ELSEWHERE,
+        reference::{Part, Reference, split},
+        size::too_many_values,
+    },
     source::{Diagnostic, Place, Source},
     suggest::{did_you_mean, nearest},
     yaml::{self, Key, Kind, Node},
@@ -355,8 +359,8 @@ fn params(text: &str) -> impl Iterator<Item = &str> {
 /// References to axes that are not there, and references that are not closed, anywhere in the file.
 fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
-    let kept = kept(node);
-    let mut look = |text: &str, place: Place| {
+    let kept: Vec<String> = named(node, "keep").into_iter().map(|(name, _)| name).collect();
+    let mut look = |text: &str, place: Place, is_step: bool| {
         for part in split(text) {
             if wrong.len() >= PROBLEMS {
                 return;
@@ -364,15 +368,23 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
             match part {
                 Part::Reference { at, name } if !axes.iter().any(|(key, _)| key.text == name) => {
                     let place = source.inside(place, text, at, name.len() + 3).unwrap_or(place);
-                    let first = name.split(['.', '[']).next().unwrap_or_default();
-                    if kept.contains(&first) {
-                        let message = format!("`{first}` is what a step kept, and no axis");
-                        let help = "a kept value cannot be put in here, before the case has run; expressions know it, as in \
-                                    `that: headers['x-id'] == first.headers['x-id']`";
-                        wrong.push(Diagnostic::new(source, place, message, "not known here").help(help));
+                    let first = Reference::name_of(name);
+                    if kept.iter().any(|kept| kept == first) {
+                        // Of a step, each case tells: a step before it may have kept it or not.
+                        if !is_step {
+                            let message = format!("`{first}` is what a step kept, and no axis");
+                            let help = "it is known once the case runs, and is put into steps alone";
+                            wrong.push(Diagnostic::new(source, place, message, "not known here").help(help));
+                        }
                         continue;
                     }
-                    let help = if axes.is_empty() {
+                    let misspelt = nearest(first, kept.iter().map(String::as_str)).filter(|_| first != name);
+                    let help = if let Some(near) = misspelt {
+                        format!(
+                            "did you mean `${{{near}{}}}`, of what a step keeps?",
+                            &name[first.len()..]
+                        )
+                    } else if axes.is_empty() {
                         format!("this file has no axes; add for example `axes: {{{name}: [1, 3]}}`")
                     } else {
                         did_you_mean(name, axes.iter().map(|(key, _)| key.text.as_str()))
@@ -388,8 +400,8 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
     let Kind::Mapping(entries) = &node.kind else {
         return wrong;
     };
-    for (_, value) in entries.iter().filter(|(key, _)| key.text != "axes") {
-        value.visit(&mut look);
+    for (key, value) in entries.iter().filter(|(key, _)| key.text != "axes") {
+        value.visit(&mut |text, place| look(text, place, key.text == "steps"));
     }
     for part in ["mesh", "steps"].iter().filter_map(|key| node.get(key)) {
         part.visit(&mut |text, place| {
@@ -405,15 +417,18 @@ fn unknown(source: &Source, node: &Node, axes: &[(Key, Node)]) -> Vec<Diagnostic
     wrong
 }
 
-/// The names under which steps keep what they saw.
-fn kept(node: &Node) -> Vec<&str> {
+/// The names that steps give by this key, such as `keep`, and where each is said.
+pub(super) fn named(node: &Node, key: &str) -> Vec<(String, Place)> {
     let steps = match node.get("steps").map(|steps| &steps.kind) {
         Some(Kind::Sequence(steps)) => steps.as_slice(),
         _ => &[],
     };
-    let names = steps.iter().filter_map(|step| match &step.get("keep")?.kind {
-        Kind::Scalar { text, .. } => Some(text.as_str()),
-        _ => None,
+    let names = steps.iter().filter_map(|step| {
+        let name = step.get(key)?;
+        match &name.kind {
+            Kind::Scalar { text, .. } => Some((text.clone(), name.place)),
+            _ => None,
+        }
     });
     names.collect()
 }
@@ -452,32 +467,6 @@ fn unclosed<'a>(
     let diagnostic =
         Diagnostic::new(source, here, "`${` without its `}`", "not closed").help(format!("write `${{{shown}}}`"));
     (diagnostic, Some(name))
-}
-
-/// A part of a text that may refer to axes.
-enum Part<'a> {
-    Text(&'a str),
-    Reference { at: usize, name: &'a str },
-    Unclosed { at: usize },
-}
-
-fn split(text: &str) -> Vec<Part<'_>> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    while let Some(start) = text[from..].find("${").map(|start| from + start) {
-        parts.push(Part::Text(&text[from..start]));
-        let Some(end) = text[start..].find('}').map(|end| start + end) else {
-            parts.push(Part::Unclosed { at: start });
-            return parts;
-        };
-        parts.push(Part::Reference {
-            at: start,
-            name: &text[start + 2..end],
-        });
-        from = end + 1;
-    }
-    parts.push(Part::Text(&text[from..]));
-    parts
 }
 
 /// The file's tree with `${axis}` replaced by the case's values.

@@ -10,6 +10,8 @@ mod file;
 mod given;
 pub mod quantity;
 pub mod race;
+pub mod rates;
+pub(crate) mod reference;
 mod rest;
 mod schema;
 mod size;
@@ -133,15 +135,20 @@ impl Scenario {
         let source = &self.source;
         let own = self.own(&params);
         let mut node = axes::substitute(&self.body, &own);
+        // Also of the steps that this case does not have.
+        let named = steps::Named::of(&node);
         let mut wrong = when::keep_taken(source, &mut node, &own, &self.budget);
+        wrong.extend(check::misplaced(source, &node));
         let file: ScenarioFile = match yaml::from_node(&node) {
             Ok(file) if wrong.is_empty() => file,
             read => {
                 let errors = read.err().unwrap_or_default();
                 let more = missing(&node, &errors);
-                let told = yaml::diagnose(source, errors.into_iter().chain(more).collect());
+                let mut told = yaml::diagnose(source, errors.into_iter().chain(more).collect());
+                // What is no value of a kind because it stands for one that is not put in there is told once.
+                told.retain(|told| !wrong.iter().any(|wrong| told.place.has(wrong.place)));
                 if !told.is_empty() {
-                    wrong.extend(self.rest(&node, &told, meshes, &own));
+                    wrong.extend(self.rest(&node, &told, meshes, (&own, &named)));
                 }
                 wrong.extend(told);
                 return Err(in_order(wrong));
@@ -159,7 +166,7 @@ impl Scenario {
         if let Some(Share::Never) = file.share {
             mesh.alone = Some(format!("{} says `share: never`", source.name()));
         }
-        let (told, files) = steps::check(source, &node, &file, &mesh, meshes, &own);
+        let (told, files) = steps::check(source, &node, &file, &mesh, meshes, (&own, &named));
         wrong.extend(told);
         wrong.extend(deadline::deadline(source, &node, file.deadline));
         if wrong.is_empty() && !file.steps.iter().any(|step| step.verb().expects()) {
@@ -181,17 +188,12 @@ impl Scenario {
             allows: file.allows.into(),
             steps: file.steps.into(),
             files: files.into(),
+            written: steps::written(&node).into(),
         })
     }
 
     /// What is wrong with the rest of a file in which something does not fit: one mistake hides no other.
-    fn rest(
-        &self,
-        node: &Node,
-        told: &[Diagnostic],
-        meshes: &dyn Meshes,
-        own: &IndexMap<String, serde_json::Value>,
-    ) -> Vec<Diagnostic> {
+    fn rest(&self, node: &Node, told: &[Diagnostic], meshes: &dyn Meshes, own: steps::Own<'_>) -> Vec<Diagnostic> {
         let places: Vec<Place> = told.iter().map(|told| told.place).collect();
         let Some(rest) = Rest::of(node, &places) else {
             return Vec::new();

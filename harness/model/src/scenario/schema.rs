@@ -63,9 +63,10 @@ fn by_verb(definitions: &mut Map<String, Value>) {
     let mut verbs: Vec<String> = METHODS.map(str::to_owned).to_vec();
     let request = "#/$defs/RequestStep";
     let is_request: Vec<Value> = METHODS.iter().map(|method| json!({ "required": [method] })).collect();
-    // A load says what it sends by the same word.
+    // A load, and a search for the rate that it may have, say what they send by the same word.
+    let of_loads = json!([{ "required": ["load"] }, { "required": ["capacity"] }]);
     let mut rules = vec![json!({
-        "if": { "anyOf": is_request, "not": { "required": ["load"] } },
+        "if": { "anyOf": is_request, "not": { "anyOf": of_loads } },
         "then": { "$ref": request },
     })];
     for to in kinds
@@ -77,7 +78,14 @@ fn by_verb(definitions: &mut Map<String, Value>) {
         let verb = definition.and_then(|definition| definition.pointer("/required/0")?.as_str());
         let Some(verb) = verb else { continue };
         verbs.push(verb.to_owned());
-        rules.push(json!({ "if": { "required": [verb] }, "then": { "$ref": to } }));
+        rules.push(match verb {
+            // Of a request, it is an expectation.
+            "received" => json!({
+                "if": { "required": [verb], "not": { "anyOf": is_request } },
+                "then": { "$ref": to },
+            }),
+            _ => json!({ "if": { "required": [verb] }, "then": { "$ref": to } }),
+        });
     }
     let one: Vec<Value> = verbs.iter().map(|verb| json!({ "required": [verb] })).collect();
     let step = json!({

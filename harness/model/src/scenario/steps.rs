@@ -4,12 +4,42 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use indexmap::IndexMap;
 
-use super::{ScenarioFile, check::Check, verb::Step};
+use super::{ScenarioFile, axes::named, check::Check, reference::refers, verb::Step};
 use crate::{
     mesh::{MeshSpec, Meshes},
-    source::{Diagnostic, Source},
+    source::{Diagnostic, Place, Source},
     yaml::{At, Kind, Node},
 };
+
+/// What the case has beside its steps: the values of the axes, and the names that all steps of the file give.
+pub(super) type Own<'a> = (&'a IndexMap<String, serde_json::Value>, &'a Named);
+
+/// The names that steps of a file give, also those that a case does not have, and where each is said.
+#[derive(Debug)]
+pub(super) struct Named {
+    kept: Vec<(String, Place)>,
+    jars: Vec<(String, Place)>,
+}
+
+impl Named {
+    /// Those of a file.
+    pub(super) fn of(node: &Node) -> Self {
+        Self {
+            kept: named(node, "keep"),
+            jars: named(node, "cookies"),
+        }
+    }
+}
+
+/// The steps that refer to what steps before them keep, as they are written, by where each begins.
+pub(super) fn written(node: &Node) -> BTreeMap<usize, Node> {
+    let steps = match node.get("steps").map(|steps| &steps.kind) {
+        Some(Kind::Sequence(steps)) => steps.as_slice(),
+        _ => &[],
+    };
+    let referring = steps.iter().filter(|step| refers(step));
+    referring.map(|step| (step.place.offset, step.clone())).collect()
+}
 
 /// Everything in the steps of `file`, and in what it allows, that is invalid in `mesh`. `node` is what the file was read from. And the files
 /// that the steps name, by what they are called there.
@@ -19,7 +49,7 @@ pub(super) fn check(
     file: &ScenarioFile,
     mesh: &MeshSpec,
     meshes: &dyn Meshes,
-    params: &IndexMap<String, serde_json::Value>,
+    (params, named): Own<'_>,
 ) -> (Vec<Diagnostic>, BTreeMap<String, PathBuf>) {
     let steps = &file.steps;
     let nodes = match node.get("steps").map(|steps| &steps.kind) {
@@ -42,8 +72,11 @@ pub(super) fn check(
             .iter()
             .filter_map(|step| step.verb().keeps().map(|(name, _)| name))
             .collect(),
+        kept_in_file: &named.kept,
+        jars_in_file: &named.jars,
         loads: IndexMap::new(),
         loads_later: steps.iter().filter_map(|step| step.verb().starts_load()).collect(),
+        has_received: false,
         files: BTreeMap::new(),
         wrong: Vec::new(),
     };
@@ -54,6 +87,7 @@ pub(super) fn check(
         check.node = node;
         check.nothing_said();
         check.times();
+        check.values();
         step.verb().check(&mut check);
     }
     for (name, load) in &check.loads {

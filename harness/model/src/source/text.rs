@@ -204,3 +204,10 @@ pub struct Place {
     /// In characters, from 1.
     pub column: usize,
 }
+
+impl Place {
+    /// Whether another one begins within it.
+    pub(crate) fn has(self, other: Self) -> bool {
+        (self.offset..=self.offset + self.len).contains(&other.offset)
+    }
+}

@@ -266,7 +266,7 @@ fn connection(checks: &mut Checks<'_>, expected: &AnswerExpectations, answer: Op
 }
 
 /// Where `actual` lacks what `expected` has: objects may have more keys, everything else is equal.
-fn differs(expected: &Value, actual: &Value, path: &str) -> Option<String> {
+pub(super) fn differs(expected: &Value, actual: &Value, path: &str) -> Option<String> {
     match (expected, actual) {
         (Value::Object(expected), Value::Object(actual)) => expected.iter().find_map(|(key, value)| {
             let path = if path.is_empty() {

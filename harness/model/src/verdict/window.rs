@@ -113,6 +113,33 @@ pub fn window(step: &ExpectStep, seen: &Window, surroundings: &Surroundings) -> 
             );
         }
     }
+    // Without any error there is no window of them; a lower bound says that there are some.
+    let failed = seen.error_window.map_or("no request failed".to_owned(), |window| {
+        format!(
+            "{:.1?}, from {:.1?} to {:.1?} of the load",
+            window.length(),
+            window.first,
+            window.last
+        )
+    });
+    let times = [
+        ("error-window", &step.error_window, seen.error_window_length(), failed),
+        ("gap", &step.gap, seen.gap, format!("{:.1?}", seen.gap)),
+    ];
+    for (name, bound, actual, shown) in times {
+        let Some(bound) = bound else { continue };
+        let message = match name {
+            "gap" => "no answer came for longer, or less long, than should be",
+            _ => "requests failed for longer, or less long, than they should",
+        };
+        checks.add(
+            bound.place.line,
+            some && bound.holds(actual),
+            message,
+            format!("{name} {}", bound.value),
+            format!("{name} {shown}; {summary}"),
+        );
+    }
     if let Some(names) = &step.served.served_by {
         let others: Vec<&str> = seen
             .answered_by

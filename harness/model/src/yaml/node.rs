@@ -81,6 +81,31 @@ impl Node {
         }
     }
 
+    /// The node that is this JSON, all of it at one place.
+    pub(crate) fn of_json(value: &serde_json::Value, place: Place) -> Self {
+        use serde_json::Value;
+        let plain = !value.is_string();
+        let kind = match value {
+            Value::String(text) => Kind::Scalar {
+                text: text.clone(),
+                plain,
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) => Kind::Scalar {
+                text: value.to_string(),
+                plain,
+            },
+            Value::Array(items) => Kind::Sequence(items.iter().map(|item| Self::of_json(item, place)).collect()),
+            Value::Object(fields) => {
+                let entries = fields.iter().map(|(key, value)| {
+                    let text = key.clone();
+                    (Key { place, text }, Self::of_json(value, place))
+                });
+                Kind::Mapping(entries.collect())
+            }
+        };
+        Self { place, kind }
+    }
+
     /// The key `key` of this mapping, if it has it.
     pub fn key(&self, key: &str) -> Option<&Key> {
         match &self.kind {

@@ -5,12 +5,14 @@ mod expected;
 mod files;
 mod names;
 mod vacuous;
+mod values;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use indexmap::IndexMap;
 
 pub(crate) use files::Pem;
+pub(super) use values::misplaced;
 
 use crate::{
     mesh::{MeshSpec, Meshes},
@@ -51,9 +53,15 @@ pub(crate) struct Check<'a> {
     pub(crate) kept: IndexMap<String, Kept>,
     /// All names that any step keeps.
     pub(crate) kept_later: Vec<&'a At<String>>,
+    /// The same of all steps of the file, also of those that this case does not have.
+    pub(crate) kept_in_file: &'a [(String, Place)],
+    /// The names of jars of cookies in all steps of the file, each as often as it is named.
+    pub(crate) jars_in_file: &'a [(String, Place)],
     pub(crate) loads: IndexMap<String, Load>,
     /// The names of all loads.
     pub(crate) loads_later: Vec<&'a At<String>>,
+    /// Whether a step before this one judged what backends received.
+    pub(crate) has_received: bool,
     /// The files that steps name, by what they are called there.
     pub(crate) files: BTreeMap<String, PathBuf>,
     pub(crate) wrong: Vec<Diagnostic>,

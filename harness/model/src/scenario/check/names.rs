@@ -3,8 +3,8 @@
 use super::{Check, Kept};
 use crate::{
     expression::{Expression, Foregone, Known, Variables},
-    mesh::GroupSpec,
-    observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
+    mesh::{GroupSpec, Service},
+    observation::{ENVOY_VARIABLES, LOGGED_VARIABLES, RECEIVED_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
     scenario::value::OneOrMany,
     suggest::did_you_mean,
     yaml::At,
@@ -140,6 +140,11 @@ impl Check<'_> {
         }
     }
 
+    /// The application of a pod or group, which is told if there is none of that name: none where it has no service of ours.
+    pub(crate) fn service(&mut self, name: &At<String>) -> Option<Option<Service>> {
+        self.pod(name).map(|spec| spec.service)
+    }
+
     /// At least one pod or group, each with an application.
     pub(crate) fn applications(&mut self, names: &At<OneOrMany<At<String>>>) {
         self.at_least_one(names);
@@ -247,9 +252,16 @@ impl Check<'_> {
         let text = name.as_str();
         let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && text.starts_with(|c: char| c.is_ascii_alphabetic());
-        let mut taken = [&GLOBAL[..], &RESPONSE_VARIABLES, &WINDOW_VARIABLES, &ENVOY_VARIABLES]
-            .into_iter()
-            .flatten();
+        let mut taken = [
+            &GLOBAL[..],
+            &RESPONSE_VARIABLES,
+            &WINDOW_VARIABLES,
+            &ENVOY_VARIABLES,
+            &LOGGED_VARIABLES,
+            &RECEIVED_VARIABLES,
+        ]
+        .into_iter()
+        .flatten();
         if !word {
             let message = format!("`{text}` cannot be a name in expressions");
             self.wrong(

@@ -8,12 +8,13 @@ use crate::{
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
-const NOT_EMPTY: [&str; 11] = [
+const NOT_EMPTY: [&str; 12] = [
     "contains",
     "distinct",
     "endpoints",
     "headers",
     "json",
+    "received",
     "register",
     "response-headers",
     "stats",

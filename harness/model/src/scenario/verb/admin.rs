@@ -76,6 +76,8 @@ pub struct AdminStep {
     pub path: At<String>,
     /// The expectations become true within this time.
     pub within: Option<Time>,
+    /// With `within`: they have to be true so often in a row.
+    pub in_a_row: Option<At<u32>>,
     /// The expectations stay true for this time.
     #[serde(rename = "for")]
     pub for_: Option<Time>,
@@ -179,6 +181,7 @@ impl Verb for AdminStep {
             );
         }
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        check.in_a_row(self.in_a_row.as_ref());
         self.answer.check(check);
         self.answer.check_connection(check, &Target::default());
         check.awaited(self.expects(), "status: 200");

@@ -9,7 +9,10 @@ use serde::{
     de::{self, Deserializer, SeqAccess, Visitor},
 };
 
-use super::contract::{Impact, Verb, list};
+use super::{
+    contract::{Impact, Verb, list},
+    logged::LoggedExpectations,
+};
 use crate::{
     expression::Expression,
     observation::ENVOY_VARIABLES,
@@ -76,12 +79,16 @@ pub struct EnvoyStep {
     pub false_alarm: Option<At<f64>>,
     /// With `share`: from when on one is wrong, and the most probable that it passes.
     pub misses: Option<At<Misses>>,
-    /// `stats` and `share` are of the differences to what was kept under this name.
+    /// The lines of its access log since the case began, or since `since`.
+    pub logged: Option<At<LoggedExpectations>>,
+    /// `stats`, `share` and `logged` are of the differences to what was kept under this name.
     pub since: Option<At<String>>,
     /// The name under which later steps know what was seen (the stats that begin with `cluster.`, `http.` or `listener.`).
     pub keep: Option<At<String>>,
     /// Becomes true within this time.
     pub within: Option<Time>,
+    /// With `within`: they have to be true so often in a row.
+    pub in_a_row: Option<At<u32>>,
     /// Stays true for this time.
     #[serde(rename = "for")]
     pub for_: Option<Time>,
@@ -196,10 +203,10 @@ impl EnvoyStep {
                 "name one pod",
             );
         }
-        if self.stats.is_empty() {
+        if self.stats.is_empty() && self.logged.is_none() {
             check.wrong(
                 check.key(&["since"]),
-                "`since` compares `stats`, and this step has none",
+                "`since` compares `stats` or `logged`, and this step has none",
                 "compares nothing",
                 "add `stats`",
             );
@@ -256,7 +263,7 @@ impl Verb for EnvoyStep {
         check.at_least_one(&self.envoy);
         self.envoy.iter().for_each(|pod| check.with_envoy(pod));
         if !self.expects() && self.keep.is_none() {
-            let help = "add `ready`, `stats`, `share`, `endpoints` or `that`";
+            let help = "add `ready`, `stats`, `share`, `endpoints`, `logged` or `that`";
             check.wrong(
                 check.verb(),
                 "this step expects nothing of the Envoy",
@@ -293,8 +300,12 @@ impl Verb for EnvoyStep {
         }
         self.check_can_fail(check);
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        check.in_a_row(self.in_a_row.as_ref());
         self.check_since(check);
         self.check_share(check);
+        if let Some(logged) = &self.logged {
+            logged.check(check, logged);
+        }
         check.reason(self.because.as_ref());
         check.expressions(&self.that, &ENVOY_VARIABLES);
         check.keep_of_one(&self.envoy, self.keep.as_ref());
@@ -304,6 +315,7 @@ impl Verb for EnvoyStep {
     fn expects(&self) -> bool {
         self.ready.is_some()
             || self.share.is_some()
+            || self.logged.is_some()
             || !self.stats.is_empty()
             || !self.endpoints.is_empty()
             || !self.that.is_empty()

@@ -26,7 +26,16 @@ use crate::{
 pub const WINDOW: Duration = Duration::from_millis(500);
 
 /// What expressions call the latencies of a window.
-const LATENCIES: [&str; 4] = ["p50_ms", "p95_ms", "p99_ms", "max_ms"];
+const LATENCIES: [&str; 8] = [
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "max_ms",
+    "gap_ms",
+    "queue_p50_ms",
+    "queue_p99_ms",
+    "queue_max_ms",
+];
 
 /// Judges a window of a load. An error is a request without an answer, or with a status of 400 or more.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -60,13 +69,18 @@ pub struct ExpectStep {
     pub p99: Option<At<TimeBound>>,
     /// Every answer came within.
     pub max: Option<At<TimeBound>>,
+    /// From when the first failed request was due to when the last one was.
+    pub error_window: Option<At<TimeBound>>,
+    /// The longest time in which no answer came.
+    pub gap: Option<At<TimeBound>>,
     /// Who is to serve.
     #[serde(rename = "$served")]
     #[schemars(flatten)]
     pub served: ServedExpectations,
     /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
     pub because: Option<At<String>>,
-    /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `statuses`, `served_by`, `failures`.
+    /// CEL over `requests`, `errors`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms`, `queue_p50_ms`, `queue_p99_ms`, `queue_max_ms`,
+    /// `error_window_ms`, `gap_ms`, `statuses`, `served_by`, `failures`.
     #[serde(default)]
     pub that: OneOrMany<At<String>>,
 }
@@ -123,6 +137,11 @@ impl ExpectStep {
         for (name, bound) in self.quantiles() {
             if let Some(bound) = bound {
                 check.bound(bound.place, bound.always(), format!("for example `{name}: < 100ms`"));
+            }
+        }
+        for (name, bound) in [("error-window", &self.error_window), ("gap", &self.gap)] {
+            if let Some(bound) = bound {
+                check.bound(bound.place, bound.always(), format!("for example `{name}: < 500ms`"));
             }
         }
         for (status, share) in &self.statuses {
@@ -202,6 +221,8 @@ impl Verb for ExpectStep {
             || self.requests.is_some()
             || !self.statuses.is_empty()
             || self.quantiles().iter().any(|(_, bound)| bound.is_some())
+            || self.error_window.is_some()
+            || self.gap.is_some()
             || self.served.expects()
             || !self.that.is_empty()
     }
@@ -223,7 +244,8 @@ impl Verb for ExpectStep {
             .iter()
             .filter_map(|(name, bound)| race::latency(name, bound.as_ref()?));
         let texts = self.that.iter().filter_map(|text| race::expression(text, &LATENCIES));
-        bounds.chain(texts).collect()
+        let gap = self.gap.as_ref().and_then(|gap| race::latency("gap", gap));
+        bounds.chain(gap).chain(texts).collect()
     }
 
     fn takes(&self) -> Duration {

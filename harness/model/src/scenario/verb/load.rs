@@ -1,4 +1,4 @@
-//! `load`, `stop-load`: steady requests in the background.
+//! `load`, `stop-load`: requests in the background.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     contract::{AT_ONCE, Impact, Verb},
-    request::check_path,
+    sent::SentRequests,
     target::Target,
 };
 use crate::{
@@ -15,26 +15,35 @@ use crate::{
         check::{Check, Load},
         quantity::{MAXIMUM_RATE_TOGETHER, Rate},
         race::{self, Race},
+        rates::Rates,
     },
     yaml::At,
 };
 
-/// Steady requests in the background, until `stop-load` or the end of the case.
+/// A load has no more clients than these.
+const MOST_CLIENTS: u32 = 1000;
+
+/// Requests in the background, until `stop-load` or the end of the case.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LoadStep {
     /// The load's name.
     pub load: At<String>,
-    /// GET this path.
-    pub get: At<String>,
+    /// What it sends.
+    #[serde(rename = "$sent")]
+    #[schemars(flatten)]
+    pub sent: SentRequests,
     /// Where it goes.
     #[serde(rename = "$to")]
     #[schemars(flatten)]
     pub to: Target,
     /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
     pub because: Option<At<String>>,
-    /// Requests a second, each sent when it is due, whatever became of those before.
-    pub rate: Rate,
+    /// Requests a second, each sent when it is due, whatever became of those before: a rate, or a list of steps (`{rate, for}`) and
+    /// ramps (`{from, to, over}`).
+    pub rate: Option<At<Rates>>,
+    /// So many clients in place of a rate, each of which sends its next request when the one before has ended.
+    pub clients: Option<At<u32>>,
 }
 
 /// Ends a load.
@@ -46,12 +55,48 @@ pub struct StopLoadStep {
 }
 
 impl LoadStep {
+    /// It has a rate, or clients.
+    fn check_pace(&self, check: &mut Check<'_>) {
+        match (&self.rate, &self.clients) {
+            (None, None) => {
+                let help = "say how much it sends: `rate: 100/s`, or `clients: 8`";
+                check.wrong(
+                    check.verb(),
+                    "this load has neither a rate nor clients",
+                    "how much is sent",
+                    help,
+                );
+            }
+            (Some(_), Some(_)) => {
+                let help = "clients send as soon as they can, and a rate says when: choose one";
+                check.wrong(
+                    check.later("rate", "clients"),
+                    "`rate` does not go with `clients`",
+                    "one too many",
+                    help,
+                );
+            }
+            (Some(rate), None) => rate.check(check, rate.place),
+            (None, Some(clients)) if !(1..=MOST_CLIENTS).contains(&clients.value) => {
+                let message = format!("{} clients are out of range", clients.value);
+                check.wrong(
+                    clients.place,
+                    message,
+                    "out of range",
+                    format!("from 1 to {MOST_CLIENTS}"),
+                );
+            }
+            (None, Some(_)) => {}
+        }
+    }
+
     /// What runs at the same time is not more than this machine can be asked for.
     fn check_rates(&self, check: &mut Check<'_>) {
+        let Some(rate) = &self.rate else { return };
         let others = check.loads.values().filter(|other| other.running);
         let others: Vec<f64> = others.map(|other| other.rate).collect();
         let before: f64 = others.iter().sum();
-        let sum = before + self.rate.0;
+        let sum = before + rate.highest();
         // Told where the limit is passed, and not once more at each load after it.
         if sum > MAXIMUM_RATE_TOGETHER && before <= MAXIMUM_RATE_TOGETHER {
             let message = format!(
@@ -68,14 +113,19 @@ impl LoadStep {
 
 impl Verb for LoadStep {
     fn describe(&self) -> String {
-        let (name, path, rate, over) = (&self.load.value, &self.get.value, self.rate, self.to.over());
-        format!("load {name}: get {path} at {rate}{over}")
+        let (name, sent, over) = (&self.load.value, self.sent.describe(), self.to.over());
+        let pace = match (&self.rate, &self.clients) {
+            (_, Some(clients)) => format!(" by {} clients", clients.value),
+            (Some(rate), _) => format!(" at {}", rate.value),
+            (None, None) => String::new(),
+        };
+        format!("load {name}: {sent}{pace}{over}")
     }
 
     fn check(&self, check: &mut Check<'_>) {
-        check_path(check, &self.get);
         self.to.check(check);
-        self.to.check_http2(check, &self.get);
+        self.sent.check(check, &self.to);
+        self.check_pace(check);
         if check.loads.contains_key(&self.load.value) {
             let message = format!("there is a load `{}` already", self.load.value);
             check.wrong(self.load.place, message, "the second one", "give it another name");
@@ -84,7 +134,7 @@ impl Verb for LoadStep {
         check.reason(self.because.as_ref());
         let running = Load {
             place: self.load.place,
-            rate: self.rate.0,
+            rate: self.rate.as_ref().map_or(0.0, |rate| rate.highest()),
             judged: false,
             running: true,
         };
@@ -96,7 +146,7 @@ impl Verb for LoadStep {
     }
 
     fn impact(&self) -> Impact {
-        Impact::Repairable
+        self.sent.impact()
     }
 
     fn asks_for_the_past(&self, _: &[&str]) -> bool {

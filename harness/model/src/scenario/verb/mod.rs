@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod answer;
+pub mod capacity;
 pub mod check;
 pub mod container;
 mod contract;
@@ -12,22 +13,26 @@ pub mod envoy;
 pub mod expect;
 pub mod fault;
 pub mod load;
+pub mod logged;
 pub mod network;
+pub mod received;
 pub mod registry;
 pub mod request;
 pub mod scale;
+mod sent;
 pub mod served;
 pub mod target;
 pub mod tls;
+pub mod transport;
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::contract::{Cause, Impact};
 use self::{
     admin::AdminStep,
+    capacity::CapacityStep,
     check::CheckStep,
     container::{KillStep, PauseStep, ResumeStep, StartStep, StopStep},
     contract::Verb,
@@ -37,9 +42,14 @@ use self::{
     fault::{FaultStep, HealStep},
     load::{LoadStep, StopLoadStep},
     network::NetworkStep,
+    received::ReceivedStep,
     registry::{RegisterStep, UnregisterStep},
     request::RequestStep,
     scale::ScaleStep,
+};
+pub use self::{
+    contract::{Cause, Impact},
+    sent::SentRequests,
 };
 
 /// One step: a mapping with the key that is its verb. The order of the variants decides where a mapping has several of
@@ -48,8 +58,10 @@ use self::{
 #[serde(rename_all = "kebab-case")]
 #[schemars(untagged)]
 pub enum Step {
-    /// Steady requests in the background.
+    /// Requests in the background.
     Load(Box<LoadStep>),
+    /// Searches for the highest rate that meets a bound.
+    Capacity(Box<CapacityStep>),
     /// Judges a load.
     Expect(Box<ExpectStep>),
     /// Ends a load before the case ends.
@@ -94,6 +106,8 @@ pub enum Step {
         alias = "delete"
     )]
     Request(Box<RequestStep>),
+    /// Judges what reached backends. A request has such a key, too.
+    Received(Box<ReceivedStep>),
 }
 
 impl Step {
@@ -101,6 +115,7 @@ impl Step {
     pub(crate) fn verb(&self) -> &dyn Verb {
         match self {
             Self::Load(step) => &**step,
+            Self::Capacity(step) => &**step,
             Self::Expect(step) => &**step,
             Self::StopLoad(step) => step,
             Self::Fault(step) => &**step,
@@ -119,6 +134,7 @@ impl Step {
             Self::Resume(step) => step,
             Self::Check(step) => step,
             Self::Request(step) => &**step,
+            Self::Received(step) => &**step,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `get`, `head`, `post`, `put`, `patch`, `delete`: requests, one after the other.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,8 +8,10 @@ use serde::Deserialize;
 use super::{
     answer::AnswerExpectations,
     contract::{AT_ONCE, Impact, Verb},
+    received::{Backends, ask_for_the_past, check_backends},
     served::ServedExpectations,
     target::Target,
+    transport::TransportError,
 };
 use crate::{
     observation::NoAnswerKind,
@@ -17,9 +19,10 @@ use crate::{
         check::{Check, Kept},
         quantity::Time,
         race::{self, Race},
-        value::{Body, Connections, Protocol},
+        value::{Body, Connections},
         wire,
     },
+    suggest::nearest,
     yaml::At,
 };
 
@@ -60,12 +63,16 @@ pub struct RequestStep {
     pub to: Target,
     /// The body to send: a text as it is, anything else as JSON.
     pub body: Option<Body>,
+    /// The name of a jar of cookies: what `Set-Cookie` says is kept in it, and sent by the requests of the case that name it.
+    pub cookies: Option<At<String>>,
     /// How often the request is sent, one after the other; each answer is judged.
     pub times: Option<At<u32>>,
     /// How many of the `times` are open at the same time; 1 by default.
     pub parallel: Option<At<u32>>,
     /// The expectations become true within this time.
     pub within: Option<Time>,
+    /// With `within`: they have to be true so often in a row.
+    pub in_a_row: Option<At<u32>>,
     /// The expectations stay true for this time.
     #[serde(rename = "for")]
     pub for_: Option<Time>,
@@ -79,121 +86,13 @@ pub struct RequestStep {
     #[serde(rename = "$served")]
     #[schemars(flatten)]
     pub served: ServedExpectations,
+    /// What reached backends because of it, by pod or group: what came since the step began, asked past every Envoy.
+    #[serde(default)]
+    pub received: Backends,
     /// Why a race with a timer is none, or is wanted: `lint` warns of those without.
     pub because: Option<At<String>>,
     /// No answer, but this: `refused`, `reset`, `timeout`, what TLS or HTTP/2 names, or `any`.
     pub error: Option<At<TransportError>>,
-}
-
-/// Why there was no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TransportError {
-    /// Nobody listens.
-    Refused,
-    /// The connection broke before the answer.
-    Reset,
-    /// No answer in time.
-    Timeout,
-    /// The peer reset the stream: RST_STREAM.
-    ResetStream,
-    /// The peer ended the connection: GOAWAY.
-    Goaway,
-    /// Whatever TLS says no to.
-    Tls,
-    /// The peer's certificate is of a CA that is not trusted.
-    UnknownCa,
-    /// The peer's certificate has expired.
-    Expired,
-    /// The peer's certificate is not yet valid.
-    NotYetValid,
-    /// The peer's certificate is of another name.
-    WrongName,
-    /// The peer's certificate is wrong in another way.
-    BadCertificate,
-    /// No ALPN protocol in common.
-    NoAlpn,
-    /// No version of TLS in common.
-    RefusedVersion,
-    /// The peer ended TLS with an alert.
-    TlsAlert,
-    /// Whichever.
-    Any,
-}
-
-impl TransportError {
-    /// The one kind that it is; none where there are several.
-    fn kind(self) -> Option<NoAnswerKind> {
-        Some(match self {
-            Self::Refused => NoAnswerKind::Refused,
-            Self::Reset => NoAnswerKind::Reset,
-            Self::Timeout => NoAnswerKind::Timeout,
-            Self::ResetStream => NoAnswerKind::ResetStream,
-            Self::Goaway => NoAnswerKind::Goaway,
-            Self::UnknownCa => NoAnswerKind::UnknownCa,
-            Self::Expired => NoAnswerKind::Expired,
-            Self::NotYetValid => NoAnswerKind::NotYetValid,
-            Self::WrongName => NoAnswerKind::WrongName,
-            Self::BadCertificate => NoAnswerKind::BadCertificate,
-            Self::NoAlpn => NoAnswerKind::NoAlpn,
-            Self::RefusedVersion => NoAnswerKind::RefusedVersion,
-            Self::TlsAlert => NoAnswerKind::TlsAlert,
-            Self::Tls | Self::Any => return None,
-        })
-    }
-
-    /// Whether that is how there was no answer.
-    pub fn is(self, kind: NoAnswerKind) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Tls => kind.is_tls(),
-            other => other.kind() == Some(kind),
-        }
-    }
-
-    /// Why requests that go this way never fail so, in a few words; none if they may.
-    fn never(self, to: &Target) -> Option<&'static str> {
-        let is_tls = self == Self::Tls || self.kind().is_some_and(NoAnswerKind::is_tls);
-        let of_a_certificate = [
-            Self::UnknownCa,
-            Self::Expired,
-            Self::NotYetValid,
-            Self::WrongName,
-            Self::BadCertificate,
-        ];
-        match &to.tls {
-            None if is_tls => Some("it is of TLS, and this request has none"),
-            Some(tls) if of_a_certificate.contains(&self) && !tls.verifies() => {
-                Some("no certificate is judged with `verify: false`")
-            }
-            _ if matches!(self, Self::ResetStream | Self::Goaway) && to.spoken() == Some(Protocol::Http1) => {
-                Some("it is of HTTP/2, and this request is sent in HTTP/1.1")
-            }
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "refused",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-            Self::ResetStream => "reset-stream",
-            Self::Goaway => "goaway",
-            Self::Tls => "tls",
-            Self::UnknownCa => "unknown-ca",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not-yet-valid",
-            Self::WrongName => "wrong-name",
-            Self::BadCertificate => "bad-certificate",
-            Self::NoAlpn => "no-alpn",
-            Self::RefusedVersion => "refused-version",
-            Self::TlsAlert => "tls-alert",
-            Self::Any => "for any reason",
-        })
-    }
 }
 
 impl RequestStep {
@@ -244,6 +143,37 @@ impl RequestStep {
             );
             let help = format!("it is from 2 to {most}, or not there");
             check.wrong(parallel.place, message, "out of range", help);
+        }
+    }
+
+    /// What is kept in a jar is sent by somebody, and nothing else says what cookies are sent.
+    fn check_cookies(&self, check: &mut Check<'_>) {
+        let Some(jar) = &self.cookies else { return };
+        if jar.trim().is_empty() {
+            let help = "name whose cookies they are, such as `cookies: alice`";
+            check.wrong(jar.place, "a jar of cookies has a name", "no name", help);
+            return;
+        }
+        let own = self.to.headers.keys().find(|name| name.eq_ignore_ascii_case("cookie"));
+        if let Some(own) = own {
+            let place = check.key(&["headers", own.as_str()]);
+            let help = "remove it, or `cookies`";
+            check.wrong(place, "`cookies` says which cookies are sent", "says it again", help);
+        }
+        let is_sent_again = self.times.as_ref().is_some_and(|times| times.value > 1);
+        let is_used_again = is_sent_again || self.within.is_some() || self.for_.is_some();
+        let named = check.jars_in_file.iter().filter(|(name, _)| *name == jar.value).count();
+        if named < 2 && !is_used_again {
+            let others = check.jars_in_file.iter().map(|(name, _)| name.as_str());
+            let help = match nearest(jar, others.filter(|name| *name != jar.value)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name it in the request that is to send them, too".to_owned(),
+            };
+            let message = format!(
+                "nothing in the jar `{}` is ever sent: one request alone names it",
+                jar.value
+            );
+            check.wrong(jar.place, message, "never sent", help);
         }
     }
 
@@ -338,7 +268,9 @@ impl Verb for RequestStep {
             );
         }
         self.check_times(check);
+        self.check_cookies(check);
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
+        check.in_a_row(self.in_a_row.as_ref());
         if let (Some(split), None) = (&self.served.split, &self.times) {
             let help = "say `times`, with as many requests as it takes to tell";
             check.wrong(
@@ -350,13 +282,14 @@ impl Verb for RequestStep {
         }
         self.served.check(check, self.times.as_ref());
         self.answer.check(check);
+        check_backends(check, &self.received);
         // A request that neither expects nor keeps anything is told as such.
         check.awaited(self.expects() || self.keep.is_none(), "status: 200");
         check.keep(self.keeps());
     }
 
     fn expects(&self) -> bool {
-        self.expects_answer() || self.error.is_some() || !self.answer.that.is_empty()
+        self.expects_answer() || self.error.is_some() || !self.answer.that.is_empty() || !self.received.is_empty()
     }
 
     /// Methods that RFC 9110 does not call safe count as lasting: a PUT may be one to anything.
@@ -368,7 +301,9 @@ impl Verb for RequestStep {
     }
 
     fn asks_for_the_past(&self, views: &[&str]) -> bool {
-        self.answer.asks_for_the_past(views) || self.to.asks_for_memory(self.line().1)
+        self.answer.asks_for_the_past(views)
+            || self.to.asks_for_memory(self.line().1)
+            || ask_for_the_past(&self.received, views)
     }
 
     fn races(&self) -> Vec<Race> {
@@ -406,7 +341,9 @@ impl Verb for RequestStep {
 
 /// That a text is no path.
 pub(super) fn check_path(check: &mut Check<'_>, path: &At<String>) {
-    if let Some((host, rest)) = path
+    if path.starts_with("${") {
+        // What an earlier answer says, which may be a whole path: it is looked at when it is known.
+    } else if let Some((host, rest)) = path
         .split_once("://")
         .map(|(_, rest)| rest.split_once('/').unwrap_or((rest, "")))
     {

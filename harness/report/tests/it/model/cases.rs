@@ -28,6 +28,7 @@ pub(crate) fn case(id: &str, status: Status) -> CaseResult {
         earlier_failures: Vec::new(),
         voids: Vec::new(),
         machine: None,
+        loads: Vec::new(),
     }
 }
 
