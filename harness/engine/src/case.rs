@@ -10,6 +10,7 @@ use meshkat_driver::{Client, Load, Progress};
 use meshkat_model::{
     case::{Case, DEADLINE},
     event::Event,
+    grpc::Schema,
     machine::{Machine, SHORTEST_LIMIT},
     observation::EnvoyView,
     results::{Failure, Status, StepResult},
@@ -106,6 +107,8 @@ pub(crate) struct CaseRun<'a> {
     begun: Instant,
     pub(crate) loads: IndexMap<String, RunningLoad>,
     pub(crate) views: HashMap<String, EnvoyView>,
+    /// What is known of services of gRPC, by who told it and of which.
+    pub(crate) schemas: HashMap<(String, String), Schema>,
     kept: IndexMap<String, serde_json::Value>,
     pub(crate) checks: u64,
     pub(crate) requests: u64,
@@ -124,6 +127,7 @@ impl<'a> CaseRun<'a> {
             begun: Instant::now(),
             loads: IndexMap::new(),
             views: HashMap::new(),
+            schemas: HashMap::new(),
             kept,
             checks: 0,
             requests: 0,

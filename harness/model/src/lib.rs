@@ -10,6 +10,7 @@ pub mod culprit;
 pub mod event;
 pub mod expression;
 pub mod flakes;
+pub mod grpc;
 pub mod host;
 pub mod invariant;
 pub mod limits;

@@ -8,11 +8,17 @@ use std::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+mod call;
+mod conversation;
 mod exchange;
+mod transfer;
 
 use crate::{expression::Variables, shorten::shorten};
 
+pub use call::{CALL_VARIABLES, Call, Ended};
+pub use conversation::{CONVERSATION_VARIABLES, Close, Conversation, Frame};
 pub use exchange::{Certificate, Exchange, HttpVersion, TlsSession};
+pub use transfer::{Came, PeerEnd, RAW_VARIABLES, RawAnswers, TRANSFER_VARIABLES, Transfer};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]

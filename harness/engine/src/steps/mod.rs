@@ -1,10 +1,12 @@
 //! What each verb does.
 
 mod admin;
+mod bytes;
 mod container;
 mod discovery;
 mod envoy;
 mod fault;
+mod grpc;
 mod load;
 mod look;
 mod network;
@@ -13,6 +15,7 @@ mod registry;
 mod request;
 mod scale;
 mod tls;
+mod websocket;
 
 use container::Signal;
 use meshkat_model::{scenario::verb::Step, verdict};
@@ -44,6 +47,10 @@ impl CaseRun<'_> {
                 let checks = verdict::expressions(&step.check, &self.surroundings());
                 Ok(self.judge(checks)?)
             }
+            Step::Grpc(step) => self.grpc(step).await,
+            Step::Websocket(step) => self.websocket(step).await,
+            Step::Tcp(step) => self.tcp(step).await,
+            Step::Raw(step) => self.raw(step).await,
             Step::Request(step) => self.request(step).await,
         }
     }

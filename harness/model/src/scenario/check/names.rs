@@ -4,7 +4,10 @@ use super::{Check, Kept};
 use crate::{
     expression::{Expression, Foregone, Known, Variables},
     mesh::GroupSpec,
-    observation::{ENVOY_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
+    observation::{
+        CALL_VARIABLES, CONVERSATION_VARIABLES, ENVOY_VARIABLES, RAW_VARIABLES, RESPONSE_VARIABLES, TRANSFER_VARIABLES,
+        WINDOW_VARIABLES,
+    },
     scenario::value::OneOrMany,
     suggest::did_you_mean,
     yaml::At,
@@ -247,9 +250,18 @@ impl Check<'_> {
         let text = name.as_str();
         let word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && text.starts_with(|c: char| c.is_ascii_alphabetic());
-        let mut taken = [&GLOBAL[..], &RESPONSE_VARIABLES, &WINDOW_VARIABLES, &ENVOY_VARIABLES]
-            .into_iter()
-            .flatten();
+        let mut taken = [
+            &GLOBAL[..],
+            &RESPONSE_VARIABLES,
+            &WINDOW_VARIABLES,
+            &ENVOY_VARIABLES,
+            &CALL_VARIABLES,
+            &CONVERSATION_VARIABLES,
+            &TRANSFER_VARIABLES,
+            &RAW_VARIABLES,
+        ]
+        .into_iter()
+        .flatten();
         if !word {
             let message = format!("`{text}` cannot be a name in expressions");
             self.wrong(

@@ -8,13 +8,14 @@ use crate::{
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
-const NOT_EMPTY: [&str; 11] = [
+const NOT_EMPTY: [&str; 12] = [
     "contains",
     "distinct",
     "endpoints",
     "headers",
     "json",
     "register",
+    "reply",
     "response-headers",
     "stats",
     "statuses",
@@ -23,7 +24,7 @@ const NOT_EMPTY: [&str; 11] = [
 ];
 
 /// Keys whose value is a time in which something can happen.
-const TIMES: [&str; 5] = ["every", "for", "timeout", "window", "within"];
+const TIMES: [&str; 6] = ["deadline", "every", "for", "timeout", "window", "within"];
 
 impl Check<'_> {
     /// Keys without a value, and with an empty one: whoever wrote them meant something.

@@ -11,14 +11,19 @@ pub mod discovery;
 pub mod envoy;
 pub mod expect;
 pub mod fault;
+pub mod grpc;
 pub mod load;
 pub mod network;
+pub mod raw;
 pub mod registry;
 pub mod request;
 pub mod scale;
 pub mod served;
+pub mod source;
 pub mod target;
+pub mod tcp;
 pub mod tls;
+pub mod websocket;
 
 use std::time::Duration;
 
@@ -35,11 +40,15 @@ use self::{
     envoy::EnvoyStep,
     expect::ExpectStep,
     fault::{FaultStep, HealStep},
+    grpc::GrpcStep,
     load::{LoadStep, StopLoadStep},
     network::NetworkStep,
+    raw::RawStep,
     registry::{RegisterStep, UnregisterStep},
     request::RequestStep,
     scale::ScaleStep,
+    tcp::TcpStep,
+    websocket::WebsocketStep,
 };
 
 /// One step: a mapping with the key that is its verb. The order of the variants decides where a mapping has several of
@@ -84,6 +93,14 @@ pub enum Step {
     Resume(ResumeStep),
     /// Holds expressions over what was kept.
     Check(CheckStep),
+    /// A call of gRPC.
+    Grpc(Box<GrpcStep>),
+    /// A WebSocket.
+    Websocket(Box<WebsocketStep>),
+    /// Bytes over a connection.
+    Tcp(Box<TcpStep>),
+    /// Requests of HTTP/1, byte by byte.
+    Raw(Box<RawStep>),
     /// A request: the verb is its method.
     #[serde(
         rename = "get",
@@ -118,6 +135,10 @@ impl Step {
             Self::Pause(step) => step,
             Self::Resume(step) => step,
             Self::Check(step) => step,
+            Self::Grpc(step) => &**step,
+            Self::Websocket(step) => &**step,
+            Self::Tcp(step) => &**step,
+            Self::Raw(step) => &**step,
             Self::Request(step) => &**step,
         }
     }
