@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -87,6 +87,11 @@ impl Client {
         }
     }
 
+    /// The connections over which a request goes.
+    pub(crate) fn pool<'a>(&'a self, request: &'a Request) -> &'a Pool {
+        request.pool.as_ref().unwrap_or(&self.pool)
+    }
+
     /// What it sends, counted. It goes on counting when the client is gone, and keeps no connection.
     pub fn tally(&self) -> Tally {
         self.tally.clone()
@@ -122,7 +127,7 @@ impl Client {
 
     async fn sent(&self, request: &Request, wanted: Wanted) -> Response {
         let start = Instant::now();
-        let pool = request.pool.as_ref().unwrap_or(&self.pool);
+        let pool = self.pool(request);
         let open = self.tally.open(request.to());
         let answer = pool.send(request.message(), async |response, exchange| {
             read(response, exchange, wanted).await
@@ -132,13 +137,12 @@ impl Client {
                 open.is_answered();
                 Ok(answer)
             }
-            Ok(Err(Problem::Lost(lost))) => {
-                if lost.is_unsent() {
+            Ok(Err(problem)) => {
+                if problem.is_unsent() {
                     open.is_unsent();
                 }
-                Err(lost.no_answer(request.timeout))
+                Err(problem.no_answer(request.timeout))
             }
-            Ok(Err(Problem::TooLong(message))) => Err(NoAnswer { kind: None, message }),
             Err(_) => Err(too_late(request.timeout)),
         };
         Response {
@@ -203,7 +207,7 @@ async fn read(response: http::Response<Incoming>, exchange: Exchange, wanted: Wa
 }
 
 /// Adds headers, repeated ones joined by a comma.
-fn add(all: &mut IndexMap<String, String>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {
+pub(crate) fn add(all: &mut IndexMap<String, String>, headers: &HeaderMap, is_wanted: impl Fn(&HeaderName) -> bool) {
     for (name, value) in headers.iter().filter(|(name, _)| is_wanted(name)) {
         let value = String::from_utf8_lossy(value.as_bytes());
         all.entry(name.as_str().to_owned())
@@ -216,11 +220,27 @@ fn add(all: &mut IndexMap<String, String>, headers: &HeaderMap, is_wanted: impl 
 }
 
 /// Why there is no answer to tell of.
-enum Problem {
+#[derive(Debug)]
+pub(crate) enum Problem {
     /// None came.
     Lost(Lost),
     /// One came that is longer than is bearable.
     TooLong(String),
+}
+
+impl Problem {
+    /// The same, for who asked.
+    pub(crate) fn no_answer(self, timeout: Duration) -> NoAnswer {
+        match self {
+            Self::Lost(lost) => lost.no_answer(timeout),
+            Self::TooLong(message) => NoAnswer { kind: None, message },
+        }
+    }
+
+    /// Whether surely nothing was sent.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self, Self::Lost(lost) if lost.is_unsent())
+    }
 }
 
 impl From<Lost> for Problem {
@@ -230,7 +250,7 @@ impl From<Lost> for Problem {
 }
 
 /// That an answer's headers are bearable.
-fn within(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn within(headers: &HeaderMap) -> Result<(), Problem> {
     let bytes: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())

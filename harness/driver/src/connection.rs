@@ -1,7 +1,6 @@
 //! Connections: how they are made.
 
 use std::{
-    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,14 +16,14 @@ use meshkat_model::{
     observation::{Exchange, TlsSession},
     scenario::value::Protocol,
 };
-use tokio::{net::TcpStream, task::AbortHandle};
+use tokio::task::AbortHandle;
 
 use crate::{
     client::LONGEST_HEADERS,
+    dial::{Dialled, dial},
     lost::Lost,
     peer::Peer,
-    stream::{Stream, TlsEnd, of_tls},
-    tls,
+    stream::TlsEnd,
     verbatim::{NextHead, Verbatim},
 };
 
@@ -99,21 +98,14 @@ impl Made {
 impl Connection {
     /// Makes one.
     pub(crate) async fn open(peer: &Peer) -> Result<Self, Lost> {
-        let begun = Instant::now();
-        let stream = TcpStream::connect(peer.to).await.map_err(Lost::NotConnected)?;
-        stream.set_nodelay(true).map_err(Lost::NotConnected)?;
-        let connect = begun.elapsed();
-        let (stream, session, end) = match &peer.tls {
-            None => (Stream::Plain(stream), None, TlsEnd::default()),
-            Some(tls) => {
-                let stream = tls.connect(stream, peer.to).await;
-                let stream = stream.map_err(|error| handshake_failed(error, tls))?;
-                let (session, end) = (tls::session(&stream), TlsEnd::default());
-                (Stream::Tls(Box::new(stream), end.clone()), Some(Arc::new(session)), end)
-            }
-        };
+        let Dialled {
+            stream,
+            tls: session,
+            end,
+            connect,
+            handshake,
+        } = dial(peer).await?;
         let spoken = spoken(peer, session.as_deref())?;
-        let handshake = session.is_some().then(|| begun.elapsed().saturating_sub(connect));
         let made = |task: AbortHandle| Made {
             tls: session,
             end,
@@ -161,12 +153,5 @@ fn spoken(peer: &Peer, session: Option<&TlsSession>) -> Result<Protocol, Lost> {
         (Some(protocol), _) => Ok(protocol),
         (None, _) if chosen == Some("h2") => Ok(Protocol::H2),
         (None, _) => Ok(Protocol::Http1),
-    }
-}
-
-fn handshake_failed(error: io::Error, tls: &tls::Tls) -> Lost {
-    match of_tls(&error) {
-        Some(of_tls) => Lost::Tls(of_tls.clone(), tls.clone()),
-        None => Lost::InHandshake(error),
     }
 }

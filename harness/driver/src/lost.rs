@@ -1,6 +1,6 @@
 //! Why no answer came, as the protocol names it.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, net::IpAddr, time::Duration};
 
 use meshkat_model::observation::{NoAnswer, NoAnswerKind};
 
@@ -11,6 +11,8 @@ use crate::tls::{self, Tls};
 pub(crate) enum Lost {
     /// There is no connection.
     NotConnected(io::Error),
+    /// Nothing can be sent from this address.
+    NoSource(IpAddr, io::Error),
     /// It broke in the handshake of TLS.
     InHandshake(io::Error),
     /// TLS says no: in the handshake, where nothing was sent, or behind it.
@@ -23,6 +25,12 @@ pub(crate) enum Lost {
     NoEnd,
     /// TLS ended it behind the handshake.
     Ended(rustls::Error, Tls),
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// It ended before an answer was whole.
+    Closed,
+    /// What came is not what is spoken.
+    Garbled(String),
 }
 
 impl Lost {
@@ -37,7 +45,10 @@ impl Lost {
 
     /// Whether surely nothing of a request was sent.
     pub(crate) fn is_unsent(&self) -> bool {
-        !matches!(self, Self::Broke(_) | Self::NoEnd | Self::Ended(..))
+        !matches!(
+            self,
+            Self::Broke(_) | Self::NoEnd | Self::Ended(..) | Self::Io(_) | Self::Closed | Self::Garbled(_)
+        )
     }
 
     /// The same, for who asked.
@@ -48,6 +59,10 @@ impl Lost {
             }
             Self::NotConnected(error) if error.kind() == io::ErrorKind::TimedOut => too_late(timeout),
             Self::NotConnected(error) => broke(error),
+            Self::NoSource(source, error) => NoAnswer {
+                kind: None,
+                message: format!("nothing can be sent from {source} on this machine: {error}"),
+            },
             Self::InHandshake(error) => told(
                 NoAnswerKind::Reset,
                 format!("the connection broke in the TLS handshake: {error}"),
@@ -61,6 +76,15 @@ impl Lost {
                 NoAnswerKind::ResetStream,
                 "the peer reset the stream: RST_STREAM NO_ERROR".to_owned(),
             ),
+            Self::Io(error) => broke(error),
+            Self::Closed => told(
+                NoAnswerKind::Reset,
+                "the connection broke: it was closed before the answer was whole".to_owned(),
+            ),
+            Self::Garbled(what) => NoAnswer {
+                kind: None,
+                message: what.clone(),
+            },
             Self::Broke(error) => match innermost::<h2::Error>(&**error) {
                 Some(error) => of_http2(error),
                 None => broke(&**error),

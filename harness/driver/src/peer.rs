@@ -1,7 +1,8 @@
 //! What a connection is: who is at its other end, and what is spoken with them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use meshkat_model::scenario::value::Protocol;
 
 use crate::tls::Tls;
@@ -13,6 +14,10 @@ pub(crate) struct Peer {
     /// What is spoken; none is whichever the peer chooses by ALPN.
     pub(crate) protocol: Option<Protocol>,
     pub(crate) tls: Option<Tls>,
+    /// The address that the connection is from; none is what the machine chooses.
+    pub(crate) source: Option<IpAddr>,
+    /// What is sent before everything else, also before TLS.
+    pub(crate) preface: Bytes,
 }
 
 impl Peer {
@@ -22,6 +27,8 @@ impl Peer {
             to,
             protocol: Some(Protocol::Http1),
             tls: None,
+            source: None,
+            preface: Bytes::new(),
         }
     }
 

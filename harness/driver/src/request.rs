@@ -1,6 +1,11 @@
 //! A request, as the bytes that go over the wire.
 
-use std::{fmt, net::SocketAddr, sync::OnceLock, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
@@ -114,8 +119,11 @@ impl Request {
     /// A sentence about what cannot be said in HTTP/2, where it may be spoken.
     pub fn over(mut self, protocol: Option<Protocol>, tls: Option<Tls>) -> Result<Self, String> {
         let protocol = protocol.or(tls.is_none().then_some(Protocol::Http1));
-        let to = self.peer.to;
-        let peer = Peer { to, protocol, tls };
+        let peer = Peer {
+            protocol,
+            tls,
+            ..self.peer.clone()
+        };
         if peer.may_speak(Protocol::H2) {
             let scheme = if peer.tls.is_some() { "https" } else { "http" };
             let uri = Uri::builder()
@@ -139,6 +147,14 @@ impl Request {
         }
         self.peer = peer;
         Ok(self)
+    }
+
+    /// Who its connections are from: a chosen address, and what is sent before everything else, such as a header of the PROXY
+    /// protocol. They are shared with those alone that are from there, too.
+    pub fn sent_from(mut self, source: Option<IpAddr>, preface: Vec<u8>) -> Self {
+        self.peer.source = source;
+        self.peer.preface = preface.into();
+        self
     }
 
     /// Says who sends it, if it does not say so already. The value is never shown.
@@ -219,6 +235,46 @@ impl Request {
         self
     }
 
+    /// The same with another path, and these bytes as its body, of a type that the headers say.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be said in HTTP/2.
+    pub(crate) fn of(mut self, path: String, body: Bytes, headers: &[(&str, &str)]) -> Result<Self, String> {
+        self.path = path;
+        self.body = body;
+        self.has_body = true;
+        self = self.with(headers);
+        let (protocol, tls) = (self.peer.protocol, self.peer.tls.clone());
+        self.over(protocol, tls)
+    }
+
+    /// The same with these headers, but for those that it says itself.
+    pub(crate) fn with(mut self, headers: &[(&str, &str)]) -> Self {
+        for (name, value) in headers {
+            if !self.has(name) {
+                self.headers.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+        self
+    }
+
+    /// What it says in a header.
+    pub(crate) fn said(&self, name: &str) -> Vec<&str> {
+        self.values(name).collect()
+    }
+
+    /// The same over connections of its own.
+    pub(crate) fn apart(mut self) -> Self {
+        self.is_fresh = false;
+        self.pool = Some(Pool::shared());
+        self
+    }
+
+    /// Where it goes, and how.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Where it goes.
     pub(crate) fn to(&self) -> SocketAddr {
         self.peer.to
@@ -252,7 +308,7 @@ impl Request {
     }
 
     /// The request line and the headers, with the empty line behind them.
-    fn head(&self) -> Bytes {
+    pub(crate) fn head(&self) -> Bytes {
         self.head.get_or_init(|| self.written_head()).clone()
     }
 

@@ -10,6 +10,7 @@ use meshkat_driver::{Client, Jar, Load, Progress};
 use meshkat_model::{
     case::{Case, DEADLINE},
     event::Event,
+    grpc::Schema,
     machine::{Machine, SHORTEST_LIMIT},
     observation::EnvoyView,
     results::{Failure, LoadResult, Status, StepResult},
@@ -109,6 +110,8 @@ pub(crate) struct CaseRun<'a> {
     begun: Instant,
     pub(crate) loads: IndexMap<String, RunningLoad>,
     pub(crate) views: HashMap<String, EnvoyView>,
+    /// What is known of services of gRPC, by who told it and of which.
+    pub(crate) schemas: HashMap<(String, String), Schema>,
     kept: IndexMap<String, serde_json::Value>,
     /// What was told by `Set-Cookie`, by the name of the jar.
     pub(crate) jars: IndexMap<String, Jar>,
@@ -139,6 +142,7 @@ impl<'a> CaseRun<'a> {
             begun: Instant::now(),
             loads: IndexMap::new(),
             views: HashMap::new(),
+            schemas: HashMap::new(),
             kept,
             jars: IndexMap::new(),
             received_before: Before::default(),

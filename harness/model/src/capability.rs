@@ -25,11 +25,13 @@ pub enum Capability {
     CutNetwork,
     /// Delay and lose what two pods send one another.
     ShapeNetwork,
+    /// Send to a pod from an address that is chosen, which the pod sees.
+    SourceAddress,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Stop,
         Self::Kill,
         Self::Pause,
@@ -38,6 +40,7 @@ impl Capability {
         Self::Logs,
         Self::CutNetwork,
         Self::ShapeNetwork,
+        Self::SourceAddress,
     ];
 }
 
@@ -52,6 +55,7 @@ impl fmt::Display for Capability {
             Self::Logs => "read logs",
             Self::CutNetwork => "cut the network between pods",
             Self::ShapeNetwork => "delay and lose what pods send one another",
+            Self::SourceAddress => "send from a chosen address",
         })
     }
 }

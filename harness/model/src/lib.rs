@@ -11,6 +11,7 @@ pub mod event;
 pub mod expression;
 pub mod filled;
 pub mod flakes;
+pub mod grpc;
 pub mod host;
 pub mod invariant;
 pub mod limits;

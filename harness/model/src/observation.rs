@@ -5,19 +5,25 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+mod call;
+mod conversation;
 mod exchange;
 pub(crate) mod logged;
 pub(crate) mod received;
 mod window;
+mod transfer;
 
 use crate::{expression::Variables, shorten::shorten};
 
+pub use call::{CALL_VARIABLES, Call, Ended};
+pub use conversation::{CONVERSATION_VARIABLES, Close, Conversation, Frame};
 pub use exchange::{Certificate, Exchange, HttpVersion, TlsSession};
 pub use logged::{AccessLog, LOGGED_VARIABLES, LogLine};
 pub use received::{RECEIVED_VARIABLES, Reached, Received};
 pub use window::{BEHIND, ErrorWindow, Latency, Queued, Served, WINDOW_VARIABLES, Window};
 
 use window::LATE;
+pub use transfer::{Came, PeerEnd, RAW_VARIABLES, RawAnswers, TRANSFER_VARIABLES, Transfer};
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]

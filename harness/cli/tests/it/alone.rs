@@ -30,7 +30,7 @@ fn two_runs_with_the_same_state_folder_do_not_meet_either() {
     };
     let (first, second) = (start("first"), start("second"));
     for run in [first, second] {
-        run.end().exits(0).says(&["5 cases: 5 passed"]);
+        run.end().exits(0).says(&["9 cases: 9 passed"]);
     }
 }
 
@@ -41,7 +41,7 @@ fn two_meshes_of_one_run_do_not_meet() {
     let cases = ["routing/petshop[petstores=1,pets=1]", SHOP, HOPS, "edge/*"];
     lab.tell_command(lab.run_command(&[&["--jobs", "2"], &cases[..]].concat()))
         .exits(0)
-        .says(&["6 cases: 6 passed"]);
+        .says(&["10 cases: 10 passed"]);
 }
 
 /// Two cases that only look share their mesh with a third one that fails: none of them notices.

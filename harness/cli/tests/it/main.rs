@@ -31,6 +31,7 @@ mod parity;
 mod permit;
 mod planned;
 mod process;
+mod protocols;
 mod readme;
 mod replay;
 mod reports;

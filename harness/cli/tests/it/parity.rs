@@ -17,8 +17,11 @@ fn table() -> String {
             None => "yes".to_owned(),
             Some(reason) => format!("no: {reason}"),
         };
-        let of_docker =
-            docker::condition(capability).map_or("yes".to_owned(), |condition| format!("where {condition}"));
+        let of_docker = match (docker::missing(capability), docker::condition(capability)) {
+            (Some(reason), _) => format!("no: {reason}"),
+            (None, Some(condition)) => format!("where {condition}"),
+            (None, None) => "yes".to_owned(),
+        };
         writeln!(table, "| {capability} | {of_process} | {of_docker} |").expect("a text can be written to");
     }
     table

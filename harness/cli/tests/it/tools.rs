@@ -176,7 +176,7 @@ fn the_project_s_own_files_hold() {
     lab.tell(&["lint"]).exits(0).says(&[&format!(", with {cases} cases\n")]);
     lab.tell(&["lint", "scenarios/edge", "envoy-configs/pet.yaml"])
         .exits(0)
-        .says(&["nothing is wrong in 3 files, with 3 cases"]);
+        .says(&["nothing is wrong in 7 files, with 7 cases"]);
     lab.tell(&["lint", "scenarios/nowhere.yaml"])
         .exits(2)
         .says(&["nowhere.yaml"]);

@@ -2,8 +2,10 @@
 
 mod answers;
 mod certificates;
+mod ends;
 mod http2;
 mod loads;
+mod peers;
 mod servers;
 mod strangers;
 mod tls;

@@ -2,11 +2,13 @@
 
 mod admin;
 mod capacity;
+mod bytes;
 mod container;
 mod cookies;
 mod discovery;
 mod envoy;
 mod fault;
+mod grpc;
 mod load;
 mod logged;
 mod look;
@@ -17,6 +19,7 @@ mod registry;
 mod request;
 mod scale;
 mod tls;
+mod websocket;
 
 use container::Signal;
 pub(crate) use load::result;
@@ -62,6 +65,10 @@ impl CaseRun<'_> {
                 let checks = verdict::expressions(&step.check, &self.surroundings());
                 Ok(self.judge(checks)?)
             }
+            Step::Grpc(step) => self.grpc(step).await,
+            Step::Websocket(step) => self.websocket(step).await,
+            Step::Tcp(step) => self.tcp(step).await,
+            Step::Raw(step) => self.raw(step).await,
             Step::Request(step) => self.request(step).await,
             Step::Received(step) => self.received(step).await,
         }

@@ -24,7 +24,7 @@ use crate::case::{Broken, CaseRun};
 /// little more, so that it is Envoy that gives up first and says why.
 const TIMEOUT: Duration = Duration::from_secs(6);
 /// By how many different lists of pods the requests of a step may be answered: more than any mesh has ways.
-const MOST_CHAINS: usize = 10_000;
+pub(super) const MOST_CHAINS: usize = 10_000;
 
 impl CaseRun<'_> {
     pub(super) async fn request(&mut self, step: &RequestStep) -> Result<(), Broken> {
@@ -179,6 +179,11 @@ impl CaseRun<'_> {
         let timeout = to.timeout.as_ref().map_or(TIMEOUT, |time| time.value.0);
         let request = Request::new(method, &route, path, &to.headers, timeout).map_err(cannot_be_sent)?;
         let request = self.over(request, to)?;
+        let preface = to.proxy_protocol.as_ref().map(|proxy| proxy.header(socket));
+        let request = request.sent_from(
+            to.source.as_ref().map(|source| source.value.0),
+            preface.unwrap_or_default(),
+        );
         let request = match &to.connections {
             Some(connections) => request.connections(connections.value),
             None => request,

@@ -33,7 +33,7 @@ impl CaseRun<'_> {
     }
 
     /// What is in a file that the step names.
-    fn read(&self, name: Option<&At<String>>) -> Result<Option<Vec<u8>>, Broken> {
+    pub(super) fn read(&self, name: Option<&At<String>>) -> Result<Option<Vec<u8>>, Broken> {
         let Some(name) = name else { return Ok(None) };
         let path = self.case.files.get(&name.value);
         let path = path.ok_or_else(|| Broken::Environment(format!("nobody knows where the file {} is", name.value)))?;

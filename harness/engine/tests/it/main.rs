@@ -13,6 +13,7 @@ mod loads;
 mod logged;
 mod network;
 mod order;
+mod protocols;
 mod ran;
 mod ready;
 mod received;

@@ -263,6 +263,45 @@ fn a_harmed_network_is_read_with_the_values_of_the_case() {
 }
 
 #[test]
+fn what_other_protocols_say_is_read_and_told_in_a_line() {
+    let text = "promise: p\nmesh: petshop\nsteps:\n  \
+                - {grpc: a.B/C, host: foo.com, times: 4, deadline: 2s, source: 127.0.0.9, status: [OK, 14]}\n  \
+                - {grpc: a.B/C, messages: [{}, {}], at: pet-1, tls: {verify: false}, replies: []}\n  \
+                - {websocket: /chat, proxy-protocol: {version: 2, source: '192.0.2.7:1'}, receive: hello}\n  \
+                - {tcp: 'pet-1:10001', send: \"a\\n\", half-close: true, ends: closed}\n  \
+                - {raw: \"GET / HTTP/1.1\\n\\n\", at: pet-1, status: 400}\n";
+    let case = case_of(text, json!({})).unwrap();
+    let lines: Vec<String> = case.steps.iter().map(|step| step.describe()).collect();
+    assert_eq!(
+        lines,
+        [
+            "grpc a.B/C for foo.com 4 times within 2s from 127.0.0.9",
+            "grpc a.B/C with 2 messages at pet-1 with TLS",
+            "websocket /chat on behalf of 192.0.2.7:1",
+            "tcp pet-1:10001 sends \"a\\n\" and nothing more",
+            "raw \"GET / HTTP/1.1\" at pet-1",
+        ]
+    );
+    let Step::Raw(raw) = &case.steps[4].value else { panic!() };
+    assert_eq!(raw.bytes(), b"GET / HTTP/1.1\r\n\r\n");
+}
+
+#[test]
+fn what_a_step_of_another_protocol_leaves_of_its_mesh_is_known() {
+    use crate::scenario::verb::Impact;
+
+    let impact = |step: &str| {
+        let text = format!("promise: p\nmesh: petshop\nsteps:\n  - {{{step}}}\n");
+        case_of(&text, json!({})).unwrap().impact()
+    };
+    assert_eq!(impact("grpc: grpc.health.v1.Health/Check, status: OK"), Impact::None);
+    assert_eq!(impact("grpc: a.B/C, status: OK"), Impact::Lasting);
+    assert_eq!(impact("websocket: /chat, status: 403"), Impact::Lasting);
+    assert_eq!(impact("tcp: 'pet-1:10001', ends: closed"), Impact::None);
+    assert_eq!(impact("tcp: 'pet-1:10001', send: a, ends: closed"), Impact::Lasting);
+}
+
+#[test]
 fn a_case_needs_what_its_steps_do_from_the_first_line_that_does_it() {
     use crate::capability::Capability as C;
 
@@ -301,6 +340,10 @@ fn a_case_needs_what_its_steps_do_from_the_first_line_that_does_it() {
         [(C::ShapeNetwork, 5), (C::CutNetwork, 6)]
     );
     assert_eq!(needs("  - network: restored\n"), []);
+    assert_eq!(
+        needs("  - {get: /pets, status: 200}\n  - {tcp: 'pet-1:10001', source: 127.0.0.9, ends: closed}\n"),
+        [(C::SourceAddress, 5)]
+    );
 }
 
 #[test]

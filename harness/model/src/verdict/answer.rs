@@ -31,7 +31,7 @@ pub fn response(step: &RequestStep, seen: &Response, surroundings: &Surroundings
             seen.summary(),
         );
     }
-    hold(&mut checks, &step.answer, seen);
+    hold(&mut checks, &step.answer, seen, &seen.summary());
     if let Some(names) = &step.served.served_by {
         let answer = seen.outcome.as_ref().ok();
         let by = answer.and_then(|answer| answer.served_by().first().map(|&pod| pod.to_owned()));
@@ -78,7 +78,7 @@ pub fn response_undecided(
 pub fn answer(expected: &AnswerExpectations, whom: &str, seen: &Response, surroundings: &Surroundings) -> Vec<Check> {
     let (own, summary) = (|| seen.variables(), || seen.summary());
     let mut checks = Checks::new(surroundings, &own, &summary);
-    hold(&mut checks, expected, seen);
+    hold(&mut checks, expected, seen, &seen.summary());
     checks.expressions(&expected.that);
     for check in &mut checks.all {
         check.message = format!("{} ({whom})", check.message);
@@ -126,9 +126,9 @@ pub(super) fn served<'a>(
     distinct.chain(split).collect()
 }
 
-/// All that is expected of an answer but the expressions.
-fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response) {
-    let (answer, summary) = (seen.outcome.as_ref().ok(), seen.summary());
+/// All that is expected of an answer but the expressions. `summary` is what was seen, in one line.
+pub(super) fn hold(checks: &mut Checks<'_>, expected: &AnswerExpectations, seen: &Response, summary: &str) {
+    let (answer, summary) = (seen.outcome.as_ref().ok(), summary.to_owned());
     if let Some(status) = &expected.status {
         let passed = answer.is_some_and(|answer| status.0.contains(&answer.status));
         checks.add(

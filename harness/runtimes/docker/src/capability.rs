@@ -30,8 +30,25 @@ pub fn condition(capability: Capability) -> Option<&'static str> {
         | Capability::Pause
         | Capability::SingleContainer
         | Capability::Scale
-        | Capability::Logs => None,
+        | Capability::Logs
+        | Capability::SourceAddress => None,
     }
+}
+
+/// Why this runtime cannot do it on any machine; none if it can somewhere.
+pub fn missing(capability: Capability) -> Option<&'static str> {
+    (capability == Capability::SourceAddress)
+        .then_some("its pods have a network of their own, which nothing from 127.0.0.0/8 reaches")
+}
+
+/// Everything but what it cannot do on any machine.
+pub(crate) fn possible() -> Capabilities {
+    let missing = Capability::ALL
+        .into_iter()
+        .filter_map(|capability| Some((capability, missing(capability)?)));
+    missing.fold(Capabilities::all(), |all, (capability, reason)| {
+        all.without(capability, reason)
+    })
 }
 
 impl Probed {
@@ -45,15 +62,14 @@ impl Probed {
         let conditional = Capability::ALL
             .into_iter()
             .filter_map(|capability| Some((capability, condition(capability)?)));
-        conditional.fold(
-            Capabilities::all(),
-            |capabilities, (capability, condition)| match found(capability) {
+        conditional.fold(possible(), |capabilities, (capability, condition)| {
+            match found(capability) {
                 (true, _) => capabilities,
                 (false, reason) => {
                     let reason = reason.clone().unwrap_or_else(|| format!("it can where {condition}"));
                     capabilities.without(capability, reason)
                 }
-            },
-        )
+            }
+        })
     }
 }

@@ -25,7 +25,7 @@ mod sandbox;
 mod subnets;
 
 pub use backend::DockerBackend;
-pub use capability::condition;
+pub use capability::{condition, missing};
 pub use compose::{Compose, Exported};
 pub use daemon::version;
 pub use image::{Images, remove_images};

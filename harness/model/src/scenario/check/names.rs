@@ -4,7 +4,10 @@ use super::{Check, Kept};
 use crate::{
     expression::{Expression, Foregone, Known, Variables},
     mesh::{GroupSpec, Service},
-    observation::{ENVOY_VARIABLES, LOGGED_VARIABLES, RECEIVED_VARIABLES, RESPONSE_VARIABLES, WINDOW_VARIABLES},
+    observation::{
+        CALL_VARIABLES, CONVERSATION_VARIABLES, ENVOY_VARIABLES, LOGGED_VARIABLES, RAW_VARIABLES, RECEIVED_VARIABLES,
+        RESPONSE_VARIABLES, TRANSFER_VARIABLES, WINDOW_VARIABLES,
+    },
     scenario::value::OneOrMany,
     suggest::did_you_mean,
     yaml::At,
@@ -259,6 +262,10 @@ impl Check<'_> {
             &ENVOY_VARIABLES,
             &LOGGED_VARIABLES,
             &RECEIVED_VARIABLES,
+            &CALL_VARIABLES,
+            &CONVERSATION_VARIABLES,
+            &TRANSFER_VARIABLES,
+            &RAW_VARIABLES,
         ]
         .into_iter()
         .flatten();

@@ -16,6 +16,7 @@ const NOT_EMPTY: [&str; 12] = [
     "json",
     "received",
     "register",
+    "reply",
     "response-headers",
     "stats",
     "statuses",
@@ -24,7 +25,7 @@ const NOT_EMPTY: [&str; 12] = [
 ];
 
 /// Keys whose value is a time in which something can happen.
-const TIMES: [&str; 5] = ["every", "for", "timeout", "window", "within"];
+const TIMES: [&str; 6] = ["deadline", "every", "for", "timeout", "window", "within"];
 
 impl Check<'_> {
     /// Keys without a value, and with an empty one: whoever wrote them meant something.

@@ -11,6 +11,8 @@ use super::{
     target::Target,
 };
 use crate::{
+    capability::Capability,
+    mesh::MeshSpec,
     scenario::{
         check::{Check, Load},
         quantity::{MAXIMUM_RATE_TOGETHER, Rate},
@@ -147,6 +149,10 @@ impl Verb for LoadStep {
 
     fn impact(&self) -> Impact {
         self.sent.impact()
+    }
+
+    fn needs(&self, _: &MeshSpec) -> Vec<Capability> {
+        self.to.needs()
     }
 
     fn asks_for_the_past(&self, _: &[&str]) -> bool {

@@ -12,18 +12,23 @@ pub mod discovery;
 pub mod envoy;
 pub mod expect;
 pub mod fault;
+pub mod grpc;
 pub mod load;
 pub mod logged;
 pub mod network;
 pub mod received;
+pub mod raw;
 pub mod registry;
 pub mod request;
 pub mod scale;
 mod sent;
 pub mod served;
+pub mod source;
 pub mod target;
+pub mod tcp;
 pub mod tls;
 pub mod transport;
+pub mod websocket;
 
 use std::time::Duration;
 
@@ -40,12 +45,16 @@ use self::{
     envoy::EnvoyStep,
     expect::ExpectStep,
     fault::{FaultStep, HealStep},
+    grpc::GrpcStep,
     load::{LoadStep, StopLoadStep},
     network::NetworkStep,
     received::ReceivedStep,
+    raw::RawStep,
     registry::{RegisterStep, UnregisterStep},
     request::RequestStep,
     scale::ScaleStep,
+    tcp::TcpStep,
+    websocket::WebsocketStep,
 };
 pub use self::{
     contract::{Cause, Impact},
@@ -96,6 +105,14 @@ pub enum Step {
     Resume(ResumeStep),
     /// Holds expressions over what was kept.
     Check(CheckStep),
+    /// A call of gRPC.
+    Grpc(Box<GrpcStep>),
+    /// A WebSocket.
+    Websocket(Box<WebsocketStep>),
+    /// Bytes over a connection.
+    Tcp(Box<TcpStep>),
+    /// Requests of HTTP/1, byte by byte.
+    Raw(Box<RawStep>),
     /// A request: the verb is its method.
     #[serde(
         rename = "get",
@@ -133,6 +150,10 @@ impl Step {
             Self::Pause(step) => step,
             Self::Resume(step) => step,
             Self::Check(step) => step,
+            Self::Grpc(step) => &**step,
+            Self::Websocket(step) => &**step,
+            Self::Tcp(step) => &**step,
+            Self::Raw(step) => &**step,
             Self::Request(step) => &**step,
             Self::Received(step) => &**step,
         }

@@ -14,6 +14,8 @@ use super::{
     transport::TransportError,
 };
 use crate::{
+    capability::Capability,
+    mesh::MeshSpec,
     observation::NoAnswerKind,
     scenario::{
         check::{Check, Kept},
@@ -30,7 +32,7 @@ use crate::{
 const MAXIMUM_TIMES: u32 = 10_000;
 
 /// What expressions know of how long an answer took.
-const TIMES: [&str; 4] = ["duration_ms", "connect_ms", "tls_ms", "first_byte_ms"];
+pub(super) const TIMES: [&str; 4] = ["duration_ms", "connect_ms", "tls_ms", "first_byte_ms"];
 
 /// How many requests of a step may be open at the same time.
 const MOST_PARALLEL: u32 = 1000;
@@ -39,7 +41,7 @@ const MOST_PARALLEL: u32 = 1000;
 const OF_A_SPLIT: u32 = 2000;
 
 /// What is expected of a request's `within` to take, at the most.
-const SOON: Duration = Duration::from_millis(200);
+pub(super) const SOON: Duration = Duration::from_millis(200);
 
 /// One request, or the same one several times, and what is expected of the answers.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -127,25 +129,6 @@ impl RequestStep {
         self.answer.expects_answer() || self.served.expects()
     }
 
-    /// So many are sent, and can be open at the same time.
-    fn check_parallel(&self, check: &mut Check<'_>) {
-        let Some(parallel) = &self.parallel else { return };
-        let Some(times) = &self.times else {
-            let help = "say `times`, with as many requests as there are";
-            check.wrong(parallel.place, "`parallel` goes with `times`", "of one request", help);
-            return;
-        };
-        let most = times.value.min(MOST_PARALLEL);
-        if !(2..=most).contains(&parallel.value) {
-            let message = format!(
-                "{} requests of {} cannot be open at the same time",
-                parallel.value, times.value
-            );
-            let help = format!("it is from 2 to {most}, or not there");
-            check.wrong(parallel.place, message, "out of range", help);
-        }
-    }
-
     /// What is kept in a jar is sent by somebody, and nothing else says what cookies are sent.
     fn check_cookies(&self, check: &mut Check<'_>) {
         let Some(jar) = &self.cookies else { return };
@@ -176,37 +159,85 @@ impl RequestStep {
             check.wrong(jar.place, message, "never sent", help);
         }
     }
+}
 
-    fn check_times(&self, check: &mut Check<'_>) {
-        self.check_parallel(check);
-        let Some(times) = &self.times else { return };
-        if times.value == 0 || times.value > MAXIMUM_TIMES {
-            let help = format!("it may be from 1 to {MAXIMUM_TIMES}; for more, use a `load`");
-            check.wrong(
-                times.place,
-                format!("{} is not a number of requests", times.value),
-                "out of range",
-                help,
-            );
-        }
-        let connections = self.to.connections.as_ref();
-        if let Some(more) = connections.filter(|of| matches!(of.value, Connections::Of(n) if n > times.value)) {
-            let message = format!(
-                "{} requests go over {} connections at the most",
-                times.value, times.value
-            );
-            let help = "ask for fewer, or say `connections: fresh`";
-            check.wrong(more.place, message, "too many", help);
-        }
-        if let Some(time) = ["within", "for"].into_iter().find(|key| check.has(key)) {
-            let place = check.later("times", time);
-            check.wrong(
-                place,
-                format!("`times` does not go with `{time}`"),
-                "one of them too many",
-                "choose one of the two",
-            );
-        }
+/// So many are sent, and can be open at the same time.
+fn check_parallel(check: &mut Check<'_>, times: Option<&At<u32>>, parallel: Option<&At<u32>>) {
+    let Some(parallel) = parallel else { return };
+    let Some(times) = times else {
+        let help = "say `times`, with as many requests as there are";
+        check.wrong(parallel.place, "`parallel` goes with `times`", "of one request", help);
+        return;
+    };
+    let most = times.value.min(MOST_PARALLEL);
+    if !(2..=most).contains(&parallel.value) {
+        let message = format!(
+            "{} requests of {} cannot be open at the same time",
+            parallel.value, times.value
+        );
+        let help = format!("it is from 2 to {most}, or not there");
+        check.wrong(parallel.place, message, "out of range", help);
+    }
+}
+
+/// How often something is sent can be so.
+pub(super) fn check_repeated(check: &mut Check<'_>, times: Option<&At<u32>>, parallel: Option<&At<u32>>, to: &Target) {
+    check_parallel(check, times, parallel);
+    let Some(times) = times else { return };
+    if times.value == 0 || times.value > MAXIMUM_TIMES {
+        let help = format!("it may be from 1 to {MAXIMUM_TIMES}; for more, use a `load`");
+        check.wrong(
+            times.place,
+            format!("{} is not a number of requests", times.value),
+            "out of range",
+            help,
+        );
+    }
+    let connections = to.connections.as_ref();
+    if let Some(more) = connections.filter(|of| matches!(of.value, Connections::Of(n) if n > times.value)) {
+        let message = format!(
+            "{} requests go over {} connections at the most",
+            times.value, times.value
+        );
+        let help = "ask for fewer, or say `connections: fresh`";
+        check.wrong(more.place, message, "too many", help);
+    }
+    if let Some(time) = ["within", "for"].into_iter().find(|key| check.has(key)) {
+        let place = check.later("times", time);
+        check.wrong(
+            place,
+            format!("`times` does not go with `{time}`"),
+            "one of them too many",
+            "choose one of the two",
+        );
+    }
+}
+
+/// That there is no answer is expected of what can fail so, and of nothing that has an answer.
+pub(super) fn check_error(
+    check: &mut Check<'_>,
+    error: Option<&At<TransportError>>,
+    to: &Target,
+    expects_answer: bool,
+) {
+    let Some(error) = error else { return };
+    if let Some(why) = error.value.never(to) {
+        let message = format!("this request never fails so: {why}");
+        check.wrong(
+            error.place,
+            message,
+            "never so",
+            "expect another `error`, or change how it is sent",
+        );
+    }
+    if expects_answer {
+        let help = "remove one of the two";
+        check.wrong(
+            error.place,
+            "a request has an answer or an `error`, not both",
+            "contradicts the rest",
+            help,
+        );
     }
 }
 
@@ -237,28 +268,7 @@ impl Verb for RequestStep {
         self.to.check(check);
         paths.iter().for_each(|path| self.to.check_http2(check, path));
         self.answer.check_connection(check, &self.to);
-        if let Some((error, why)) = self
-            .error
-            .as_ref()
-            .and_then(|error| Some((error, error.value.never(&self.to)?)))
-        {
-            let message = format!("this request never fails so: {why}");
-            check.wrong(
-                error.place,
-                message,
-                "never so",
-                "expect another `error`, or change how it is sent",
-            );
-        }
-        if let (Some(error), true) = (&self.error, self.expects_answer()) {
-            let help = "remove one of the two";
-            check.wrong(
-                error.place,
-                "a request has an answer or an `error`, not both",
-                "contradicts the rest",
-                help,
-            );
-        }
+        check_error(check, self.error.as_ref(), &self.to, self.expects_answer());
         if !self.expects() && self.keep.is_none() {
             check.wrong(
                 check.verb(),
@@ -267,7 +277,7 @@ impl Verb for RequestStep {
                 "add one, such as `status: 200`",
             );
         }
-        self.check_times(check);
+        check_repeated(check, self.times.as_ref(), self.parallel.as_ref(), &self.to);
         self.check_cookies(check);
         check.either_within_or_for(self.within.is_some(), self.for_.is_some());
         check.in_a_row(self.in_a_row.as_ref());
@@ -304,6 +314,10 @@ impl Verb for RequestStep {
         self.answer.asks_for_the_past(views)
             || self.to.asks_for_memory(self.line().1)
             || ask_for_the_past(&self.received, views)
+    }
+
+    fn needs(&self, _: &MeshSpec) -> Vec<Capability> {
+        self.to.needs()
     }
 
     fn races(&self) -> Vec<Race> {

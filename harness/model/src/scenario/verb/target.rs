@@ -9,6 +9,7 @@ use crate::{
     mesh::Port,
     scenario::{
         check::Check,
+        proxy::{Address, ProxyProtocol},
         quantity::Time,
         value::{Connections, Protocol},
         wire,
@@ -47,6 +48,10 @@ pub struct Target {
     pub protocol: Option<At<Protocol>>,
     /// Over TLS.
     pub tls: Option<At<TlsKeys>>,
+    /// The address that connections are from: one of 127.0.0.0/8. By default, the one that the machine chooses.
+    pub source: Option<At<Address>>,
+    /// A header of the PROXY protocol in front of everything else.
+    pub proxy_protocol: Option<At<ProxyProtocol>>,
 }
 
 impl Target {
@@ -70,7 +75,7 @@ impl Target {
         let tls = if self.tls.is_some() { " with TLS" } else { "" };
         let connections = self.connections.as_ref();
         let over = connections.map_or(String::new(), |connections| format!(" over {}", connections.value));
-        format!("{protocol}{tls}{over}")
+        format!("{protocol}{tls}{over}{}", self.whose())
     }
 
     /// Whether a request for this path asks a service what reached it, or an Envoy's admin interface what it has counted: what others
@@ -112,6 +117,7 @@ impl Target {
             _ => {}
         }
         self.check_headers(check);
+        self.check_source(check);
         if let Some(tls) = &self.tls {
             tls.check(check, tls.place, self.protocol.as_ref());
         }
