@@ -25,11 +25,15 @@ pub enum Capability {
     CutNetwork,
     /// Delay and lose what two pods send one another.
     ShapeNetwork,
+    /// Have a program of this machine as an application.
+    Programs,
+    /// Have an image as an application.
+    Images,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Stop,
         Self::Kill,
         Self::Pause,
@@ -38,6 +42,8 @@ impl Capability {
         Self::Logs,
         Self::CutNetwork,
         Self::ShapeNetwork,
+        Self::Programs,
+        Self::Images,
     ];
 }
 
@@ -52,6 +58,8 @@ impl fmt::Display for Capability {
             Self::Logs => "read logs",
             Self::CutNetwork => "cut the network between pods",
             Self::ShapeNetwork => "delay and lose what pods send one another",
+            Self::Programs => "run a program of this machine (`command`)",
+            Self::Images => "run an image (`image`)",
         })
     }
 }

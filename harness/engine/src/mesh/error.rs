@@ -57,6 +57,22 @@ pub enum MeshError {
         /// The end of what it wrote.
         log: String,
     },
+    /// A program of a user's own ended before it was ready.
+    #[error("the program `{program}` of {pod} {state} before it was ready; the end of its log:\n{log}")]
+    ProgramEnded {
+        /// The pod.
+        pod: String,
+        /// The program.
+        program: String,
+        /// The file in which it is named.
+        file: String,
+        /// The line there, from 1.
+        line: usize,
+        /// How it ended.
+        state: String,
+        /// The end of what it wrote.
+        log: String,
+    },
     /// The mesh did not become what was asked for in time.
     #[error("the mesh did not {what} within {limit:?}; last seen: {seen}")]
     NotInTime {
@@ -126,6 +142,7 @@ impl MeshError {
         let lost = match self {
             Self::NoDiscovery(lost) => lost,
             Self::Refused { place, .. } => return place.as_ref().map(|(_, line)| *line),
+            Self::ProgramEnded { line, .. } => return Some(*line),
             _ => return None,
         };
         let text = meshkat_files::read_to_string(Path::new(&lost.file), LONGEST_CONFIGURATION).ok()?;
@@ -155,6 +172,7 @@ impl MeshError {
                 let file = place.as_ref().map_or(file, |(file, _)| file);
                 Some((file, "an Envoy refuses its configuration"))
             }
+            Self::ProgramEnded { file, .. } => Some((file, "a program of your own ended before it was ready")),
             Self::NoDiscovery(lost) => Some((
                 &lost.file,
                 "an Envoy looks for its discovery service in the wrong place",

@@ -207,7 +207,7 @@ impl World {
     /// A mesh without a discovery service: an edge with this configuration, called `ingress`, and an application, `echo`.
     pub(crate) fn add_mesh(&mut self, name: &'static str, envoy: PathBuf) {
         let group = |service: Option<Service>, envoy: Option<PathBuf>| GroupSpec {
-            service,
+            application: service.map(Into::into),
             envoy,
             overlays: Vec::new(),
             replicas: None,
@@ -222,6 +222,7 @@ impl World {
             name: name.to_owned(),
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         };
@@ -362,8 +363,8 @@ pub(crate) fn options() -> RunOptions {
 /// `one` is an application alone; `shop` has a discovery service, an edge and two applications with their Envoys.
 fn meshes() -> IndexMap<&'static str, MeshSpec> {
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy-configs");
-    let group = |service, envoy: Option<&str>, replicas| GroupSpec {
-        service,
+    let group = |service: Option<Service>, envoy: Option<&str>, replicas| GroupSpec {
+        application: service.map(Into::into),
         envoy: envoy.map(|file| configs.join(file)),
         overlays: Vec::new(),
         replicas,
@@ -377,6 +378,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .map(|(name, group)| (name.to_owned(), group))
             .collect(),
         envoy: None,
+        certificates: None,
         alone: None,
         fixed: [].into(),
     };

@@ -1,11 +1,12 @@
 //! Files that a configuration names, and where they are: beside the configuration.
 
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
 };
 
-use meshkat_model::project::Project;
+use meshkat_model::{certificates, project::Project};
 use serde_yaml::Value;
 
 use super::{Bootstrap, ConfigError, DocPath};
@@ -154,6 +155,22 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 impl Bootstrap {
+    /// The names of files that are made for each run, as they are written, each with its place.
+    pub(super) fn made_files(&self) -> Vec<(DocPath, String)> {
+        let mut found = Vec::new();
+        let Ok(beside) = Beside::of(self.file()) else {
+            return found;
+        };
+        let mut look = |path: &DocPath, _: Kind, named: &mut String| {
+            if certificates::below_the_folder(named).is_some() && matches!(beside.find(named), Ok(None)) {
+                found.push((path.clone(), named.clone()));
+            }
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = each_file(self.clone().document_mut(), &mut look);
+        found
+    }
+
     /// The same with each file that it names, and that lies beside it, by its whole path, so that it does not matter where Envoy
     /// is started. Files of the machine stay as they are written.
     ///
@@ -167,6 +184,10 @@ impl Bootstrap {
         let mut with = self.clone();
         let file = self.file().to_owned();
         each_file(with.document_mut(), &mut |path, _, named| {
+            // It is made for each run; whether a mesh has it made is another question.
+            if certificates::file(named).is_some() && matches!(beside.find(named), Ok(None)) {
+                return Ok(());
+            }
             if let Some(found) = located(&beside, &file, path, named)? {
                 *named = found;
             }

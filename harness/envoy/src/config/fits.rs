@@ -6,6 +6,7 @@ use std::{
 };
 
 use meshkat_model::{
+    certificates,
     mesh::{GroupSpec, MeshSpec, Port, Service},
     suggest::did_you_mean,
 };
@@ -43,7 +44,8 @@ impl MeshLint {
         for group in mesh.groups.values().filter(|group| is_asked(group)) {
             let Some(read) = self.read(group) else { continue };
             let told = unknown_hosts(&mut files, mesh, group, &read.named);
-            for problem in told.into_iter().chain(ports(&mut files, group, &read.config)) {
+            let told = told.into_iter().chain(ports(&mut files, group, &read.config));
+            for problem in told.chain(certificates(&mut files, mesh, &read.config)) {
                 if !found.contains(&problem) {
                     found.push(problem);
                 }
@@ -104,9 +106,36 @@ fn unknown_hosts(files: &mut Files, mesh: &MeshSpec, group: &GroupSpec, named: &
         .collect()
 }
 
+/// Names of certificates that are made for a run, where the mesh has none made, or none of that name.
+fn certificates(files: &mut Files, mesh: &MeshSpec, config: &Bootstrap) -> Vec<Diagnostic> {
+    let made = config.made_files().into_iter();
+    let missing = made.filter(|(_, named)| mesh.certificates.is_none() || certificates::file(named).is_none());
+    missing
+        .map(|(path, named)| {
+            let place = files.find(config.file(), &path);
+            let help = match &mesh.certificates {
+                None => "write `certificates: {names: [NAME OF THE SERVER]}` into the mesh file, or put the file beside the \
+                         configuration"
+                    .to_owned(),
+                Some(_) => did_you_mean(
+                    certificates::below_the_folder(&named).unwrap_or_default(),
+                    certificates::files().iter().map(String::as_str),
+                ),
+            };
+            Diagnostic {
+                file: config.file().to_owned(),
+                line: place.map(|(line, _)| line),
+                column: place.map(|(_, column)| column),
+                message: format!("in the mesh `{}` nobody makes `{named}`", mesh.name),
+                help: Some(help),
+            }
+        })
+        .collect()
+}
+
 /// What the application beside the Envoy needs.
 fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
-    let Some(service) = group.service else {
+    let Some(application) = &group.application else {
         return Vec::new();
     };
     let mut tell = |file: &Path, path: &DocPath, message: String, help: &str| {
@@ -120,22 +149,21 @@ fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagno
         }
     };
     let outbound = Port::Outbound.number();
-    let further = service.further_port().map(|(_, port)| port);
-    let is_of_application = |port| port == Port::Application.number() || Some(port) == further;
+    let of_application = application.ports();
     let (mut found, mut has_outbound) = (Vec::new(), false);
     config.each_listener(&mut |file, path, listener| {
         for (path, owner) in owners(listener, path) {
             let Some(socket) = socket_of(owner) else { continue };
             has_outbound |= socket.port == outbound;
             let port = socket.port;
-            if is_of_application(port) && !socket.is_udp {
+            if of_application.contains(&port) && !socket.is_udp {
                 let path = path.field("address").field("socket_address").field("port_value");
-                let message = format!("port {port} is the application's ({})", service.name());
+                let message = format!("port {port} is the application's ({})", application.name());
                 found.push(tell(file, &path, message, "give the listener another port"));
             }
         }
     });
-    if service == Service::Petstore && !has_outbound {
+    if application.service() == Some(Service::Petstore) && !has_outbound {
         let message = format!("no listener is on port {outbound}, where the pod's application reaches others");
         let all = DocPath::root().field("static_resources").field("listeners");
         found.push(tell(config.file(), &all, message, "add one that routes by host name"));
@@ -165,7 +193,7 @@ mod tests {
         let resources = format!("resources:\n\n- {{{kind}, {}}}\n", at(8080));
         fs::write(folder.path().join("lds.yaml"), resources).unwrap();
         let group = GroupSpec {
-            service: Some(Service::Petstore),
+            application: Some(Service::Petstore.into()),
             envoy: Some(config.clone()),
             overlays: Vec::new(),
             replicas: None,

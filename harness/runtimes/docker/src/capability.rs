@@ -30,8 +30,16 @@ pub fn condition(capability: Capability) -> Option<&'static str> {
         | Capability::Pause
         | Capability::SingleContainer
         | Capability::Scale
-        | Capability::Logs => None,
+        | Capability::Logs
+        | Capability::Images => None,
+        Capability::Programs => Some("the group has an `image`, too"),
     }
+}
+
+/// What it can do whatever the daemon's kernel can.
+pub(crate) fn always() -> Capabilities {
+    let reason = "its pods are containers; a group with an `image`, too, runs here as well";
+    Capabilities::all().without(Capability::Programs, reason)
 }
 
 impl Probed {
@@ -45,15 +53,14 @@ impl Probed {
         let conditional = Capability::ALL
             .into_iter()
             .filter_map(|capability| Some((capability, condition(capability)?)));
-        conditional.fold(
-            Capabilities::all(),
-            |capabilities, (capability, condition)| match found(capability) {
+        conditional.fold(always(), |capabilities, (capability, condition)| {
+            match found(capability) {
                 (true, _) => capabilities,
                 (false, reason) => {
                     let reason = reason.clone().unwrap_or_else(|| format!("it can where {condition}"));
                     capabilities.without(capability, reason)
                 }
-            },
-        )
+            }
+        })
     }
 }

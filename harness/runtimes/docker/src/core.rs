@@ -5,7 +5,7 @@ use meshkat_runtime::run::Owner;
 use meshkat_runtime::{Capabilities, Capability, NetworkFault, RuntimeError};
 use tokio::sync::OnceCell;
 
-use crate::capability::Probed;
+use crate::capability::{Probed, always};
 use crate::options::DockerOptions;
 
 /// What a backend's leases need for as long as they live, even when the backend is dropped before them.
@@ -36,7 +36,7 @@ impl Core {
             Some(probed) => probed.capabilities(),
             None => {
                 let unknown = "nobody has asked the daemon's kernel yet";
-                Capabilities::all()
+                always()
                     .without(Capability::CutNetwork, unknown)
                     .without(Capability::ShapeNetwork, unknown)
             }

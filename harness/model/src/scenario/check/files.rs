@@ -1,7 +1,7 @@
 //! Files that steps name.
 
 use super::Check;
-use crate::yaml::At;
+use crate::{certificates, suggest::did_you_mean, yaml::At};
 
 /// What a file in PEM has to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,19 @@ impl Check<'_> {
             Pem::Certificate => ("CERTIFICATE-----", "certificate"),
             Pem::Key => ("PRIVATE KEY-----", "private key"),
         };
+        if let (Some(below), true) = (certificates::below_the_folder(name), self.mesh.certificates.is_some()) {
+            return self.made(name, below, what);
+        }
         match self.meshes.file(self.source, name) {
             Err(why) => {
                 let message = format!("the file `{}` cannot be read: {why}", name.value);
-                let help = "it is looked for beside the scenario, and below the project's folder";
+                let help = match certificates::below_the_folder(name) {
+                    Some(_) => {
+                        "`certificates` in the mesh file has some made for each run; others are looked for beside the scenario, and below the \
+                                project's folder"
+                    }
+                    None => "it is looked for beside the scenario, and below the project's folder",
+                };
                 self.wrong(name.place, message, "no such file", help);
             }
             Ok((path, content)) => {
@@ -37,6 +46,20 @@ impl Check<'_> {
                 }
                 self.files.insert(name.value.clone(), path);
             }
+        }
+    }
+
+    /// A file that is made for each run of this mesh.
+    fn made(&mut self, name: &At<String>, below: &str, what: Pem) {
+        let ending = match what {
+            Pem::Certificate => ".pem",
+            Pem::Key => ".key",
+        };
+        if certificates::file(name).is_none() || !below.ends_with(ending) {
+            let known = certificates::files();
+            let known = known.iter().map(String::as_str).filter(|file| file.ends_with(ending));
+            let message = format!("no `{}` is made for the runs of this mesh", name.value);
+            self.wrong(name.place, message, "not made", did_you_mean(below, known));
         }
     }
 }
