@@ -268,7 +268,7 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
     })?;
     let mut wrong = Vec::new();
     let keys = file.certificates.as_ref();
-    let certificates = keys.map(|keys| keys.value.read(source, keys.place, configs, &mut wrong));
+    let certificates = keys.map(|keys| keys.value.read(source, keys.place, &mut wrong));
     let mut groups = IndexMap::new();
     let mut alone = file
         .share

@@ -153,7 +153,7 @@ fn evidence(lab: &Lab) -> String {
             let path = entry.path();
             match path.is_dir() {
                 true => open.push(path),
-                false if entry.file_name() == "web.application.log" => {
+                false if path.ends_with("web/application.log") => {
                     return fs::read_to_string(path).expect("it is text");
                 }
                 false => {}

@@ -39,7 +39,7 @@ use serde_json::{Map, Value};
 
 use active_faults::ActiveFaults;
 use configurations::Configurations;
-pub use error::{Lost, MeshError};
+pub use error::{EndedProgram, Lost, MeshError};
 use wanted::Wanted;
 
 use crate::machine::Watch;

@@ -9,7 +9,10 @@ use meshkat_model::{
 use meshkat_runtime::{Pod, RuntimeError, Target};
 use tokio::net::TcpStream;
 
-use super::{ANSWER, RunningMesh, error::MeshError};
+use super::{
+    ANSWER, RunningMesh,
+    error::{EndedProgram, MeshError},
+};
 
 /// How much is shown of what a program wrote that is not ready in time, in bytes.
 const LOG_TAIL: usize = 1_000;
@@ -110,12 +113,12 @@ fn ended_early(pod: &Pod, program: &Program, end: MeshError) -> MeshError {
         return end;
     };
     let (file, line) = program.place.rsplit_once(':').unwrap_or((&program.place, "1"));
-    MeshError::ProgramEnded {
+    MeshError::ProgramEnded(Box::new(EndedProgram {
         pod: pod.name.clone(),
         program: program.name().to_owned(),
         file: file.to_owned(),
         line: line.parse().unwrap_or(1),
         state,
         log,
-    }
+    }))
 }

@@ -62,7 +62,7 @@ impl RunningMesh {
             match pod.container(container) {
                 Some(ContainerState::Paused { .. }) => self.lease.resume(&target).await?,
                 Some(ContainerState::Exited { .. } | ContainerState::NotStarted) => {
-                    self.start_container(&target).await?
+                    self.start_container(&target).await?;
                 }
                 Some(ContainerState::Running { .. }) | None => {}
             }

@@ -12,6 +12,7 @@ mod invariants;
 mod loads;
 mod network;
 mod order;
+mod programs;
 mod ran;
 mod ready;
 mod repairs;

@@ -18,7 +18,8 @@ use meshkat_engine::{CulpritOptions, Jobs, Keep, RunOptions};
 use meshkat_model::{
     case::Case,
     event::Event,
-    mesh::{Container, GroupSpec, MeshSpec, Port, Service},
+    mesh::{Application, Container, GroupSpec, MeshSpec, Port, Service},
+    program::{Program, Readiness},
     results::RunInfo,
     scenario::{Meshes, Scenario, SharedAxes},
     source::Source,
@@ -221,6 +222,37 @@ impl World {
         let mesh = MeshSpec {
             name: name.to_owned(),
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
+            envoy: None,
+            certificates: None,
+            alone: None,
+            fixed: [].into(),
+        };
+        self.meshes.insert(name, mesh);
+    }
+
+    /// A mesh of one pod, `echo`, whose application is a program of a user's own.
+    pub(crate) fn add_program(&mut self, name: &'static str, ready: Readiness) {
+        let program = Program {
+            place: "scenarios/meshes/own.yaml:3".to_owned(),
+            command: vec!["server".to_owned()],
+            image: None,
+            env: Vec::new(),
+            files: Vec::new(),
+            ports: vec![Port::Application.number()],
+            ready,
+            is_control_plane: false,
+        };
+        let group = GroupSpec {
+            application: Some(Application::Program(Box::new(program))),
+            envoy: None,
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: true,
+        };
+        let mesh = MeshSpec {
+            name: name.to_owned(),
+            groups: [("echo".to_owned(), group)].into(),
             envoy: None,
             certificates: None,
             alone: None,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_model::{certificates, project::Project};
+use meshkat_model::{certificates, project::Project, suggest::did_you_mean};
 use serde_yaml::Value;
 
 use super::{Bootstrap, ConfigError, DocPath};
@@ -162,7 +162,7 @@ impl Bootstrap {
             return found;
         };
         let mut look = |path: &DocPath, _: Kind, named: &mut String| {
-            if certificates::below_the_folder(named).is_some() && matches!(beside.find(named), Ok(None)) {
+            if certificates::file(named).is_some() && matches!(beside.find(named), Ok(None)) {
                 found.push((path.clone(), named.clone()));
             }
             Ok::<(), Infallible>(())
@@ -211,9 +211,17 @@ pub(super) fn located(
             Err(_) => Err(wrong(format!("the whole path of `{named}` is no UTF-8 text"))),
         },
         Ok(None) if Path::new(named).is_absolute() || named.is_empty() => Ok(None),
-        Ok(None) => Err(wrong(format!(
-            "there is no file `{named}` beside the configuration, nor from a folder above it up to the project's"
-        ))),
+        Ok(None) => {
+            let made = certificates::below_the_folder(named).map(|below| {
+                let known = certificates::files();
+                let help = did_you_mean(below, known.iter().map(String::as_str));
+                format!("; none of this name is made for a run, either: {help}")
+            });
+            Err(wrong(format!(
+                "there is no file `{named}` beside the configuration, nor from a folder above it up to the project's{}",
+                made.unwrap_or_default()
+            )))
+        }
         Err(error) => Err(wrong(format!("{error}; put it beside the configuration"))),
     }
 }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use meshkat_model::{
-    certificates,
     mesh::{GroupSpec, MeshSpec, Port, Service},
     suggest::did_you_mean,
 };
@@ -106,31 +105,26 @@ fn unknown_hosts(files: &mut Files, mesh: &MeshSpec, group: &GroupSpec, named: &
         .collect()
 }
 
-/// Names of certificates that are made for a run, where the mesh has none made, or none of that name.
+/// Names of certificates that are made for a run, where the mesh has none made.
 fn certificates(files: &mut Files, mesh: &MeshSpec, config: &Bootstrap) -> Vec<Diagnostic> {
+    if mesh.certificates.is_some() {
+        return Vec::new();
+    }
     let made = config.made_files().into_iter();
-    let missing = made.filter(|(_, named)| mesh.certificates.is_none() || certificates::file(named).is_none());
-    missing
-        .map(|(path, named)| {
-            let place = files.find(config.file(), &path);
-            let help = match &mesh.certificates {
-                None => "write `certificates: {names: [NAME OF THE SERVER]}` into the mesh file, or put the file beside the \
-                         configuration"
+    made.map(|(path, named)| {
+        let place = files.find(config.file(), &path);
+        Diagnostic {
+            file: config.file().to_owned(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message: format!("in the mesh `{}` nobody makes `{named}`", mesh.name),
+            help: Some(
+                "write `certificates: {names: [NAME OF THE SERVER]}` into the mesh file, or put the file beside the configuration"
                     .to_owned(),
-                Some(_) => did_you_mean(
-                    certificates::below_the_folder(&named).unwrap_or_default(),
-                    certificates::files().iter().map(String::as_str),
-                ),
-            };
-            Diagnostic {
-                file: config.file().to_owned(),
-                line: place.map(|(line, _)| line),
-                column: place.map(|(_, column)| column),
-                message: format!("in the mesh `{}` nobody makes `{named}`", mesh.name),
-                help: Some(help),
-            }
-        })
-        .collect()
+            ),
+        }
+    })
+    .collect()
 }
 
 /// What the application beside the Envoy needs.
@@ -176,6 +170,48 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn certificates_that_nobody_makes_are_told_at_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("x.yaml");
+        fs::write(
+            &config,
+            "a:\n- {filename: certificates/good.pem}\n- {filename: certificates/of-mine.pem}\n",
+        )
+        .unwrap();
+        fs::create_dir(folder.path().join("certificates")).unwrap();
+        fs::write(folder.path().join("certificates/of-mine.pem"), "").unwrap();
+        let group = GroupSpec {
+            application: None,
+            envoy: Some(config.clone()),
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: false,
+        };
+        let mut mesh = MeshSpec {
+            name: "m".to_owned(),
+            groups: [("x".to_owned(), group)].into(),
+            envoy: None,
+            certificates: None,
+            alone: None,
+            fixed: [].into(),
+        };
+        let told = MeshLint::default().check(&mesh);
+        let [missing] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (missing.line, missing.message.as_str()),
+            (Some(2), "in the mesh `m` nobody makes `certificates/good.pem`")
+        );
+        let names = vec!["foo.com".to_owned()];
+        mesh.certificates = Some(meshkat_model::certificates::Certificates { names });
+        assert_eq!(MeshLint::default().check(&mesh), []);
+        // Neither made nor there.
+        fs::remove_file(folder.path().join("certificates/of-mine.pem")).unwrap();
+        let told = Bootstrap::read(&config).unwrap().with_files().unwrap_err().to_string();
+        assert!(told.contains("none of this name is made for a run"), "{told}");
+    }
 
     #[test]
     fn a_listener_at_the_application_s_port_is_told_in_its_file() {

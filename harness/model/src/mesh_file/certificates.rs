@@ -1,12 +1,10 @@
 //! Certificates in a mesh file.
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    certificates::{Certificates, FOLDER},
+    certificates::Certificates,
     scenario::value::OneOrMany,
     source::{Diagnostic, Place, Source},
     yaml::At,
@@ -21,14 +19,8 @@ pub struct CertificatesKeys {
 }
 
 impl CertificatesKeys {
-    /// What is meant; `configs` is the folder of Envoy configurations. What is wrong goes to `wrong`.
-    pub(super) fn read(
-        &self,
-        source: &Source,
-        place: Place,
-        configs: &Path,
-        wrong: &mut Vec<Diagnostic>,
-    ) -> Certificates {
+    /// What is meant. What is wrong goes to `wrong`.
+    pub(super) fn read(&self, source: &Source, place: Place, wrong: &mut Vec<Diagnostic>) -> Certificates {
         let mut tell = |place, message: String, label: &str, help: &str| {
             wrong.push(Diagnostic::new(source, place, message, label).help(help));
         };
@@ -45,16 +37,6 @@ impl CertificatesKeys {
                 let message = format!("`{}` is not the name of a server", name.value);
                 tell(name.place, message, "not a name", "for example `foo.com`");
             }
-        }
-        let root = configs.parent().unwrap_or(configs);
-        if let Some(taken) = [root, configs]
-            .map(|folder| folder.join(FOLDER))
-            .into_iter()
-            .find(|path| path.exists())
-        {
-            let below = taken.strip_prefix(root).unwrap_or(&taken).display();
-            let message = format!("the project has a `{below}` of its own, and a name would mean two files");
-            tell(place, message, "means the same names", "give that folder another name");
         }
         let names = self.names.iter().map(|name| name.value.clone());
         Certificates { names: names.collect() }

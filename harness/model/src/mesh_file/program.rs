@@ -146,6 +146,12 @@ impl Check<'_> {
             let help = "write the program and its arguments, as `[python3, app.py]`";
             return self.tell(program.place, "a command without a program", "no name", help);
         }
+        if !program.contains('/') && program.contains(' ') {
+            let words: Vec<&str> = program.split_whitespace().collect();
+            let message = format!("`{}` is several words, and nothing splits them", program.value);
+            let help = format!("write each as a word of its own: `[{}]`", words.join(", "));
+            return self.tell(program.place, message, "not one program", help);
+        }
         if path.is_absolute() || !program.contains('/') {
             return;
         }

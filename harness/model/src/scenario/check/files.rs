@@ -19,19 +19,27 @@ impl Check<'_> {
             Pem::Certificate => ("CERTIFICATE-----", "certificate"),
             Pem::Key => ("PRIVATE KEY-----", "private key"),
         };
-        if let (Some(below), true) = (certificates::below_the_folder(name), self.mesh.certificates.is_some()) {
-            return self.made(name, below, what);
+        let has_made = self.mesh.certificates.is_some();
+        if has_made && certificates::file(name).is_some() {
+            return self.made(name, what);
         }
         match self.meshes.file(self.source, name) {
             Err(why) => {
+                let below = certificates::below_the_folder(name);
+                if let (Some(below), true) = (below, has_made) {
+                    let known = certificates::files();
+                    let known = known
+                        .iter()
+                        .map(String::as_str)
+                        .filter(|file| file.ends_with(ending(what)));
+                    let message = format!("no `{}` is made for the runs of this mesh", name.value);
+                    return self.wrong(name.place, message, "not made", did_you_mean(below, known));
+                }
                 let message = format!("the file `{}` cannot be read: {why}", name.value);
-                let help = match certificates::below_the_folder(name) {
-                    Some(_) => {
-                        "`certificates` in the mesh file has some made for each run; others are looked for beside the scenario, and below the \
-                                project's folder"
-                    }
-                    None => "it is looked for beside the scenario, and below the project's folder",
-                };
+                let made = "`certificates` in the mesh file has some made for each run; others are looked for beside the \
+                            scenario, and below the project's folder";
+                let beside = "it is looked for beside the scenario, and below the project's folder";
+                let help = if below.is_some() { made } else { beside };
                 self.wrong(name.place, message, "no such file", help);
             }
             Ok((path, content)) => {
@@ -49,17 +57,23 @@ impl Check<'_> {
         }
     }
 
-    /// A file that is made for each run of this mesh.
-    fn made(&mut self, name: &At<String>, below: &str, what: Pem) {
-        let ending = match what {
-            Pem::Certificate => ".pem",
-            Pem::Key => ".key",
-        };
-        if certificates::file(name).is_none() || !below.ends_with(ending) {
-            let known = certificates::files();
-            let known = known.iter().map(String::as_str).filter(|file| file.ends_with(ending));
-            let message = format!("no `{}` is made for the runs of this mesh", name.value);
-            self.wrong(name.place, message, "not made", did_you_mean(below, known));
+    /// A file that is made for each run of this mesh, whatever the project has of that name.
+    fn made(&mut self, name: &At<String>, what: Pem) {
+        if !name.ends_with(ending(what)) {
+            let (message, help) = match what {
+                Pem::Certificate => ("is no certificate", "certificates end in `.pem`"),
+                Pem::Key => ("is no key", "keys end in `.key`"),
+            };
+            let message = format!("`{}` {message}", name.value);
+            self.wrong(name.place, message, "something else", help);
         }
+    }
+}
+
+/// How the names of files that are made end.
+fn ending(what: Pem) -> &'static str {
+    match what {
+        Pem::Certificate => ".pem",
+        Pem::Key => ".key",
     }
 }

@@ -187,9 +187,16 @@ fn existing(path: PathBuf, service: &'static str) -> Result<PathBuf, RuntimeErro
 /// Sees to it that an image of a user's own is there.
 ///
 /// # Errors
-/// It is not there, and no registry gives it.
+/// It is not there, and no registry gives it; or the program has none.
 pub(crate) async fn of_ones_own(core: &Core, program: &Program) -> Result<(), RuntimeError> {
-    let Some(image) = &program.image else { return Ok(()) };
+    let Some(image) = &program.image else {
+        let message = format!(
+            "the program `{}` cannot be run in a container ({})",
+            program.name(),
+            program.place
+        );
+        return Err(RuntimeError::other(message).with_help("give the group an `image`, too".to_owned()));
+    };
     let missing = |why| {
         RuntimeError::other(format!("there is no image `{image}` ({}): {why}", program.place))
             .with_help(format!("build it or load it; try: docker pull {image}"))
