@@ -1,7 +1,8 @@
 //! What runs meshes: the services' binaries, the backend.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
+use meshkat_model::mesh::Service;
 use meshkat_runtime::{
     Backend, Capabilities, Envoys, Lease, LocalEnvoy, Printable, RuntimeError,
     run::{Ledger, RuntimeName, Sweeper, Swept, sweep, sweep_runtime},
@@ -9,7 +10,7 @@ use meshkat_runtime::{
 use meshkat_runtime_docker::{DockerBackend, DockerOptions, DockerSweeper};
 use meshkat_runtime_process::{self as process, ProcessBackend, ProcessOptions};
 
-use crate::{args::Runtime, envoys::ResolvedEnvoys, exit::Exit, output::say};
+use crate::{args::Runtime, envoys::ResolvedEnvoys, exit::Exit, output::say, services};
 
 /// What removes what dead runs have left in their runtimes.
 pub(crate) const SWEEPERS: [&dyn Sweeper; 1] = [&DockerSweeper];
@@ -72,11 +73,29 @@ impl RuntimeHandle {
 
 /// The folder of the services' binaries: `MESHKAT_SERVICES`, or where `meshkat` itself is.
 pub(crate) fn services_dir() -> Result<PathBuf, Exit> {
-    if let Some(dir) = std::env::var_os("MESHKAT_SERVICES").filter(|dir| !dir.is_empty()) {
-        return Ok(dir.into());
+    if let Some(dir) = named_services_dir() {
+        return Ok(dir);
     }
     let own = own_path()?;
     Ok(own.parent().map_or_else(|| PathBuf::from("."), PathBuf::from))
+}
+
+fn named_services_dir() -> Option<PathBuf> {
+    let dir = std::env::var_os("MESHKAT_SERVICES").filter(|dir| !dir.is_empty())?;
+    Some(dir.into())
+}
+
+/// The command line of the services in `meshkat` itself, where no folder is named and they do not all lie beside it, as they do after a
+/// build of a checkout: a program `echo` in its folder is somebody else's then.
+pub(crate) fn own_services() -> Result<Option<Vec<OsString>>, Exit> {
+    let dir = services_dir()?;
+    let are_beside = Service::ALL
+        .into_iter()
+        .all(|service| dir.join(service.name()).is_file());
+    if named_services_dir().is_some() || are_beside {
+        return Ok(None);
+    }
+    Ok(Some(vec![own_path()?.into(), services::COMMAND.into()]))
 }
 
 /// The path of this program.
@@ -108,6 +127,7 @@ fn process_options(envoys: Envoys<LocalEnvoy>) -> Result<ProcessOptions, Exit> {
         .try_map(|envoy| Ok(envoy.path))
         .map_err(|error| runtime_error(&error))?;
     let mut options = ProcessOptions::new(envoys, services_dir()?).map_err(|error| runtime_error(&error))?;
+    options.services = own_services()?;
     options.reaper = Some(vec![own_path()?.into(), "reap".into()]);
     Ok(options)
 }

@@ -15,6 +15,7 @@ mod output;
 mod planning;
 mod program;
 mod reports;
+mod services;
 mod signals;
 mod stress;
 mod used;
@@ -26,6 +27,9 @@ use clap::Parser as _;
 use crate::{args::Args, exit::Exit};
 
 fn main() -> ExitCode {
+    if let Some(code) = services::run() {
+        return code;
+    }
     output::tell_of_panics();
     let args = match Args::try_parse() {
         Ok(args) => args,

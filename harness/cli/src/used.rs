@@ -49,7 +49,7 @@ pub(crate) fn kinds<'a>(meshes: impl Iterator<Item = &'a MeshSpec>) -> impl Iter
     meshes.filter(move |mesh| {
         let groups = mesh.groups.iter();
         let groups: Vec<_> = groups
-            .map(|(name, group)| (name, group.service, &group.envoy, &group.overlays, group.replicas))
+            .map(|(name, group)| (name, &group.application, &group.envoy, &group.overlays, group.replicas))
             .collect();
         known.insert((mesh.name.as_str(), groups))
     })

@@ -48,5 +48,5 @@ pub use path::DocPath;
 pub use query::{EdsCluster, Listener, NamedEndpoint};
 pub use rebind::{Rebind, Rebound};
 pub use refused::Refusal;
-pub use routes::{Answer, PathMatch, Route, Ways};
+pub use routes::{Answer, Passed, PathMatch, Route, Transport, Ways};
 pub use validate::Validator;

@@ -13,6 +13,7 @@
 pub mod access;
 pub mod admin;
 pub mod binary;
+pub mod certificates;
 pub mod command;
 pub mod config;
 mod sandbox;

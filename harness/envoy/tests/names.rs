@@ -166,10 +166,11 @@ fn files_go_along_and_those_of_resources_are_given_to_the_pod() {
         "{dynamic_resources: {lds_config: {path: /etc/xds/lds.yaml}}, a: {filename: certs/a.pem}, b: {filename: /etc/hostname}}",
     );
     let config = Bootstrap::read(&file).unwrap();
-    assert_eq!(config.ports(true, false).inbound, 8000);
+    assert_eq!(config.ports(true, &[]).inbound, 8000);
     let rebind = Rebind {
         folder: Some("/in/the/pod".into()),
         carried: Some("/in/the/pod".into()),
+        certificates: None,
         ..rebind(None)
     };
     let rebound = config.rebind_with_files(&rebind).unwrap();
@@ -194,7 +195,7 @@ fn addresses_of_both_kinds_at_one_port_become_one() {
                 127.0.0.1, port_value: 81}}}]}]}}";
     let config = Bootstrap::parse(Path::new("x.yaml"), text).unwrap();
     let rebind = Rebind {
-        ports: config.ports(true, false),
+        ports: config.ports(true, &[]),
         ..rebind(None)
     };
     let json: Value = serde_json::from_str(&config.rebind(&rebind).unwrap().to_json().unwrap()).unwrap();

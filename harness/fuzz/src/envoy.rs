@@ -52,7 +52,7 @@ pub fn envoy_config(data: &[u8]) {
             address,
             node_id: "pet-1".to_owned(),
             hosts: Hosts::from([("sds".to_owned(), Ipv4Addr::new(127, 64, 0, 2).into())]),
-            ports: config.ports(address.is_some(), true),
+            ports: config.ports(address.is_some(), &[8080]),
             ..Rebind::default()
         };
         match config.rebind(&rebind) {

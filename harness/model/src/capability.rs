@@ -27,11 +27,15 @@ pub enum Capability {
     ShapeNetwork,
     /// Send to a pod from an address that is chosen, which the pod sees.
     SourceAddress,
+    /// Have a program of this machine as an application.
+    Programs,
+    /// Have an image as an application.
+    Images,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Stop,
         Self::Kill,
         Self::Pause,
@@ -41,6 +45,8 @@ impl Capability {
         Self::CutNetwork,
         Self::ShapeNetwork,
         Self::SourceAddress,
+        Self::Programs,
+        Self::Images,
     ];
 }
 
@@ -56,6 +62,8 @@ impl fmt::Display for Capability {
             Self::CutNetwork => "cut the network between pods",
             Self::ShapeNetwork => "delay and lose what pods send one another",
             Self::SourceAddress => "send from a chosen address",
+            Self::Programs => "run a program of this machine (`command`)",
+            Self::Images => "run an image (`image`)",
         })
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_host_name_means_a_group_also_by_a_pod_that_is_not_there() {
         let pet = GroupSpec {
-            service: None,
+            application: None,
             envoy: None,
             overlays: Vec::new(),
             replicas: Some(2),
@@ -102,6 +102,7 @@ mod tests {
             name: "pets".to_owned(),
             groups: [("pet".to_owned(), pet)].into(),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         };

@@ -5,6 +5,7 @@
 pub mod axis;
 pub mod capability;
 pub mod case;
+pub mod certificates;
 pub mod combine;
 pub mod culprit;
 pub mod event;
@@ -23,6 +24,7 @@ pub mod network;
 pub mod observation;
 pub mod outcome;
 pub mod planned;
+pub mod program;
 pub mod project;
 pub mod results;
 pub mod round;

@@ -8,7 +8,7 @@ use std::{
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::source::Source;
+use crate::{capability::Capability, certificates::Certificates, program::Program, source::Source};
 
 /// The applications that a pod can hold; each is a binary of this workspace, of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -66,6 +66,67 @@ impl Service {
     }
 }
 
+/// What a pod holds besides its Envoy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Application {
+    /// A service of this workspace.
+    Service(Service),
+    /// A program of a user's own.
+    Program(Box<Program>),
+}
+
+impl From<Service> for Application {
+    fn from(service: Service) -> Self {
+        Self::Service(service)
+    }
+}
+
+impl Application {
+    /// The service, if it is one of this workspace.
+    pub fn service(&self) -> Option<Service> {
+        match self {
+            Self::Service(service) => Some(*service),
+            Self::Program(_) => None,
+        }
+    }
+
+    /// The program, if it is a user's own.
+    pub fn program(&self) -> Option<&Program> {
+        match self {
+            Self::Service(_) => None,
+            Self::Program(program) => Some(program),
+        }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Service(service) => service.name(),
+            Self::Program(program) => program.name(),
+        }
+    }
+
+    /// Where it listens over TCP; the first is where it is reached.
+    pub fn ports(&self) -> Vec<u16> {
+        match self {
+            Self::Service(service) => {
+                let further = service.further_port().map(|(_, port)| port);
+                std::iter::once(Port::Application.number()).chain(further).collect()
+            }
+            Self::Program(program) => program.ports.clone(),
+        }
+    }
+
+    /// Whether Envoys ask it for their configuration, so that it is started before them.
+    pub fn is_control_plane(&self) -> bool {
+        match self {
+            Self::Service(service) => *service == Service::Sds,
+            Self::Program(program) => program.is_control_plane,
+        }
+    }
+}
+
 /// The ports inside a pod, the same in every pod of every runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -104,8 +165,15 @@ pub struct PodPorts {
     pub outbound: u16,
     /// Where its Envoy's admin interface is.
     pub admin: u16,
+    /// Where its application is reached.
+    #[serde(default = "usual_application")]
+    pub application: u16,
     /// The ports of the configuration that are elsewhere in the pod: where the configuration has them, and where they are.
     pub moved: BTreeMap<u16, u16>,
+}
+
+fn usual_application() -> u16 {
+    Port::Application.number()
 }
 
 impl Default for PodPorts {
@@ -114,6 +182,7 @@ impl Default for PodPorts {
             inbound: Port::Inbound.number(),
             outbound: Port::Outbound.number(),
             admin: Port::Admin.number(),
+            application: usual_application(),
             moved: BTreeMap::new(),
         }
     }
@@ -126,7 +195,7 @@ impl PodPorts {
             Port::Inbound => self.inbound,
             Port::Outbound => self.outbound,
             Port::Admin => self.admin,
-            Port::Application => port.number(),
+            Port::Application => self.application,
         }
     }
 
@@ -169,6 +238,8 @@ pub struct MeshSpec {
     pub groups: IndexMap<String, GroupSpec>,
     /// Which Envoy its pods run, as the axis `envoy` names it, such as `1.38`; none is the run's own.
     pub envoy: Option<String>,
+    /// The certificates that are made for a run; none where the mesh asks for none.
+    pub certificates: Option<Certificates>,
     /// Why no two cases share such a mesh, in words; none where they may.
     pub alone: Option<String>,
     /// The groups whose number of pods stays what it is: an Envoy's configuration names them as hosts, and is another one with
@@ -180,7 +251,7 @@ pub struct MeshSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupSpec {
     /// The application; none for an Envoy alone.
-    pub service: Option<Service>,
+    pub application: Option<Application>,
     /// The file of the Envoy's configuration; none for an application alone.
     pub envoy: Option<PathBuf>,
     /// The files of the overlays that are put over the configuration, in this order.
@@ -194,6 +265,16 @@ pub struct GroupSpec {
 }
 
 impl GroupSpec {
+    /// The service of this workspace that its pods hold, if they do.
+    pub fn service(&self) -> Option<Service> {
+        self.application.as_ref()?.service()
+    }
+
+    /// The program of a user's own that its pods hold, if they do.
+    pub fn program(&self) -> Option<&Program> {
+        self.application.as_ref()?.program()
+    }
+
     /// The names of this group's pods at the start.
     pub fn pod_names(&self, group: &str) -> Vec<String> {
         match self.replicas {
@@ -206,11 +287,28 @@ impl GroupSpec {
 impl MeshSpec {
     /// Whether all of it is there from the start: every pod runs, and every service is registered, where there is a registry.
     pub fn is_whole(&self) -> bool {
-        let has_registry = self.groups.values().any(|group| group.service == Some(Service::Sds));
+        let has_registry = self.has_registry();
         self.groups.values().all(|group| {
-            let is_service = group.service.is_some_and(|service| service != Service::Sds);
+            let is_service = group.application.as_ref().is_some_and(|of| !of.is_control_plane());
             group.started && (group.registered || !is_service || !has_registry)
         })
+    }
+
+    /// Whether `sds` is in it, which has a registry that can be written.
+    pub fn has_registry(&self) -> bool {
+        self.groups.values().any(|group| group.service() == Some(Service::Sds))
+    }
+
+    /// What a runtime must be able to do to have its pods at all, each with where that is written.
+    pub fn needs(&self) -> Vec<(Capability, &str)> {
+        let programs = self.groups.values().filter_map(GroupSpec::program);
+        programs
+            .filter_map(|program| match (program.command.is_empty(), &program.image) {
+                (false, None) => Some((Capability::Programs, program.place.as_str())),
+                (true, Some(_)) => Some((Capability::Images, program.place.as_str())),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The groups of which `other` has another number of pods, with that number. Meshes that are the same but for it have the

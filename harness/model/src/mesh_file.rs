@@ -1,9 +1,11 @@
 //! Mesh files, and how a scenario departs from one.
 
-use std::{
-    fmt,
-    path::{Component, Path},
-};
+mod certificates;
+mod configs;
+mod program;
+mod ready;
+
+use std::{fmt, path::Path};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -12,13 +14,18 @@ use serde::{
     de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
+pub use certificates::CertificatesKeys;
+use configs::{check_config, configs_named};
+pub use program::ProgramKeys;
+pub use ready::ReadyKeys;
+
 use crate::{
     limits::{GROUPS, grouped},
-    mesh::{GroupSpec, MeshSpec, Meshes, Service},
+    mesh::{Application, GroupSpec, MeshSpec, Meshes, Service},
     scenario::value::OneOrMany,
     source::{Diagnostic, Source},
     suggest::did_you_mean,
-    yaml::{self, At, Kind, Node},
+    yaml::{self, At, Node},
 };
 
 /// A hundred pods are two hundred processes; more is a slip of the pen.
@@ -34,6 +41,8 @@ pub struct MeshFile {
     pub about: Option<String>,
     /// `never`: each case has such a mesh of its own.
     pub share: Option<Share>,
+    /// Certificates that are made for each run.
+    pub certificates: Option<At<CertificatesKeys>>,
     /// The groups of pods.
     pub pods: IndexMap<At<String>, GroupFile>,
 }
@@ -50,8 +59,12 @@ pub enum Share {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct GroupFile {
-    /// The application.
+    /// The application: a service of meshkat.
     pub service: Option<Service>,
+    /// The application: a program of one's own.
+    #[serde(rename = "$program")]
+    #[schemars(flatten)]
+    pub program: ProgramKeys,
     /// The Envoy's configuration: a file in `envoy-configs/`.
     pub envoy: Option<At<String>>,
     /// How many pods there are. Without it there is one, which cannot be scaled.
@@ -254,8 +267,10 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
         wrong
     })?;
     let mut wrong = Vec::new();
+    let keys = file.certificates.as_ref();
+    let certificates = keys.map(|keys| keys.value.read(source, keys.place, &mut wrong));
     let mut groups = IndexMap::new();
-    let alone = file
+    let mut alone = file
         .share
         .map(|Share::Never| format!("{} says `share: never`", source.name()));
     for (group, spec) in file.pods {
@@ -266,12 +281,24 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
         if let Some(file) = &spec.envoy {
             wrong.extend(check_config(source, file, configs));
         }
+        let program = spec
+            .program
+            .read(source, &group, configs, certificates.is_some(), &mut wrong);
+        if program.as_ref().is_some_and(|program| program.is_control_plane) {
+            alone.get_or_insert_with(|| {
+                format!(
+                    "nobody can tell what `{}`, a control plane of one's own, has told its Envoys",
+                    group.value
+                )
+            });
+        }
         let envoy = spec.envoy.map(|file| configs.join(&file.value));
-        let is_sds = spec.service == Some(Service::Sds);
-        let registered = spec.service.is_some() && !is_sds;
+        let own = program.map(|program| Application::Program(Box::new(program)));
+        let application = spec.service.map(Application::Service).or(own);
+        let registered = application.as_ref().is_some_and(|of| !of.is_control_plane());
         let replicas = spec.replicas.map(|count| count.value);
         let spec = GroupSpec {
-            service: spec.service,
+            application,
             envoy,
             overlays: Vec::new(),
             replicas,
@@ -301,6 +328,7 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
         name,
         groups,
         envoy,
+        certificates,
         alone,
         fixed: [].into(),
     };
@@ -310,8 +338,9 @@ fn mesh_of(name: &str, source: &Source, configs: &Path) -> Result<(MeshSpec, Vec
 /// A mesh file is the same for every case; what varies is said by the scenario.
 fn no_axes(source: &Source, node: &Node) -> Result<(), Vec<Diagnostic>> {
     let mut wrong = Vec::new();
+    let of_programs = program::texts_with_variables(node);
     node.visit(&mut |text, place| {
-        if text.contains("${") {
+        if text.contains("${") && !of_programs.contains(&place.offset) {
             wrong.push(
                 Diagnostic::new(source, place, "a mesh file has no axes", "nothing is put in here").help(
                     "let the scenario depart from the file, as in `mesh: {use: NAME, replicas: {pet: \"${pets}\"}}`",
@@ -349,86 +378,33 @@ fn check_group(source: &Source, name: &At<String>, group: &GroupFile) -> Option<
         );
     }
     match (group.service, &group.envoy) {
-        (None, None) => tell(
+        (None, None) if !group.program.is_some() => tell(
             format!("the pods of `{}` hold nothing", name.value),
             "an empty pod",
-            "give it a `service`, an `envoy`, or both",
+            "give it a `service` or a `command`, an `envoy`, or both",
+        ),
+        (Some(service), _) if group.program.is_some() => tell(
+            format!("the pods of `{}` have two applications", name.value),
+            "one is enough",
+            &format!("remove `service: {}`, or the `command` and `image`", service.name()),
+        ),
+        (_, Some(_)) if group.program.is_control_plane() => tell(
+            "a control plane is a program without an Envoy".to_owned(),
+            "this one has one",
+            "remove `envoy`, or `control-plane`",
         ),
         (Some(Service::Sds), _) if name.value != "sds" || group.envoy.is_some() || group.replicas.is_some() => tell(
             "the discovery service is one pod, named `sds`, without an Envoy".to_owned(),
             "this one is not",
             "write `sds: {service: sds}`",
         ),
-        (service, _) if name.value == "sds" && service != Some(Service::Sds) => tell(
-            "the name `sds` is the discovery service's".to_owned(),
-            "another kind of pod",
-            "give the group another name, or write `sds: {service: sds}`",
-        ),
-        _ => None,
-    }
-}
-
-/// The configurations that the groups of a mesh file name, whether or not the rest can be read.
-fn configs_named(node: &Node) -> impl Iterator<Item = At<String>> {
-    let groups = match node.get("pods").map(|pods| &pods.kind) {
-        Some(Kind::Mapping(groups)) => groups.as_slice(),
-        _ => &[],
-    };
-    groups.iter().filter_map(|(_, group)| match group.get("envoy")? {
-        Node {
-            kind: Kind::Scalar { text, .. },
-            place,
-        } => Some(At {
-            place: *place,
-            value: text.clone(),
-        }),
-        _ => None,
-    })
-}
-
-/// That an Envoy's configuration is a file in its folder.
-fn check_config(source: &Source, file: &At<String>, configs: &Path) -> Option<Diagnostic> {
-    // The same words on every machine: where the project lies is not told.
-    let folder = configs
-        .file_name()
-        .unwrap_or(configs.as_os_str())
-        .to_string_lossy()
-        .into_owned();
-    let inside = Path::new(&file.value)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_)));
-    if !inside || file.is_empty() {
-        let message = format!("`{}` is not the name of a file in `{folder}`", file.value);
-        return Some(
-            Diagnostic::new(source, file.place, message, "outside the folder")
-                .help("name the file alone, such as `pet.yaml`"),
-        );
-    }
-    let path = configs.join(&file.value);
-    if path.is_file() {
-        // A link in a checkout could have any file of this user told in a log.
-        let project = configs.parent().unwrap_or(configs);
-        if meshkat_files::stays_in(project, &path).unwrap_or(false) {
-            return None;
+        (service, _) if name.value == "sds" && service != Some(Service::Sds) && !group.program.is_control_plane() => {
+            tell(
+                "the name `sds` is the discovery service's".to_owned(),
+                "another kind of pod",
+                "give the group another name, or write `sds: {service: sds}`; a control plane of your own says `control-plane: true`",
+            )
         }
-        let message = format!("`{}` in `{folder}` leads out of the project", file.value);
-        return Some(
-            Diagnostic::new(source, file.place, message, "a link to elsewhere")
-                .help("put what it leads to in its place"),
-        );
+        _ => None,
     }
-    let message = format!("there is no Envoy configuration `{}` in `{folder}`", file.value);
-    let here = list_yaml(configs);
-    let help = did_you_mean(&file.value, here.iter().map(String::as_str));
-    Some(Diagnostic::new(source, file.place, message, "no such file").help(help))
-}
-
-fn list_yaml(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(".yaml")).collect()
 }

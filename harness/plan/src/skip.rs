@@ -40,11 +40,14 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Why a runtime of these capabilities cannot run a case: the first thing in its file that is missing. None where it can.
+/// Why a runtime of these capabilities cannot run a case: the first thing that its mesh or, behind that, its file needs. None where it can.
 pub fn why_not(case: &Case, capabilities: &Capabilities) -> Option<Reason> {
-    case.needs().into_iter().find_map(|(need, line)| {
+    let of_mesh = case.mesh.needs().into_iter();
+    let of_mesh = of_mesh.map(|(need, place)| (need, place.to_owned()));
+    let of_steps = case.needs().into_iter();
+    let of_steps = of_steps.map(|(need, line)| (need, format!("{}:{line}", case.source.name())));
+    of_mesh.chain(of_steps).find_map(|(need, place)| {
         let why = capabilities.reason(need)?.to_owned();
-        let place = format!("{}:{line}", case.source.name());
         Some(Reason { need, place, why })
     })
 }
@@ -84,7 +87,7 @@ mod tests {
 
     fn case(steps: &str) -> Case {
         let pet = GroupSpec {
-            service: Some(Service::Pet),
+            application: Some(Service::Pet.into()),
             envoy: Some("pet.yaml".into()),
             overlays: Vec::new(),
             replicas: Some(2),
@@ -95,6 +98,7 @@ mod tests {
             name: "pets".to_owned(),
             groups: [("pet".to_owned(), pet)].into(),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         });

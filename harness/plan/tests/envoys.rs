@@ -21,7 +21,7 @@ struct One(MeshSpec);
 impl One {
     fn new() -> Self {
         let echo = GroupSpec {
-            service: Some(Service::Echo),
+            application: Some(Service::Echo.into()),
             envoy: Some("echo.yaml".into()),
             overlays: Vec::new(),
             replicas: None,
@@ -32,6 +32,7 @@ impl One {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), echo)]),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         })

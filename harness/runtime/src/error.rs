@@ -130,7 +130,7 @@ impl RuntimeError {
     /// A service's binary was not built.
     pub fn missing_service(service: &str, path: &Path) -> Self {
         Self::other(format!("there is no `{service}` at {}", path.display()))
-            .with_help("build the services: cargo build --workspace".to_owned())
+            .with_help("build the services in a checkout, `cargo build --workspace`, and name their folder: MESHKAT_SERVICES=target/debug".to_owned())
     }
 
     /// The same with a way out, if there is one.

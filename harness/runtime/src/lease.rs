@@ -39,6 +39,11 @@ pub trait Lease: Send + Sync {
     /// Sees which containers somebody else has frozen, or let go on, which nobody tells the lease; [`Lease::pods`] has it then.
     async fn look_again(&self);
 
+    /// The folder of the certificates that were made for the mesh, on this machine; none where it has none.
+    fn certificates(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// A counter that moves whenever what [`Lease::pods`] gives has changed, so that who waits for a condition also
     /// sees a container exit.
     fn changes(&self) -> watch::Receiver<u64>;

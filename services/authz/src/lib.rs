@@ -4,6 +4,7 @@
 //! ext_authz: requests with the header `x-ext-authz: allow` are allowed, and all others are not.
 
 mod checks;
+mod command;
 mod grpc;
 mod http;
 mod rules;
@@ -18,6 +19,8 @@ use meshkat_kit::{App, GRPC_MESSAGE_LIMIT, Guard, Identity, grpc_service};
 use tokio::net::TcpListener;
 
 use checks::Checks;
+
+pub use command::main;
 
 /// Answers Envoys on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///

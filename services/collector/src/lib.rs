@@ -3,6 +3,7 @@
 
 mod als;
 mod collected;
+mod command;
 mod metrics;
 mod otlp;
 mod rest;
@@ -18,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use collected::Collected;
+pub use command::main;
 pub use statsd::Statsd;
 
 /// Collects on `listener`, and statistics on `statsd`, until `shutdown` resolves; then finishes what is in flight.

@@ -4,6 +4,7 @@
 //! Request headers that begin with `x-echo-` steer the answer.
 
 mod answer;
+mod command;
 mod directives;
 mod greetings;
 mod grpc;
@@ -21,6 +22,7 @@ use meshkat_kit::{App, Identity, Received, Tls};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use command::main;
 pub use grpc::v1;
 
 /// Where it listens beside its own port.

@@ -1,44 +1,7 @@
 //! `echo`: a backend that tells what reached it.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::Parser;
-use echo::Ports;
-use meshkat_kit::{EXIT_USAGE, ServiceArgs, TlsArgs, bind, parse_listen};
-
-/// A backend that tells what reached it
-#[derive(Parser)]
-#[command(name = "echo", version)]
-struct Cli {
-    #[command(flatten)]
-    service: ServiceArgs,
-
-    #[command(flatten)]
-    tls: TlsArgs,
-
-    /// Address and port at which bytes are sent back as they come [default: nowhere]
-    #[arg(long, env = "TCP_LISTEN", value_name = "ADDR:PORT", value_parser = parse_listen)]
-    tcp_listen: Option<SocketAddr>,
-}
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let tls = match cli.tls.tls(cli.service.listen) {
-        Ok(tls) => tls,
-        Err(error) => {
-            eprintln!("echo: {error}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    meshkat_kit::launch("echo", &cli.service, async |listener, identity, shutdown| {
-        let mut ports = Ports::default();
-        if let Some((at, tls)) = tls {
-            ports.tls = Some((bind(at).await?, tls));
-        }
-        if let Some(at) = cli.tcp_listen {
-            ports.tcp = Some(bind(at).await?);
-        }
-        echo::run(listener, ports, identity, shutdown).await
-    })
+    echo::main(std::env::args_os())
 }

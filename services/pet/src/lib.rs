@@ -1,6 +1,7 @@
 //! The pets of a store: a REST API over a fixed set of pets, which depends on nobody.
 
 mod api;
+mod command;
 mod pets;
 
 use std::future::Future;
@@ -9,6 +10,7 @@ use std::io;
 use meshkat_kit::{App, Identity};
 use tokio::net::TcpListener;
 
+pub use command::main;
 pub use pets::{PETS, Pet, STORES};
 
 /// Serves the pets on `listener` until `shutdown` resolves, then finishes what is in flight.

@@ -1,6 +1,7 @@
 //! A store and its pets. The pets are asked of `pet`, only ever through the pod's own Envoy.
 
 mod api;
+mod command;
 mod egress;
 mod pets;
 mod stores;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use meshkat_kit::{App, Identity};
 use tokio::net::TcpListener;
 
+pub use command::main;
 pub use egress::{Egress, InvalidEgress};
 pub use pets::{CONNECT_TIMEOUT, TOTAL_TIMEOUT};
 

@@ -2,6 +2,7 @@
 //!
 //! Which limits there are is told by rules, in the shape of those of Envoy's own reference service; without any, nothing is limited.
 
+mod command;
 mod counters;
 mod grpc;
 mod limits;
@@ -16,6 +17,8 @@ use meshkat_kit::{App, GRPC_MESSAGE_LIMIT, Identity, grpc_service};
 use tokio::net::TcpListener;
 
 use limits::Limits;
+
+pub use command::main;
 
 /// Answers Envoys on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///

@@ -9,6 +9,7 @@
 //! In the place of what is registered there may be the services of Kubernetes: see [`run_kubernetes`].
 
 mod clients;
+mod command;
 pub mod config;
 mod discovery;
 mod faults;
@@ -42,6 +43,7 @@ use kubernetes::{Gate, Status};
 /// The longest head of a request, in bytes. An Envoy's has some hundred.
 const LONGEST_HEAD: u32 = 16 << 10;
 
+pub use command::main;
 pub use host::{Health, Host, Hosts, InvalidHosts, Service, Tags};
 pub use kubernetes::{AccessError, EnvoyPort, InvalidPort, Kubernetes, KubernetesSettings, Pace};
 pub use name::{InvalidName, ServiceName};

@@ -1,7 +1,7 @@
 //! `meshkat explain`: a case as it would run.
 
 use meshkat_envoy::config::Bootstrap;
-use meshkat_model::{case::Case, limits::listed, mesh::Service};
+use meshkat_model::{case::Case, limits::listed, mesh::Application};
 use meshkat_plan::why_not;
 
 use crate::{
@@ -32,14 +32,18 @@ pub(crate) async fn run(args: &ExplainArgs) -> Result<(), Exit> {
     let with = case.mesh.envoy.as_ref().map(|envoy| format!(", with Envoy {envoy}"));
     out.push_str(&format!("\nmesh {}{}\n", case.mesh.name, with.unwrap_or_default()));
     for (name, group) in &case.mesh.groups {
-        let what = match (group.service, &group.envoy) {
-            (Some(service), Some(_)) => format!("{} and its Envoy", service.name()),
-            (Some(service), None) => service.name().to_owned(),
+        let told = |application: &Application| match application {
+            Application::Service(service) => service.name().to_owned(),
+            Application::Program(program) => format!("the program `{}`", program.name()),
+        };
+        let what = match (&group.application, &group.envoy) {
+            (Some(application), Some(_)) => format!("{} and its Envoy", told(application)),
+            (Some(application), None) => told(application),
             _ => "an Envoy alone".to_owned(),
         };
         let pods = group.pod_names(name).join(", ");
         let started = if group.started { "" } else { ", not started" };
-        let is_never = group.service.is_none_or(|service| service == Service::Sds);
+        let is_never = group.application.as_ref().is_none_or(Application::is_control_plane);
         let registered = if group.registered || is_never {
             ""
         } else {

@@ -143,6 +143,13 @@ impl Pods {
             };
             text.push_str(&format!("  {group}: {{service: echo{envoy}}}\n"));
         }
+        if let Some((group, ports)) = self.groups.iter().next() {
+            let port = ports.first().copied().unwrap_or(Port::Application.number());
+            text.push_str(&format!(
+                "# A program of your own takes the place of one of ours; it is told by MESHKAT_ADDRESS and MESHKAT_PORT where to listen:\n\
+                 #   {group}: {{command: [./{group}, --listen, \"${{MESHKAT_ADDRESS}}:${{MESHKAT_PORT}}\"], files: [{group}], ports: {port}}}\n"
+            ));
+        }
         text
     }
 }

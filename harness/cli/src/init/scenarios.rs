@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshkat_envoy::config::{Answer, Bootstrap, PathMatch, Route};
+use meshkat_envoy::config::{Answer, Bootstrap, PathMatch, Route, Transport};
 
 use super::{pods::Pods, yaml::quoted};
 
@@ -41,13 +41,15 @@ pub(super) fn of(mesh: &str, config: &Bootstrap, pods: &Pods, questions: &mut Ve
         .map(|listener| listener.port);
     let reached = port.clone().find(|port| *port == INBOUND).or(first);
     let (mut written, mut taken): (Vec<(String, String)>, BTreeMap<String, usize>) = Default::default();
-    let mut unreached = BTreeSet::new();
-    let mut filters = BTreeSet::new();
+    let (mut filters, mut refused) = (BTreeSet::new(), BTreeSet::new());
     for (index, route) in ways.routes.iter().enumerate() {
-        if Some(route.port) != reached || route.is_tls {
-            unreached.insert((route.port, route.is_tls));
-            continue;
-        }
+        let way = match way(route.port, &route.transport, reached) {
+            Ok(way) => way,
+            Err(why) => {
+                refused.insert(why);
+                continue;
+            }
+        };
         filters.extend(
             route
                 .filters
@@ -70,25 +72,42 @@ pub(super) fn of(mesh: &str, config: &Bootstrap, pods: &Pods, questions: &mut Ve
             questions.push(format!("the first {MOST} routes have a scenario, and the others none"));
             break;
         }
-        let name = file_name(route, &asked);
-        let number = taken.entry(name.clone()).or_default();
-        *number += 1;
-        let name = if *number == 1 { name } else { format!("{name}-{number}") };
-        written.push((
-            format!("{name}.yaml"),
-            scenario(mesh, pods, &promise, &asked, &expected),
-        ));
+        let name = free_name(&mut taken, file_name(route, &asked, &way));
+        written.push((name, scenario(mesh, pods, &promise, &asked, &way, &expected)));
     }
-    for (port, is_tls) in unreached {
-        let why = if is_tls {
-            "expects TLS"
-        } else {
-            "is not the one at which a mesh is reached"
+    for passed in ways.passed {
+        let port = passed.port;
+        let named = match way(port, &passed.transport, reached) {
+            Ok(way) => served(&passed.clusters, pods).map(|groups| (way, groups)),
+            Err(why) => {
+                refused.insert(why);
+                continue;
+            }
         };
-        questions.push(format!(
-            "no scenario was written for the routes of the listener at port {port}, which {why}"
-        ));
+        let (way, groups) = match named {
+            Ok(named) => named,
+            Err(why) => {
+                questions.push(format!(
+                    "no scenario was written for the listener at port {port}, which passes bytes on: {why}"
+                ));
+                continue;
+            }
+        };
+        let promise = format!("What comes at port {port} is passed on to {}.", groups.join(" or "));
+        let asked = Asked {
+            path: "/whoami".to_owned(),
+            host: None,
+            headers: &[],
+        };
+        let name = free_name(&mut taken, format!("port-{port}"));
+        let expected = format!("status: 200, served-by: {}", one_or_list(&groups));
+        written.push((name, scenario(mesh, pods, &promise, &asked, &way, &expected)));
     }
+    questions.extend(
+        refused
+            .into_iter()
+            .map(|why| format!("no scenario was written for {why}")),
+    );
     if !filters.is_empty() {
         let names: Vec<&str> = filters.into_iter().map(String::as_str).collect();
         questions.push(format!(
@@ -99,10 +118,65 @@ pub(super) fn of(mesh: &str, config: &Bootstrap, pods: &Pods, questions: &mut Ve
     written
 }
 
-fn scenario(mesh: &str, pods: &Pods, promise: &str, asked: &Asked<'_>, expected: &str) -> String {
+/// How a request gets to a listener.
+#[derive(Debug, Default)]
+struct Way {
+    /// Its port, where it is not the one at which a mesh is reached.
+    port: Option<u16>,
+    /// Over TLS, with this name where one is needed.
+    tls: Option<Option<String>>,
+}
+
+/// How a request gets to the listener at a port, which expects that.
+///
+/// # Errors
+/// Why none can, in words.
+fn way(port: u16, transport: &Transport, reached: Option<u16>) -> Result<Way, String> {
+    let of = |why: &str| Err(format!("the routes of the listener at port {port}, which {why}"));
+    match transport {
+        Transport::Plain if reached == Some(port) => Ok(Way::default()),
+        Transport::Plain => Ok(Way {
+            port: Some(port),
+            tls: None,
+        }),
+        Transport::Tls {
+            asks_for_certificate: true,
+            ..
+        } => of("asks for a client's certificate: say `tls: {certificate: FILE, key: FILE}`"),
+        Transport::Tls { names, .. } => Ok(Way {
+            port: Some(port),
+            tls: Some(names.first().map(|name| {
+                name.strip_prefix('*')
+                    .map_or_else(|| name.clone(), |rest| format!("any{rest}"))
+            })),
+        }),
+        Transport::Other(name) => of(&format!("expects `{name}`")),
+    }
+}
+
+/// The name of a file that nobody has yet.
+fn free_name(taken: &mut BTreeMap<String, usize>, name: String) -> String {
+    let number = taken.entry(name.clone()).or_default();
+    *number += 1;
+    match *number {
+        1 => format!("{name}.yaml"),
+        number => format!("{name}-{number}.yaml"),
+    }
+}
+
+fn scenario(mesh: &str, pods: &Pods, promise: &str, asked: &Asked<'_>, way: &Way, expected: &str) -> String {
     let mut step = format!("get: {}", quoted(&asked.path));
-    if pods.edge != "ingress" {
-        step.push_str(&format!(", at: {}", pods.edge));
+    match way.port {
+        Some(port) => step.push_str(&format!(", to: \"{}:{port}\"", pods.edge)),
+        None if pods.edge != "ingress" => step.push_str(&format!(", at: {}", pods.edge)),
+        None => {}
+    }
+    if let Some(name) = &way.tls {
+        let is_asked = asked.host.as_deref().is_none_or(|host| Some(host) != name.as_deref());
+        let name = name.as_ref().filter(|_| is_asked);
+        let name = name.map_or(String::new(), |name| format!(", server-name: {}", quoted(name)));
+        // Of which CA its certificate comes, a person knows: with `ca` in the place of `verify` it is judged, too.
+        step.push_str(&format!(", tls: {{verify: false{name}}}"));
     }
     if let Some(host) = &asked.host {
         step.push_str(&format!(", host: {}", quoted(host)));
@@ -176,24 +250,30 @@ fn expected(route: &Route, pods: &Pods) -> Result<(String, String), String> {
         )),
         Answer::Other(what) => Err(format!("where it leads is said by `{what}`")),
         Answer::Clusters(clusters) => {
-            let mut groups = BTreeSet::new();
-            for cluster in clusters {
-                let served = pods
-                    .served
-                    .get(cluster)
-                    .ok_or_else(|| format!("nobody in the mesh answers for the cluster `{cluster}`"))?;
-                groups.extend(served.iter().map(String::as_str));
-            }
-            let groups: Vec<&str> = groups.into_iter().collect();
-            let by = match groups.as_slice() {
-                [one] => (*one).to_owned(),
-                several => format!("[{}]", several.join(", ")),
-            };
+            let groups = served(clusters, pods)?;
             Ok((
                 format!("{} is served by {}.", named(route), groups.join(" or ")),
-                format!("status: 200, served-by: {by}"),
+                format!("status: 200, served-by: {}", one_or_list(&groups)),
             ))
         }
+    }
+}
+
+/// The groups that answer for clusters.
+fn served<'a>(clusters: &[String], pods: &'a Pods) -> Result<Vec<&'a str>, String> {
+    let mut groups = BTreeSet::new();
+    for cluster in clusters {
+        let served = pods.served.get(cluster);
+        let served = served.ok_or_else(|| format!("nobody in the mesh answers for the cluster `{cluster}`"))?;
+        groups.extend(served.iter().map(String::as_str));
+    }
+    Ok(groups.into_iter().collect())
+}
+
+fn one_or_list(groups: &[&str]) -> String {
+    match groups {
+        [one] => (*one).to_owned(),
+        several => format!("[{}]", several.join(", ")),
     }
 }
 
@@ -217,8 +297,9 @@ fn named(route: &Route) -> String {
 }
 
 /// A name for its file.
-fn file_name(route: &Route, asked: &Asked<'_>) -> String {
-    let text = format!("{}{}", asked.host.as_deref().unwrap_or_default(), asked.path);
+fn file_name(route: &Route, asked: &Asked<'_>, way: &Way) -> String {
+    let port = way.port.map_or(String::new(), |port| format!("-{port}-"));
+    let text = format!("{}{port}{}", asked.host.as_deref().unwrap_or_default(), asked.path);
     let headers: Vec<String> = route
         .headers
         .iter()

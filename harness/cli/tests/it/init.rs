@@ -1,5 +1,7 @@
 //! A project around a configuration that is there: written, and run as it is.
 
+use rcgen::{CertificateParams, KeyPair};
+
 use crate::lab::Lab;
 
 /// Two services at other ports than ours have, a redirect, a header, weights, and a route that no request can be thought out for.
@@ -95,4 +97,84 @@ fn no_name_in_a_configuration_leads_out_of_the_project() {
     lab.write("first.yaml", "admin: {}\n");
     lab.tell(&["init"]).exits(0);
     lab.run(&["first/*"]).exits(0).says(&["1 case: 1 passed"]);
+}
+
+/// A listener in front of `web` with TLS, and one that passes bytes on to it.
+fn with_tls_and_tcp() -> String {
+    let key = KeyPair::generate().expect("a key is made");
+    let params = CertificateParams::new(vec!["shop.example.com".to_owned()]).expect("it is a name");
+    let pem = params.self_signed(&key).expect("it is signed").pem();
+    let quoted = |text: String| serde_json::Value::from(text).to_string();
+    let (head, clusters) = SHOP.split_once("  clusters:\n").expect("there are clusters");
+    format!(
+        r#"{head}  - address: {{socket_address: {{address: 0.0.0.0, port_value: 443}}}}
+    filter_chains:
+    - filter_chain_match: {{server_names: [shop.example.com]}}
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_certificates: [{{certificate_chain: {{inline_string: {}}}, private_key: {{inline_string: {}}}}}]
+      filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: tls
+          route_config:
+            virtual_hosts: [{{name: all, domains: ["*"], routes: [{{match: {{prefix: /}}, route: {{cluster: web}}}}]}}]
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+    listener_filters:
+    - name: envoy.filters.listener.tls_inspector
+      typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}
+  - address: {{socket_address: {{address: 0.0.0.0, port_value: 9000}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: tcp
+          cluster: cart_service
+  clusters:
+{clusters}"#,
+        quoted(pem),
+        quoted(key.serialize_pem()),
+    )
+}
+
+#[test]
+fn listeners_with_tls_and_of_bytes_have_their_scenarios() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    lab.write("shop.yaml", &with_tls_and_tcp());
+    lab.tell(&["init", "--envoy-config", "shop.yaml"]).exits(0).says(&[
+        "1 question for you:",
+        "wrote ./scenarios/shop/443.yaml",
+        "wrote ./scenarios/shop/port-9000.yaml",
+    ]);
+    let read = |file: &str| std::fs::read_to_string(lab.project().join(file)).expect("it is written");
+    let tls = read("scenarios/shop/443.yaml");
+    assert!(
+        tls.contains("{get: /, to: \"ingress:443\", tls: {verify: false, server-name: shop.example.com}, status: 200, served-by: web}"),
+        "{tls}"
+    );
+    let mesh = read("scenarios/meshes/shop.yaml");
+    assert!(
+        mesh.contains(
+            "#   beta: {command: [./beta, --listen, \"${MESHKAT_ADDRESS}:${MESHKAT_PORT}\"], files: [beta], ports: 81}"
+        ),
+        "{mesh}"
+    );
+    lab.run(&["shop/*"]).exits(0).says(&["6 cases: 6 passed"]);
+    // They fail where the listener is another.
+    lab.edit(
+        "envoy-configs/shop.yaml",
+        "cluster: cart_service\n  clusters:",
+        "cluster: web\n  clusters:",
+    );
+    lab.run(&["shop/*"]).exits(1);
+    let actual = lab.failure("shop/port-9000").actual;
+    assert!(actual.starts_with("200, served by web"), "{actual}");
 }

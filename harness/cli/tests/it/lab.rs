@@ -271,7 +271,7 @@ pub(crate) fn get(socket: SocketAddr, path: &str, patience: Duration) -> Option<
     Some((status, answer))
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the folder is the test's own");
     for entry in fs::read_dir(from).expect("the folder is there").flatten() {
         let (from, to) = (entry.path(), to.join(entry.file_name()));

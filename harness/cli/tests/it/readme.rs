@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use crate::{
-    lab::{Lab, fetch_envoys, meshkat},
+    lab::{Lab, copy, fetch_envoys, meshkat},
     permit::Permit,
     process::Told,
 };
@@ -183,4 +183,35 @@ fn the_guide_shows_what_breaks_with_another_envoy() {
     let scenario = blocks(&guide, "yaml");
     lab.write("scenarios/mine/versions.yaml", &scenario.concat());
     lab.tell(&["lint", "scenarios/mine"]).exits(0).says(&["with 10 cases"]);
+}
+
+#[test]
+fn the_guide_of_a_mesh_of_ones_own_does_what_it_says() {
+    let guide = repository().join("docs/guide/your-own-mesh.md");
+    let guide = fs::read_to_string(guide).expect("there is a guide");
+    let lab = Lab::new();
+    fs::remove_dir_all(lab.project()).expect("the folder is the test's own");
+    copy(&repository().join("examples"), &lab.project().join("examples"));
+    // As it is after an installation: on the PATH, and alone.
+    fs::create_dir_all(lab.path("bin")).expect("the folder is the test's own");
+    fs::copy(meshkat(), lab.path("bin/meshkat")).expect("the folder is the test's own");
+    let _permit = Permit::one();
+    let commands = blocks(&guide, "sh");
+    let [written, own] = commands.as_slice() else {
+        panic!("two blocks of commands, and not {}", commands.len())
+    };
+    sh(&lab, written).exits(0).says(&["1 case: 1 passed"]);
+    let told = sh(&lab, own).exits(0).says(&["3 cases: 3 passed", "killed", "ended"]);
+    for part in ["web-2", "│ ended ", "127."] {
+        assert!(told.out.contains(part), "`{part}` is not in\n{}", told.out);
+    }
+    // What it shows is what is there.
+    let shown = blocks(&guide, "yaml");
+    let mesh = lab.project().join("examples/tls-edge/scenarios/meshes/shop.yaml");
+    assert_eq!(shown[0], fs::read_to_string(mesh).expect("the example has its mesh"));
+    let steps = format!("promise: p\nmesh: shop\n{}", shown[1]);
+    lab.write("examples/tls-edge/scenarios/edge/shown.yaml", &steps);
+    let mut lint = lab.command(&["lint", "scenarios/edge/shown.yaml"]);
+    lint.current_dir(lab.project().join("examples/tls-edge"));
+    lab.tell_command(lint).exits(0);
 }

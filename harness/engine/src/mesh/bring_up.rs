@@ -79,7 +79,7 @@ impl RunningMesh {
         self.state().registry = Wanted::new(self.planned_registry());
         // The registry is filled while the Envoys start: they ask for endpoints a good while after `sds` listens.
         let sds = self
-            .pod("sds")
+            .sds()
             .filter(|sds| sds.application.as_ref().is_some_and(ContainerState::is_alive));
         if let Some(sds) = sds {
             self.application_ready(&sds, deadline, limit).await?;
@@ -106,7 +106,7 @@ impl RunningMesh {
         let is_late = |pod: &Pod| self.configurations.get(&pod.group).is_some_and(|of| of.is_late);
         pods.retain(|pod| is_late(pod) && pod.container(container).is_some());
         let targets: Vec<Target> = pods.iter().map(|pod| Target::container(&pod.name, container)).collect();
-        try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;
+        try_join_all(targets.iter().map(|target| self.start_container(target))).await?;
         Ok(())
     }
 
@@ -120,7 +120,8 @@ impl RunningMesh {
             match &pod.application {
                 Some(state) if state.is_alive() => self.application_ready(pod, deadline, limit).await,
                 Some(state) if state.is_crashed() => {
-                    Err(self.crash(pod, Container::Application, state.predicate()).await)
+                    let end = self.crash(pod, Container::Application, state.predicate()).await;
+                    Err(self.ended_early(pod, end))
                 }
                 _ => Ok(()),
             }
@@ -142,6 +143,9 @@ impl RunningMesh {
         deadline: Instant,
         limit: Duration,
     ) -> Result<(), MeshError> {
+        if let Some(program) = self.program(pod) {
+            return self.program_ready(pod, program, deadline, limit).await;
+        }
         let url = format!("http://{}/readyz", pod.socket(Port::Application));
         let look = || async {
             match self.http.get(&url).send().await {
@@ -162,7 +166,7 @@ impl RunningMesh {
         let admin = self.admin(pod);
         // It is asked for by who wants to see an Envoy wait.
         let asks = self.configurations.get(&pod.group).is_some_and(|of| of.asks);
-        let waits = self.spec.groups.contains_key("sds") && asks;
+        let waits = self.spec.has_registry() && asks;
         let start = Instant::now();
         // A mesh that comes up as it should is not asked for more than it has to be.
         let or_lost = async |seen: String| {
@@ -216,17 +220,17 @@ impl RunningMesh {
 
     /// Whether the discovery service runs now.
     pub(crate) fn has_discovery(&self) -> bool {
-        self.pod("sds")
+        self.sds()
             .is_some_and(|sds| matches!(sds.application, Some(ContainerState::Running { .. })))
     }
 
-    async fn ended(&self, pod: &Pod, container: Container) -> Option<MeshError> {
+    pub(super) async fn ended(&self, pod: &Pod, container: Container) -> Option<MeshError> {
         let now = self.lease.pod(&pod.name)?;
         let state = now.container(container).filter(|state| !state.is_alive())?.predicate();
         Some(self.crash(&now, container, state).await)
     }
 
-    fn in_time(
+    pub(super) fn in_time(
         &self,
         ready: Result<Result<(), MeshError>, String>,
         limit: Duration,

@@ -39,7 +39,7 @@ impl RunningMesh {
     pub async fn restore(&self, restored: &Restored, limit: Duration) -> Result<(), MeshError> {
         let deadline = Instant::now() + limit;
         let target = Target::container("sds", Container::Application);
-        let sds = self.pod("sds").ok_or(MeshError::WithoutDiscovery)?;
+        let sds = self.sds().ok_or(MeshError::WithoutDiscovery)?;
         let state = sds.application.clone().unwrap_or(ContainerState::NotStarted);
         let mut runs = state.is_alive();
         if matches!(state, ContainerState::Paused { .. }) {

@@ -57,6 +57,9 @@ pub enum MeshError {
         /// The end of what it wrote.
         log: String,
     },
+    /// A program of a user's own ended before it was ready.
+    #[error("{0}")]
+    ProgramEnded(Box<EndedProgram>),
     /// The mesh did not become what was asked for in time.
     #[error("the mesh did not {what} within {limit:?}; last seen: {seen}")]
     NotInTime {
@@ -95,6 +98,39 @@ pub struct Lost {
     pub sds: SocketAddr,
 }
 
+/// A program of a user's own that ended before it was ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedProgram {
+    /// Its pod.
+    pub pod: String,
+    /// What it is called.
+    pub program: String,
+    /// The file in which it is named.
+    pub file: String,
+    /// The line there, from 1.
+    pub line: usize,
+    /// How it ended.
+    pub state: String,
+    /// The end of what it wrote.
+    pub log: String,
+}
+
+impl fmt::Display for EndedProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pod,
+            program,
+            state,
+            log,
+            ..
+        } = self;
+        write!(
+            f,
+            "the program `{program}` of {pod} {state} before it was ready; the end of its log:\n{log}"
+        )
+    }
+}
+
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pod, at, why, sds, .. } = self;
@@ -126,6 +162,7 @@ impl MeshError {
         let lost = match self {
             Self::NoDiscovery(lost) => lost,
             Self::Refused { place, .. } => return place.as_ref().map(|(_, line)| *line),
+            Self::ProgramEnded(ended) => return Some(ended.line),
             _ => return None,
         };
         let text = meshkat_files::read_to_string(Path::new(&lost.file), LONGEST_CONFIGURATION).ok()?;
@@ -155,6 +192,7 @@ impl MeshError {
                 let file = place.as_ref().map_or(file, |(file, _)| file);
                 Some((file, "an Envoy refuses its configuration"))
             }
+            Self::ProgramEnded(ended) => Some((&ended.file, "a program of your own ended before it was ready")),
             Self::NoDiscovery(lost) => Some((
                 &lost.file,
                 "an Envoy looks for its discovery service in the wrong place",

@@ -19,7 +19,7 @@ impl RunningMesh {
     /// takes its connections where it looks; with `at_last`, whoever takes them.
     pub(super) async fn lost(&self, pod: &Pod, at_last: bool) -> Option<MeshError> {
         let asked = &self.configurations.get(&pod.group)?.discovery;
-        let sds = SocketAddr::new(self.pod("sds")?.address, Port::Application.number());
+        let sds = SocketAddr::new(self.sds()?.address, Port::Application.number());
         let clusters = self.admin(pod).clusters(ANSWER).await.ok()?;
         for cluster in asked.iter().filter_map(|name| clusters.get(name)) {
             if cluster.hosts.iter().any(|host| host.socket() == Some(sds)) {

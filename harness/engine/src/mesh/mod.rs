@@ -11,6 +11,7 @@ mod logged;
 mod lost;
 mod network;
 mod patience;
+mod program;
 mod proof;
 mod refusal;
 mod registry;
@@ -31,13 +32,14 @@ use std::{
 
 use meshkat_driver::{ReadError, read_all};
 use meshkat_envoy::{access::Access, admin::Admin};
-use meshkat_model::mesh::{Container, MeshSpec, Port};
+use meshkat_model::mesh::{Container, MeshSpec, Port, Service};
+use meshkat_model::program::Program;
 use meshkat_runtime::{Lease, Pod, Released, RuntimeError, Target};
 use serde_json::{Map, Value};
 
 use active_faults::ActiveFaults;
 use configurations::Configurations;
-pub use error::{Lost, MeshError};
+pub use error::{EndedProgram, Lost, MeshError};
 use wanted::Wanted;
 
 use crate::machine::Watch;
@@ -76,6 +78,8 @@ struct State {
     used_by: Vec<String>,
     /// What came only after its time because the machine was busy.
     late: Option<String>,
+    /// How much programs had written when they were last started, by their pods, in bytes.
+    written: BTreeMap<String, u64>,
     /// How it was when it was last looked at.
     seen: Option<Arc<seen::Seen>>,
     /// Whether something happened to it that no case may find.
@@ -131,6 +135,27 @@ impl RunningMesh {
             pods.retain(|pod| pod.group == name);
         }
         pods
+    }
+
+    /// The discovery service, whose registry is known; none where there is none.
+    pub(crate) fn sds(&self) -> Option<Pod> {
+        self.pods().into_iter().find(|pod| self.is_sds(pod))
+    }
+
+    /// Whether it is the discovery service, and not a control plane of a user's own in its place.
+    fn is_sds(&self, pod: &Pod) -> bool {
+        let group = self.spec.groups.get(&pod.group);
+        group.is_some_and(|group| group.service() == Some(Service::Sds))
+    }
+
+    /// The program of a user's own that is a pod's application.
+    fn program(&self, pod: &Pod) -> Option<&Program> {
+        self.spec.groups.get(&pod.group)?.program()
+    }
+
+    /// Whether a pod's application is a program of a user's own.
+    fn is_ones_own(&self, pod: &Pod) -> bool {
+        self.program(pod).is_some()
     }
 
     /// The admin interface of a pod's Envoy.

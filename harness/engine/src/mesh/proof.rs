@@ -46,7 +46,7 @@ impl RunningMesh {
                 limit,
                 seen,
             })?;
-        if self.pod("sds").is_some() {
+        if self.spec.has_registry() {
             self.acknowledged(&|_| true, deadline, limit).await?;
         }
         let remembered = join_all(self.pods().iter().map(|pod| self.remembers(pod))).await;
@@ -87,6 +87,9 @@ impl RunningMesh {
     /// What an application still does wrong on purpose.
     async fn application_differs(&self, pod: &Pod) -> Option<String> {
         pod.application.as_ref()?;
+        if self.is_ones_own(pod) {
+            return None;
+        }
         let differs = |path: &str, fault: Result<Map<String, Value>, MeshError>| match fault {
             Ok(fault) if fault.is_empty() => None,
             Ok(fault) => Some(format!("{path} of {} is {}", pod.name, Value::Object(fault))),

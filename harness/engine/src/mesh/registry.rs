@@ -37,7 +37,7 @@ impl RunningMesh {
     /// comes up waits for the whole initial_fetch_timeout.
     pub(super) fn planned_registry(&self) -> BTreeMap<String, Vec<String>> {
         // Where nobody can be told, nobody is registered.
-        if !self.spec.groups.contains_key("sds") {
+        if !self.spec.has_registry() {
             return BTreeMap::new();
         }
         let absent = self.absent_services().into_iter().map(|service| (service, Vec::new()));
@@ -107,7 +107,7 @@ impl RunningMesh {
 
     /// Every service has the hosts that it had, and no other is there. What is so already is not said again.
     pub(super) async fn register_again(&self) -> Result<(), MeshError> {
-        if self.pod("sds").is_none() {
+        if self.sds().is_none() {
             return Ok(());
         }
         let planned = self.planned_registry();
@@ -125,7 +125,7 @@ impl RunningMesh {
 
     /// The discovery service, to ask it or to tell it something.
     pub(super) fn discovery(&self) -> Result<DiscoveryClient, MeshError> {
-        let sds = self.pod("sds").ok_or(MeshError::WithoutDiscovery)?;
+        let sds = self.sds().ok_or(MeshError::WithoutDiscovery)?;
         let client = DiscoveryClient::with_client(sds.socket(Port::Application), self.http.clone());
         Ok(client.authorized(self.lease.authorization()))
     }

@@ -31,7 +31,7 @@ impl RunningMesh {
         if let Some(crashed) = self.crashed().await {
             return Err(crashed);
         }
-        let (discovery, others): (Vec<Pod>, Vec<Pod>) = self.pods().into_iter().partition(|pod| pod.group == "sds");
+        let (discovery, others): (Vec<Pod>, Vec<Pod>) = self.pods().into_iter().partition(|pod| self.is_sds(pod));
         // The discovery service first, so that whoever starts again gets its endpoints.
         try_join_all(discovery.iter().map(|pod| self.runs_again(pod))).await?;
         for pod in &discovery {
@@ -43,7 +43,10 @@ impl RunningMesh {
         try_join_all(faulty.map(|pod| async move {
             // One that has just been started does not listen yet.
             self.application_ready(&pod, deadline, limit).await?;
-            self.end_faults(&pod).await
+            match self.is_ones_own(&pod) {
+                true => Ok(()),
+                false => self.end_faults(&pod).await,
+            }
         }))
         .await?;
         self.scale_all(deadline).await?;
@@ -58,7 +61,9 @@ impl RunningMesh {
             let target = Target::container(&pod.name, container);
             match pod.container(container) {
                 Some(ContainerState::Paused { .. }) => self.lease.resume(&target).await?,
-                Some(ContainerState::Exited { .. } | ContainerState::NotStarted) => self.lease.start(&target).await?,
+                Some(ContainerState::Exited { .. } | ContainerState::NotStarted) => {
+                    self.start_container(&target).await?;
+                }
                 Some(ContainerState::Running { .. }) | None => {}
             }
         }

@@ -72,14 +72,14 @@ impl RunningMesh {
             }
             self.state().registry.lose();
         }
-        try_join_all(targets.iter().map(|target| self.lease.start(target))).await?;
+        try_join_all(targets.iter().map(|target| self.start_container(target))).await?;
         let deadline = Instant::now() + limit;
         let started = targets
             .iter()
             .filter_map(|target| self.lease.pod(&target.pod))
             .collect::<Vec<_>>();
         let is_told = self.state().registry.is_told;
-        for sds in started.iter().filter(|pod| pod.group == "sds") {
+        for sds in started.iter().filter(|pod| self.is_sds(pod)) {
             self.pod_ready(sds, deadline, limit).await?;
             if !is_told {
                 self.tell_all().await?;

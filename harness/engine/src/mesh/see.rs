@@ -202,7 +202,11 @@ impl RunningMesh {
     /// Whether the Envoys of a group have requests of clients alone: they stand before no application, and no other Envoy is told where
     /// they are.
     fn is_edge(&self, group: &str) -> bool {
-        let stands_alone = self.spec.groups.get(group).is_some_and(|spec| spec.service.is_none());
+        let stands_alone = self
+            .spec
+            .groups
+            .get(group)
+            .is_some_and(|spec| spec.application.is_none());
         let mut others = self.configurations.values().flat_map(|of| &of.named);
         stands_alone && !others.any(|endpoint| endpoint.host == group) && !self.is_host(group)
     }

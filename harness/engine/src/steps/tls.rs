@@ -2,7 +2,7 @@
 
 use meshkat_driver::{Request, Tls, TlsSettings};
 use meshkat_model::{
-    limits,
+    certificates, limits,
     scenario::verb::{target::Target, tls::TlsKeys},
     yaml::At,
 };
@@ -35,7 +35,8 @@ impl CaseRun<'_> {
     /// What is in a file that the step names.
     pub(super) fn read(&self, name: Option<&At<String>>) -> Result<Option<Vec<u8>>, Broken> {
         let Some(name) = name else { return Ok(None) };
-        let path = self.case.files.get(&name.value);
+        let made = certificates::file(name).and_then(|file| Some(self.mesh.lease().certificates()?.join(file)));
+        let path = made.as_ref().or_else(|| self.case.files.get(&name.value));
         let path = path.ok_or_else(|| Broken::Environment(format!("nobody knows where the file {} is", name.value)))?;
         let content = meshkat_files::read(path, limits::FILE);
         let content =

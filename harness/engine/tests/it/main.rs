@@ -13,6 +13,7 @@ mod loads;
 mod logged;
 mod network;
 mod order;
+mod programs;
 mod protocols;
 mod ran;
 mod ready;

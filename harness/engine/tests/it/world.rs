@@ -18,7 +18,8 @@ use meshkat_engine::{CulpritOptions, Jobs, Keep, RunOptions};
 use meshkat_model::{
     case::Case,
     event::Event,
-    mesh::{Container, GroupSpec, MeshSpec, Port, Service},
+    mesh::{Application, Container, GroupSpec, MeshSpec, Port, Service},
+    program::{Program, Readiness},
     results::RunInfo,
     scenario::{Meshes, Scenario, SharedAxes},
     source::Source,
@@ -207,7 +208,7 @@ impl World {
     /// A mesh without a discovery service: an edge with this configuration, called `ingress`, and an application, `echo`.
     pub(crate) fn add_mesh(&mut self, name: &'static str, envoy: PathBuf) {
         let group = |service: Option<Service>, envoy: Option<PathBuf>| GroupSpec {
-            service,
+            application: service.map(Into::into),
             envoy,
             overlays: Vec::new(),
             replicas: None,
@@ -222,6 +223,38 @@ impl World {
             name: name.to_owned(),
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
             envoy: None,
+            certificates: None,
+            alone: None,
+            fixed: [].into(),
+        };
+        self.meshes.insert(name, mesh);
+    }
+
+    /// A mesh of one pod, `echo`, whose application is a program of a user's own.
+    pub(crate) fn add_program(&mut self, name: &'static str, ready: Readiness) {
+        let program = Program {
+            place: "scenarios/meshes/own.yaml:3".to_owned(),
+            command: vec!["server".to_owned()],
+            image: None,
+            env: Vec::new(),
+            files: Vec::new(),
+            ports: vec![Port::Application.number()],
+            ready,
+            is_control_plane: false,
+        };
+        let group = GroupSpec {
+            application: Some(Application::Program(Box::new(program))),
+            envoy: None,
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: true,
+        };
+        let mesh = MeshSpec {
+            name: name.to_owned(),
+            groups: [("echo".to_owned(), group)].into(),
+            envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         };
@@ -362,8 +395,8 @@ pub(crate) fn options() -> RunOptions {
 /// `one` is an application alone; `shop` has a discovery service, an edge and two applications with their Envoys.
 fn meshes() -> IndexMap<&'static str, MeshSpec> {
     let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../envoy-configs");
-    let group = |service, envoy: Option<&str>, replicas| GroupSpec {
-        service,
+    let group = |service: Option<Service>, envoy: Option<&str>, replicas| GroupSpec {
+        application: service.map(Into::into),
         envoy: envoy.map(|file| configs.join(file)),
         overlays: Vec::new(),
         replicas,
@@ -377,6 +410,7 @@ fn meshes() -> IndexMap<&'static str, MeshSpec> {
             .map(|(name, group)| (name.to_owned(), group))
             .collect(),
         envoy: None,
+        certificates: None,
         alone: None,
         fixed: [].into(),
     };

@@ -1,11 +1,12 @@
 //! Files that a configuration names, and where they are: beside the configuration.
 
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
 };
 
-use meshkat_model::project::Project;
+use meshkat_model::{certificates, project::Project, suggest::did_you_mean};
 use serde_yaml::Value;
 
 use super::{Bootstrap, ConfigError, DocPath};
@@ -154,6 +155,22 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 impl Bootstrap {
+    /// The names of files that are made for each run, as they are written, each with its place.
+    pub(super) fn made_files(&self) -> Vec<(DocPath, String)> {
+        let mut found = Vec::new();
+        let Ok(beside) = Beside::of(self.file()) else {
+            return found;
+        };
+        let mut look = |path: &DocPath, _: Kind, named: &mut String| {
+            if certificates::file(named).is_some() && matches!(beside.find(named), Ok(None)) {
+                found.push((path.clone(), named.clone()));
+            }
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = each_file(self.clone().document_mut(), &mut look);
+        found
+    }
+
     /// The same with each file that it names, and that lies beside it, by its whole path, so that it does not matter where Envoy
     /// is started. Files of the machine stay as they are written.
     ///
@@ -167,6 +184,10 @@ impl Bootstrap {
         let mut with = self.clone();
         let file = self.file().to_owned();
         each_file(with.document_mut(), &mut |path, _, named| {
+            // It is made for each run; whether a mesh has it made is another question.
+            if certificates::file(named).is_some() && matches!(beside.find(named), Ok(None)) {
+                return Ok(());
+            }
             if let Some(found) = located(&beside, &file, path, named)? {
                 *named = found;
             }
@@ -190,9 +211,17 @@ pub(super) fn located(
             Err(_) => Err(wrong(format!("the whole path of `{named}` is no UTF-8 text"))),
         },
         Ok(None) if Path::new(named).is_absolute() || named.is_empty() => Ok(None),
-        Ok(None) => Err(wrong(format!(
-            "there is no file `{named}` beside the configuration, nor from a folder above it up to the project's"
-        ))),
+        Ok(None) => {
+            let made = certificates::below_the_folder(named).map(|below| {
+                let known = certificates::files();
+                let help = did_you_mean(below, known.iter().map(String::as_str));
+                format!("; none of this name is made for a run, either: {help}")
+            });
+            Err(wrong(format!(
+                "there is no file `{named}` beside the configuration, nor from a folder above it up to the project's{}",
+                made.unwrap_or_default()
+            )))
+        }
         Err(error) => Err(wrong(format!("{error}; put it beside the configuration"))),
     }
 }

@@ -43,7 +43,8 @@ impl MeshLint {
         for group in mesh.groups.values().filter(|group| is_asked(group)) {
             let Some(read) = self.read(group) else { continue };
             let told = unknown_hosts(&mut files, mesh, group, &read.named);
-            for problem in told.into_iter().chain(ports(&mut files, group, &read.config)) {
+            let told = told.into_iter().chain(ports(&mut files, group, &read.config));
+            for problem in told.chain(certificates(&mut files, mesh, &read.config)) {
                 if !found.contains(&problem) {
                     found.push(problem);
                 }
@@ -104,9 +105,31 @@ fn unknown_hosts(files: &mut Files, mesh: &MeshSpec, group: &GroupSpec, named: &
         .collect()
 }
 
+/// Names of certificates that are made for a run, where the mesh has none made.
+fn certificates(files: &mut Files, mesh: &MeshSpec, config: &Bootstrap) -> Vec<Diagnostic> {
+    if mesh.certificates.is_some() {
+        return Vec::new();
+    }
+    let made = config.made_files().into_iter();
+    made.map(|(path, named)| {
+        let place = files.find(config.file(), &path);
+        Diagnostic {
+            file: config.file().to_owned(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message: format!("in the mesh `{}` nobody makes `{named}`", mesh.name),
+            help: Some(
+                "write `certificates: {names: [NAME OF THE SERVER]}` into the mesh file, or put the file beside the configuration"
+                    .to_owned(),
+            ),
+        }
+    })
+    .collect()
+}
+
 /// What the application beside the Envoy needs.
 fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagnostic> {
-    let Some(service) = group.service else {
+    let Some(application) = &group.application else {
         return Vec::new();
     };
     let mut tell = |file: &Path, path: &DocPath, message: String, help: &str| {
@@ -120,22 +143,21 @@ fn ports(files: &mut Files, group: &GroupSpec, config: &Bootstrap) -> Vec<Diagno
         }
     };
     let outbound = Port::Outbound.number();
-    let further = service.further_port().map(|(_, port)| port);
-    let is_of_application = |port| port == Port::Application.number() || Some(port) == further;
+    let of_application = application.ports();
     let (mut found, mut has_outbound) = (Vec::new(), false);
     config.each_listener(&mut |file, path, listener| {
         for (path, owner) in owners(listener, path) {
             let Some(socket) = socket_of(owner) else { continue };
             has_outbound |= socket.port == outbound;
             let port = socket.port;
-            if is_of_application(port) && !socket.is_udp {
+            if of_application.contains(&port) && !socket.is_udp {
                 let path = path.field("address").field("socket_address").field("port_value");
-                let message = format!("port {port} is the application's ({})", service.name());
+                let message = format!("port {port} is the application's ({})", application.name());
                 found.push(tell(file, &path, message, "give the listener another port"));
             }
         }
     });
-    if service == Service::Petstore && !has_outbound {
+    if application.service() == Some(Service::Petstore) && !has_outbound {
         let message = format!("no listener is on port {outbound}, where the pod's application reaches others");
         let all = DocPath::root().field("static_resources").field("listeners");
         found.push(tell(config.file(), &all, message, "add one that routes by host name"));
@@ -148,6 +170,48 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn certificates_that_nobody_makes_are_told_at_their_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("x.yaml");
+        fs::write(
+            &config,
+            "a:\n- {filename: certificates/good.pem}\n- {filename: certificates/of-mine.pem}\n",
+        )
+        .unwrap();
+        fs::create_dir(folder.path().join("certificates")).unwrap();
+        fs::write(folder.path().join("certificates/of-mine.pem"), "").unwrap();
+        let group = GroupSpec {
+            application: None,
+            envoy: Some(config.clone()),
+            overlays: Vec::new(),
+            replicas: None,
+            started: true,
+            registered: false,
+        };
+        let mut mesh = MeshSpec {
+            name: "m".to_owned(),
+            groups: [("x".to_owned(), group)].into(),
+            envoy: None,
+            certificates: None,
+            alone: None,
+            fixed: [].into(),
+        };
+        let told = MeshLint::default().check(&mesh);
+        let [missing] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (missing.line, missing.message.as_str()),
+            (Some(2), "in the mesh `m` nobody makes `certificates/good.pem`")
+        );
+        let names = vec!["foo.com".to_owned()];
+        mesh.certificates = Some(meshkat_model::certificates::Certificates { names });
+        assert_eq!(MeshLint::default().check(&mesh), []);
+        // Neither made nor there.
+        fs::remove_file(folder.path().join("certificates/of-mine.pem")).unwrap();
+        let told = Bootstrap::read(&config).unwrap().with_files().unwrap_err().to_string();
+        assert!(told.contains("none of this name is made for a run"), "{told}");
+    }
 
     #[test]
     fn a_listener_at_the_application_s_port_is_told_in_its_file() {
@@ -165,7 +229,7 @@ mod tests {
         let resources = format!("resources:\n\n- {{{kind}, {}}}\n", at(8080));
         fs::write(folder.path().join("lds.yaml"), resources).unwrap();
         let group = GroupSpec {
-            service: Some(Service::Petstore),
+            application: Some(Service::Petstore.into()),
             envoy: Some(config.clone()),
             overlays: Vec::new(),
             replicas: None,

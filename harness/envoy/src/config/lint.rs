@@ -301,7 +301,7 @@ impl Lint<'_> {
             self.say(&all, "there is no listener: nobody reaches this Envoy", "");
         }
         // Where the kernel would choose a port, a pod may give one of its own: the same to all.
-        let chosen = config.ports(false, false).moved.get(&0).copied();
+        let chosen = config.ports(false, &[]).moved.get(&0).copied();
         let application = stands_beside_an_application(config);
         let mut taken = BTreeMap::new();
         let admin = get(config.document(), "admin").and_then(socket_of);

@@ -48,10 +48,11 @@ pub(super) fn owners<'a>(listener: &'a Value, path: &DocPath) -> Vec<(DocPath, &
 impl Bootstrap {
     /// Where the ports of a pod with this configuration are. Ports stay, but for those that a pod cannot have: in a network that
     /// it shares (`shares`) those below 1024, which are 10000 higher, and a port 0 that nobody would know of. Beside an
-    /// `application` the admin interface leaves port 8080 to it.
+    /// application the admin interface leaves its ports to it: `applications`, of which the first is where it is reached; none is that
+    /// there is no application.
     ///
     /// A pod is reached at port 10000; where no listener is there, at the first that is not for its own application.
-    pub fn ports(&self, shares: bool, application: bool) -> PodPorts {
+    pub fn ports(&self, shares: bool, applications: &[u16]) -> PodPorts {
         let values = self.listener_values();
         let owners = values.iter().flat_map(|listener| {
             let more = items(listener, "additional_addresses").iter();
@@ -59,7 +60,7 @@ impl Bootstrap {
         });
         let sockets: Vec<Socket> = owners.filter_map(socket_of).collect();
         let mut taken: BTreeSet<u16> = sockets.iter().map(|socket| socket.port).collect();
-        taken.extend(application.then_some(Port::Application.number()));
+        taken.extend(applications);
         let mut moved = BTreeMap::new();
         let free = |wanted: u16, taken: &mut BTreeSet<u16>| {
             let found = (wanted..=u16::MAX).find(|port| !taken.contains(port)).unwrap_or(wanted);
@@ -81,7 +82,7 @@ impl Bootstrap {
                 to
             }
             // Whoever asks for that port means the application.
-            Some(port) if application && port == Port::Application.number() => free(Port::Admin.number(), &mut taken),
+            Some(port) if applications.contains(&port) => free(Port::Admin.number(), &mut taken),
             Some(port) => port,
             None => free(Port::Admin.number(), &mut taken),
         };
@@ -108,6 +109,7 @@ impl Bootstrap {
             inbound,
             outbound,
             admin,
+            application: applications.first().copied().unwrap_or(Port::Application.number()),
             moved,
         }
     }
@@ -134,7 +136,7 @@ mod tests {
             listeners.join(", ")
         );
         let config = Bootstrap::parse(Path::new("x.yaml"), &text).unwrap();
-        config.ports(shares, application)
+        config.ports(shares, if application { &[8080] } else { &[] })
     }
 
     fn admin(port: u16) -> String {

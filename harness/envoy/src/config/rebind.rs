@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use meshkat_model::mesh::PodPorts;
+use meshkat_model::{certificates, mesh::PodPorts};
 use serde_yaml::{Mapping, Value};
 
 use super::{
@@ -42,6 +42,8 @@ pub struct Rebind {
     pub folder: Option<PathBuf>,
     /// The folder in which Envoy will find [`Rebound::carried`]; none is that it reads them where they are.
     pub carried: Option<PathBuf>,
+    /// The folder in which Envoy will find the certificates that were made for the run; none where the mesh has none.
+    pub certificates: Option<PathBuf>,
 }
 
 /// A configuration that was given to a pod.
@@ -453,6 +455,10 @@ impl Pod<'_> {
                 .as_ref()
                 .is_some_and(|folder| Path::new(named).starts_with(folder))
             {
+                return Ok(());
+            }
+            if let (Some(folder), Some(made)) = (&self.rebind.certificates, certificates::file(named)) {
+                *named = folder.join(made).to_string_lossy().into_owned();
                 return Ok(());
             }
             let Some(found) = located(&beside, &self.file, path, named)?.map(PathBuf::from) else {

@@ -12,8 +12,37 @@ use super::{
 pub struct Ways {
     /// The routes, in the order in which an Envoy tries them: by listener and virtual host.
     pub routes: Vec<Route>,
+    /// The listeners that pass bytes on.
+    pub passed: Vec<Passed>,
     /// What no routes are known of, in words.
     pub others: Vec<String>,
+}
+
+/// What a listener expects below what it speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing.
+    Plain,
+    /// TLS.
+    Tls {
+        /// The names for which it is; none is any.
+        names: Vec<String>,
+        /// Whether a client has to show a certificate.
+        asks_for_certificate: bool,
+    },
+    /// Something else, by its name.
+    Other(String),
+}
+
+/// Where a listener passes bytes on to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The port of the listener, as it is written.
+    pub port: u16,
+    /// What it expects.
+    pub transport: Transport,
+    /// The clusters, of which each connection goes to one.
+    pub clusters: Vec<String>,
 }
 
 /// A route of a listener that speaks HTTP.
@@ -21,8 +50,8 @@ pub struct Ways {
 pub struct Route {
     /// The port of the listener, as it is written.
     pub port: u16,
-    /// Whether the listener expects TLS.
-    pub is_tls: bool,
+    /// What the listener expects.
+    pub transport: Transport,
     /// The number of its virtual host among all of the configuration: routes of one are tried one after the other.
     pub host: usize,
     /// The domains of its virtual host.
@@ -101,12 +130,22 @@ impl Bootstrap {
             };
             let chains = items(&listener, "filter_chains").iter();
             for chain in chains.chain(get(&listener, "default_filter_chain")) {
-                let is_tls = get(chain, "transport_socket").is_some();
+                let transport = transport(chain);
                 for filter in items(chain, "filters") {
+                    if let Some(clusters) = passes_on(filter) {
+                        let transport = transport.clone();
+                        let passed = Passed {
+                            port,
+                            transport,
+                            clusters,
+                        };
+                        ways.passed.push(passed);
+                        continue;
+                    }
                     match routes_of(filter, &tables) {
                         Ok((table, filters)) => {
                             for host in items(&table, "virtual_hosts") {
-                                let read = |route| read((port, is_tls), (hosts, host), route, &filters);
+                                let read = |route| read((port, &transport), (hosts, host), route, &filters);
                                 ways.routes.extend(items(host, "routes").iter().map(read));
                                 hosts += 1;
                             }
@@ -119,6 +158,48 @@ impl Bootstrap {
         }
         ways
     }
+}
+
+/// The clusters among which what comes is divided, but for those that get nothing.
+fn weighted_clusters(of: &Value) -> Vec<String> {
+    let weighted = get(of, "weighted_clusters").map_or(&[][..], |weighted| items(weighted, "clusters"));
+    let has_weight = |cluster: &&Value| get(cluster, "weight").is_none_or(|weight| weight.as_u64() != Some(0));
+    let clusters = weighted.iter().filter(has_weight);
+    clusters.filter_map(|cluster| text(cluster, "name")).collect()
+}
+
+/// What a filter chain expects.
+fn transport(chain: &Value) -> Transport {
+    let Some(socket) = get(chain, "transport_socket") else {
+        return Transport::Plain;
+    };
+    let config = get(socket, "typed_config");
+    let kind = config
+        .and_then(|config| config.get("@type")?.as_str())
+        .unwrap_or_default();
+    if kind.ends_with(".RawBuffer") {
+        return Transport::Plain;
+    }
+    if !kind.ends_with(".DownstreamTlsContext") {
+        return Transport::Other(text(socket, "name").unwrap_or_default());
+    }
+    let matched = get(chain, "filter_chain_match").map_or(&[][..], |matched| items(matched, "server_names"));
+    let asks = config.and_then(|config| get(config, "require_client_certificate"));
+    Transport::Tls {
+        names: matched.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        asks_for_certificate: asks.is_some_and(|asks| asks.as_bool() != Some(false)),
+    }
+}
+
+/// The clusters to which a filter passes bytes on; none of another filter, or where that is not known.
+fn passes_on(filter: &Value) -> Option<Vec<String>> {
+    let config = get(filter, "typed_config")?;
+    let kind = config.get("@type")?.as_str()?;
+    let clusters = match text(config, "cluster") {
+        Some(cluster) => vec![cluster],
+        None => weighted_clusters(config),
+    };
+    (kind.ends_with(".TcpProxy") && !clusters.is_empty()).then_some(clusters)
 }
 
 /// The routes of a filter of a listener, with the filters before its router; why they are not known, if that says something.
@@ -146,7 +227,7 @@ fn routes_of(filter: &Value, tables: &[Value]) -> Result<(Value, Vec<String>), O
     }
 }
 
-fn read((port, is_tls): (u16, bool), (host, of): (usize, &Value), route: &Value, filters: &[String]) -> Route {
+fn read((port, transport): (u16, &Transport), (host, of): (usize, &Value), route: &Value, filters: &[String]) -> Route {
     let texts = |value: &Value, name| {
         items(value, name)
             .iter()
@@ -197,7 +278,7 @@ fn read((port, is_tls): (u16, bool), (host, of): (usize, &Value), route: &Value,
     }
     Route {
         port,
-        is_tls,
+        transport: transport.clone(),
         host,
         domains: texts(of, "domains"),
         path,
@@ -229,13 +310,7 @@ fn answer(route: &Value) -> Answer {
     if let Some(cluster) = text(action, "cluster") {
         return Answer::Clusters(vec![cluster]);
     }
-    let weighted = get(action, "weighted_clusters").map_or(&[][..], |weighted| items(weighted, "clusters"));
-    let has_weight = |cluster: &&Value| get(cluster, "weight").is_none_or(|weight| weight.as_u64() != Some(0));
-    let clusters: Vec<String> = weighted
-        .iter()
-        .filter(has_weight)
-        .filter_map(|cluster| text(cluster, "name"))
-        .collect();
+    let clusters = weighted_clusters(action);
     match clusters.is_empty() {
         true => Answer::Other("cluster_header".to_owned()),
         false => Answer::Clusters(clusters),
@@ -247,6 +322,28 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn what_listeners_expect_and_pass_on_is_read() {
+        let tls = "transport_socket: {name: t, typed_config: {'@type': x.DownstreamTlsContext, require_client_certificate: true}}";
+        let proxy = "'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+        let text = format!(
+            "static_resources: {{listeners: [{{address: {{socket_address: {{address: 0.0.0.0, port_value: 90}}}}, filter_chains: [\
+             {{{tls}, filter_chain_match: {{server_names: [a.com]}}, filters: [{{name: t, typed_config: {{{proxy}, cluster: db}}}}]}}, \
+             {{filters: [{{name: t, typed_config: {{{proxy}, weighted_clusters: {{clusters: [{{name: p, weight: 1}}]}}}}}}]}}]}}]}}"
+        );
+        let ways = Bootstrap::parse(Path::new("x.yaml"), &text).unwrap().ways();
+        let passed = |transport, cluster: &str| Passed {
+            port: 90,
+            transport,
+            clusters: vec![cluster.to_owned()],
+        };
+        let tls = Transport::Tls {
+            names: vec!["a.com".to_owned()],
+            asks_for_certificate: true,
+        };
+        assert_eq!(ways.passed, [passed(tls, "db"), passed(Transport::Plain, "p")]);
+    }
 
     #[test]
     fn routes_are_read_in_the_order_in_which_they_are_tried() {
@@ -280,7 +377,8 @@ static_resources:
         let [x, y, z, other] = ways.routes.as_slice() else {
             panic!("{ways:?}")
         };
-        assert!(x.is_tls && x.port == 80 && x.domains == ["a.com", "*"] && x.filters == ["envoy.filters.http.cors"]);
+        assert!(matches!(x.transport, Transport::Other(_)));
+        assert!(x.port == 80 && x.domains == ["a.com", "*"] && x.filters == ["envoy.filters.http.cors"]);
         assert_eq!(
             (&x.path, &x.answer),
             (

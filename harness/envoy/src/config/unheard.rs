@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshkat_model::mesh::{GroupSpec, MeshSpec, Port, Service};
+use meshkat_model::mesh::{Application, GroupSpec, MeshSpec, Port};
 use serde_yaml::Value;
 
 use super::{
@@ -32,7 +32,7 @@ impl MeshLint {
                 .iter()
                 .map(|endpoint| (endpoint, mesh.groups_of_host(&endpoint.host)));
             // Beside an Envoy alone there may be a program of somebody else's.
-            let own = read.local.iter().filter(|_| group.service.is_some());
+            let own = read.local.iter().filter(|_| group.application.is_some());
             let own = own.map(|endpoint| (endpoint, vec![name.as_str()]));
             for (endpoint, meant) in named.chain(own) {
                 let Some(port) = endpoint.port.filter(|_| !endpoint.is_udp) else {
@@ -79,8 +79,8 @@ fn tell(
 
 /// The ports at which a group's pods are reached; none where that is not known. `config` is what their Envoys have.
 fn listened_at(group: &GroupSpec, config: Option<&Bootstrap>) -> Option<BTreeSet<u16>> {
-    let mut ports: BTreeSet<u16> = group.service.map(|_| Port::Application.number()).into_iter().collect();
-    ports.extend(group.service.and_then(Service::further_port).map(|(_, port)| port));
+    let own = group.application.iter().flat_map(Application::ports);
+    let mut ports: BTreeSet<u16> = own.collect();
     if group.envoy.is_none() {
         return Some(ports);
     }
@@ -114,6 +114,8 @@ fn by_a_control_plane(config: &Bootstrap) -> bool {
 mod tests {
     use std::{fs, path::Path};
 
+    use meshkat_model::mesh::Service;
+
     use super::*;
 
     fn listener(port: u16) -> String {
@@ -129,7 +131,7 @@ mod tests {
 
     fn group(service: Option<Service>, envoy: Option<&Path>) -> GroupSpec {
         GroupSpec {
-            service,
+            application: service.map(Into::into),
             envoy: envoy.map(Path::to_owned),
             overlays: Vec::new(),
             replicas: None,
@@ -164,6 +166,7 @@ mod tests {
             groups: groups.map(|(name, group)| (name.to_owned(), group)).into(),
             envoy: None,
             fixed: Default::default(),
+            certificates: None,
             alone: None,
         };
         let found = MeshLint::default().unheard(&mesh).into_iter();

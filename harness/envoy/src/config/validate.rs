@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use meshkat_model::certificates::{self, Certificates};
+
 use super::{
     Bootstrap, ConfigError, ValidateError,
     document::LARGEST,
@@ -157,6 +159,15 @@ impl Validator {
         };
         meshkat_files::write_private(&file, text)?;
         harmless::link_neighbours(config, folder.path())?;
+        if !config.made_files().is_empty() {
+            let certificates = folder.path().join(certificates::FOLDER);
+            // A link to what the project has of that name is another's.
+            if certificates.symlink_metadata().is_err() {
+                meshkat_files::private_folder(&certificates)?;
+                let names = vec!["localhost".to_owned()];
+                crate::certificates::write(&Certificates { names }, &certificates)?;
+            }
+        }
 
         let mut environment = sandbox::environment(folder.path());
         environment.extend(harmless::variables(config));

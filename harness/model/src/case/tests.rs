@@ -23,7 +23,7 @@ impl Meshes for Pets {
 
 fn case_of(registered: bool, steps: &str) -> Case {
     let group = |service, registered| GroupSpec {
-        service: Some(service),
+        application: Some(Service::into(service)),
         envoy: (service != Service::Sds).then(|| "envoy.yaml".into()),
         overlays: Vec::new(),
         replicas: (service != Service::Sds).then_some(2),
@@ -33,6 +33,7 @@ fn case_of(registered: bool, steps: &str) -> Case {
     let meshes = Pets(MeshSpec {
         name: "pets".to_owned(),
         envoy: None,
+        certificates: None,
         alone: None,
         fixed: [].into(),
         groups: [

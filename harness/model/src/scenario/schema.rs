@@ -39,6 +39,7 @@ pub fn schemas() -> IndexMap<&'static str, Value> {
     }
     add_rules(&mut scenario, OF_SCENARIOS);
     let mut mesh = schemars::schema_for!(MeshFile).to_value();
+    scalars(&mut mesh);
     add_rules(&mut mesh, OF_MESHES);
     let mut all = IndexMap::from([("scenario", scenario), ("mesh", mesh)]);
     all.extend(WRITTEN.map(|(name, text)| (name, json(text))));

@@ -17,7 +17,7 @@ struct Petshop(MeshSpec);
 impl Petshop {
     fn new() -> Self {
         let group = |service: Option<Service>, envoy: bool, replicas| GroupSpec {
-            service,
+            application: service.map(Into::into),
             envoy: envoy.then(|| "envoy.yaml".into()),
             overlays: Vec::new(),
             replicas,
@@ -33,6 +33,7 @@ impl Petshop {
             name: "petshop".to_owned(),
             groups,
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         })

@@ -15,7 +15,7 @@ impl Both {
     /// The two.
     pub(crate) fn new() -> Self {
         let pet = GroupSpec {
-            service: Some(Service::Pet),
+            application: Some(Service::Pet.into()),
             envoy: Some("pet.yaml".into()),
             overlays: Vec::new(),
             replicas: Some(3),
@@ -23,7 +23,7 @@ impl Both {
             registered: true,
         };
         let ingress = GroupSpec {
-            service: None,
+            application: None,
             replicas: None,
             registered: false,
             ..pet.clone()
@@ -32,6 +32,7 @@ impl Both {
         let mesh = |name: &str| MeshSpec {
             name: name.to_owned(),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
             groups: groups.clone(),

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use meshkat_envoy::config::{Bootstrap, Rebind, Rebound};
-use meshkat_model::mesh::{GroupSpec, MeshSpec, PodPorts};
+use meshkat_model::mesh::{Application, GroupSpec, MeshSpec, PodPorts, Port};
 
 use crate::RuntimeError;
 use crate::error::failed;
@@ -57,13 +57,16 @@ impl Bootstraps {
             shares,
         };
         let ports = |group: &GroupSpec| {
-            let config = all.of(group)?;
-            Some(config.ports(shares, group.service.is_some()))
+            let own = group.application.as_ref().map(Application::ports).unwrap_or_default();
+            match all.of(group) {
+                Some(config) => config.ports(shares, &own),
+                None => PodPorts {
+                    application: own.first().copied().unwrap_or(Port::Application.number()),
+                    ..PodPorts::default()
+                },
+            }
         };
-        let ports = mesh
-            .groups
-            .iter()
-            .map(|(name, group)| (name.clone(), ports(group).unwrap_or_default()));
+        let ports = mesh.groups.iter().map(|(name, group)| (name.clone(), ports(group)));
         all.ports = ports.collect();
         Ok(all)
     }
@@ -71,6 +74,11 @@ impl Bootstraps {
     fn of(&self, group: &GroupSpec) -> Option<&Bootstrap> {
         let source = group.envoy.as_ref()?;
         self.read.get(&(source.clone(), group.overlays.clone()))
+    }
+
+    /// Whether what is written for pods is this user's alone: what containers read is for others, too.
+    pub(crate) fn are_private(&self) -> bool {
+        self.shares
     }
 
     /// Where the ports of a group's pods are.
@@ -163,8 +171,8 @@ pub fn write_files(rebound: &Rebound, folder: &Path, private: bool) -> Result<Op
     Ok(Some(folder.to_owned()))
 }
 
-/// Copies a file, or a folder with all that is in it but for links.
-fn carry(source: &Path, target: &Path, private: bool, count: &mut usize) -> io::Result<()> {
+/// Copies a file, or a folder with all that is in it but for links. What can be executed can still be.
+pub(super) fn carry(source: &Path, target: &Path, private: bool, count: &mut usize) -> io::Result<()> {
     *count += 1;
     if *count > MOST {
         return Err(io::Error::new(
@@ -173,7 +181,13 @@ fn carry(source: &Path, target: &Path, private: bool, count: &mut usize) -> io::
         ));
     }
     if !source.is_dir() {
-        return write_one(target, &meshkat_files::read(source, LARGEST)?, private);
+        write_one(target, &meshkat_files::read(source, LARGEST)?, private)?;
+        let is_executable = fs::metadata(source)?.permissions().mode() & 0o111 != 0;
+        let mode = if private { 0o700 } else { 0o755 };
+        return match is_executable {
+            true => fs::set_permissions(target, Permissions::from_mode(mode)),
+            false => Ok(()),
+        };
     }
     make_folder(target, private)?;
     for entry in fs::read_dir(source)? {
@@ -185,7 +199,7 @@ fn carry(source: &Path, target: &Path, private: bool, count: &mut usize) -> io::
     Ok(())
 }
 
-fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
     meshkat_files::private_folder(folder)?;
     match private {
         true => Ok(()),
@@ -194,7 +208,7 @@ fn make_folder(folder: &Path, private: bool) -> io::Result<()> {
 }
 
 /// Moves a whole file to its place, with the permissions that it is to have: who waits for it reads it at once.
-fn write_one(file: &Path, content: &[u8], private: bool) -> io::Result<()> {
+pub(super) fn write_one(file: &Path, content: &[u8], private: bool) -> io::Result<()> {
     if private {
         return meshkat_files::write_private(file, content);
     }

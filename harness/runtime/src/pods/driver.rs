@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use meshkat_envoy::config::{Hosts, Rebind};
-use meshkat_model::mesh::{Container, Port, Service};
+use meshkat_model::mesh::{Application, Container, Port};
 
 use super::address::{PodAddress, PodName};
 use super::bootstraps::Configuration;
@@ -128,7 +128,7 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     fn rebind(&self, pod: &PodAddress, hosts: Hosts) -> Rebind;
 
     /// A pod's application.
-    fn application(&self, pod: &PodAddress, service: Service) -> Self::Container;
+    fn application(&self, pod: &PodAddress, application: &Application) -> Self::Container;
 
     /// A pod's Envoy with a configuration.
     fn envoy(&self, pod: &PodAddress, configuration: &Configuration) -> Self::Container;

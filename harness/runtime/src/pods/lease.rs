@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{join_all, try_join, try_join_all};
-use meshkat_model::mesh::{Container, MeshSpec, Service};
+use meshkat_model::mesh::{Application, Container, MeshSpec};
 use tokio::sync::watch;
 
 use super::address::{PodAddress, PodName, hosts};
@@ -18,12 +18,13 @@ use super::driver::Driver;
 use super::entries::{Entries, PodEntry};
 use super::handle::{ContainerHandle, Shared, each};
 use super::partition::Partition;
+use super::programs;
 use super::release::Release;
 use crate::error::failed;
 use crate::run::LeaseId;
 use crate::run::begun::Begun;
 use crate::run::by_hand::done_by_hand;
-use crate::run::folder::RunFolder;
+use crate::run::folder::{RunFolder, certificates};
 use crate::run::ledger::{Ledger, LedgerFile};
 use crate::run::owner;
 use crate::run::token::{Token, read_authorization};
@@ -126,6 +127,9 @@ impl<D: Driver> PodLease<D> {
         token.write(&self.folder)?;
         let path = held.folder.ledger();
         held.ledger.set_block(block).map_err(failed("write", &path))?;
+        if let Some(certificates) = &held.mesh.certificates {
+            programs::write_certificates(certificates, &self.folder, held.bootstraps.are_private())?;
+        }
         let mut places = Vec::new();
         for pod in PodName::initial(&held.mesh, &held.bootstraps)? {
             places.push(self.place(pod).await?);
@@ -210,8 +214,14 @@ impl<D: Driver> PodLease<D> {
         let handle = |container, made| {
             ContainerHandle::new(Target::container(&at.name, container), made, Arc::clone(&self.shared))
         };
-        let application = spec.service.map(|service| {
-            let made = self.driver.application(&at, service);
+        let known: Vec<&PodAddress> = known.into_iter().collect();
+        if let Some(program) = spec.program() {
+            let folder = held.folder.program(&at.name);
+            let pods = programs::pods(&held.mesh, known.iter().copied());
+            programs::write(program, &folder, &pods, held.bootstraps.are_private())?;
+        }
+        let application = spec.application.as_ref().map(|application| {
+            let made = self.driver.application(&at, application);
             handle(Container::Application, made)
         });
         let hosts = hosts(&held.mesh, &held.bootstraps, known);
@@ -230,20 +240,23 @@ impl<D: Driver> PodLease<D> {
         })
     }
 
-    /// Starts every pod of a group that is to run from the start: all at the same time, but none before the discovery service,
-    /// which Envoys ask as soon as they run. All pods have their networks, as those have that are started later.
+    /// Starts every pod of a group that is to run from the start: all at the same time, but none before the discovery service
+    /// or a control plane of one's own, which Envoys ask as soon as they run. All pods have their networks, as those have that are started later.
     async fn start_all(&self, held: &Held) -> Result<(), RuntimeError> {
         let entries = self.entries().all().to_vec();
         let spec = |entry: &Entry<D>| held.mesh.groups.get(&entry.at.group);
         let starting = entries
             .iter()
             .filter(|entry| spec(entry).is_some_and(|group| group.started));
-        let is_sds = |entry: &&Entry<D>| spec(entry).and_then(|group| group.service) == Some(Service::Sds);
-        let (sds, others): (Vec<_>, Vec<_>) = starting.partition(is_sds);
+        let is_first = |entry: &&Entry<D>| {
+            let application = spec(entry).and_then(|group| group.application.as_ref());
+            application.is_some_and(Application::is_control_plane)
+        };
+        let (control_planes, others): (Vec<_>, Vec<_>) = starting.partition(is_first);
         let containers = |entries: &[&Entry<D>]| -> Handles<D> {
             entries.iter().flat_map(|entry| entry.containers()).cloned().collect()
         };
-        let (first, then) = (containers(&sds), containers(&others));
+        let (first, then) = (containers(&control_planes), containers(&others));
         let networks = try_join_all(entries.iter().map(|entry| self.connect(entry)));
         let begin = async {
             each(first, async |container| container.start().await).await?;
@@ -474,8 +487,13 @@ impl<D: Driver> Lease for PodLease<D> {
         let mut entries = self.entries();
         entries.name(group, pods);
         let hosts = hosts(&held.mesh, &held.bootstraps, entries.meant());
+        let known = programs::pods(&held.mesh, entries.meant());
         for entry in entries.all() {
             if let Some(spec) = held.mesh.groups.get(&entry.at.group) {
+                if spec.program().is_some() {
+                    let folder = held.folder.program(&entry.at.name);
+                    programs::follow(&folder, &known, held.bootstraps.are_private())?;
+                }
                 let rebind = self.driver.rebind(&entry.at, hosts.clone());
                 held.bootstraps.follow(spec, &rebind, &held.folder)?;
             }
@@ -524,6 +542,10 @@ impl<D: Driver> Lease for PodLease<D> {
     async fn usage(&self, pod: &str, container: Container) -> Option<Usage> {
         let meant = self.entries().containers(&Target::container(pod, container)).ok()?;
         meant.first()?.usage().await
+    }
+
+    fn certificates(&self) -> Option<PathBuf> {
+        certificates(&self.folder)
     }
 
     fn done_by_hand(&self) -> Vec<String> {

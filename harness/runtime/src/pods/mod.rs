@@ -11,6 +11,7 @@ mod entries;
 mod handle;
 pub(crate) mod lease;
 pub(crate) mod partition;
+mod programs;
 mod release;
 mod roster;
 
@@ -20,3 +21,4 @@ pub use bootstraps::{Bootstraps, Configuration, write_files};
 pub use driver::{Driver, DriverContainer, Ended, Life, Look, Order};
 pub use lease::{NewMesh, PodLease};
 pub use partition::Network;
+pub use programs::{ProgramPlace, StartedProgram, started};

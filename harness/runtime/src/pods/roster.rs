@@ -33,7 +33,7 @@ mod tests {
 
     fn group(replicas: Option<u32>) -> GroupSpec {
         GroupSpec {
-            service: None,
+            application: None,
             envoy: None,
             overlays: Vec::new(),
             replicas,

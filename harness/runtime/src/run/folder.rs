@@ -10,6 +10,8 @@
 //!     envoy/<pod>.json   configurations with the pods' addresses, and in envoy/<pod>.d/ the files that they name
 //!     logs/<pod>.<container>.log, and what came before it was cut in .log.1
 //!     sds/<pod>.json     what a discovery service keeps
+//!     certificates/      those that were made for the run
+//!     programs/<pod>/    the files of a program of a user's own, and who is in the mesh
 //!   kept/<lease id>/     folders of ended runs that were asked to be kept
 //! ```
 
@@ -19,6 +21,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use meshkat_model::certificates::FOLDER;
 use meshkat_model::mesh::Container;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -53,13 +56,24 @@ pub fn sds_state(run: &Path, pod: &str) -> PathBuf {
     run.join("sds").join(format!("{pod}.json"))
 }
 
+/// Where the certificates are that were made for a run; none where it has none.
+pub fn certificates(run: &Path) -> Option<PathBuf> {
+    let folder = run.join(FOLDER);
+    folder.is_dir().then_some(folder)
+}
+
+/// What a program of a user's own finds in a pod.
+pub fn program_folder(run: &Path, pod: &str) -> PathBuf {
+    run.join("programs").join(pod)
+}
+
 /// Where the folder of one lease is, after it was released and kept.
 pub fn kept_folder(state_dir: &Path, lease: &LeaseId) -> PathBuf {
     state_dir.join("kept").join(lease.as_str())
 }
 
 /// The folders that a run's folder has from the start.
-const PARTS: [&str; 3] = ["envoy", "logs", "sds"];
+const PARTS: [&str; 4] = ["envoy", "logs", "sds", "programs"];
 
 /// The folder of a run that lives; whoever else asks can see by its lock that it does.
 #[derive(Debug)]
@@ -105,9 +119,14 @@ impl RunFolder {
         resources(&self.path, pod)
     }
 
-    /// Removes a pod's configuration and the files that it names.
+    /// What a program of a user's own finds in a pod.
+    pub(crate) fn program(&self, pod: &str) -> PathBuf {
+        program_folder(&self.path, pod)
+    }
+
+    /// Removes a pod's configuration and the files that it names, and what its program finds.
     pub(crate) fn remove_configuration(&self, pod: &str) -> Result<(), RuntimeError> {
-        for entry in [self.configuration(pod), self.resources(pod)] {
+        for entry in [self.configuration(pod), self.resources(pod), self.program(pod)] {
             remove_entry(&entry).map_err(failed("remove", &entry))?;
         }
         Ok(())

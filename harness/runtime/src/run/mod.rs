@@ -21,7 +21,8 @@ pub(crate) mod token;
 pub use begun::Begun;
 pub use by_hand::note_by_hand;
 pub use folder::{
-    RunFolder, absolute, configuration_file, kept_folder, log_file, resources, run_folder, sds_state, try_lock,
+    RunFolder, absolute, certificates, configuration_file, kept_folder, log_file, program_folder, resources,
+    run_folder, sds_state, try_lock,
 };
 pub use id::{LeaseId, NotALease};
 pub use identity::{ProcessIdentity, Signalled};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use meshkat_envoy::config::{Hosts, Rebind};
-use meshkat_model::mesh::{Container, Service};
+use meshkat_model::mesh::{Application, Container};
 
 use super::script::Script;
 use crate::pods::address::{PodAddress, PodName};
@@ -69,10 +69,11 @@ impl Driver for ScriptedDriver {
             ports: pod.ports.clone(),
             folder: Some(resources(&self.folder, &pod.name)),
             carried: None,
+            certificates: None,
         }
     }
 
-    fn application(&self, pod: &PodAddress, _: Service) -> ScriptedContainer {
+    fn application(&self, pod: &PodAddress, _: &Application) -> ScriptedContainer {
         self.container(pod, Container::Application)
     }
 

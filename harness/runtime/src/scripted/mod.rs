@@ -36,8 +36,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// use meshkat_runtime::{Backend, Target};
 ///
 /// # use meshkat_model::mesh::{GroupSpec, MeshSpec, Service};
-/// # let group = GroupSpec { service: Some(Service::Echo), envoy: None, overlays: vec![], replicas: None, started: true, registered: true };
-/// # let mesh = MeshSpec { name: "one".into(), groups: [("echo".to_owned(), group)].into(), envoy: None, alone: None, fixed: [].into() };
+/// # let group = GroupSpec { application: Some(Service::Echo.into()), envoy: None, overlays: vec![], replicas: None, started: true, registered: true };
+/// # let mesh = MeshSpec { name: "one".into(), groups: [("echo".to_owned(), group)].into(), envoy: None, certificates: None, alone: None, fixed: [].into() };
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let script = Script::default().address("echo", "127.0.0.1".parse().unwrap());
 /// let backend = ScriptedBackend::new(script.clone());

@@ -106,8 +106,8 @@ impl Ground {
     /// `sds`, two `pet`s with their Envoys, an `ingress` that is an Envoy alone, and an `echo` that does not run yet.
     pub(crate) fn mesh(&self) -> MeshSpec {
         let sidecar = || Some(self.path.join("envoys/sidecar.yaml"));
-        let group = |service, envoy, replicas, started| GroupSpec {
-            service,
+        let group = |service: Option<Service>, envoy, replicas, started| GroupSpec {
+            application: service.map(Into::into),
             envoy,
             overlays: Vec::new(),
             replicas,
@@ -123,6 +123,7 @@ impl Ground {
                 ("echo".to_owned(), group(Some(Service::Echo), None, None, false)),
             ]),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         }
@@ -132,7 +133,7 @@ impl Ground {
     pub(crate) fn one(&self, script: &str) -> MeshSpec {
         self.program("echo", script);
         let group = GroupSpec {
-            service: Some(Service::Echo),
+            application: Some(Service::Echo.into()),
             envoy: None,
             overlays: Vec::new(),
             replicas: None,
@@ -143,6 +144,7 @@ impl Ground {
             name: "one".to_owned(),
             groups: IndexMap::from([("echo".to_owned(), group)]),
             envoy: None,
+            certificates: None,
             alone: None,
             fixed: [].into(),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meshkat_model::mesh::MeshSpec;
+use meshkat_model::mesh::{GroupSpec, MeshSpec};
 use meshkat_runtime::pods::{Bootstraps, NewMesh, PodLease};
 use meshkat_runtime::run::{
     Begun, LeaseId, Ledger, Owner, RuntimeName, Token, absolute, kept_folder, open_state_dir, run_folder,
@@ -134,6 +134,9 @@ impl Backend for DockerBackend {
         let core = Arc::clone(&self.core);
         let options = &self.core.options;
         let images = self.images(mesh).await?;
+        for program in mesh.groups.values().filter_map(GroupSpec::program) {
+            image::of_ones_own(&core, program).await?;
+        }
         let bootstraps = Bootstraps::read(mesh, false)?;
         // Before there is anything to remove.
         let begun = Begun::begin(&core.owner, RuntimeName::Docker, &mesh.name).await?;

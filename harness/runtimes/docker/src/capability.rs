@@ -31,7 +31,9 @@ pub fn condition(capability: Capability) -> Option<&'static str> {
         | Capability::SingleContainer
         | Capability::Scale
         | Capability::Logs
+        | Capability::Images
         | Capability::SourceAddress => None,
+        Capability::Programs => Some("the group has an `image`, too"),
     }
 }
 
@@ -41,12 +43,14 @@ pub fn missing(capability: Capability) -> Option<&'static str> {
         .then_some("its pods have a network of their own, which nothing from 127.0.0.0/8 reaches")
 }
 
-/// Everything but what it cannot do on any machine.
+/// Everything but what it cannot do on any machine, or of itself.
 pub(crate) fn possible() -> Capabilities {
     let missing = Capability::ALL
         .into_iter()
         .filter_map(|capability| Some((capability, missing(capability)?)));
-    missing.fold(Capabilities::all(), |all, (capability, reason)| {
+    let reason = "its pods are containers; a group with an `image`, too, runs here as well";
+    let own = Capabilities::all().without(Capability::Programs, reason);
+    missing.fold(own, |all, (capability, reason)| {
         all.without(capability, reason)
     })
 }

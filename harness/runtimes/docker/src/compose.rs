@@ -85,12 +85,19 @@ impl Compose {
             let Some(group) = mesh.groups.get(&place.group).filter(|group| group.started) else {
                 continue;
             };
-            let is_edge = group.service.is_none() && edge.is_none();
+            let is_edge = group.application.is_none() && edge.is_none();
             if is_edge {
                 edge = Some(format!("http://127.0.0.1:{}", self.port));
             }
             services.insert(place.name.clone(), self.sandbox(place, is_edge));
-            if let Some(service) = group.service {
+            if let Some(application) = &group.application {
+                let service = application.service().ok_or_else(|| {
+                    RuntimeError::other(format!(
+                        "`{}` is a program of your own, which no export writes",
+                        place.group
+                    ))
+                    .with_help("export a mesh of services, or write this one into your compose file by hand".to_owned())
+                })?;
                 let name = format!("{}-{}", place.name, Container::Application);
                 services.insert(name, self.application(place, service));
             }
@@ -102,6 +109,7 @@ impl Compose {
                 ports: place.ports.clone(),
                 folder: Some(FILES.into()),
                 carried: Some(FILES.into()),
+                certificates: None,
             };
             let path = configurations.join(format!("{}.json", place.name));
             if let Some(rebound) = bootstraps.rebound(group, &rebind)? {
@@ -196,7 +204,7 @@ impl Compose {
         let discovery = mesh
             .groups
             .iter()
-            .find(|(_, group)| group.service == Some(Service::Sds) && group.started);
+            .find(|(_, group)| group.service() == Some(Service::Sds) && group.started);
         if let Some((name, group)) = discovery {
             let needed = group
                 .pod_names(name)

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use ipnet::Ipv4Net;
 use meshkat_envoy::config::{Hosts, Rebind};
-use meshkat_model::mesh::{Container, Port, Service};
+use meshkat_model::mesh::{Application, Container, Port};
 use meshkat_runtime::pods::{Addresses, Configuration, Driver, Network, PodAddress, PodName};
 use meshkat_runtime::{NetworkFault, RuntimeError};
 use serde_json::json;
 
 use crate::container::DockerContainer;
 use crate::core::Core;
-use crate::launch::{FILES, Launch, Launcher};
+use crate::launch::{CERTIFICATES, FILES, Launch, Launcher};
 use crate::reach::Reach;
 use crate::remove;
 use crate::sandbox::Sandbox;
@@ -116,11 +116,15 @@ impl Driver for DockerDriver {
             ports: pod.ports.clone(),
             folder: Some(FILES.into()),
             carried: Some(FILES.into()),
+            certificates: self.launcher.has_certificates().then(|| CERTIFICATES.into()),
         }
     }
 
-    fn application(&self, pod: &PodAddress, service: Service) -> DockerContainer {
-        let launch = self.launcher.application(pod, service);
+    fn application(&self, pod: &PodAddress, application: &Application) -> DockerContainer {
+        let launch = match application {
+            Application::Service(service) => self.launcher.service(pod, *service),
+            Application::Program(program) => self.launcher.program(pod, program),
+        };
         self.container(pod, Container::Application, launch)
     }
 

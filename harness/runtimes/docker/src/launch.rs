@@ -1,13 +1,15 @@
 //! What each container of a pod is made from.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 use bollard::models::{ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig};
 use meshkat_envoy::command;
 use meshkat_model::mesh::{Container, Port, Service};
-use meshkat_runtime::pods::{Configuration, PodAddress};
-use meshkat_runtime::run::{LeaseId, TOKEN, Token, log_file};
+use meshkat_model::program::Program;
+use meshkat_runtime::pods::{Configuration, PodAddress, ProgramPlace, started};
+use meshkat_runtime::run::{LeaseId, TOKEN, Token, certificates, log_file, program_folder};
 
 use crate::image::{Images, POD};
 use crate::labels;
@@ -42,6 +44,12 @@ const CONFIGURATION: &str = "/etc/envoy/envoy.json";
 
 /// Where the files that it names are.
 pub(crate) const FILES: &str = "/etc/envoy/files";
+
+/// Where the certificates are that were made for the run.
+pub(crate) const CERTIFICATES: &str = "/etc/meshkat/certificates";
+
+/// Where a program of a user's own finds its files.
+const PROGRAM: &str = "/meshkat";
 
 /// Where `sds` keeps its registry.
 const STATE: &str = "/var/lib/meshkat/sds.json";
@@ -90,8 +98,31 @@ impl Launcher {
         }
     }
 
-    /// A pod's application.
-    pub(crate) fn application(&self, place: &PodAddress, service: Service) -> Launch {
+    /// A program of a user's own: what its image runs, in the network of its pod.
+    pub(crate) fn program(&self, pod: &PodAddress, program: &Program) -> Launch {
+        let place = ProgramPlace {
+            listen: Ipv4Addr::UNSPECIFIED.into(),
+            loopback: pod.loopback,
+            folder: Path::new(PROGRAM),
+            certificates: self.has_certificates().then(|| Path::new(CERTIFICATES)),
+        };
+        let started = started(program, pod, &place);
+        let image = program.image.as_deref().unwrap_or_default();
+        let mut body = self.body(pod, "application", image);
+        let env = started.env.iter().map(|(name, value)| format!("{name}={value}"));
+        body.env = Some(env.collect());
+        let folder = program_folder(&self.folder, &pod.name);
+        let mut binds = vec![format!("{}:{PROGRAM}:ro", folder.display())];
+        binds.extend(self.certificates());
+        body.host_config = Some(HostConfig {
+            binds: Some(binds),
+            ..self.beside(pod, Limits::Application)
+        });
+        self.launch(pod, Container::Application, body)
+    }
+
+    /// A service as a pod's application.
+    pub(crate) fn service(&self, place: &PodAddress, service: Service) -> Launch {
         let program = format!("/usr/local/bin/{}", service.name());
         let mut command = vec![
             program,
@@ -140,11 +171,23 @@ impl Launcher {
         // The folder, and not its files one by one: what is moved to the place of a file is seen only so.
         let files = configuration.folder.iter();
         binds.extend(files.map(|files| format!("{}:{FILES}:ro", files.display())));
+        binds.extend(self.certificates());
         body.host_config = Some(HostConfig {
             binds: Some(binds),
             ..self.beside(place, Limits::Envoy)
         });
         self.launch(place, Container::Envoy, body)
+    }
+
+    /// Whether some were made for the run.
+    pub(crate) fn has_certificates(&self) -> bool {
+        certificates(&self.folder).is_some()
+    }
+
+    /// The folder of certificates, as a container finds it.
+    fn certificates(&self) -> Option<String> {
+        let folder = certificates(&self.folder)?;
+        Some(format!("{}:{CERTIFICATES}:ro", folder.display()))
     }
 
     fn launch(&self, place: &PodAddress, container: Container, body: ContainerCreateBody) -> Launch {

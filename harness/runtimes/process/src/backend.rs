@@ -45,6 +45,10 @@ pub fn capabilities() -> Capabilities {
     Capabilities::all()
         .without(Capability::CutNetwork, SHARED)
         .without(Capability::ShapeNetwork, SHARED)
+        .without(
+            Capability::Images,
+            "its pods are plain processes; a group with a `command`, too, runs here as well",
+        )
 }
 
 #[async_trait]

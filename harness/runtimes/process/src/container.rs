@@ -80,6 +80,9 @@ fn start(command: &Command, log: File, errors: File) -> tokio::process::Command 
     let mut start = tokio::process::Command::new(&command.program);
     start.args(&command.arguments).stdout(log).stderr(errors);
     start.env_clear().envs(environment::handed_on()).envs(&command.env);
+    if let Some(folder) = &command.folder {
+        start.current_dir(folder);
+    }
     start
 }
 

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use meshkat_envoy::config::{Hosts, Rebind};
-use meshkat_model::mesh::{Container, MeshSpec, Service};
+use meshkat_model::mesh::{Application, Container, MeshSpec};
 use meshkat_runtime::pods::{Addresses, Bootstraps, Configuration, Driver, Network, PodAddress, PodName};
-use meshkat_runtime::run::{Begun, LeaseId, Ledger, LedgerProcess, LogKeeper, Token, log_file, resources, sds_state};
+use meshkat_runtime::run::{
+    Begun, LeaseId, Ledger, LedgerProcess, LogKeeper, Token, certificates, log_file, resources, sds_state,
+};
 use meshkat_runtime::{RuntimeError, Target, failed};
 
 use crate::block::Block;
@@ -122,13 +124,18 @@ impl Driver for ProcessDriver {
             ports: pod.ports.clone(),
             folder: Some(resources(&self.folder, &pod.name)),
             carried: None,
+            certificates: certificates(&self.folder),
         }
     }
 
-    fn application(&self, pod: &PodAddress, service: Service) -> ProcessContainer {
-        self.container(pod, Container::Application, |holder| {
-            let state = sds_state(&self.folder, &pod.name);
-            prepare::application(&self.core.options, &self.run, &holder.token, pod, service, state)
+    fn application(&self, pod: &PodAddress, application: &Application) -> ProcessContainer {
+        let options = &self.core.options;
+        self.container(pod, Container::Application, |holder| match application {
+            Application::Service(service) => {
+                let state = sds_state(&self.folder, &pod.name);
+                prepare::service(options, &self.run, &holder.token, pod, *service, state)
+            }
+            Application::Program(program) => prepare::program(options, &self.run, pod, program, &self.folder),
         })
     }
 

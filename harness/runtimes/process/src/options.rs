@@ -17,6 +17,9 @@ pub struct ProcessOptions {
     pub envoy_options: command::Options,
     /// The folder of the services' binaries: `pet`, `petstore`, `echo`, `sds` and the others.
     pub services_dir: PathBuf,
+    /// The command line of a program that is every service: it is given one more argument, the service's name, before the service's
+    /// own. None is that each is a binary of its own in `services_dir`.
+    pub services: Option<Vec<OsString>>,
     /// Where runs keep their folders.
     pub state_dir: PathBuf,
     /// Whether a released lease's folder is kept, in `<state_dir>/kept`, when its release names no other place.
@@ -41,6 +44,7 @@ impl ProcessOptions {
             envoys,
             envoy_options: command::Options::default(),
             services_dir: services_dir.into(),
+            services: None,
             state_dir: default_state_dir()?,
             keep: false,
             grace: Duration::from_secs(5),

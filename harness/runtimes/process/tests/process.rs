@@ -289,7 +289,9 @@ async fn a_missing_program_is_told_with_a_way_out() {
     );
     assert_eq!(
         error.help().as_deref(),
-        Some("build the services: cargo build --workspace")
+        Some(
+            "build the services in a checkout, `cargo build --workspace`, and name their folder: MESHKAT_SERVICES=target/debug"
+        )
     );
 
     ground.program("pet", support::STAYS);

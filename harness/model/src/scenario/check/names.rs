@@ -137,7 +137,7 @@ impl Check<'_> {
 
     /// A pod or group that has an application.
     pub(crate) fn application(&mut self, name: &At<String>) {
-        if self.pod(name).is_some_and(|spec| spec.service.is_none()) {
+        if self.pod(name).is_some_and(|spec| spec.application.is_none()) {
             let message = format!("`{}` has no application", name.value);
             self.wrong(name.place, message, "an Envoy alone", "choose a pod with a service");
         }
@@ -145,7 +145,20 @@ impl Check<'_> {
 
     /// The application of a pod or group, which is told if there is none of that name: none where it has no service of ours.
     pub(crate) fn service(&mut self, name: &At<String>) -> Option<Option<Service>> {
-        self.pod(name).map(|spec| spec.service)
+        self.pod(name).map(|spec| spec.service())
+    }
+
+    /// Of these, whose application is a program of one's own, which cannot be told to fail on purpose.
+    pub(crate) fn can_fail_on_purpose(&mut self, names: &At<OneOrMany<At<String>>>) {
+        for name in names.iter() {
+            let own = self.mesh.groups.get(&name.value);
+            let group = own.or(self.group_of(name).map(|(_, spec)| spec));
+            if group.is_some_and(|group| group.program().is_some()) {
+                let message = format!("the application of `{}` is a program of your own", name.value);
+                let help = "only the services of meshkat have faults; `kill`, `pause` and `stop` work, and so does a route of yours that fails";
+                self.wrong(name.place, message, "has no faults", help);
+            }
+        }
     }
 
     /// At least one pod or group, each with an application.
@@ -156,7 +169,19 @@ impl Check<'_> {
 
     /// A mesh with a registry.
     pub(crate) fn needs_sds(&mut self) {
-        if !self.mesh.groups.contains_key("sds") {
+        if !self.mesh.has_registry() {
+            let of_ones_own = self
+                .mesh
+                .groups
+                .iter()
+                .find(|(_, group)| group.program().is_some_and(|program| program.is_control_plane));
+            if let Some((name, _)) = of_ones_own {
+                let help = format!(
+                    "this step speaks to the registry of `sds`; `kill`, `pause`, `stop` and `start` work on `{name}`, and `post` to it as it takes it"
+                );
+                let message = format!("the control plane of this mesh is `{name}`, a program of your own");
+                return self.wrong(self.verb(), message, "it has no registry that is known here", help);
+            }
             let help = "add `sds: {service: sds}` to the mesh";
             self.wrong(
                 self.verb(),

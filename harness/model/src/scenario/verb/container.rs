@@ -99,6 +99,9 @@ impl Verb for StartStep {
 
     fn check(&self, check: &mut Check<'_>) {
         check.targets(&self.start);
+        if self.empty && self.start.len() == 1 && self.start[0].value == "sds" {
+            check.needs_sds();
+        }
         if self.empty && (self.start.len() != 1 || self.start[0].value != "sds") {
             let help = "remove `empty`, or write `start: sds`";
             check.wrong(
@@ -139,7 +142,7 @@ impl Verb for StartStep {
 fn acting(on: Capability, targets: &OneOrMany<At<String>>, mesh: &MeshSpec) -> Vec<Capability> {
     let leaves_another = |target: &At<String>| {
         let group = target.split_once('/').and_then(|(pod, _)| group_of(mesh, pod));
-        group.is_some_and(|group| group.service.is_some() && group.envoy.is_some())
+        group.is_some_and(|group| group.application.is_some() && group.envoy.is_some())
     };
     let single = targets
         .iter()

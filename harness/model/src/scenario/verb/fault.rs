@@ -46,6 +46,7 @@ impl Verb for FaultStep {
 
     fn check(&self, check: &mut Check<'_>) {
         check.applications(&self.fault);
+        check.can_fail_on_purpose(&self.fault);
         if self.status.is_none() && self.delay.is_none() && !self.abort {
             let help = "give it a `status`, a `delay` or `abort: true`";
             check.wrong(check.verb(), "this fault does nothing", "no effect", help);
@@ -116,6 +117,7 @@ impl Verb for HealStep {
 
     fn check(&self, check: &mut Check<'_>) {
         check.applications(&self.heal);
+        check.can_fail_on_purpose(&self.heal);
     }
 
     fn expects(&self) -> bool {

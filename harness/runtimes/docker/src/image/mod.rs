@@ -12,6 +12,7 @@ use bollard::Docker;
 use bollard::query_parameters::CreateImageOptions;
 use futures::StreamExt;
 use meshkat_model::mesh::Service;
+use meshkat_model::program::Program;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::core::Core;
@@ -183,10 +184,44 @@ fn existing(path: PathBuf, service: &'static str) -> Result<PathBuf, RuntimeErro
     }
 }
 
+/// Sees to it that an image of a user's own is there.
+///
+/// # Errors
+/// It is not there, and no registry gives it; or the program has none.
+pub(crate) async fn of_ones_own(core: &Core, program: &Program) -> Result<(), RuntimeError> {
+    let Some(image) = &program.image else {
+        let message = format!(
+            "the program `{}` cannot be run in a container ({})",
+            program.name(),
+            program.place
+        );
+        return Err(RuntimeError::other(message).with_help("give the group an `image`, too".to_owned()));
+    };
+    let missing = |why| {
+        RuntimeError::other(format!("there is no image `{image}` ({}): {why}", program.place))
+            .with_help(format!("build it or load it; try: docker pull {image}"))
+    };
+    fetch(&core.docker, image, &*core.options.tell).await.map_err(missing)
+}
+
 /// Gets an image from a registry; whether it is there now. That no registry answers is no error: there is another way.
 async fn pull(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync)) -> bool {
+    let fetched = fetch(docker, image, tell).await;
+    if let Err(why) = &fetched {
+        tell(&format!(
+            "{image} cannot be had, so the Envoy of this machine is used: {why}"
+        ));
+    }
+    fetched.is_ok()
+}
+
+/// Gets an image from a registry, unless it is there.
+///
+/// # Errors
+/// Why it is not there, in words.
+async fn fetch(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<(), String> {
     if matches!(build::is_there(docker, image).await, Ok(true)) {
-        return true;
+        return Ok(());
     }
     tell(&format!("looking for {image}"));
     let options = CreateImageOptions {
@@ -195,7 +230,7 @@ async fn pull(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync))
     };
     let mut steps = Box::pin(docker.create_image(Some(options), None, None));
     let mut limit = ANSWER;
-    let outcome = loop {
+    loop {
         match tokio::time::timeout(limit, steps.next()).await {
             Err(_) => break Err("it does not answer in time".to_owned()),
             Ok(None) => break Ok(()),
@@ -206,15 +241,6 @@ async fn pull(docker: &Docker, image: &str, tell: &(dyn Fn(&str) + Send + Sync))
                     break Err(Printable(&trouble).to_string());
                 }
             }
-        }
-    };
-    match outcome {
-        Ok(()) => true,
-        Err(why) => {
-            tell(&format!(
-                "{image} cannot be had, so the Envoy of this machine is used: {why}"
-            ));
-            false
         }
     }
 }

@@ -24,6 +24,7 @@ impl Ground {
             envoys: Envoys::one(self.bin().join("envoy")),
             envoy_options: Default::default(),
             services_dir: self.bin(),
+            services: None,
             state_dir: self.state(),
             keep: false,
             grace: DEADLINE,
