@@ -2,10 +2,10 @@
 
 mod client;
 mod connection;
-mod gaps;
-mod jar;
 mod dial;
+mod gaps;
 mod grpc;
+mod jar;
 mod load;
 mod lost;
 mod peer;
@@ -27,10 +27,9 @@ mod websocket;
 mod wire;
 
 pub use client::{Client, LONGEST_BODY, LONGEST_HEADERS};
+pub use grpc::{GrpcRequest, NotDescribed};
 pub use jar::Jar;
 pub use load::{Load, Pace};
-pub use grpc::{GrpcRequest, NotDescribed};
-pub use load::Load;
 pub use raw::{Await, RawRequest, TcpRequest, Until};
 pub use read::{ReadError, read_all};
 pub use record::Progress;

@@ -10,8 +10,8 @@ mod conversation;
 mod exchange;
 pub(crate) mod logged;
 pub(crate) mod received;
-mod window;
 mod transfer;
+mod window;
 
 use crate::{expression::Variables, shorten::shorten};
 
@@ -22,8 +22,8 @@ pub use logged::{AccessLog, LOGGED_VARIABLES, LogLine};
 pub use received::{RECEIVED_VARIABLES, Reached, Received};
 pub use window::{BEHIND, ErrorWindow, Latency, Queued, Served, WINDOW_VARIABLES, Window};
 
-use window::LATE;
 pub use transfer::{Came, PeerEnd, RAW_VARIABLES, RawAnswers, TRANSFER_VARIABLES, Transfer};
+use window::LATE;
 
 /// What came of one request.
 #[derive(Debug, Clone, PartialEq)]

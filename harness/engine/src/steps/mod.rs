@@ -1,8 +1,8 @@
 //! What each verb does.
 
 mod admin;
-mod capacity;
 mod bytes;
+mod capacity;
 mod container;
 mod cookies;
 mod discovery;

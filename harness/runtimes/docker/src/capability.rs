@@ -50,9 +50,7 @@ pub(crate) fn possible() -> Capabilities {
         .filter_map(|capability| Some((capability, missing(capability)?)));
     let reason = "its pods are containers; a group with an `image`, too, runs here as well";
     let own = Capabilities::all().without(Capability::Programs, reason);
-    missing.fold(own, |all, (capability, reason)| {
-        all.without(capability, reason)
-    })
+    missing.fold(own, |all, (capability, reason)| all.without(capability, reason))
 }
 
 impl Probed {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Keys of which an empty list or mapping says nothing. Of others, such as the hosts of a service, it says that there are none.
-const NOT_EMPTY: [&str; 12] = [
+const NOT_EMPTY: [&str; 13] = [
     "contains",
     "distinct",
     "endpoints",

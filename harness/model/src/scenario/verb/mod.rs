@@ -16,8 +16,8 @@ pub mod grpc;
 pub mod load;
 pub mod logged;
 pub mod network;
-pub mod received;
 pub mod raw;
+pub mod received;
 pub mod registry;
 pub mod request;
 pub mod scale;
@@ -48,8 +48,8 @@ use self::{
     grpc::GrpcStep,
     load::{LoadStep, StopLoadStep},
     network::NetworkStep,
-    received::ReceivedStep,
     raw::RawStep,
+    received::ReceivedStep,
     registry::{RegisterStep, UnregisterStep},
     request::RequestStep,
     scale::ScaleStep,
