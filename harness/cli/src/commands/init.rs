@@ -28,6 +28,16 @@ pub(crate) fn run(args: &InitArgs) -> Result<(), Exit> {
         None => STARTER.as_bytes().to_vec(),
     };
     let draft = Draft::of(&name, (&config, content), &project);
+    if let Some(double) = draft.doubles.first() {
+        return Err(Exit::usage(format!(
+            "{} would be two files: the configuration, one that it names, or one that stands in for a host; nothing was written",
+            double.display()
+        ))
+        .help("give the configuration, or the file that it names, another name"));
+    }
+    for file in draft.files.keys() {
+        no_way_out(&project.root, file)?;
+    }
     let taken: Vec<&Path> = draft
         .files
         .keys()
@@ -46,7 +56,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<(), Exit> {
         .help("name another folder, or give the configuration another name"));
     }
     for (file, content) in &draft.files {
-        write(file, content)
+        write(file, content, draft.private.contains(file))
             .map_err(|error| Exit::environment(format!("failed to write {}: {error}", file.display())))?;
         say(&format!("wrote {}", file.display()));
     }
@@ -62,13 +72,40 @@ pub(crate) fn run(args: &InitArgs) -> Result<(), Exit> {
     } else {
         format!("cd {} && ", args.dir.display())
     };
-    say(&format!("\nnext: {go}{} run '{name}/*'", program::name()));
+    match draft.has_scenarios(&project) {
+        true => say(&format!("\nnext: {go}{} run '{name}/*'", program::name())),
+        // No request was thought out: a person has to.
+        false => say(&format!(
+            "\nno scenario was written; next: {go}{} lint, and a first one in scenarios/{name}/ (docs/guide/first-scenario.md)",
+            program::name()
+        )),
+    }
     Ok(())
 }
 
-fn write(file: &Path, content: &[u8]) -> io::Result<()> {
+fn write(file: &Path, content: &[u8], is_private: bool) -> io::Result<()> {
     fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-    meshkat_files::write(file, content)
+    match is_private {
+        true => meshkat_files::write_private(file, content),
+        false => meshkat_files::write(file, content),
+    }
+}
+
+/// That on the way from the project's folder to a file of it nothing leads elsewhere, and nothing stands where a folder has to be.
+fn no_way_out(root: &Path, file: &Path) -> Result<(), Exit> {
+    let below = file.strip_prefix(root).unwrap_or(file);
+    let folders = below.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    for folder in folders.map(|folder| root.join(folder)) {
+        let Ok(there) = fs::symlink_metadata(&folder) else { continue };
+        if !there.is_dir() {
+            let what = if there.is_symlink() { "a link" } else { "no folder" };
+            return Err(
+                Exit::usage(format!("{} is {what}; nothing was written", folder.display()))
+                    .help("name another folder, or move it out of the way"),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The name of the mesh: that of the file, as far as a mesh can have it.

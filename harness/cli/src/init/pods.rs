@@ -11,7 +11,7 @@ use meshkat_model::{
     mesh::Port,
 };
 
-use super::yaml::comments;
+use super::{roles, yaml::comments};
 
 /// Who is in the mesh.
 pub(super) struct Pods {
@@ -21,6 +21,8 @@ pub(super) struct Pods {
     has_own: bool,
     /// The groups of the hosts, each with the ports that somebody asks it at.
     groups: BTreeMap<String, BTreeSet<u16>>,
+    /// Those of them that are asked for something that `echo` cannot answer, each with the service of ours that can.
+    roles: BTreeMap<String, &'static str>,
     /// The group of the discovery service, if there is one.
     discovery: Option<String>,
     /// Who answers for each cluster of which that is known.
@@ -34,6 +36,7 @@ impl Pods {
             edge: String::new(),
             has_own: false,
             groups: BTreeMap::new(),
+            roles: BTreeMap::new(),
             discovery: None,
             served: BTreeMap::new(),
         };
@@ -115,6 +118,12 @@ impl Pods {
                 .or_default()
                 .insert(pods.edge.clone());
         }
+        let roles = roles::of(config);
+        for (cluster, groups) in &pods.served {
+            let role = roles.get(cluster);
+            pods.roles
+                .extend(role.into_iter().flat_map(|role| groups.iter().map(|group| (group.clone(), *role))));
+        }
         pods.served.retain(|cluster, _| !unknown.contains(cluster.as_str()));
         pods
     }
@@ -141,7 +150,8 @@ impl Pods {
                 true => String::new(),
                 false => format!(", envoy: {group}-stand-in.yaml"),
             };
-            text.push_str(&format!("  {group}: {{service: echo{envoy}}}\n"));
+            let service = self.roles.get(group).copied().unwrap_or(roles::USUAL);
+            text.push_str(&format!("  {group}: {{service: {service}{envoy}}}\n"));
         }
         if let Some((group, ports)) = self.groups.iter().next() {
             let port = ports.first().copied().unwrap_or(Port::Application.number());

@@ -178,3 +178,73 @@ fn listeners_with_tls_and_of_bytes_have_their_scenarios() {
     let actual = lab.failure("shop/port-9000").actual;
     assert!(actual.starts_with("200, served by web"), "{actual}");
 }
+
+/// A guard and a collector are who can answer as such, and not an echo that answers everything.
+#[test]
+fn who_is_asked_for_leave_and_told_of_traces_is_the_service_that_can() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    let guard = r#"          - name: envoy.filters.http.ext_authz
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+              grpc_service: {envoy_grpc: {cluster_name: guard}}
+          - name: envoy.filters.http.router"#;
+    let text = SHOP.replacen("          - name: envoy.filters.http.router", guard, 1)
+        + r#"  - name: guard
+    type: STRICT_DNS
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http2_protocol_options: {}}
+    load_assignment: {cluster_name: g, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: guard, port_value: 9001}}}}]}]}
+"#;
+    lab.write("shop.yaml", &text);
+    lab.tell(&["init", "--envoy-config", "shop.yaml"]).exits(0);
+    let mesh = std::fs::read_to_string(lab.project().join("scenarios/meshes/shop.yaml")).expect("it was written");
+    assert!(mesh.contains("guard: {service: authz, envoy: guard-stand-in.yaml}"), "{mesh}");
+    assert!(mesh.contains("beta: {service: echo"), "{mesh}");
+    lab.run(&["shop/*"]).exits(0).says(&["4 cases: 4 passed"]);
+}
+
+#[test]
+fn nothing_is_lost_in_silence_and_nothing_is_written_elsewhere() {
+    let lab = Lab::new();
+    lab.remove_scenarios();
+    // The file of the stand-in for `beta` would be the configuration itself.
+    lab.write("beta-stand-in.yaml", SHOP);
+    lab.tell(&["init", "--envoy-config", "beta-stand-in.yaml"])
+        .exits(2)
+        .says(&["beta-stand-in.yaml would be two files", "nothing was written"]);
+    let outside = lab.path("outside");
+    std::fs::create_dir_all(&outside).expect("the folder is the test's own");
+    lab.write("other/shop.yaml", SHOP);
+    std::os::unix::fs::symlink(&outside, lab.project().join("other/envoy-configs")).expect("a link is made");
+    lab.tell(&["init", "other", "--envoy-config", "other/shop.yaml"])
+        .exits(2)
+        .says(&["other/envoy-configs is a link; nothing was written"]);
+    assert_eq!(crate::lab::names(&outside), Vec::<String>::new());
+    lab.write("third/scenarios", "a file\n");
+    lab.tell(&["init", "third", "--envoy-config", "other/shop.yaml"])
+        .exits(2)
+        .says(&["third/scenarios is no folder; nothing was written"]);
+    assert!(!lab.project().join("third/envoy-configs").exists());
+}
+
+/// Files that a configuration names come along from wherever it is named, and a key stays its owner's.
+#[test]
+fn what_lies_beside_a_configuration_comes_along_from_any_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let lab = Lab::new();
+    lab.write("brought/answer.html", "<p>\n");
+    let key = lab.project().join("brought/answer.html");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("it is the test's own");
+    let text = SHOP.replace("status: 418", "status: 418, body: {filename: answer.html}");
+    lab.write("brought/shop.yaml", &text);
+    lab.write("work/note", "");
+    let mut init = lab.command(&["init", "--envoy-config", "../brought/shop.yaml"]);
+    init.current_dir(lab.project().join("work"));
+    lab.tell_command(init).exits(0).says(&["wrote ./envoy-configs/answer.html"]);
+    let copy = lab.project().join("work/envoy-configs/answer.html");
+    let mode = std::fs::metadata(copy).expect("it came along").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
