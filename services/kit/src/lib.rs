@@ -44,7 +44,7 @@ pub use grpc::{GRPC_MESSAGE_LIMIT, grpc_service, is_grpc};
 pub use guard::{Guard, GuardArgs, InvalidGuard, InvalidToken, TOKEN_VARIABLE, Token};
 pub use identity::{Identity, InvalidInstance, PEER_ADDRESS, SERVED_BY};
 pub use json::{BODY_LIMIT, JsonBody, JsonError, from_json, read_body};
-pub use keep::Log;
+pub use keep::{Log, in_turn, json_length};
 pub use launch::{EXIT_ENVIRONMENT, EXIT_USAGE, Shutdown, bind, launch};
 pub use path::Segment;
 pub use patience::Patience;
