@@ -13,7 +13,7 @@ use meshkat_kit::{App, Identity};
 use tokio::net::TcpListener;
 
 pub use egress::{Egress, InvalidEgress};
-pub use pets::{CONNECT_TIMEOUT, TOTAL_TIMEOUT};
+pub use pets::{CONNECT_TIMEOUT, LONGEST_ANSWER, MOST_PETS, TOTAL_TIMEOUT};
 
 /// Serves the stores on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///
