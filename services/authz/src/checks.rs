@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use meshkat_kit::{JsonBody, Log, Problem};
+use meshkat_kit::{JsonBody, Log, Problem, in_turn, json_length};
 use serde::Serialize;
 
 use crate::rules::{Asked, Decision, Rules};
 
-/// How many checks are kept, and of how many bytes together.
+/// How many checks are kept, and of how many bytes together, as they are told.
 const MOST: usize = 1000;
 const MOST_BYTES: usize = 4 << 20;
-/// What an entry takes beside its texts, about.
+/// What an entry takes beside what is told of it, about.
 const ENTRY: usize = 256;
 
 /// The rules in force and what was asked. Clones share it.
@@ -58,14 +58,13 @@ impl Checks {
     pub(crate) fn decide(&self, protocol: Protocol, asked: Asked) -> Decision {
         let rules = Arc::clone(&self.lock().rules);
         let decision = rules.decide(&asked);
-        let headers = asked.headers.iter().map(|(name, value)| name.len() + value.len());
-        let bytes = ENTRY + asked.path.len() + asked.host.len() + headers.sum::<usize>();
         let check = Check {
             protocol,
             asked,
             allowed: decision.allow,
             rule: decision.rule,
         };
+        let bytes = ENTRY + json_length(&check);
         self.lock().log.push(check, bytes);
         decision
     }
@@ -99,8 +98,11 @@ pub(crate) async fn forget_rules(State(checks): State<Checks>) -> StatusCode {
 
 /// `GET /checks`.
 pub(crate) async fn show(State(checks): State<Checks>) -> Response {
-    let inner = checks.lock();
-    inner.log.told("checks", inner.log.iter())
+    in_turn(|| {
+        let inner = checks.lock();
+        inner.log.told("checks", inner.log.iter())
+    })
+    .await
 }
 
 /// `DELETE /checks`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse};
@@ -22,14 +23,41 @@ impl Authorization for Authorizer {
         let attributes = request.into_inner().attributes.unwrap_or_default();
         let http = attributes.request.and_then(|request| request.http);
         let http = http.ok_or_else(|| Status::invalid_argument("it says nothing of a request over HTTP"))?;
+        let headers = headers(&http);
         let asked = Asked {
             method: http.method,
             host: http.host,
             path: http.path,
-            headers: http.headers.into_iter().collect(),
+            headers,
         };
         Ok(Response::new(answer(self.0.decide(Protocol::Grpc, asked))))
     }
+}
+
+/// The headers by lower-case name, the values of a repeated one joined as Envoy joins them. An Envoy with `encode_raw_headers` has them in
+/// `header_map`, in the bytes that they came in, and `headers` is empty.
+fn headers(http: &HttpRequest) -> BTreeMap<String, String> {
+    let raw = http.header_map.iter().flat_map(|map| &map.headers);
+    let raw = raw.map(|header| {
+        let value = if header.raw_value.is_empty() {
+            header.value.clone()
+        } else {
+            String::from_utf8_lossy(&header.raw_value).into_owned()
+        };
+        (&header.key, value)
+    });
+    let texts = http.headers.iter().map(|(name, value)| (name, value.clone()));
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in texts.chain(raw) {
+        let known = all.entry(name.to_ascii_lowercase());
+        known
+            .and_modify(|values| {
+                values.push(',');
+                values.push_str(&value);
+            })
+            .or_insert(value);
+    }
+    all
 }
 
 fn answer(decision: Decision) -> CheckResponse {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
 use meshkat_kit::Problem;
 use meshkat_kit::shape::header;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub(crate) enum Otherwise {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// One of these; any if there are none.
+    /// One of these, in whatever case; any if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) methods: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +135,11 @@ impl Rules {
 
 impl Rule {
     fn check(&self) -> Result<(), String> {
+        for method in &self.methods {
+            method
+                .parse::<Method>()
+                .map_err(|_| format!("`methods` has {method:?}, which is no method: it is one such as GET"))?;
+        }
         for (name, value) in self.set.iter().chain(&self.headers) {
             header(name, value).map_err(|error| error.to_string())?;
         }
@@ -153,8 +159,13 @@ impl Rule {
     }
 
     fn fits(&self, asked: &Asked) -> bool {
-        let has = |(name, value): (&String, &String)| asked.headers.get(&name.to_ascii_lowercase()) == Some(value);
-        (self.methods.is_empty() || self.methods.contains(&asked.method))
+        // As `header` reads them where the rule is checked.
+        let has = |(name, value): (&String, &String)| {
+            let has = asked.headers.get(&name.trim().to_ascii_lowercase());
+            has.is_some_and(|has| has == value.trim())
+        };
+        let is_asked = |method: &String| method.eq_ignore_ascii_case(&asked.method);
+        (self.methods.is_empty() || self.methods.iter().any(is_asked))
             && self
                 .host
                 .as_ref()
@@ -194,7 +205,8 @@ mod tests {
             "rules": [
                 {"path": "/admin", "headers": {"X-User": "root"}, "allow": true, "set": {"x-role": "admin"}, "remove": ["x-user"]},
                 {"path": "/admin", "allow": false, "status": 401, "body": "who are you?"},
-                {"methods": ["DELETE", "PUT"], "host": "FOO.com", "allow": false},
+                {"methods": ["delete", "PUT"], "host": "FOO.com", "allow": false},
+                {"headers": {"x-bad ": " 1"}, "allow": false},
             ],
             "otherwise": "allow",
         }))
@@ -203,6 +215,9 @@ mod tests {
             ("GET", "/admin/x", &[("x-user", "root")][..], Some(0), true, 403),
             ("GET", "/admin/x", &[("x-user", "me")], Some(1), false, 401),
             ("PUT", "/", &[], Some(2), false, 403),
+            ("DELETE", "/", &[], Some(2), false, 403),
+            ("GET", "/", &[("x-bad", "1")], Some(3), false, 403),
+            ("GET", "/", &[("x-bad", "10")], None, true, 403),
             ("GET", "/", &[], None, true, 403),
         ] {
             let decision = rules.decide(&asked(method, path, headers));
@@ -223,6 +238,8 @@ mod tests {
             (json!({"allow": true, "set": {"content-length": "3"}}), "content-length"),
             (json!({"allow": true, "remove": ["no name"]}), "no name"),
             (json!({"alow": true}), "alow"),
+            (json!({"allow": true, "methods": ["GET", "P UT"]}), "P UT"),
+            (json!({"allow": true, "methods": [""]}), "`methods`"),
         ] {
             let error = rules(json!({"rules": [rule], "otherwise": "deny"})).unwrap_err();
             assert!(error.contains(told), "{error}");

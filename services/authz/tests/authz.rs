@@ -1,5 +1,6 @@
 //! Checks over HTTP and gRPC, as an Envoy makes them, and the rules.
 
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request as Asked};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -25,7 +26,6 @@ async fn put(authz: &Running, rules: &Value) -> u16 {
 }
 
 async fn call(authz: &Running, path: &str, headers: &[(&str, &str)]) -> CheckResponse {
-    let mut calls = AuthorizationClient::connect(authz.url("")).await.unwrap();
     let headers = headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -36,6 +36,11 @@ async fn call(authz: &Running, path: &str, headers: &[(&str, &str)]) -> CheckRes
         headers: headers.collect(),
         ..HttpRequest::default()
     };
+    check(authz, http).await
+}
+
+async fn check(authz: &Running, http: HttpRequest) -> CheckResponse {
+    let mut calls = AuthorizationClient::connect(authz.url("")).await.unwrap();
     let attributes = AttributeContext {
         request: Some(Asked {
             http: Some(http),
@@ -129,6 +134,80 @@ async fn rules_are_the_same_over_http_and_grpc() {
 
     client().delete(authz.url("/rules")).send().await.unwrap();
     assert_eq!(code(&call(&authz, "/open", &[]).await), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn headers_are_seen_in_whichever_way_an_envoy_tells_them() {
+    let authz = authz().await;
+    let rules = json!({
+        "rules": [{"headers": {"x-bad": "1"}, "allow": false}, {"headers": {"x-many": "a,b"}, "allow": false}],
+        "otherwise": "allow",
+    });
+    assert_eq!(put(&authz, &rules).await, 200);
+    let header = |key: &str, value: &str, raw_value: &[u8]| HeaderValue {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        raw_value: raw_value.to_vec(),
+    };
+    // With `encode_raw_headers` an Envoy has the bytes, as it has them.
+    for (headers, code) in [
+        (
+            vec![header("x-good", "", b"1"), header("x-bad", "", b"1")],
+            Code::PermissionDenied,
+        ),
+        (vec![header("x-bad", "1", b"")], Code::PermissionDenied),
+        (vec![header("X-Bad", "", b"1")], Code::PermissionDenied),
+        (
+            vec![header("x-many", "", b"a"), header("x-many", "", b"b")],
+            Code::PermissionDenied,
+        ),
+        (vec![header("x-bad", "", b"\xff")], Code::Ok),
+        (vec![], Code::Ok),
+    ] {
+        let http = HttpRequest {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            header_map: Some(HeaderMap {
+                headers: headers.clone(),
+            }),
+            ..HttpRequest::default()
+        };
+        let answer = check(&authz, http).await;
+        assert_eq!(answer.status.unwrap().code, i32::from(code), "{headers:?}");
+    }
+    assert_eq!(
+        self::code(&call(&authz, "/", &[("X-Bad", "1")]).await),
+        Code::PermissionDenied
+    );
+    let told: Value = client()
+        .get(authz.url("/checks"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(told["checks"][0]["headers"], json!({"x-good": "1", "x-bad": "1"}));
+}
+
+#[tokio::test]
+async fn what_is_told_is_no_longer_than_what_is_kept() {
+    let authz = authz().await;
+    let escaped = "\u{1}".repeat(100_000);
+    for _ in 0..20 {
+        call(&authz, "/", &[("x-long", &escaped)]).await;
+    }
+    let told = client()
+        .get(authz.url("/checks"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(told.len() <= 4 << 20, "{}", told.len());
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["count"], &told["left_out"]), (&json!(20), &json!(14)));
 }
 
 #[tokio::test]

@@ -6,45 +6,91 @@ use envoy_types::pb::envoy::config::core::v3::{Address, RequestMethod};
 use envoy_types::pb::envoy::data::accesslog::v3::{
     AccessLogCommon, HttpAccessLogEntry, ResponseFlags, TcpAccessLogEntry,
 };
-use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogService;
-use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
-use envoy_types::pb::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
+use envoy_types::pb::envoy::service::accesslog::v3::StreamAccessLogsResponse;
+use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::SERVICE_NAME;
 use envoy_types::pb::google::protobuf::Duration;
+use prost::Message as _;
+use prost::bytes::Bytes;
 use serde_json::{Map, Value, json};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
 
+use crate::bounds::{Entries, name, told};
 use crate::collected::{Collected, Source};
+use crate::raw::Takes;
+use crate::wire::{Fields, Malformed, first};
+
+/// The fields of a message, and those of who sends it.
+const IDENTIFIER: u32 = 1;
+const HTTP_LOGS: u32 = 2;
+const TCP_LOGS: u32 = 3;
+const NODE: u32 = 1;
+const LOG_NAME: u32 = 2;
+/// Of a node.
+const ID: u32 = 1;
+/// Of logs of both kinds.
+const LOG_ENTRY: u32 = 1;
 
 /// The service.
+#[derive(Debug, Clone)]
 pub(crate) struct AccessLogs(pub(crate) Collected);
 
-#[tonic::async_trait]
-impl AccessLogService for AccessLogs {
-    async fn stream_access_logs(
-        &self,
-        request: Request<Streaming<StreamAccessLogsMessage>>,
-    ) -> Result<Response<StreamAccessLogsResponse>, Status> {
-        let mut messages = request.into_inner();
-        // The first message says who sends them all.
-        let (mut node, mut log_name) = (String::new(), String::new());
+/// Who sends the entries of a stream, which its first message says.
+#[derive(Debug, Default)]
+struct Sender {
+    node: String,
+    log_name: String,
+}
+
+impl Takes for AccessLogs {
+    const SERVICE: &'static str = SERVICE_NAME;
+    const METHOD: &'static str = "StreamAccessLogs";
+    type Answer = StreamAccessLogsResponse;
+
+    async fn take(self, mut messages: Streaming<Bytes>) -> Result<StreamAccessLogsResponse, Status> {
+        let mut sender = Sender::default();
         while let Some(message) = messages.message().await? {
-            if let Some(identifier) = message.identifier {
-                node = identifier.node.map(|node| node.id).unwrap_or_default();
-                log_name = identifier.log_name;
+            let mut entries = Entries::default();
+            let kept = self.keep(&message, &mut sender, &mut entries).await;
+            let passed_over = entries.passed_over();
+            if passed_over > 0 {
+                tracing::warn!("access logs of {:?}: {}", sender.node, told(passed_over));
+                self.0.lock().logs.pass_over(passed_over);
             }
-            let entries: Vec<Value> = match message.log_entries {
-                Some(LogEntries::HttpLogs(logs)) => logs.log_entry.iter().map(http).collect(),
-                Some(LogEntries::TcpLogs(logs)) => logs.log_entry.iter().map(tcp).collect(),
-                None => Vec::new(),
+            kept?;
+        }
+        Ok(StreamAccessLogsResponse {})
+    }
+}
+
+impl AccessLogs {
+    async fn keep(&self, message: &[u8], sender: &mut Sender, entries: &mut Entries) -> Result<(), Malformed> {
+        let mut fields = Fields::of(message);
+        while let Some(field) = fields.next()? {
+            entries.step().await;
+            let read: fn(&[u8]) -> Result<Value, Malformed> = match field.number {
+                IDENTIFIER => {
+                    sender.node = name(first(first(field.content, NODE)?, ID)?);
+                    sender.log_name = name(first(field.content, LOG_NAME)?);
+                    continue;
+                }
+                HTTP_LOGS => |entry| Ok(http(&HttpAccessLogEntry::decode(entry)?)),
+                TCP_LOGS => |entry| Ok(tcp(&TcpAccessLogEntry::decode(entry)?)),
+                _ => continue,
             };
-            for mut entry in entries {
+            let mut logs = Fields::of(field.content);
+            while let Some(entry) = logs.next_of(LOG_ENTRY)? {
+                entries.step().await;
+                if !entries.admit(entry.len()) {
+                    continue;
+                }
+                let mut entry = read(entry)?;
                 entry["source"] = json!(Source::Als);
-                entry["service"] = json!(node);
-                entry["log_name"] = json!(log_name);
-                self.0.log(node.clone(), String::new(), &entry);
+                entry["service"] = json!(sender.node);
+                entry["log_name"] = json!(sender.log_name);
+                self.0.log(&sender.node, String::new(), &entry);
             }
         }
-        Ok(Response::new(StreamAccessLogsResponse {}))
+        Ok(())
     }
 }
 
@@ -100,8 +146,12 @@ fn common(common: Option<&AccessLogCommon>) -> Map<String, Value> {
         "upstream_request_attempt_count": common.upstream_request_attempt_count,
         "route_name": common.route_name,
         "response_flags": common.response_flags.as_ref().map(flags).unwrap_or_default(),
-        "start_us": common.start_time.as_ref().map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1000),
-        "duration_us": micros(common.duration.as_ref().or(common.time_to_last_downstream_tx_byte.as_ref())),
+        "start_us": common.start_time.as_ref().map(|time| micros(time.seconds, time.nanos)),
+        "duration_us": common
+            .duration
+            .as_ref()
+            .or(common.time_to_last_downstream_tx_byte.as_ref())
+            .map(|time: &Duration| micros(time.seconds, time.nanos)),
         "stream_id": common.stream_id,
         "connection_termination_details": common.connection_termination_details,
         "custom_tags": common.custom_tags,
@@ -113,8 +163,11 @@ fn common(common: Option<&AccessLogCommon>) -> Map<String, Value> {
     }
 }
 
-fn micros(time: Option<&Duration>) -> Option<i64> {
-    time.map(|time| time.seconds * 1_000_000 + i64::from(time.nanos) / 1000)
+/// What is further away than can be said is as far as can be.
+fn micros(seconds: i64, nanos: i32) -> i64 {
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(i64::from(nanos) / 1000)
 }
 
 fn address(address: Option<&Address>) -> Option<String> {

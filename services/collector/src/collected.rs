@@ -8,10 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::bounds::MOST_ENTRIES;
 use crate::metrics::Metrics;
 
 /// How many spans, and how many log entries, are kept, and of how many bytes together.
-const MOST: usize = 10_000;
+const MOST: usize = MOST_ENTRIES;
 const MOST_BYTES: usize = 8 << 20;
 /// What an entry takes beside its text, about.
 const ENTRY: usize = 128;
@@ -80,25 +81,23 @@ impl Default for Collected {
 }
 
 impl Collected {
-    pub(crate) fn spans(&self, spans: impl IntoIterator<Item = Span>) {
-        for span in spans {
-            if let Ok(text) = to_raw_value(&span) {
-                let kept = Kept {
-                    service: span.service,
-                    trace_id: span.trace_id,
-                    text,
-                };
-                let bytes = kept.bytes();
-                self.lock().spans.push(kept, bytes);
-            }
+    pub(crate) fn span(&self, span: Span) {
+        if let Ok(text) = to_raw_value(&span) {
+            let kept = Kept {
+                service: span.service,
+                trace_id: span.trace_id,
+                text,
+            };
+            let bytes = kept.bytes();
+            self.lock().spans.push(kept, bytes);
         }
     }
 
     /// A log entry of a service, in a trace; both may be empty.
-    pub(crate) fn log(&self, service: String, trace_id: String, entry: &Value) {
+    pub(crate) fn log(&self, service: &str, trace_id: String, entry: &Value) {
         if let Ok(text) = to_raw_value(entry) {
             let kept = Kept {
-                service,
+                service: service.to_owned(),
                 trace_id,
                 text,
             };

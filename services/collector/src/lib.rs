@@ -2,24 +2,27 @@
 //! told to those who run it.
 
 mod als;
+mod bounds;
 mod collected;
 mod command;
 mod metrics;
 mod otlp;
+mod raw;
 mod rest;
 mod statsd;
+mod wire;
 mod zipkin;
 
 use std::future::Future;
 use std::io;
 
-use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogServiceServer;
-use meshkat_kit::{App, GRPC_MESSAGE_LIMIT, Identity, grpc_service};
+use meshkat_kit::{App, Identity, grpc_service};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use collected::Collected;
 pub use command::main;
+use raw::Raw;
 pub use statsd::Statsd;
 
 /// Collects on `listener`, and statistics on `statsd`, until `shutdown` resolves; then finishes what is in flight.
@@ -36,8 +39,7 @@ pub async fn run(
     let router = meshkat_kit::router()
         .merge(identity.guard().private(rest::routes(&collected)))
         .merge(zipkin::routes(&collected));
-    let logs = AccessLogServiceServer::new(als::AccessLogs(collected.clone()));
-    let router = grpc_service(router, logs.max_decoding_message_size(GRPC_MESSAGE_LIMIT));
+    let router = grpc_service(router, Raw(als::AccessLogs(collected.clone())));
     let routes = otlp::routes(router, &collected);
     let stop = CancellationToken::new();
     let shutdown = async {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use meshkat_kit::json_length;
 use serde::Serialize;
 
 use crate::collected::Source;
 
-/// How many there are at once, and how many bytes their names and tags have together.
+/// How many there are at once, and how many bytes their names and tags have together, as they are told.
 const MOST: usize = 10_000;
 const MOST_BYTES: usize = 4 << 20;
 
 /// The longest name with its tags, in bytes.
-const LONGEST: usize = 1024;
+pub(crate) const LONGEST: usize = 1024;
 
 /// All that were told of. When there is no room, new ones are not kept.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Key {
-    fn bytes(&self) -> usize {
+    fn length(&self) -> usize {
         let tags = self.tags.iter().map(|(name, value)| name.len() + value.len());
         self.name.len() + tags.sum::<usize>()
     }
@@ -78,7 +79,12 @@ impl Key {
 
 impl Metrics {
     pub(crate) fn update(&mut self, key: Key, update: Update) {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
+        let (Update::Add(told) | Update::Set(told)) = update;
+        if !told.is_finite() {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
         if let Some(known) = self.all.get_mut(&key) {
             *known = match update {
                 Update::Add(measure) => known.and(measure),
@@ -86,14 +92,19 @@ impl Metrics {
             };
             return;
         }
-        let bytes = key.bytes();
-        if self.all.len() >= MOST || bytes > LONGEST || self.bytes + bytes > MOST_BYTES {
-            self.left_out += 1;
+        let bytes = json_length(&key);
+        if self.all.len() >= MOST || key.length() > LONGEST || self.bytes + bytes > MOST_BYTES {
+            self.left_out = self.left_out.saturating_add(1);
             return;
         }
         self.bytes += bytes;
-        let (Update::Add(measure) | Update::Set(measure)) = update;
-        self.all.insert(key, measure);
+        self.all.insert(key, told);
+    }
+
+    /// So many were told of that were not looked at.
+    pub(crate) fn pass_over(&mut self, entries: u64) {
+        self.count = self.count.saturating_add(entries);
+        self.left_out = self.left_out.saturating_add(entries);
     }
 
     /// How often one was told of.
@@ -128,11 +139,23 @@ impl Measure {
         }
     }
 
+    /// Whether it can be told: JSON has no number that is none, and none that is too large.
+    pub(crate) fn is_finite(self) -> bool {
+        match self {
+            Self::Counter { value } | Self::Gauge { value } => value.is_finite(),
+            Self::Distribution { sum, min, max, .. } => [Some(sum), min, max].into_iter().flatten().all(f64::is_finite),
+        }
+    }
+
     /// Both together; what is of another kind than before takes its place.
     fn and(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Counter { value: one }, Self::Counter { value: other }) => Self::Counter { value: one + other },
-            (Self::Gauge { value: one }, Self::Gauge { value: other }) => Self::Gauge { value: one + other },
+            (Self::Counter { value: one }, Self::Counter { value: other }) => Self::Counter {
+                value: sum_of(one, other),
+            },
+            (Self::Gauge { value: one }, Self::Gauge { value: other }) => Self::Gauge {
+                value: sum_of(one, other),
+            },
             (
                 Self::Distribution { count, sum, min, max },
                 Self::Distribution {
@@ -143,13 +166,18 @@ impl Measure {
                 },
             ) => Self::Distribution {
                 count: count.saturating_add(other_count),
-                sum: sum + other_sum,
+                sum: sum_of(sum, other_sum),
                 min: either(min, other_min, f64::min),
                 max: either(max, other_max, f64::max),
             },
             (_, other) => other,
         }
     }
+}
+
+/// What is more than can be told is the most that can.
+fn sum_of(one: f64, other: f64) -> f64 {
+    (one + other).clamp(f64::MIN, f64::MAX)
 }
 
 fn either(one: Option<f64>, other: Option<f64>, of_both: fn(f64, f64) -> f64) -> Option<f64> {
@@ -209,5 +237,37 @@ mod tests {
         );
         assert_eq!((metrics.shown("").count(), metrics.left_out()), (MOST, 2));
         assert_eq!(metrics.count(), MOST as u64 + 2);
+    }
+
+    #[test]
+    fn nothing_is_kept_that_json_cannot_tell() {
+        let mut metrics = Metrics::default();
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            metrics.update(key("a"), Update::Set(Measure::Gauge { value }));
+            metrics.update(key("a"), Update::Add(Measure::Counter { value }));
+            metrics.update(key("a"), Update::Add(Measure::once(value, 1)));
+        }
+        assert_eq!((metrics.shown("").count(), metrics.left_out()), (0, 9));
+        for _ in 0..3 {
+            metrics.update(key("a"), Update::Add(Measure::Counter { value: f64::MAX }));
+            metrics.update(key("b"), Update::Add(Measure::Gauge { value: f64::MIN }));
+            metrics.update(key("c"), Update::Add(Measure::once(f64::MAX, 1)));
+        }
+        let told = serde_json::to_string(&metrics.shown("").collect::<Vec<_>>()).unwrap();
+        assert!(!told.contains("null"), "{told}");
+    }
+
+    #[test]
+    fn names_are_counted_as_they_are_told() {
+        let mut metrics = Metrics::default();
+        let escaped = "\u{1}".repeat(900);
+        for number in 0..1000 {
+            metrics.update(
+                key(&format!("{escaped}{number}")),
+                Update::Set(Measure::Gauge { value: 1.0 }),
+            );
+        }
+        let told = json_length(&metrics.shown("").collect::<Vec<_>>());
+        assert!(metrics.left_out() > 0 && told < MOST_BYTES * 11 / 10, "{told}");
     }
 }

@@ -1,15 +1,15 @@
 //! What those who run the service may see: what came.
 
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
-use meshkat_kit::Log;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use meshkat_kit::{Log, in_turn};
+use serde::{Deserialize, Serialize};
 
 use crate::collected::{Collected, Kept};
+use crate::metrics::Shown;
 
 /// Which of them.
 #[derive(Debug, Default, Deserialize)]
@@ -36,11 +36,11 @@ pub(crate) fn routes(collected: &Collected) -> Router {
 }
 
 async fn traces(State(collected): State<Collected>, Query(which): Query<Which>) -> Response {
-    shown(&collected.lock().spans, "spans", &which)
+    in_turn(|| shown(&collected.lock().spans, "spans", &which)).await
 }
 
 async fn logs(State(collected): State<Collected>, Query(which): Query<Which>) -> Response {
-    shown(&collected.lock().logs, "logs", &which)
+    in_turn(|| shown(&collected.lock().logs, "logs", &which)).await
 }
 
 fn shown(log: &Log<Kept>, name: &str, which: &Which) -> Response {
@@ -51,13 +51,25 @@ fn shown(log: &Log<Kept>, name: &str, which: &Which) -> Response {
     log.told(name, all.map(|kept| &kept.text))
 }
 
-async fn metrics(State(collected): State<Collected>, Query(Named { name }): Query<Named>) -> Json<Value> {
-    let inner = collected.lock();
-    Json(json!({
-        "count": inner.metrics.count(),
-        "left_out": inner.metrics.left_out(),
-        "metrics": inner.metrics.shown(&name).collect::<Vec<_>>(),
-    }))
+/// What is known of statistics, as it is told.
+#[derive(Serialize)]
+struct Statistics<'a> {
+    count: u64,
+    left_out: u64,
+    metrics: Vec<Shown<'a>>,
+}
+
+async fn metrics(State(collected): State<Collected>, Query(Named { name }): Query<Named>) -> Response {
+    in_turn(|| {
+        let inner = collected.lock();
+        Json(Statistics {
+            count: inner.metrics.count(),
+            left_out: inner.metrics.left_out(),
+            metrics: inner.metrics.shown(&name).collect(),
+        })
+        .into_response()
+    })
+    .await
 }
 
 async fn forget_traces(State(collected): State<Collected>) -> StatusCode {

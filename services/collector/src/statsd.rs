@@ -131,6 +131,11 @@ fn parse(line: &str) -> Option<(Key, Update)> {
         "ms" | "h" | "d" => Update::Add(Measure::once(value, (1.0 / rate).round() as u64)),
         _ => return None,
     };
+    // What the rate makes of it may be more than can be told.
+    let (Update::Add(told) | Update::Set(told)) = update;
+    if !told.is_finite() {
+        return None;
+    }
     let key = Key {
         name: name.to_owned(),
         source: Source::Statsd,
@@ -164,7 +169,19 @@ mod tests {
             assert_eq!(parsed(line), Some((name.to_owned(), tags, update)), "{line}");
         }
         for line in [
-            "", "a", "a:1", "a:x|c", "a:1|z", ":1|c", "a:1|c|@0", "a:1|c|@2", "a:inf|g", "a:NaN|c",
+            "",
+            "a",
+            "a:1",
+            "a:x|c",
+            "a:1|z",
+            ":1|c",
+            "a:1|c|@0",
+            "a:1|c|@2",
+            "a:inf|g",
+            "a:NaN|c",
+            "a:1|c|@1e-320",
+            "d:1e308|h|@1e-300",
+            "a:1e400|g",
         ] {
             assert_eq!(parsed(line), None, "{line}");
         }

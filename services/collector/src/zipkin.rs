@@ -10,6 +10,7 @@ use meshkat_kit::{Problem, read_body};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bounds::{Entries, check_json, told};
 use crate::collected::{Collected, Source, Span};
 
 /// The longest body, in bytes.
@@ -64,8 +65,21 @@ async fn spans(State(collected): State<Collected>, request: Request) -> Result<S
             .detail("spans are taken as application/json: `collector_endpoint_version: HTTP_JSON` of an Envoy"));
     }
     let body = read_body(request.into_body(), BODY_LIMIT).await?;
+    check_json(&body).map_err(|told| Problem::new(StatusCode::PAYLOAD_TOO_LARGE).detail(told))?;
     let spans: Vec<Wire> = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    collected.spans(spans.into_iter().map(Span::from));
+    let mut entries = Entries::default();
+    for span in spans {
+        entries.step().await;
+        // As long as it is told, it is as long as it may be.
+        if entries.admit(0) {
+            collected.span(Span::from(span));
+        }
+    }
+    let passed_over = entries.passed_over();
+    if passed_over > 0 {
+        tracing::warn!("spans: {}", told(passed_over));
+        collected.lock().spans.pass_over(passed_over);
+    }
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
@@ -35,6 +35,8 @@ pub(crate) struct Answered {
     body: Body,
     /// What is left of a part of it.
     rest: Bytes,
+    /// What it began with, where that was no part of it.
+    first: Option<Option<Result<Frame<Bytes>, axum::Error>>>,
     share: Option<Share>,
     connection: Connection,
     waiting: Waiting,
@@ -54,21 +56,64 @@ impl Waiting {
 }
 
 impl Answered {
-    pub(crate) fn new(body: Body, connection: Connection, waiting: &Waiting, under_way: UnderWay) -> Self {
+    /// `comes_by_itself`: what it consists of depends on when it is asked for.
+    pub(crate) fn new(
+        body: Body,
+        comes_by_itself: bool,
+        connection: Connection,
+        waiting: &Waiting,
+        under_way: UnderWay,
+    ) -> Self {
         let number = {
             let mut since = waiting.lock();
             since.next += 1;
             since.next
         };
-        Self {
+        let mut answered = Self {
             body,
             rest: Bytes::new(),
+            first: None,
             share: None,
             connection,
             waiting: waiting.clone(),
             number,
             _under_way: under_way,
+        };
+        if !comes_by_itself {
+            answered.begin();
         }
+        answered
+    }
+
+    /// A long body that is there as a whole counts from now on: over HTTP/2 it may be long until it is asked for, or for ever.
+    fn begin(&mut self) {
+        let is_long = self
+            .body
+            .size_hint()
+            .exact()
+            .is_some_and(|length| length > PIECE as u64);
+        if !is_long {
+            return;
+        }
+        // One that has nothing yet is asked again by who sends it.
+        let first = Pin::new(&mut self.body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(first) = first else { return };
+        match first.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(data))) => {
+                self.rest = data;
+                self.hold();
+            }
+            Some(Ok(Err(frame))) => self.first = Some(Some(Ok(frame))),
+            Some(Err(error)) => self.first = Some(Some(Err(error))),
+            None => self.first = Some(None),
+        }
+    }
+
+    /// Counts what is there and was not given.
+    fn hold(&mut self) {
+        let connection = &self.connection;
+        let share = self.share.get_or_insert_with(|| WAITING.join(connection.token()));
+        share.hold(self.rest.len());
     }
 
     /// The next piece of what is there.
@@ -78,9 +123,7 @@ impl Answered {
             self.rest = Bytes::new();
             self.share = None;
         } else {
-            let connection = &self.connection;
-            let share = self.share.get_or_insert_with(|| WAITING.join(connection.token()));
-            share.hold(self.rest.len());
+            self.hold();
         }
         self.waiting.lock().since.insert(self.number, Instant::now());
         Frame::data(piece)
@@ -98,7 +141,11 @@ impl HttpBody for Answered {
         // What was given before is taken, or there is room beside it.
         self.waiting.lock().since.remove(&self.number);
         if self.rest.is_empty() {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            let frame = match self.first.take() {
+                Some(first) => first,
+                None => ready!(Pin::new(&mut self.body).poll_frame(context)),
+            };
+            let frame = match frame {
                 Some(Ok(frame)) => frame,
                 other => return Poll::Ready(other),
             };
@@ -111,7 +158,7 @@ impl HttpBody for Answered {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_empty() && self.first.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -129,5 +176,48 @@ impl HttpBody for Answered {
 impl Drop for Answered {
     fn drop(&mut self) {
         self.waiting.lock().since.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::crowd::Crowd;
+
+    const LONG: usize = 1 << 20;
+
+    /// An answer of a megabyte, and what cuts its connection.
+    fn answer(crowd: &Arc<Crowd>, comes_by_itself: bool) -> (Answered, CancellationToken) {
+        let (cut, address) = (CancellationToken::new(), "127.0.0.1:1".parse().unwrap());
+        let under_way = crowd.join(cut.clone()).unwrap().0.begin().unwrap();
+        let connection = Connection::new(address, address, cut.clone(), CancellationToken::new());
+        let body = Body::from(vec![b' '; LONG]);
+        let answered = Answered::new(body, comes_by_itself, connection, &Waiting::default(), under_way);
+        (answered, cut)
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_from_when_it_is_there_and_the_oldest_goes() {
+        let crowd = Crowd::new(false);
+        // A client whose window is shut asks for nothing of it.
+        let mut answers: Vec<_> = (0..33).map(|_| answer(&crowd, false)).collect();
+        assert_eq!(WAITING.held(), 32 * LONG);
+        let cut: Vec<_> = answers.iter().map(|(_, cut)| cut.is_cancelled()).collect();
+        assert!(cut[0] && !cut[1..].contains(&true), "{cut:?}");
+        // All of it is there.
+        let (mut last, _) = answers.pop().unwrap();
+        assert_eq!(last.size_hint().exact(), Some(LONG as u64));
+        let mut length = 0;
+        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut last).poll_frame(context)).await {
+            length += frame.unwrap().into_data().unwrap().len();
+        }
+        assert_eq!(length, LONG);
+        drop((answers, last));
+        assert_eq!(WAITING.held(), 0);
+        let by_itself = answer(&crowd, true);
+        assert_eq!(WAITING.held(), 0);
+        drop(by_itself);
     }
 }

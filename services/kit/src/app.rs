@@ -10,6 +10,7 @@ use axum::{Router, routing::get};
 use http::header;
 
 use crate::faults::{self, Faults};
+use crate::grpc::refuse_http1;
 use crate::identity::{self, Identity};
 use crate::patience::Patience;
 use crate::probes::{self, Readiness};
@@ -116,7 +117,8 @@ impl App {
         let mut service = self
             .routes
             .method_not_allowed_fallback(unknown_method)
-            .layer(from_fn_with_state(faults.clone(), faults::inject));
+            .layer(from_fn_with_state(faults.clone(), faults::inject))
+            .layer(from_fn(refuse_http1));
         if let Some(received) = &self.received {
             service = service.layer(from_fn_with_state(received.clone(), received::note));
         }

@@ -10,13 +10,14 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use http_body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::server::NamedService;
 use tower::Service;
 
 use crate::budget::{Budget, Share};
+use crate::problem::Problem;
 
 /// The longest gRPC message that a service takes, in bytes, unless it says otherwise: gRPC's own limit.
 pub const GRPC_MESSAGE_LIMIT: usize = 4 << 20;
@@ -47,7 +48,30 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
     })
 }
 
+/// Refuses gRPC over HTTP/1: there it has no place to tell how a call ended. Servers of gRPC's own make take HTTP/2 alone, and an Envoy
+/// that asks one over HTTP/1.1 would learn here that all is well.
+pub(crate) async fn refuse_http1(request: Request, next: Next) -> Response {
+    if request.version() < Version::HTTP_2 && is_grpc(request.headers()) {
+        return too_old(request.version());
+    }
+    next.run(request).await
+}
+
+/// What grpc-go answers where it shares a port with other requests.
+fn too_old(version: Version) -> Response {
+    let detail = format!(
+        "gRPC is spoken over HTTP/2, and this came over {version:?}; an Envoy's cluster speaks HTTP/2 with `http2_protocol_options: {{}}`"
+    );
+    Problem::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
+        .detail(detail)
+        .into_response()
+}
+
 async fn hold_to_budget(request: Request, next: Next) -> Response {
+    // Whatever it says that it is: nothing else is spoken here.
+    if request.version() < Version::HTTP_2 {
+        return too_old(request.version());
+    }
     next.run(request.map(|body| Body::new(Messages::new(body, &UNFINISHED))))
         .await
 }

@@ -1,10 +1,43 @@
 //! What is kept of what came: the last of it, bounded in number and in bytes.
 
 use std::collections::VecDeque;
+use std::io;
 
 use axum::response::{IntoResponse as _, Response};
 use http::header;
 use serde::Serialize;
+use tokio::sync::Semaphore;
+
+/// One answer about what is kept is put together at a time: others wait where they keep nobody from being answered.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// How many bytes something has as JSON. What is kept is counted so, as a byte that is kept may be six in an answer.
+pub fn json_length<T: Serialize + ?Sized>(value: &T) -> usize {
+    let mut length = Length(0);
+    // To count cannot fail, and what JSON cannot say is not written either.
+    let _ = serde_json::to_writer(&mut length, value);
+    length.0
+}
+
+/// Puts an answer together that tells what is kept, when it is its turn. Many who ask at once take as much of a processor as one.
+pub async fn in_turn<T>(tell: impl FnOnce() -> T) -> T {
+    // It is never closed.
+    let _turn = TURN.acquire().await;
+    tell()
+}
+
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// The last entries of many. When there is no room for a new one, or for what one grows by, the oldest go.
 #[derive(Debug)]
@@ -17,6 +50,8 @@ pub struct Log<T> {
     next: u64,
     /// The number of the first entry since it was cleared.
     begun: u64,
+    /// How many came since then that were never looked at.
+    passed_over: u64,
     entries: VecDeque<Entry<T>>,
 }
 
@@ -35,6 +70,7 @@ impl<T> Log<T> {
             bytes: 0,
             next: 0,
             begun: 0,
+            passed_over: 0,
             entries: VecDeque::new(),
         }
     }
@@ -46,6 +82,11 @@ impl<T> Log<T> {
         self.next += 1;
         self.make_room();
         self.next - 1
+    }
+
+    /// Counts entries that came and are not kept.
+    pub fn pass_over(&mut self, entries: u64) {
+        self.passed_over = self.passed_over.saturating_add(entries);
     }
 
     /// Counts further bytes of an entry, and gives it so that they can be added; `None` if it is not kept any more.
@@ -77,7 +118,7 @@ impl<T> Log<T> {
 
     /// How many came since it was cleared, kept or not.
     pub fn count(&self) -> u64 {
-        self.next - self.begun
+        (self.next - self.begun).saturating_add(self.passed_over)
     }
 
     /// How many of these are not kept any more.
@@ -110,6 +151,7 @@ impl<T> Log<T> {
         self.entries = VecDeque::new();
         self.bytes = 0;
         self.begun = self.next;
+        self.passed_over = 0;
     }
 }
 
@@ -134,6 +176,36 @@ mod tests {
         // One that is larger than all the room is counted, and not kept.
         log.push("f", 101);
         assert_eq!((kept(&log), log.count(), log.left_out()), (vec![], 6, 6));
+    }
+
+    #[test]
+    fn what_was_never_looked_at_is_counted_until_it_is_to_forget() {
+        let mut log = Log::new(3, 100);
+        log.push("a", 10);
+        log.pass_over(5);
+        log.push("b", 10);
+        assert_eq!((kept(&log), log.count(), log.left_out()), (vec!["a", "b"], 7, 5));
+        log.clear();
+        assert_eq!((log.count(), log.left_out()), (0, 0));
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_what_is_written_of_it() {
+        for (text, length) in [("", 2), ("abc", 5), ("\u{1}", 8), ("\"", 4), ("é", 4)] {
+            assert_eq!(json_length(text), length, "{text:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_tells_waits_until_nobody_else_does() {
+        let told = std::sync::atomic::AtomicBool::new(false);
+        let turn = TURN.acquire().await.unwrap();
+        let mut waits = std::pin::pin!(in_turn(|| told.store(true, std::sync::atomic::Ordering::Relaxed)));
+        assert!(futures::poll!(waits.as_mut()).is_pending());
+        assert!(!told.load(std::sync::atomic::Ordering::Relaxed));
+        drop(turn);
+        waits.await;
+        assert!(told.load(std::sync::atomic::Ordering::Relaxed));
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::lane::{Lanes, OfConnection};
 use crate::memory;
 use crate::patience::{Patience, Watched, Working};
 use crate::problem::Problem;
+use crate::shape::ComesByItself;
 use crate::tls::{Tls, TlsSession};
 
 /// How long requests in flight may take once the service is told to stop. A service is gone within a second.
@@ -357,7 +358,8 @@ async fn answer(mut request: http::Request<Incoming>, asked: Asked, router: Rout
             response.map_err(|never| match never {})
         }
     }?;
-    Ok(response.map(|body| Body::new(Answered::new(body, connection, &waiting, under_way))))
+    let comes_by_itself = response.extensions().get::<ComesByItself>().is_some();
+    Ok(response.map(|body| Body::new(Answered::new(body, comes_by_itself, connection, &waiting, under_way))))
 }
 
 /// Errors of the one connection that was to be accepted, not of the listener.

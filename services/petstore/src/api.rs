@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderName};
 use meshkat_kit::{Problem, Segment};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::pets::Pets;
 use crate::stores::{STORES, Store};
@@ -32,7 +32,7 @@ pub(crate) fn routes(pets: Arc<Pets>) -> Router {
 struct Stocked {
     #[serde(flatten)]
     store: &'static Store,
-    pets: Vec<Value>,
+    pets: Vec<Box<RawValue>>,
 }
 
 async fn list() -> Json<&'static [Store]> {

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 pub use command::main;
 pub use egress::{Egress, InvalidEgress};
-pub use pets::{CONNECT_TIMEOUT, TOTAL_TIMEOUT};
+pub use pets::{CONNECT_TIMEOUT, LONGEST_ANSWER, MOST_PETS, TOTAL_TIMEOUT};
 
 /// Serves the stores on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use meshkat_kit::{Problem, SERVED_BY, trace};
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::egress::Egress;
 
@@ -16,6 +17,12 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the whole call may take, connecting included.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest answer of `pet` that is read, in bytes.
+pub const LONGEST_ANSWER: usize = 1 << 20;
+
+/// How many pets a store has, at the most.
+pub const MOST_PETS: usize = 1000;
 
 /// How much of an upstream's error body is passed on, in bytes.
 const BODY_SHOWN: usize = 4096;
@@ -33,7 +40,7 @@ pub(crate) struct Pets {
 /// What came of asking: the pets or why not, and the instance that answered, if one did.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) pets: Result<Vec<Value>, Failure>,
+    pub(crate) pets: Result<Vec<Box<RawValue>>, Failure>,
     pub(crate) served_by: Option<HeaderValue>,
 }
 
@@ -50,6 +57,9 @@ pub(crate) enum Failure {
         status: StatusCode,
         body: String,
     },
+    /// More than is read.
+    #[error("pet cannot be understood: {reason}")]
+    TooMuch { reason: String },
     /// A 200 that is not a list of pets.
     #[error("pet answered what is not a list of pets: {reason}")]
     Garbled { reason: String },
@@ -86,15 +96,16 @@ impl Pets {
         };
         let served_by = response.headers().get(SERVED_BY).cloned();
         let status = response.status();
-        let pets = match response.bytes().await {
-            Ok(body) if status == StatusCode::OK => serde_json::from_slice(&body).map_err(|error| Failure::Garbled {
-                reason: error.to_string(),
-            }),
-            Ok(body) => Err(Failure::Refused {
+        let pets = match beginning(response).await {
+            Ok((body, _)) if status != StatusCode::OK => Err(Failure::Refused {
                 egress: self.egress.clone(),
                 status,
                 body: shown(&body),
             }),
+            Ok((_, false)) => Err(Failure::TooMuch {
+                reason: format!("its answer is longer than {LONGEST_ANSWER} bytes"),
+            }),
+            Ok((body, true)) => read(&body),
             Err(error) => Err(self.silent(error)),
         };
         Answer { pets, served_by }
@@ -113,11 +124,40 @@ impl Pets {
     }
 }
 
+/// As much of an answer as is read, and whether that is all of it.
+async fn beginning(mut response: Response) -> reqwest::Result<(Vec<u8>, bool)> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        let room = LONGEST_ANSWER - body.len();
+        body.extend_from_slice(&piece[..piece.len().min(room)]);
+        if piece.len() > room {
+            return Ok((body, false));
+        }
+    }
+    Ok((body, true))
+}
+
+/// Each pet as `pet` told it.
+fn read(body: &[u8]) -> Result<Vec<Box<RawValue>>, Failure> {
+    // Where they lie, until it is known how many they are.
+    let pets: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| Failure::Garbled {
+        reason: error.to_string(),
+    })?;
+    if pets.len() > MOST_PETS {
+        return Err(Failure::TooMuch {
+            reason: format!("it told of {} pets, and a store has at most {MOST_PETS}", pets.len()),
+        });
+    }
+    Ok(pets.into_iter().map(ToOwned::to_owned).collect())
+}
+
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let detail = failure.to_string();
         let (status, upstream_status, upstream_body) = match failure {
-            Failure::Silent { .. } => (StatusCode::SERVICE_UNAVAILABLE, Value::Null, Value::Null),
+            Failure::Silent { .. } | Failure::TooMuch { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, Value::Null, Value::Null)
+            }
             Failure::Refused { status, body, .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, status.as_u16().into(), body.into())
             }

@@ -13,6 +13,7 @@ use meshkat_kit::testing::{Binary, DEADLINE, Running};
 use petstore::Egress;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// A request as the Envoy saw it.
@@ -207,6 +208,50 @@ async fn a_200_without_pets_is_a_502() {
         client().get(petstore.url("/stores/1")).send().await.unwrap().status(),
         502
     );
+}
+
+/// Listens as an Envoy would, and answers one request with what goes on for ever.
+async fn endless(head: &'static str, piece: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Until it is closed.
+        while stream.write_all(piece).await.is_ok() {}
+    });
+    address
+}
+
+#[tokio::test]
+async fn of_an_answer_without_end_only_so_much_is_read() {
+    let piece: &'static str = format!("1000\r\n{}\r\n", "[".repeat(0x1000)).leak();
+    for (status, told) in [
+        ("200 OK", "longer than 1048576 bytes"),
+        ("500 Oh", "500 Internal Server Error: [[[["),
+    ] {
+        let head = format!("HTTP/1.1 {status}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let envoy = endless(head.leak(), piece.as_bytes()).await;
+        let petstore = petstore("127.0.0.1", envoy).await;
+        let response = client().get(petstore.url("/stores/1")).send().await.unwrap();
+        assert_eq!(response.status(), 503);
+        let problem: Value = response.json().await.unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(told), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_has_only_so_many_pets() {
+    for (pets, status) in [(petstore::MOST_PETS, 200), (petstore::MOST_PETS + 1, 503)] {
+        let list = format!("[{}]", vec!["1"; pets].join(","));
+        let (envoy, _) = envoy((StatusCode::OK, &*list.leak())).await;
+        let petstore = petstore("127.0.0.1", envoy).await;
+        let response = client().get(petstore.url("/stores/1")).send().await.unwrap();
+        assert_eq!(response.status(), status, "{pets}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod command;
 mod counters;
+mod descriptor;
 mod grpc;
 mod limits;
 mod rest;
@@ -13,12 +14,14 @@ use std::future::Future;
 use std::io;
 
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
-use meshkat_kit::{App, GRPC_MESSAGE_LIMIT, Identity, grpc_service};
+use meshkat_kit::{App, Identity, grpc_service};
 use tokio::net::TcpListener;
 
 use limits::Limits;
 
 pub use command::main;
+/// The longest question, in bytes: more than twice what all the descriptors of one may have.
+const MESSAGE_LIMIT: usize = 256 << 10;
 
 /// Answers Envoys on `listener` until `shutdown` resolves, then finishes what is in flight.
 ///
@@ -28,6 +31,6 @@ pub async fn run(listener: TcpListener, identity: Identity, shutdown: impl Futur
     let limits = Limits::default();
     let router = meshkat_kit::router().merge(identity.guard().private(rest::routes(&limits)));
     let service = RateLimitServiceServer::new(grpc::Service(limits));
-    let routes = grpc_service(router, service.max_decoding_message_size(GRPC_MESSAGE_LIMIT));
+    let routes = grpc_service(router, service.max_decoding_message_size(MESSAGE_LIMIT));
     meshkat_kit::serve(listener, App::new(identity, routes), shutdown).await
 }

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use envoy_types::pb::envoy::extensions::common::ratelimit::v3::rate_limit_descriptor::Entry;
 use meshkat_kit::Problem;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::counters::{Counted, Counters, LONGEST_NAME};
+use crate::counters::{Counted, Counters, Shown};
+use crate::descriptor::{Descriptor, TooLong};
 use crate::rules::{Domain, Limit};
 
 /// How many domains there may be.
@@ -24,10 +26,11 @@ struct Inner {
     counters: Counters,
 }
 
-/// A descriptor is too long to be counted.
-#[derive(Debug, thiserror::Error)]
-#[error("the domain and the entries of a descriptor have at most {LONGEST_NAME} bytes together")]
-pub(crate) struct TooLong;
+/// All that is counted.
+#[derive(Debug, Serialize)]
+pub(crate) struct Counting {
+    counters: Vec<Shown>,
+}
 
 impl Limits {
     /// Counts hits of a descriptor; `None` if nothing limits it. A limit that it brings itself goes before the rules.
@@ -44,11 +47,9 @@ impl Limits {
         let mut inner = self.lock();
         let limit = own.or_else(|| inner.domains.get(domain)?.limit(entries));
         let Some(limit) = limit else { return Ok(None) };
-        let name = name(domain, entries);
-        if name.len() > LONGEST_NAME {
-            return Err(TooLong);
-        }
-        Ok(Some((limit, inner.counters.hit(&name, limit, hits, Instant::now()))))
+        let descriptor = Descriptor::new(domain, entries)?;
+        let counted = inner.counters.hit(descriptor, limit, hits, Instant::now());
+        Ok(Some((limit, counted)))
     }
 
     /// Replaces the rules of a domain. What was counted by then is forgotten.
@@ -79,21 +80,15 @@ impl Limits {
         json!({"domains": self.lock().domains.values().collect::<Vec<_>>()})
     }
 
-    pub(crate) fn counters(&self) -> Value {
-        json!({"counters": self.lock().counters.shown(Instant::now())})
+    /// As it is told.
+    pub(crate) fn counters(&self) -> Counting {
+        Counting {
+            counters: self.lock().counters.shown(Instant::now()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Changed in single steps.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Such as `edge: path=/slow, user=me`.
-fn name(domain: &str, entries: &[Entry]) -> String {
-    let entries: Vec<_> = entries
-        .iter()
-        .map(|entry| format!("{}={}", entry.key, entry.value))
-        .collect();
-    format!("{domain}: {}", entries.join(", "))
 }

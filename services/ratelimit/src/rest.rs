@@ -1,10 +1,11 @@
 //! What those who run the service may see and change.
 
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
-use meshkat_kit::{JsonBody, Problem};
+use meshkat_kit::{JsonBody, Problem, in_turn};
 use serde_json::Value;
 
 use crate::limits::Limits;
@@ -34,8 +35,9 @@ async fn forget_rules(State(limits): State<Limits>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn counters(State(limits): State<Limits>) -> Json<Value> {
-    Json(limits.counters())
+async fn counters(State(limits): State<Limits>) -> Response {
+    // Here already it becomes text.
+    in_turn(|| Json(limits.counters()).into_response()).await
 }
 
 async fn forget_counters(State(limits): State<Limits>) -> StatusCode {

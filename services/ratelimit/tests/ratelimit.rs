@@ -114,6 +114,30 @@ async fn each_value_is_counted_on_its_own_and_one_that_is_over_decides() {
 }
 
 #[tokio::test]
+async fn no_text_in_one_descriptor_uses_up_the_limit_of_another() {
+    let (service, mut calls) = ratelimit().await;
+    let rules = json!({"domain": "edge", "descriptors": [{
+        "key": "user", "rate_limit": {"unit": "day", "requests_per_unit": 1},
+        "descriptors": [{"key": "path", "rate_limit": {"unit": "day", "requests_per_unit": 1}}],
+    }]});
+    assert_eq!(put(&service, &rules).await, 200);
+    let forged = || vec![descriptor(&[("user", "bob, path=/pay")])];
+    for code in [Code::Ok, Code::OverLimit] {
+        assert_eq!(ask(&mut calls, forged()).await.unwrap().overall_code(), code);
+    }
+    let bob = vec![descriptor(&[("user", "bob"), ("path", "/pay")])];
+    assert_eq!(ask(&mut calls, bob).await.unwrap().overall_code(), Code::Ok);
+    let shown = get(&service, "/counters").await;
+    let names: Vec<_> = shown["counters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|counter| &counter["descriptor"])
+        .collect();
+    assert_eq!(names, ["edge: user=bob, path=/pay", r"edge: user=bob\, path=/pay"]);
+}
+
+#[tokio::test]
 async fn a_descriptor_may_bring_its_limit() {
     let (_service, mut calls) = ratelimit().await;
     let own = |unit: RateLimitUnit| RateLimitDescriptor {
@@ -145,6 +169,9 @@ async fn what_is_no_question_is_refused() {
     let (_service, mut calls) = ratelimit().await;
     ask(&mut calls, vec![]).await.unwrap_err();
     ask(&mut calls, vec![descriptor(&[("a", "b")]); 101]).await.unwrap_err();
+    // Before any of it is looked at.
+    let many = ask(&mut calls, vec![descriptor(&[]); 150_000]).await.unwrap_err();
+    assert!(many.message().contains("too large"), "{many}");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Kind;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
 use serde_json::{Value, json};
 
 pub(super) fn values(attributes: Vec<KeyValue>) -> BTreeMap<String, Value> {
@@ -33,16 +32,6 @@ pub(super) fn value(value: Option<AnyValue>) -> Value {
         Some(Kind::KvlistValue(list)) => json!(values(list.values)),
         // Leads into a table that profiles alone have.
         Some(Kind::StringValueStrindex(_)) | None => Value::Null,
-    }
-}
-
-/// `service.name`, or nothing.
-pub(super) fn service(resource: Option<Resource>) -> String {
-    let attributes = resource.map(|resource| resource.attributes).unwrap_or_default();
-    let name = attributes.into_iter().find(|pair| pair.key == "service.name");
-    match name.map(|pair| value(pair.value)) {
-        Some(Value::String(name)) => name,
-        _ => String::new(),
     }
 }
 

@@ -1,18 +1,26 @@
 //! Spans.
 
+use opentelemetry_proto::tonic::trace::v1::Span as Wire;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span as Wire};
+use prost::Message as _;
 
-use super::attributes::{hex, service, values};
-use crate::collected::{Source, Span};
+use super::attributes::{hex, values};
+use super::items::{Items, Step};
+use crate::bounds::Entries;
+use crate::collected::{Collected, Source, Span};
+use crate::wire::Malformed;
 
-pub(super) fn spans(resources: Vec<ResourceSpans>) -> impl Iterator<Item = Span> {
-    resources.into_iter().flat_map(|resource| {
-        let service = service(resource.resource);
-        let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        spans.map(move |wire| span(service.clone(), wire))
-    })
+pub(super) async fn keep(collected: &Collected, message: &[u8], entries: &mut Entries) -> Result<(), Malformed> {
+    let mut items = Items::of(message);
+    while let Some(step) = items.step()? {
+        entries.step().await;
+        let Step::Item(bytes) = step else { continue };
+        if entries.admit(bytes.len()) {
+            collected.span(span(items.service().to_owned(), Wire::decode(bytes)?));
+        }
+    }
+    Ok(())
 }
 
 fn span(service: String, wire: Wire) -> Span {

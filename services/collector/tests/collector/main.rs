@@ -2,6 +2,7 @@
 
 mod exporters;
 mod grpc;
+mod hostile;
 
 use std::time::Instant;
 

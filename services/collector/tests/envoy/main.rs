@@ -150,6 +150,18 @@ async fn get(service: &Running, path: &str) -> Value {
         .unwrap()
 }
 
+/// What is asked of an Envoy, once it listens.
+async fn url(envoy: &Envoy) -> String {
+    let listeners = envoy
+        .until("/listeners?format=json", "had a listener", |text| {
+            text.contains("port_value")
+        })
+        .await;
+    let listeners: Value = serde_json::from_str(&listeners).unwrap();
+    let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
+    format!("http://127.0.0.1:{port}/orders")
+}
+
 /// Asks through an Envoy whether a request is let through, and whether all of it was told.
 async fn ask_and_tell(authz: Value, tracer: Value) {
     let services = Services::start().await;
@@ -164,14 +176,7 @@ async fn ask_and_tell(authz: Value, tracer: Value) {
     assert_eq!(put.status(), 200);
 
     let envoy = services.envoy(&authz, &tracer);
-    let listeners = envoy
-        .until("/listeners?format=json", "had a listener", |text| {
-            text.contains("port_value")
-        })
-        .await;
-    let listeners: Value = serde_json::from_str(&listeners).unwrap();
-    let port = &listeners["listener_statuses"][0]["local_address"]["socket_address"]["port_value"];
-    let url = format!("http://127.0.0.1:{port}/orders");
+    let url = url(&envoy).await;
     assert_eq!(client().get(&url).send().await.unwrap().status(), 403);
     let allowed = || client().get(&url).header("x-ext-authz", "allow");
     for status in [200, 200, 429] {
@@ -225,15 +230,37 @@ async fn ask_and_tell(authz: Value, tracer: Value) {
 #[tokio::test]
 async fn an_envoy_asks_over_grpc_and_tells_zipkin() {
     let authz = json!({"transport_api_version": "V3", "grpc_service": grpc("authz-grpc")});
-    let tracer = json!({
+    ask_and_tell(authz, zipkin()).await;
+}
+
+fn zipkin() -> Value {
+    json!({
         "name": "zipkin",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.config.trace.v3.ZipkinConfig",
             "collector_cluster": "collector", "collector_endpoint": "/api/v2/spans",
             "collector_endpoint_version": "HTTP_JSON",
         },
+    })
+}
+
+#[tokio::test]
+async fn an_envoy_tells_headers_as_they_came() {
+    let authz = json!({
+        "transport_api_version": "V3", "grpc_service": grpc("authz-grpc"), "encode_raw_headers": true,
     });
-    ask_and_tell(authz, tracer).await;
+    ask_and_tell(authz, zipkin()).await;
+}
+
+#[tokio::test]
+async fn an_envoy_that_asks_over_http1_is_not_answered() {
+    let services = Services::start().await;
+    let authz = json!({"transport_api_version": "V3", "grpc_service": grpc("authz"), "status_on_error": {"code": "BadGateway"}});
+    let envoy = services.envoy(&authz, &zipkin());
+    let url = url(&envoy).await;
+    let asked = client().get(&url).header("x-ext-authz", "allow").send().await.unwrap();
+    assert_eq!(asked.status(), 502);
+    assert_eq!(get(&services.authz, "/checks").await["count"], 0);
 }
 
 #[tokio::test]

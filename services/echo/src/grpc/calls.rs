@@ -116,7 +116,7 @@ impl Echo for Calls {
             let (mut all, mut received) = (EchoRequest::default(), 0_u32);
             while let Some(message) = messages.next().await {
                 let message = message?;
-                received += 1;
+                received = received.saturating_add(1);
                 all.message += &message.message;
                 all.payload.extend_from_slice(&message.payload);
                 if all.message.len() + all.payload.len() > MOST_BYTES {

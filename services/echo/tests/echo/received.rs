@@ -1,7 +1,10 @@
 //! What reached it, as `/received` tells.
 
+use meshkat_kit::testing::{Binary, DEADLINE};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::{ask, client, echo};
 
@@ -74,6 +77,60 @@ async fn what_is_kept_is_bounded_and_what_is_counted_is_not() {
         (&last["body_bytes"], &last["body_truncated"]),
         (&json!(100_000), &json!(true))
     );
+}
+
+#[tokio::test]
+async fn what_is_told_is_no_longer_than_what_is_kept() {
+    let echo = echo().await;
+    let client = client();
+    // Each byte is six in JSON.
+    let body = vec![1; 16 << 10];
+    for _ in 0..60 {
+        client.post(echo.url("/")).body(body.clone()).send().await.unwrap();
+    }
+    // So is a method what somebody else says.
+    let method = reqwest::Method::from_bytes(&[b'A'; 50_000]).unwrap();
+    for _ in 0..60 {
+        client.request(method.clone(), echo.url("/")).send().await.unwrap();
+    }
+    let told = client
+        .get(echo.url("/received"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(told.len() <= 4 << 20, "{}", told.len());
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["count"], 120);
+    assert!(told["requests"].as_array().unwrap().len() > 60, "{}", told["left_out"]);
+}
+
+#[tokio::test]
+async fn who_does_not_read_what_is_told_keeps_nobody_waiting() {
+    let echo = Binary::start(env!("CARGO_BIN_EXE_echo"), &[]);
+    let client = client();
+    for _ in 0..60 {
+        client.post(echo.url("/")).body(vec![1; 16 << 10]).send().await.unwrap();
+    }
+    let mut deaf = Vec::new();
+    for _ in 0..600 {
+        let mut stream = TcpStream::connect(echo.address()).await.unwrap();
+        stream
+            .write_all(b"GET /received HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        deaf.push(stream);
+    }
+    // Many, one after the other, while those wait: in the time in which one of them alone would be in time.
+    let asked = async {
+        for _ in 0..30 {
+            let answer = client.get(echo.url("/healthz")).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+    };
+    tokio::time::timeout(DEADLINE, asked).await.expect("all are answered");
 }
 
 #[tokio::test]

@@ -40,6 +40,32 @@ async fn trailers_come_after_the_body() {
 }
 
 #[tokio::test]
+async fn with_trailers_no_length_is_told() {
+    // Over HTTP/2 both would go together; but an Envoy passes the length on to a client over HTTP/1.1, and then the trailers have no place.
+    let echo = echo().await;
+    let h2 = Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    for client in [&h2, &client()] {
+        for body in [None, Some("10")] {
+            let request = client
+                .get(echo.url("/hello"))
+                .header("te", "trailers")
+                .header("x-echo-trailer", "x-sum: 7");
+            let request = body
+                .into_iter()
+                .fold(request, |request, bytes| request.header("x-echo-body-bytes", bytes));
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.headers().get("content-length"), None, "{body:?}");
+            assert_eq!(
+                answer.bytes().await.unwrap().len(),
+                if body.is_some() { 10 } else { 13 }
+            );
+        }
+        let answer = client.get(echo.url("/hello")).send().await.unwrap();
+        assert_eq!(answer.headers()["content-length"], "13");
+    }
+}
+
+#[tokio::test]
 async fn a_body_breaks_off_after_so_many_bytes() {
     let echo = echo().await;
     for (bytes, expected) in [

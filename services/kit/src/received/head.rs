@@ -42,12 +42,6 @@ impl Head {
             http_version: format!("{:?}", parts.version),
         }
     }
-
-    /// How many bytes its texts have.
-    pub(super) fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
-        self.path.len() + self.query.len() + self.host.len() + headers.sum::<usize>()
-    }
 }
 
 fn text(value: &http::HeaderValue) -> String {

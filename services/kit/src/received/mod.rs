@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 
 use crate::connection::Ends;
 use crate::guard::Guard;
-use crate::keep::Log;
+use crate::keep::{Log, in_turn, json_length};
 use crate::problem::unknown_method;
 
 pub use head::{Head, joined};
@@ -26,12 +26,12 @@ pub(crate) use note::note;
 
 /// How many requests are kept.
 const MOST: usize = 1000;
-/// How many bytes all of them have together.
+/// How many bytes all of them have together, as they are told.
 const MOST_BYTES: usize = 4 << 20;
 /// How many bytes are kept of a body.
 const BODY_KEPT: usize = 16 << 10;
-/// What an entry takes beside its texts, about.
-const ENTRY: usize = 512;
+/// What an entry takes beside what is told of it, about.
+const ENTRY: usize = 256;
 
 /// What reached a service since it began, or since it was told to forget. Clones share it.
 #[derive(Debug, Clone)]
@@ -85,7 +85,6 @@ impl Received {
     }
 
     fn begin(&self, protocol: Protocol, head: Option<Head>, ends: Ends) -> Noted {
-        let bytes = ENTRY + head.as_ref().map_or(0, Head::bytes);
         let reached = Reached {
             at: SystemTime::now(),
             protocol,
@@ -95,6 +94,7 @@ impl Received {
             body_bytes: 0,
             body_truncated: false,
         };
+        let bytes = ENTRY + json_length(&reached);
         let number = self.lock().push(reached, bytes);
         Noted {
             received: self.clone(),
@@ -116,12 +116,12 @@ impl Noted {
             return;
         };
         reached.body_bytes += bytes.len() as u64;
-        let kept = bytes.len().min(BODY_KEPT - reached.body.len());
-        reached.body_truncated |= kept < bytes.len();
-        if kept > 0
-            && let Some(reached) = log.grow(self.number, kept)
+        let kept = &bytes[..bytes.len().min(BODY_KEPT - reached.body.len())];
+        reached.body_truncated |= kept.len() < bytes.len();
+        if !kept.is_empty()
+            && let Some(reached) = log.grow(self.number, json_length(&String::from_utf8_lossy(kept)))
         {
-            reached.body.extend_from_slice(&bytes[..kept]);
+            reached.body.extend_from_slice(kept);
         }
     }
 }
@@ -136,8 +136,11 @@ pub(crate) fn routes(received: Received, guard: &Guard) -> Router {
 }
 
 async fn show(State(received): State<Received>) -> Response {
-    let log = received.lock();
-    log.told("requests", log.iter())
+    in_turn(|| {
+        let log = received.lock();
+        log.told("requests", log.iter())
+    })
+    .await
 }
 
 async fn forget(State(received): State<Received>) -> StatusCode {

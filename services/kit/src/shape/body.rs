@@ -164,8 +164,8 @@ impl HttpBody for Shaped {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.trailers.is_some() && self.version < Version::HTTP_2 {
-            // In chunks.
+        if self.trailers.is_some() {
+            // Over HTTP/1.1 in chunks, which have room for them.
             return SizeHint::default();
         }
         match &self.source {

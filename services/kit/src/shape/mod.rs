@@ -54,6 +54,10 @@ pub struct Shape {
     pub abort_after: Option<u64>,
 }
 
+/// An answer whose body is not to be asked for anything before its turn: it comes slowly, or breaks off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ComesByItself;
+
 /// A header that cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHeader {
@@ -116,13 +120,17 @@ impl Shape {
         if has_body
             && (self.body_bytes.or(self.abort_after).is_some() || self.body_rate.is_some() || !self.trailers.is_empty())
         {
-            if !self.trailers.is_empty() && version < Version::HTTP_2 {
-                // Trailers are told of before, and come after a body whose length is not.
+            if !self.trailers.is_empty() {
+                // They come after a body whose length is not told: over HTTP/1.1 there is no place for them otherwise, and an Envoy
+                // passes a length on that it was told over HTTP/2.
                 parts.headers.remove(header::CONTENT_LENGTH);
+            }
+            if version < Version::HTTP_2 {
                 for (name, _) in &self.trailers {
                     parts.headers.append(header::TRAILER, HeaderValue::from(name.clone()));
                 }
             }
+            parts.extensions.insert(ComesByItself);
             body = Body::new(Shaped::new(body, self, connection.clone(), version));
         }
         Response::from_parts(parts, body)

@@ -3,7 +3,6 @@
 mod args;
 mod session;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+
+use crate::file::{FILE_LIMIT, read_file};
 
 pub use args::TlsArgs;
 pub use session::{ClientCertificate, TlsSession};
@@ -100,7 +101,7 @@ fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, InvalidTls> {
-    fs::read(path).map_err(|error| file(what, path, &error))
+    read_file(path, FILE_LIMIT).map_err(|error| file(what, path, &error))
 }
 
 fn file(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> InvalidTls {
@@ -108,5 +109,17 @@ fn file(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> Inva
         what,
         path: path.to_owned(),
         reason: reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let zero = Path::new("/dev/zero");
+        let error = Tls::of_files(zero, zero, None).unwrap_err().to_string();
+        assert!(error.contains("/dev/zero: it is longer than"), "{error}");
     }
 }

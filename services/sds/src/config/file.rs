@@ -1,11 +1,13 @@
 //! The configuration file: YAML with a few known keys.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use marked_yaml::types::{MarkedMappingNode, MarkedScalarNode};
 use marked_yaml::{LoadError, LoaderOptions, Marker, Node, Span, parse_yaml_with_options};
+
+use meshkat_kit::{FILE_LIMIT, read_text};
 
 use crate::kubernetes::{EnvoyPort, InvalidPort};
 
@@ -61,7 +63,7 @@ type Wrong = (usize, String);
 
 impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, FileError> {
-        let text = fs::read_to_string(path).map_err(|error| FileError::Read {
+        let text = read_text(path, FILE_LIMIT).map_err(|error| FileError::Read {
             path: path.to_owned(),
             error,
         })?;
@@ -222,6 +224,15 @@ mod tests {
         ] {
             assert_eq!(ConfigFile::parse(text).unwrap(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let error = ConfigFile::read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(
+            error.starts_with("/dev/zero: cannot be read: it is longer than"),
+            "{error}"
+        );
     }
 
     #[test]

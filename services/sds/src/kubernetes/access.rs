@@ -2,13 +2,15 @@
 
 use std::env;
 use std::error::Error;
-use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderValue, Request, Uri, header};
 use kube::client::{Body, ClientBuilder};
 use kube::config::{Config, InClusterError, Kubeconfig, KubeconfigError};
 use kube::{Client, config};
+use meshkat_kit::{FILE_LIMIT, read_text};
 use tower::BoxError;
 use tower::filter::FilterLayer;
 
@@ -68,7 +70,7 @@ impl Access {
     ) -> Result<Self, AccessError> {
         let host = host.map(parse_host).transpose()?;
         let given = match kubeconfig {
-            Some(path) => Some(Kubeconfig::read_from(path)),
+            Some(path) => Some(kubeconfig_of(path)),
             None => Kubeconfig::from_env().transpose(),
         };
         let config = match (given, &host) {
@@ -138,6 +140,17 @@ impl Access {
     }
 }
 
+/// Reads a kubeconfig, unless it is such that reading it might have no end.
+fn kubeconfig_of(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
+    let found = path.metadata();
+    let found = found.map_err(|error| KubeconfigError::ReadConfig(error, path.to_owned()))?;
+    if found.len() > FILE_LIMIT || found.file_type().is_char_device() {
+        let error = io::Error::other(format!("it is no file of at most {FILE_LIMIT} bytes"));
+        return Err(KubeconfigError::ReadConfig(error, path.to_owned()));
+    }
+    Kubeconfig::read_from(path)
+}
+
 fn of_kubeconfig(kubeconfig: Result<Kubeconfig, KubeconfigError>) -> Result<Config, AccessError> {
     kubeconfig.and_then(Config::try_from).map_err(AccessError::Kubeconfig)
 }
@@ -179,7 +192,7 @@ fn bearer(path: &Path) -> Result<HeaderValue, TokenError> {
         path: path.to_owned(),
         why,
     };
-    let text = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    let text = read_text(path, FILE_LIMIT).map_err(|error| unusable(error.to_string()))?;
     let token = text.trim();
     if token.is_empty() {
         return Err(unusable("it is empty".to_owned()));
@@ -211,5 +224,14 @@ mod tests {
         for text in ["", "https://", "ftp://10.0.0.1", "http://a b", "10.0.0.1?x=1"] {
             parse_host(text).unwrap_err();
         }
+    }
+
+    #[test]
+    fn what_has_no_end_is_neither_a_kubeconfig_nor_a_token() {
+        let path = Path::new("/dev/zero");
+        let error = kubeconfig_of(path).unwrap_err();
+        assert!(chain(&error).contains("no file of at most"), "{error:?}");
+        let error = bearer(path).unwrap_err().to_string();
+        assert!(error.contains("longer than"), "{error}");
     }
 }

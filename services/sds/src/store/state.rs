@@ -12,17 +12,21 @@ mod lock;
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use meshkat_kit::read_whole;
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use self::lock::lock;
 use super::world::World;
 pub use error::StateError;
+
+/// The longest file that is read, in bytes: what memory that a discovery service is given could hold.
+const LONGEST: u64 = 1 << 30;
 
 /// How often a file is looked for again that somebody replaces at this moment.
 const LOOKS: u32 = 100;
@@ -63,10 +67,14 @@ fn open(path: &Path, to_lock: bool) -> io::Result<File> {
     }
 }
 
-fn whole(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn whole(file: &File) -> io::Result<Vec<u8>> {
+    if file.metadata()?.len() > LONGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {LONGEST} bytes, which is all that is read of such a file"),
+        ));
+    }
+    read_whole(file, LONGEST)
 }
 
 /// Whether a file lies under a path. What is not there is nobody's.

@@ -255,3 +255,14 @@ fn paths_that_cannot_work_are_errors_at_once() {
         assert!(error.starts_with(&format!("state file {}", path.display())), "{error}");
     }
 }
+
+#[test]
+fn a_file_that_no_memory_could_hold_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.json");
+    // It has no bytes on disk.
+    fs::File::create(&path).unwrap().set_len(LONGEST + 1).unwrap();
+    for error in [StateFile::open(&path).unwrap_err(), read(&path).unwrap_err()] {
+        assert!(error.to_string().contains("longer than 1073741824 bytes"), "{error}");
+    }
+}
