@@ -94,9 +94,14 @@ fn write(file: &Path, content: &[u8], is_private: bool) -> io::Result<()> {
 /// That on the way from the project's folder to a file of it nothing leads elsewhere, and nothing stands where a folder has to be.
 fn no_way_out(root: &Path, file: &Path) -> Result<(), Exit> {
     let below = file.strip_prefix(root).unwrap_or(file);
-    let folders = below.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    let folders = below
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !folder.as_os_str().is_empty());
     for folder in folders.map(|folder| root.join(folder)) {
-        let Ok(there) = fs::symlink_metadata(&folder) else { continue };
+        let Ok(there) = fs::symlink_metadata(&folder) else {
+            continue;
+        };
         if !there.is_dir() {
             let what = if there.is_symlink() { "a link" } else { "no folder" };
             return Err(

@@ -96,9 +96,10 @@ impl Draft {
                     }
                     self.add(file, content);
                 }
-                _ => self
-                    .questions
-                    .push(format!("the configuration names `{named}`: copy it to {}", place(&named))),
+                _ => self.questions.push(format!(
+                    "the configuration names `{named}`: copy it to {}",
+                    place(&named)
+                )),
             }
         }
     }
@@ -111,7 +112,11 @@ fn below(folder: &Path, file: &Path) -> Option<PathBuf> {
     let as_written = file.strip_prefix(folder).ok().filter(is_plain).map(Path::to_owned);
     as_written.or_else(|| {
         let found = real(file.parent()?)?.join(file.file_name()?);
-        found.strip_prefix(real(folder)?).ok().filter(is_plain).map(Path::to_owned)
+        found
+            .strip_prefix(real(folder)?)
+            .ok()
+            .filter(is_plain)
+            .map(Path::to_owned)
     })
 }
 

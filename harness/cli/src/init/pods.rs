@@ -121,8 +121,10 @@ impl Pods {
         let roles = roles::of(config);
         for (cluster, groups) in &pods.served {
             let role = roles.get(cluster);
-            pods.roles
-                .extend(role.into_iter().flat_map(|role| groups.iter().map(|group| (group.clone(), *role))));
+            pods.roles.extend(
+                role.into_iter()
+                    .flat_map(|role| groups.iter().map(|group| (group.clone(), *role))),
+            );
         }
         pods.served.retain(|cluster, _| !unknown.contains(cluster.as_str()));
         pods

@@ -35,7 +35,12 @@ fn look(value: &Value, role: Option<&'static str>, roles: &mut BTreeMap<String, 
     match value {
         Value::Mapping(map) => {
             let of_type = map.get("@type").and_then(Value::as_str);
-            let own = of_type.map(|name| ROLES.iter().find(|(part, _)| name.contains(part)).map(|(_, role)| *role));
+            let own = of_type.map(|name| {
+                ROLES
+                    .iter()
+                    .find(|(part, _)| name.contains(part))
+                    .map(|(_, role)| *role)
+            });
             // What stands inside has a type of its own, or belongs to this one.
             let role = own.unwrap_or(role);
             for (key, value) in map {

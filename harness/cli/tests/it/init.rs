@@ -201,7 +201,10 @@ fn who_is_asked_for_leave_and_told_of_traces_is_the_service_that_can() {
     lab.write("shop.yaml", &text);
     lab.tell(&["init", "--envoy-config", "shop.yaml"]).exits(0);
     let mesh = std::fs::read_to_string(lab.project().join("scenarios/meshes/shop.yaml")).expect("it was written");
-    assert!(mesh.contains("guard: {service: authz, envoy: guard-stand-in.yaml}"), "{mesh}");
+    assert!(
+        mesh.contains("guard: {service: authz, envoy: guard-stand-in.yaml}"),
+        "{mesh}"
+    );
     assert!(mesh.contains("beta: {service: echo"), "{mesh}");
     lab.run(&["shop/*"]).exits(0).says(&["4 cases: 4 passed"]);
 }
@@ -243,7 +246,9 @@ fn what_lies_beside_a_configuration_comes_along_from_any_folder() {
     lab.write("work/note", "");
     let mut init = lab.command(&["init", "--envoy-config", "../brought/shop.yaml"]);
     init.current_dir(lab.project().join("work"));
-    lab.tell_command(init).exits(0).says(&["wrote ./envoy-configs/answer.html"]);
+    lab.tell_command(init)
+        .exits(0)
+        .says(&["wrote ./envoy-configs/answer.html"]);
     let copy = lab.project().join("work/envoy-configs/answer.html");
     let mode = std::fs::metadata(copy).expect("it came along").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);

@@ -11,7 +11,7 @@ const TOLD: usize = 200;
 const KEYS: usize = 20;
 
 /// Keys of steps into which values of earlier answers are put, at any depth below them.
-const TAKE_VALUES: [&str; 16] = [
+const TAKE_VALUES: [&str; 24] = [
     "get",
     "head",
     "post",
@@ -28,11 +28,31 @@ const TAKE_VALUES: [&str; 16] = [
     "response-headers",
     "trailers",
     "received",
+    "websocket",
+    "raw",
+    "message",
+    "messages",
+    "reply",
+    "replies",
+    "send",
+    "receive",
 ];
 
 /// The verbs whose steps take values: those that send HTTP, and those that judge what was sent.
-const VERBS: [&str; 9] = [
-    "get", "head", "post", "put", "patch", "delete", "load", "admin", "received",
+const VERBS: [&str; 13] = [
+    "get",
+    "head",
+    "post",
+    "put",
+    "patch",
+    "delete",
+    "load",
+    "admin",
+    "received",
+    "grpc",
+    "websocket",
+    "tcp",
+    "raw",
 ];
 
 /// Whether values of earlier answers may stand somewhere below the key `key` of this step.
