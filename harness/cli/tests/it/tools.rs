@@ -202,13 +202,13 @@ fn every_mistake_is_told_with_its_place() {
     // An overlay that fits nowhere is told beside them, and hides neither them nor how many there are.
     lab.write(
         "envoy-configs/overlays/nowhere.yaml",
-        "needs: static_resources.clusters[name=nobody]\nchanges:\n- {at: 'static_resources.clusters[name=nobody].connect_timeout', set: 1s}\n",
+        "about: a\nneeds: static_resources.clusters[name=nobody]\nchanges:\n- {at: 'static_resources.clusters[name=nobody].connect_timeout', set: 1s}\n",
     );
     lab.write(
         "scenarios/own/nowhere.yaml",
         "promise: p\nmesh: {use: petshop, overlays: nowhere}\nsteps: [{get: /stores/1, status: 200}]\n",
     );
-    lab.tell(&["lint", "scenarios"]).exits(2).says(&[
+    lab.tell(&["lint", "scenarios/edge", "scenarios/own"]).exits(2).says(&[
         "there is no mesh `edeg`",
         "nowhere.yaml: it changes no Envoy of the mesh `petshop`",
         "1 problem in 1 file",
