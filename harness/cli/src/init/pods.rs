@@ -138,6 +138,12 @@ impl Pods {
         })
     }
 
+    /// The groups that refuse everything until they are told otherwise.
+    pub(super) fn guards(&self) -> impl Iterator<Item = &str> {
+        let guards = self.roles.iter().filter(|(_, role)| **role == roles::GUARD);
+        guards.map(|(group, _)| group.as_str())
+    }
+
     /// The mesh file.
     pub(super) fn mesh(&self, config: &str, questions: &[String]) -> String {
         let mut text = comments(questions);

@@ -8,10 +8,13 @@ use serde_yaml::Value;
 /// Who answers where nothing else is asked for.
 pub(super) const USUAL: &str = "echo";
 
+/// Who refuses everything until told what is allowed.
+pub(super) const GUARD: &str = "authz";
+
 /// Parts of the types of Envoy that ask somebody else, each with the service of ours that speaks their protocol.
 const ROLES: [(&str, &str); 9] = [
-    (".filters.http.ext_authz.", "authz"),
-    (".filters.network.ext_authz.", "authz"),
+    (".filters.http.ext_authz.", GUARD),
+    (".filters.network.ext_authz.", GUARD),
     (".filters.http.ratelimit.", "ratelimit"),
     (".filters.network.ratelimit.", "ratelimit"),
     (".config.trace.v3.ZipkinConfig", "collector"),

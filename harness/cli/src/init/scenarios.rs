@@ -189,8 +189,12 @@ fn scenario(mesh: &str, pods: &Pods, promise: &str, asked: &Asked<'_>, way: &Way
             .collect();
         step.push_str(&format!(", headers: {{{}}}", headers.join(", ")));
     }
+    let told = pods
+        .guards()
+        .map(|guard| format!("  - {{put: /rules, direct: {guard}, body: {{otherwise: allow}}, status: 200}}\n"));
+    let told: String = told.collect();
     format!(
-        "promise: {}\nmesh: {mesh}\nsteps:\n  - {{{step}, {expected}}}\n",
+        "promise: {}\nmesh: {mesh}\nsteps:\n{told}  - {{{step}, {expected}}}\n",
         quoted(promise)
     )
 }

@@ -119,7 +119,12 @@ async fn streams_that_wait_do_not_keep_it_from_stopping() {
     api.go_away();
     let setting = Setting::start(api, HASTY).await;
     setting.says(503, "cannot be reached").await;
-    let client = crate::common::client();
+    // gRPC is refused over anything else.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
     let url = setting
         .sds
         .url("/envoy.service.endpoint.v3.EndpointDiscoveryService/StreamEndpoints");
