@@ -25,8 +25,7 @@ pub(crate) async fn backend(envoy: Option<String>) -> Result<ProcessBackend, Err
     let located = located
         .await
         .map_err(|error| Error::Environment(format!("failed to look for Envoy: {error}")))?;
-    let envoy = located
-        .map_err(|error| Error::Environment(Error::with_help(&error.to_string(), [error.help().to_string()])))?;
+    let envoy = located.map_err(|error| Error::Environment(Error::with_help(&error.to_string(), [error.help()])))?;
     let services = services()?;
     let mut options =
         ProcessOptions::new(Envoys::one(envoy.path), services.clone()).map_err(|error| environment(&error))?;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{expression::Variables, shorten::shorten};
 
@@ -149,7 +149,10 @@ impl Window {
     /// What expressions know of it. Where nothing was answered, latencies are null.
     pub fn variables(&self) -> Variables {
         let ms = |time: Duration| json!(time.as_secs_f64() * 1000.0);
-        let answered = |time: Duration| self.has_answers().then(|| ms(time)).unwrap_or_default();
+        let answered = |time: Duration| match self.has_answers() {
+            true => ms(time),
+            false => Value::Null,
+        };
         let statuses: IndexMap<String, u64> = self
             .statuses
             .iter()
