@@ -30,8 +30,9 @@
 //! its mesh, and that ends everything that runs for it; so does a test process that is killed.
 //!
 //! What a test needs is what a run needs: an Envoy, which is fetched where there is none (`MESHKAT_ENVOY` names another one), and the
-//! binaries of the services. These are looked for where `MESHKAT_SERVICES` says, beside the test's own program and above it (as in the `target` folder
-//! of the workspace that builds them), and beside the `meshkat` on the `PATH`. Meshes are plain processes; each has loopback addresses of its own, so that tests may run at the same time.
+//! services. These are looked for where `MESHKAT_SERVICES` says, beside a `meshkat` above the test's own program (as in the `target` folder of
+//! the workspace that builds them), and beside or in the `meshkat` on the `PATH`. Meshes are plain processes; each has loopback addresses
+//! of its own, so that tests may run at the same time.
 
 mod builder;
 mod error;
